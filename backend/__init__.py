@@ -1,0 +1,1 @@
+"""What runs all day: the ledger, the rounds, serving and the web."""

@@ -1,0 +1,1 @@
+"""Machine learning: knows no HTTP, no database, no labelling tool."""

@@ -1,0 +1,37 @@
+"""The root of the error tree, and the errors of training.
+
+Every error says in one line what is wrong and what to do next; the command line prints it as it is, and the web answers
+it as JSON with `status`.
+"""
+
+from __future__ import annotations
+
+
+class LabelwheelError(Exception):
+    """Anything that labelwheel refuses or cannot do. The message is for people; say what to do next."""
+
+    status = 500
+
+
+class InvalidAnswer(LabelwheelError):
+    """An answer does not fit its question: an unknown label, a span outside of the text, a wrong type."""
+
+    status = 422
+
+
+class InvalidCheckpoint(LabelwheelError):
+    """A checkpoint is missing, incomplete or does not match its manifest. Roll back to another one, or train anew."""
+
+
+class InvalidJob(LabelwheelError):
+    """A job's specification or data cannot be used. Nothing was trained."""
+
+    status = 422
+
+
+class TooFewLabels(InvalidJob):
+    """There are not enough labels to learn anything yet. Label more examples."""
+
+
+class OutOfMemory(LabelwheelError):
+    """The device has too little memory even for a batch of one. Use a smaller base model or a shorter `max_length`."""

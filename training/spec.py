@@ -1,0 +1,93 @@
+"""What goes into a training job and what comes out of it: the only things that a launcher has to carry."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from training.questions import Answer, Example, Frozen, Question
+
+
+class Part(StrEnum):
+    """Which side of the split an example is on, for life."""
+
+    TRAIN = "train"
+    HELD_OUT = "held_out"
+    APART = "apart"  # near to examples of both sides: it can neither train nor be measured on
+
+
+class Recipe(StrEnum):
+    """How far a job goes."""
+
+    NAMES = "names"  # from the label names alone: no labels needed, nothing trained
+    AUTO = "auto"  # every candidate that the labels allow; the best on held-apart folds is proposed
+
+
+class LabelledExample(Frozen):
+    """A row of a job's data file (JSON lines): an example with the answer that people agreed on.
+
+    `fresh` tells that the label is newer than the champion, so that the champion cannot have learnt from it.
+    """
+
+    example: Example
+    answer: Answer
+    part: Part
+    group: str
+    fresh: bool = True
+    slices: dict[str, str] = Field(default_factory=dict)
+
+
+class JobSpec(Frozen):
+    """One training run. Folders are absolute paths; `output` must not exist yet and appears whole or not at all."""
+
+    version: str
+    question: Question
+    data: str
+    output: str
+    recipe: Recipe = Recipe.AUTO
+    champion: str | None = None
+    base_model: str | None = None  # a hub name or a folder; None is the embedded default
+    seed: int = 13
+    max_length: int = 256
+    max_minutes: float = 30.0
+    device: str | None = None  # "cpu", "cuda", "cuda:1"; None takes a GPU where there is one
+    threads: int | None = None
+
+
+class Unit(Frozen):
+    """What one model got right and wrong on one example, added up over a class: enough for every metric we gate on."""
+
+    true_positives: float = 0
+    false_positives: float = 0
+    false_negatives: float = 0
+
+
+class Pair(Frozen):
+    """One example that neither model has learnt from, with what each of them made of it, by class.
+
+    `loss` is in [0, 1]: 1 - the example's own score (wrong or not; 1 - F1 of its spans; a rating's or number's
+    distance over the range), so that a paired bootstrap works for every kind of question.
+    """
+
+    key: str
+    group: str
+    held_out: bool
+    champion_loss: float | None
+    challenger_loss: float
+    champion: dict[str, Unit] = Field(default_factory=dict)
+    challenger: dict[str, Unit] = Field(default_factory=dict)
+
+
+class JobResult(Frozen):
+    """What a job hands over, as `result.json` in its output folder beside checkpoint, manifest and report.
+
+    `pairs` come from the held-out part; where that is too small they are filled up with fresh training examples, the
+    challenger's side by cross-validation (`cross_validated` tells).
+    """
+
+    version: str
+    metric: str
+    pairs: list[Pair]
+    cross_validated: bool
+    report: dict[str, object]
