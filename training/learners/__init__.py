@@ -1,0 +1,1 @@
+"""One file per kind of question: how to encode, decode and score it."""
