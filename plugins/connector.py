@@ -1,0 +1,167 @@
+"""The contract: what joins one labelling tool to the rest.
+
+A connector is a package under `plugins/` with one class that implements `Connector`, named in the entry-point group
+`labelwheel.connectors`. It knows the tool's API and nothing of models, databases or threads. The worker calls everything
+but `routes`; the web process calls `routes` alone.
+
+The truth flows one way: `poll` and `sweep` read what people did, `push` and `announce` show what the model says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from flask import Blueprint
+from pydantic import Field, SecretStr
+
+from training.questions import Answer, Example, Frozen, Prediction, Question
+
+
+class Connection(Frozen):
+    """Where a project is and how to get in. `options` are the connector's own, JSON, kept between calls."""
+
+    tool: str
+    url: str
+    api_key: SecretStr
+    project: str
+    options: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Service(Frozen):
+    """How the labelling tool reaches labelwheel, and with which credentials."""
+
+    url: str
+    token: SecretStr | None = None
+
+
+class Unlearnt(Frozen):
+    """A question that is asked but not learnt, with the reason that `status` shows."""
+
+    name: str
+    reason: str
+
+
+class Config(Frozen):
+    """What a project asks. `reference` is the name by which the tool's requests call the project."""
+
+    reference: str
+    title: str
+    source: str
+    questions: tuple[Question, ...]
+    unlearnt: tuple[Unlearnt, ...] = ()
+
+
+class Work(Frozen):
+    """What one person has submitted for one example, as it stands now: an annotation, a response.
+
+    `answers` holds the questions that were answered, in canonical form (an empty list says "none of them", a question
+    that is not a key was left open). `origins` says for each of them how it came about: "accepted", "changed" or "made"
+    (by hand). `version` is that of the suggestion it started from; None where nothing was shown. `rejected` counts or
+    explains parts that could not be taken (an unknown label, say); they never stop the rest.
+    """
+
+    key: str
+    example: str
+    annotator: str
+    updated_at: datetime
+    answers: Mapping[str, Answer]
+    created_at: datetime | None = None
+    lead_time: float | None = None
+    version: str | None = None
+    origins: Mapping[str, str] = Field(default_factory=dict)
+    skipped: bool = False
+    rejected: tuple[str, ...] = ()
+
+
+class Page(Frozen):
+    """A bounded piece of what happened in the tool; the ledger takes a page whole, together with its cursor.
+
+    `examples` that are new or changed, all current `work` on `refreshed` examples (work that the ledger still has on
+    one of them, and that is not listed, was deleted), and the keys of what is known to be `gone`.
+    """
+
+    examples: tuple[Example, ...] = ()
+    work: tuple[Work, ...] = ()
+    refreshed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    cursor: str
+
+
+class Suggestion(Frozen):
+    """What the model says about one example, ready to be shown: by question name, of one generation."""
+
+    example: Example
+    version: str
+    predictions: Mapping[str, Prediction]
+
+
+class Connector(Protocol):
+    """One connected project of one labelling tool. Methods raise ToolError; they may be called again at any time."""
+
+    tool: ClassVar[str]
+
+    def __init__(self, connection: Connection) -> None: ...
+
+    def config(self) -> Config:
+        """Read what the project asks, and check that the credentials work."""
+
+    def wire(self, service: Service, version: str) -> Mapping[str, Any]:
+        """Make the tool call us and show our suggestions; idempotent; nothing half-wired is left on failure.
+
+        Returns the `options` to keep with the connection.
+        """
+
+    def unwire(self) -> None:
+        """Undo `wire`. People's labels and the suggestions that were shown stay."""
+
+    def announce(self, version: str) -> None:
+        """Tell the tool which version is served from now on."""
+
+    def poll(self, cursor: str | None) -> Iterator[Page]:
+        """What happened since the cursor, oldest first, at a cost that does not grow with the project.
+
+        None starts from the beginning. Ends when it has caught up; the last page's cursor is where to go on.
+        """
+
+    def sweep(self, cursor: str | None) -> Iterator[Page]:
+        """The whole project, page by page: finds what `poll` cannot see, such as deletions. Resumes at the cursor.
+
+        Examples that are in the ledger and in no page of a sweep begun at None are gone.
+        """
+
+    def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
+        """Examples that nobody has labelled and that show no suggestion of `version`, those shown next first."""
+
+    def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
+        """Show suggestions, in bulk; returns how many the tool took. One bad item never costs the others."""
+
+    def retire(self, versions: Iterable[str]) -> None:
+        """Take away suggestions of versions that nobody should see any more."""
+
+    @classmethod
+    def routes(cls, host: Host) -> Blueprint:
+        """The routes that the tool calls. Credentials and the body's size are checked before they are reached."""
+
+
+class Host(Protocol):
+    """What a connector's routes may ask of the web process."""
+
+    def version(self, tool: str, reference: str) -> str:
+        """The generation that is served to a project right now; raises UnknownProject."""
+
+    def versions(self, tool: str, reference: str | None) -> list[str]:
+        """The generations that a project (None: every project of the tool) was served, the newest first."""
+
+    def questions(self, tool: str, reference: str) -> Sequence[Question]:
+        """The questions that are learnt for a project."""
+
+    def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
+        """One suggestion per example, in order, all of one generation; raises UnknownProject, Overloaded."""
+
+    def hint(self, tool: str, reference: str) -> None:
+        """Something happened in a project: the worker should look soon. Takes milliseconds, never fails."""
+
+    def train(self, tool: str, reference: str) -> None:
+        """Someone pressed "train" in the tool: start a round for each question that has labels."""

@@ -1,0 +1,47 @@
+"""What can go wrong between labelwheel and a labelling tool."""
+
+from __future__ import annotations
+
+from training.errors import LabelwheelError
+
+
+class ToolError(LabelwheelError):
+    """The labelling tool said no, or something that makes no sense. The message names the call."""
+
+    status = 502
+
+
+class ToolUnreachable(ToolError):
+    """The labelling tool does not answer. Whatever was under way is tried again later."""
+
+    status = 504
+
+
+class ToolRefused(ToolError):
+    """The labelling tool does not accept the credentials. Make a new token and connect again."""
+
+    status = 403
+
+
+class AddressRefused(ToolError):
+    """The labelling tool refuses to call labelwheel's address. The message names the setting to change over there."""
+
+    status = 409
+
+
+class InvalidPayload(LabelwheelError):
+    """A request's body is not what the labelling tool's protocol says."""
+
+    status = 400
+
+
+class UnknownProject(LabelwheelError):
+    """Nobody connected this project. Run `labelwheel connect` first."""
+
+    status = 404
+
+
+class InvalidConfig(LabelwheelError):
+    """The project's labelling configuration cannot be read."""
+
+    status = 422
