@@ -1,0 +1,53 @@
+"""What can go wrong in the service itself."""
+
+from __future__ import annotations
+
+from training.errors import LabelwheelError
+
+
+class InvalidSettings(LabelwheelError):
+    """The settings do not fit together. Printed as one line at start; nothing is started."""
+
+    status = 422
+
+
+class InvalidRequest(LabelwheelError):
+    """A request to our own API cannot be understood."""
+
+    status = 400
+
+
+class Unauthorized(LabelwheelError):
+    """No credentials, or wrong ones. Send LABELWHEEL_TOKEN as a bearer or as the password of Basic."""
+
+    status = 401
+
+
+class NotFound(LabelwheelError):
+    """No such project, question, checkpoint or round."""
+
+    status = 404
+
+
+class Conflict(LabelwheelError):
+    """Not possible in the present state, such as a second round while one is running."""
+
+    status = 409
+
+
+class TooLarge(LabelwheelError):
+    """The body is larger than `max_body_mb`, or holds more examples than one request may."""
+
+    status = 413
+
+
+class Overloaded(LabelwheelError):
+    """More is waiting than can be answered in time. Try again in a few seconds."""
+
+    status = 503
+
+
+class ServiceUnreachable(LabelwheelError):
+    """The running service does not answer at LABELWHEEL_URL. Start it with `labelwheel serve`."""
+
+    status = 503

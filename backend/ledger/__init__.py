@@ -1,0 +1,1 @@
+"""The database: the ledger of labels, and the rows that carry the work from one process to the next."""

@@ -1,0 +1,77 @@
+"""Every setting, in one place: from the environment (`LABELWHEEL_…`), checked at start, documented in the README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.errors import InvalidSettings
+
+
+class Settings(BaseSettings):
+    """What can be set. Each name is an environment variable with the prefix `LABELWHEEL_`."""
+
+    model_config = SettingsConfigDict(env_prefix="LABELWHEEL_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".labelwheel"), description="where the database, the checkpoints and the jobs' logs live")
+    host: str = Field("127.0.0.1", description="the address to listen on; any but a loopback one needs a token")
+    port: int = Field(9090, ge=0, le=65535, description="the port to listen on")
+    token: SecretStr | None = Field(
+        None, min_length=16, description="what every request must carry, as a bearer or as the password of Basic"
+    )
+    url: str = Field("http://127.0.0.1:9090", description="where the commands find the running service")
+    public_url: str | None = Field(
+        None, description="where the labelling tool finds the service, if that is another address than the commands use"
+    )
+    database: str | None = Field(None, description="a SQLAlchemy URL; SQLite in `home` if not set")
+    store: str | None = Field(None, description="the folder of the checkpoints; `checkpoints` in `home` if not set")
+    base_model: str | None = Field(
+        None, description="a hub name or a folder to start from; the embedded MiniLM if not set"
+    )
+    device: str | None = Field(None, description="cpu, cuda or cuda:1; a GPU is used where there is one if not set")
+    web_threads: int = Field(16, ge=2, le=256, description="how many requests are answered at once")
+    serving_threads: int = Field(1, ge=1, description="how many cores inference may use")
+    job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
+    job_minutes: float = Field(30.0, gt=0, description="how long one training job may take")
+    max_length: int = Field(256, ge=16, le=8192, description="how many tokens of a text a model reads at once")
+    max_characters: int = Field(20_000, ge=100, description="texts longer than this are not suggested anything")
+    max_body_mb: float = Field(32.0, gt=0, description="larger request bodies are refused with 413")
+    max_examples: int = Field(10_000, ge=1, description="more examples in one request are refused with 413")
+    queue_examples: int = Field(20_000, ge=1, description="more examples waiting for the model are refused with 503")
+    first_round: int = Field(16, ge=2, description="how many new labels start the first round of a question")
+    growth: float = Field(0.25, gt=0, description="a later round starts when the labels have grown by this share")
+    max_new: int = Field(200, ge=1, description="a round starts after this many new labels in any case")
+    quiet_seconds: float = Field(3.0, ge=0, description="a round waits until no label came for so long, or twice that")
+    poll_seconds: float = Field(5.0, gt=0, description="how often the labelling tool is asked what happened")
+    sweep_minutes: float = Field(30.0, gt=0, description="how often a whole project is compared with the ledger")
+    keep_checkpoints: int = Field(5, ge=2, description="how many checkpoints per question are kept to go back to")
+    gate_floor: float = Field(0.10, ge=0, le=1, description="the F1 that no class may lose in a promotion")
+    gate_margin: float = Field(0.02, ge=0, le=1, description="the score a challenger may be worse by chance alone")
+    seed: int = Field(13, description="the seed of every round")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.home.absolute() / 'labelwheel.db'}"
+
+    @property
+    def store_folder(self) -> Path:
+        return Path(self.store).absolute() if self.store else self.home.absolute() / "checkpoints"
+
+
+def load(**overrides: object) -> Settings:
+    """The settings of this process; raises InvalidSettings with one line per mistake."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [f"LABELWHEEL_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
+        raise InvalidSettings("; ".join(lines)) from None
