@@ -1,0 +1,260 @@
+"""A checkpoint on disk: a plain transformers folder, a manifest and a report; never pickle.
+
+A folder is a checkpoint once its manifest is there: all is written into a hidden sibling first, made durable, the
+manifest last, and renamed into place in one step. Nothing in it changes afterwards.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+from pydantic import Field, ValidationError
+
+from training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
+from training.questions import Frozen, Question
+
+MANIFEST = "labelwheel.json"
+REPORT = "report.json"
+CARD = "report.md"
+_PRIVATE = (MANIFEST, CARD, "result.json")  # an export leaves them out: they name people's examples, or other files
+_TEMPORARY = ".writing-"
+_UNSAFE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".msgpack", ".py"}
+_CODE_KEYS = ("auto_map", "custom_pipelines")
+_FOREIGN_SECONDS = 24 * 3600.0
+_LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "scikit-learn", "numpy", "labelwheel")
+
+
+class Manifest(Frozen):
+    """What a checkpoint is and where it comes from; `files` has the sha256 of every other file by relative name."""
+
+    format: Literal[1] = 1
+    version: str
+    question: Question
+    base_model: str
+    encoder_digest: str
+    parent: str | None = None
+    recipe: str
+    max_length: int
+    calibration: dict[str, float] = Field(default_factory=dict)
+    created_at: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    label_set: str  # a hash of the labels that it was trained on
+    label_count: int
+    seed: int
+    settings: dict[str, Any] = Field(default_factory=dict)
+    libraries: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that is on disk, whole."""
+
+    folder: Path
+    manifest: Manifest
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """The report of its training; empty where there is none."""
+        path = self.folder / REPORT
+        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+    @property
+    def disk_size(self) -> int:
+        """Bytes on disk."""
+        return disk_size(self.folder)
+
+
+def write(
+    folder: str | Path, model: Any, tokenizer: Any, manifest: Manifest, files: Mapping[str, str | bytes]
+) -> Checkpoint:
+    """Writes a checkpoint, whole or not at all; `manifest.files` is filled in here.
+
+    Raises InvalidJob where `folder` exists (a version is never used twice), and LabelwheelError where the disk is full.
+    """
+    folder = Path(folder)
+    with _appearing(folder) as temporary:
+        model.save_pretrained(temporary)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(temporary)
+        for name, content in files.items():
+            (temporary / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        digests = {name: _sha256(temporary / name) for name in _names(temporary)}
+        manifest = manifest.model_copy(update={"files": digests})
+        _check_safe(temporary)
+        _sync(temporary)
+        (temporary / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
+        _sync(temporary / MANIFEST)
+    return Checkpoint(folder, manifest)
+
+
+def read(folder: str | Path, verify: bool = True) -> Checkpoint:
+    """The checkpoint in a folder; `verify` also reads every file and compares its sha256.
+
+    Raises InvalidCheckpoint, naming the file, where anything is missing, added, changed or could execute code.
+    """
+    folder = Path(folder)
+    try:
+        text = (folder / MANIFEST).read_text("utf-8")
+        manifest = Manifest.model_validate_json(text)
+    except FileNotFoundError:
+        raise InvalidCheckpoint(
+            f"{folder} has no {MANIFEST}: it is no checkpoint, or one that was not finished; roll back or train anew"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidCheckpoint(f"{folder / MANIFEST} cannot be read ({error}); roll back or train anew") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise InvalidCheckpoint(
+            f"{folder / MANIFEST} does not fit its schema ({where}: {first['msg']}); was it written by another version?"
+        ) from error
+    present = set(_names(folder))
+    for name in sorted(manifest.files.keys() - present):
+        raise InvalidCheckpoint(f"{folder / name} is missing; roll back to another version, or train anew")
+    for name in sorted(present - manifest.files.keys()):
+        raise InvalidCheckpoint(f"{folder / name} is not in the manifest; remove the file if you put it there")
+    _check_safe(folder)
+    for name, digest in manifest.files.items():
+        if verify and _sha256(folder / name) != digest:
+            raise InvalidCheckpoint(f"{folder / name} has changed since it was written; roll back or train anew")
+    return Checkpoint(folder, manifest)
+
+
+def export(checkpoint: Checkpoint, folder: str | Path) -> Path:
+    """Copies the model as a folder that `transformers.pipeline()` and a model hub take, its report as the README.
+
+    Raises InvalidJob where `folder` exists.
+    """
+    folder = Path(folder)
+    manifest = checkpoint.manifest
+    with _appearing(folder) as temporary:
+        for name in _names(checkpoint.folder):
+            if name not in _PRIVATE:
+                (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(checkpoint.folder / name, temporary / name)
+        card = checkpoint.folder / CARD
+        front = ["---", "library_name: transformers", f"base_model: {json.dumps(manifest.base_model)}", "---", ""]
+        body = card.read_text("utf-8") if card.exists() else f"# {manifest.question.name}, {manifest.version}\n"
+        (temporary / "README.md").write_text("\n".join(front) + body, "utf-8")
+        _sync(temporary)
+    return folder
+
+
+def sweep(parent: str | Path) -> list[Path]:
+    """Removes what killed writers left half-written in a folder of checkpoints, and says what that was.
+
+    Another host's leftovers are only removed after a day without a change, for its processes cannot be seen from here.
+    """
+    removed = []
+    for path in sorted(Path(parent).glob(f"{_TEMPORARY}*")):
+        host, pid = path.name.removeprefix(_TEMPORARY).split("~")[:2]
+        if host == _host():
+            alive = psutil.pid_exists(int(pid))
+        else:
+            alive = time.time() - path.stat().st_mtime < _FOREIGN_SECONDS
+        if not alive:
+            shutil.rmtree(path, ignore_errors=True)
+            removed.append(path)
+    return removed
+
+
+def disk_size(folder: str | Path) -> int:
+    """Bytes of all files under a folder."""
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+
+
+def libraries() -> dict[str, str]:
+    """The versions of the libraries that a checkpoint's numbers depend on."""
+    return {name: metadata.version(name) for name in _LIBRARIES if _installed(name)}
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """A temporary sibling that becomes `folder` when all went well, and is gone when not."""
+    if folder.exists():
+        raise InvalidJob(f"{folder} exists already; a version is never used twice, choose another one")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f"{_TEMPORARY}{_host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
+    temporary.mkdir()
+    try:
+        yield temporary
+        _sync(temporary, files=False)
+        # rename alone would take an empty folder's place; another process may have made it since the check above
+        if folder.exists():
+            raise InvalidJob(f"{folder} exists already; a version is never used twice, choose another one")
+        temporary.rename(folder)
+        _sync(folder.parent, files=False)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        # safetensors writes in Rust and reports a full disk as an error of its own
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+            raise LabelwheelError(f"the disk is full: {folder} was not written; free some space, try again") from error
+        raise
+
+
+def _names(folder: Path) -> list[str]:
+    """Every file but the manifest and hidden ones, which transformers never reads."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    visible = (path for path in paths if not any(part.startswith(".") for part in path.parts))
+    return sorted(path.as_posix() for path in visible if path.as_posix() != MANIFEST)
+
+
+def _check_safe(folder: Path) -> None:
+    for name in _names(folder):
+        path = folder / name
+        if path.is_symlink():
+            raise InvalidCheckpoint(f"{path} is a link; a checkpoint holds its own files only, copy it there")
+        if path.suffix.lower() in _UNSAFE:
+            raise InvalidCheckpoint(f"{path} could execute code when it is loaded; only safetensors and JSON are read")
+        if path.suffix == ".json" and "config" in path.name:
+            try:
+                config = json.loads(path.read_bytes())
+            except ValueError as error:
+                raise InvalidCheckpoint(f"{path} is no JSON ({error}); roll back or train anew") from error
+            for key in _CODE_KEYS:
+                if isinstance(config, dict) and config.get(key):
+                    raise InvalidCheckpoint(f"{path} names code of its own ({key}); use a model of transformers itself")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path, files: bool = True) -> None:
+    if path.is_dir() and files:
+        for child in path.rglob("*"):
+            _sync(child, files=False)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _host() -> str:
+    return socket.gethostname().replace("~", "-")
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
