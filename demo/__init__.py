@@ -1,0 +1,1 @@
+"""The demo: a real Label Studio and labelwheel side by side, over messages that were written for it."""

@@ -1,0 +1,1 @@
+"""Real processes, started and stopped as people would: for the demo, the tests and the benchmarks alike."""

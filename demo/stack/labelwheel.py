@@ -1,0 +1,176 @@
+"""`labelwheel serve` as a process of its own, with its own home and port."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+ROLES = {"web": "gunicorn", "worker": "backend.worker", "job": "training.job", "supervisor": "serve"}
+
+
+class LabelwheelServer:
+    """One running labelwheel. Attributes: url, port, token, home, log (the file that it writes to)."""
+
+    def __init__(
+        self,
+        *,
+        home: Path | None = None,
+        port: int | None = None,
+        token: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.token = token or secrets.token_urlsafe(24)
+        self.home = home or Path(tempfile.mkdtemp(prefix="labelwheel-home-"))
+        self.log = self.home / "labelwheel.log"
+        self.environment = dict(environment or {})
+        self._owned = home is None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._session = requests.Session()
+
+    def __enter__(self) -> LabelwheelServer:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, timeout: float = 120) -> LabelwheelServer:
+        """Start it and wait until it answers."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        command = [_command(), "serve", "--port", str(self.port), "--home", str(self.home)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, env=self._env(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        self.until(self._answers, timeout, "labelwheel did not come up")
+        return self
+
+    def stop(self) -> None:
+        """Ask it to end, and wait for all of it."""
+        if self._process is None:
+            return
+        family = self.family()
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=30)
+        for left in psutil.wait_procs(family, timeout=5)[1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
+        self._process.wait(timeout=10)
+        self._process = None
+
+    def close(self) -> None:
+        """Stop, and take its home away where it made one."""
+        self.stop()
+        self._session.close()
+        if self._owned:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether the supervisor is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def tail(self, lines: int = 60) -> str:
+        """The end of its log, for a failure's message."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
+
+    def family(self) -> list[psutil.Process]:
+        """Every process of this service: supervisor, web, worker, jobs (those that outlived their parent too)."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("LABELWHEEL_HOME") == str(self.home) and process.pid != os.getpid():
+                    found.append(process)
+        return found
+
+    def processes(self, role: str) -> list[psutil.Process]:
+        """The live processes of a role: supervisor, web, worker or job."""
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):
+                if process.status() != psutil.STATUS_ZOMBIE and any(ROLES[role] in part for part in process.cmdline()):
+                    found.append(process)
+        return found
+
+    def kill(self, role: str) -> int:
+        """kill -9 every process of a role at once; returns how many there were."""
+        victims = self.processes(role)
+        for victim in victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.kill()
+        return len(victims)
+
+    def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """A `labelwheel` command against this service."""
+        return subprocess.run(
+            [_command(), *arguments], env=self._env(), capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        """One request with the credentials."""
+        headers = {"Authorization": f"Bearer {self.token}", **arguments.pop("headers", {})}
+        return self._session.request(
+            method, self.url + path, headers=headers, timeout=arguments.pop("timeout", 120), **arguments
+        )
+
+    def status(self) -> dict[str, Any]:
+        """`labelwheel status --json`, without starting a process for it."""
+        response = self.call("GET", "/api/v1/status")
+        assert response.ok, f"status: {response.status_code} {response.text[:500]}\n{self.tail()}"
+        return dict(response.json())
+
+    def connect(self, tool: str, url: str, key: str, project: int | str, timeout: float = 300) -> None:
+        """`labelwheel connect`, as people type it; AssertionError with what it printed where it fails."""
+        done = self.run("connect", tool, "--url", url, "--api-key", key, "--project", str(project), timeout=timeout)
+        assert done.returncode == 0, f"connect: {done.stdout}\n{done.stderr}\n{self.tail()}"
+
+    def until(self, condition: Callable[[], Any], timeout: float, what: str) -> Any:
+        """Wait for a condition to hold and return its value; AssertionError with the log's end where it does not."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with contextlib.suppress(requests.RequestException, json.JSONDecodeError):
+                if value := condition():
+                    return value
+            assert self._process is None or self.running, f"{what}: labelwheel ended\n{self.tail()}"
+            assert time.monotonic() < deadline, f"{what} within {timeout:.0f} s\n{self.tail()}"
+            time.sleep(0.2)
+
+    def _answers(self) -> bool:
+        return self.call("GET", "/health", timeout=2).ok
+
+    def _env(self) -> dict[str, str]:
+        own = {"LABELWHEEL_TOKEN": self.token, "LABELWHEEL_URL": self.url, "LABELWHEEL_HOME": str(self.home)}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LABELWHEEL_")}
+        return {**inherited, **self.environment, **own}
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _command() -> str:
+    command = Path(sys.executable).with_name("labelwheel")
+    assert command.is_file(), f"no labelwheel at {command}: run `make install`"
+    return str(command)
