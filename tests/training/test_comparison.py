@@ -1,0 +1,135 @@
+"""A challenger passes when it is not worse, never when a class collapses, and nobody pretends to know from few pairs."""
+
+import numpy as np
+import pytest
+
+from training.evaluation.comparison import compare
+from training.spec import Pair, Unit
+
+
+def units(gold, predicted):
+    if gold == predicted:
+        return {gold: Unit(true_positives=1)}
+    return {gold: Unit(false_negatives=1), predicted: Unit(false_positives=1)}
+
+
+def pair(number, gold, champion, challenger, group=None):
+    return Pair(
+        key=str(number),
+        group=group or str(number),
+        held_out=True,
+        champion_loss=None if champion is None else float(champion != gold),
+        challenger_loss=float(challenger != gold),
+        champion={} if champion is None else units(gold, champion),
+        challenger=units(gold, challenger),
+    )
+
+
+def pairs(*counts):
+    """Pairs from (how many, gold, champion's answer, challenger's answer)."""
+    rows = [row for count, *row in counts for _ in range(count)]
+    return [pair(number, *row) for number, row in enumerate(rows)]
+
+
+def test_clearly_better():
+    found = compare(pairs((60, "a", "a", "a"), (20, "a", "b", "a"), (20, "b", "b", "b")))
+    assert found.verdict == "better"
+    assert found.passes
+    assert found.difference == pytest.approx(0.2)
+    assert found.low > 0
+    assert found.probability > 0.99
+    assert "+0.200" in found.reason
+
+
+def test_the_same_answers_are_not_worse():
+    found = compare(pairs((50, "a", "a", "a"), (10, "b", "a", "a")))
+    assert (found.verdict, found.difference, found.probability) == ("not_worse", 0.0, 0.5)
+
+
+def test_clearly_worse():
+    found = compare(pairs((60, "a", "a", "a"), (15, "a", "a", "b"), (25, "b", "b", "b")), floor=1.0)
+    assert found.verdict == "worse"
+    assert not found.passes
+    assert found.high < 0
+
+
+def test_possibly_worse_by_more_than_the_margin_is_not_promoted():
+    found = compare(pairs((27, "a", "a", "a"), (1, "a", "b", "a"), (2, "a", "a", "b")))
+    assert found.verdict == "worse"
+    assert "may be worse" in found.reason
+    assert compare(pairs((27, "a", "a", "a"), (1, "a", "b", "a"), (2, "a", "a", "b")), margin=0.3).passes
+
+
+def test_a_slight_loss_on_many_examples_is_within_the_margin():
+    found = compare(pairs((1990, "a", "a", "a"), (4, "a", "b", "a"), (6, "a", "a", "b")), floor=1.0)
+    assert found.difference < 0
+    assert found.verdict == "not_worse"
+
+
+def test_a_collapsing_class_does_not_hide_in_a_better_mean():
+    found = compare(pairs((300, "a", "a", "a"), (60, "a", "c", "a"), (8, "b", "b", "a"), (100, "c", "c", "c")))
+    assert found.difference > 0
+    assert found.verdict == "worse"
+    assert "'b' falls from F1 1.00 to 0.00 on 8 gold labels" in found.reason
+    assert [change.label for change in found.classes if change.collapsed] == ["b"]
+
+
+def test_a_class_with_few_gold_units_cannot_forbid_a_promotion():
+    assert compare(pairs((300, "a", "a", "a"), (60, "a", "c", "a"), (4, "b", "b", "a"), (100, "c", "c", "c"))).passes
+
+
+def test_few_pairs_cannot_decide_unless_all_that_changed_agree():
+    assert compare(pairs((5, "a", "a", "a"), (2, "a", "b", "a"))).verdict == "too_few"
+    assert compare(pairs((2, "a", "a", "a"), (5, "a", "b", "a"))).verdict == "better"
+    assert compare(pairs((2, "a", "a", "a"), (5, "a", "a", "b"))).verdict == "worse"
+
+
+def test_copies_of_one_text_are_one_piece_of_evidence():
+    copies = [pair(number, "a", "b", "a", group="same") for number in range(50)]
+    assert compare(copies).verdict == "too_few"
+    assert compare([pair(number, "a", "b", "a") for number in range(50)]).verdict == "better"
+
+
+def test_without_a_champion_it_has_to_beat_guessing():
+    assert compare(pairs((8, "a", None, "a"), (12, "b", None, "b"))).verdict == "better"
+    found = compare(pairs((8, "a", None, "b"), (12, "b", None, "a")))
+    assert found.verdict == "worse"
+    assert "guessing" in found.reason
+    assert found.champion_score is None
+    assert compare([]).verdict == "too_few"
+
+
+def test_what_the_champion_has_learnt_from_is_left_out():
+    found = compare(pairs((40, "a", "a", "a"), (500, "a", None, "b")))
+    assert found.examples == 40
+    assert found.passes
+
+
+def test_the_same_seed_gives_the_same_comparison():
+    sample = pairs((60, "a", "a", "a"), (9, "a", "b", "a"), (8, "a", "a", "b"))
+    assert compare(sample, seed=3) == compare(sample, seed=3)
+    assert (
+        compare(sample, seed=3).low != compare(sample, seed=4).low
+        or compare(sample, seed=3).probability != compare(sample, seed=4).probability
+    )
+
+
+def simulated(generator, classes, per_class, collapsing=None):
+    rows = []
+    for gold in range(classes):
+        for number in range(per_class):
+            champion = generator.random() < 0.85
+            anew = generator.random() < 0.15
+            challenger = (generator.random() < 0.85) if anew else champion
+            challenger = challenger and gold != collapsing
+            answers = (str(gold if good else (gold + 1) % classes) for good in (champion, challenger))
+            rows.append(pair(f"{gold}-{number}", str(gold), *answers))
+    return rows
+
+
+def test_among_many_classes_collapses_are_found_and_chance_is_not_mistaken_for_one():
+    generator = np.random.default_rng(0)
+    honest = [compare(simulated(generator, 77, 5)) for _ in range(20)]
+    assert sum(any(change.collapsed for change in found.classes) for found in honest) <= 3
+    broken = [compare(simulated(generator, 77, 5, collapsing=7)) for _ in range(20)]
+    assert sum(any(change.collapsed and change.label == "7" for change in found.classes) for found in broken) >= 16
