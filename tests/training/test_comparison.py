@@ -1,4 +1,4 @@
-"""A challenger passes when it is not worse, never when a class collapses, and nobody pretends to know from few pairs."""
+"""A challenger passes when it is not worse, never when a class collapses; few pairs decide nothing."""
 
 import numpy as np
 import pytest
