@@ -1,0 +1,100 @@
+# What people do with a clone. `make` alone prints this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+# What pip is asked for first. The package index answers with the build for NVIDIA GPUs, or with the CPU build where pip
+# is set up for that. Another: make install TORCH=torch==2.13.0 TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+# Passed on to the benchmark, the demo or pytest: make bench-swap ARGS="--promotions 5"
+ARGS ?=
+
+BIN := .venv/bin
+export PYTHON
+PIP := -m pip --quiet --disable-pip-version-check --no-input install
+PYTHON_CHECK := $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: \
+  make PYTHON=python3.11 ...")'
+
+.PHONY: help
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {sub("%", "NAME", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: install ## Label Studio and labelwheel over 300 real messages (SIMULATE=1: with a simulated annotator)
+	@$(BIN)/python -m demo --tool $(or $(TOOL),label-studio) $(if $(filter-out 0 no false,$(SIMULATE)),--simulate) $(ARGS)
+
+# The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
+.PHONY: test
+test: install system ## install what is missing and run everything: linter, types, all tests
+	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
+	tests=0; $(BIN)/python -m pytest --durations=10 $(ARGS) || tests=$$?; \
+	if [ $$lint != 0 ]; then echo "the linter or mypy failed: see above, before the tests" >&2; fi; \
+	exit $$(( tests ? tests : lint ))
+
+.PHONY: unit
+unit: install ## the tests that need no server, browser or engine
+	@$(BIN)/python -m pytest -m "not server" $(ARGS)
+
+.PHONY: lint
+lint: install ## ruff and mypy
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format" >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+
+.PHONY: format
+format: install ## bring the code into shape
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: docs
+docs: install ## write the table of settings into the README
+	@$(BIN)/python docs/settings.py
+
+bench-%: install always ## a measurement that the README quotes: names, learning, spans, loop, swap …
+	@$(BIN)/python -m benchmarks.$(subst -,_,$*) $(ARGS)
+
+.PHONY: compose-check
+compose-check: ## build the images and bring docker-compose.yml up for real (needs a Docker engine)
+	@docker/check/run.sh
+
+.PHONY: env
+env: ## write .env with fresh secrets for docker-compose, unless there is one
+	@docker/write-env.sh
+
+.PHONY: install
+install: .venv/installed .venv-label-studio/installed ## the two virtual environments
+	@true
+
+# Each stamp lies inside what it vouches for, so that deleting the folder is enough to start over. The locks are for two
+# makes at once in one clone: the second waits, finds the stamp of the first and has nothing to do.
+.venv/installed: pyproject.toml
+	@exec 9>.venv.lock; flock 9; [ $@ -nt $< ] && exit; \
+	.ci/system python; $(PYTHON_CHECK); \
+	echo "labelwheel and its tools into .venv: some minutes, the first time"; \
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; \
+	$(BIN)/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)"; \
+	$(BIN)/python $(PIP) --editable ".[dev,postgresql]"; \
+	touch $@
+
+.venv-label-studio/installed: requirements-label-studio.txt
+	@exec 9>.venv-label-studio.lock; flock 9; [ $@ -nt $< ] && exit; \
+	.ci/system python; $(PYTHON_CHECK); \
+	echo "Label Studio into .venv-label-studio: some minutes, the first time"; \
+	[ -x .venv-label-studio/bin/python ] || $(PYTHON) -m venv .venv-label-studio; \
+	.venv-label-studio/bin/python $(PIP) --requirement $<; \
+	touch $@
+
+.PHONY: system
+system: ## Debian packages that the tests need: a browser, PostgreSQL
+	@.ci/system
+
+.PHONY: clean
+clean: ## remove what is made here, the environments and the demo's data included
+	@rm -rf .venv .venv-label-studio .venv.lock .venv-label-studio.lock build dist ./*.egg-info .demo .labelwheel \
+	  .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@find backend plugins training demo tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: always
+always:
