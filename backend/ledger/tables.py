@@ -6,7 +6,18 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -36,6 +47,7 @@ class ProjectState(StrEnum):
     CONNECTED = "connected"
     FAILED = "failed"  # connecting failed and was undone; `problem` says why
     DISCONNECTING = "disconnecting"
+    DISCONNECTED = "disconnected"  # the tool was told; the ledger and the checkpoints stay for a later connect
 
 
 class Project(Base):
@@ -62,6 +74,7 @@ class Project(Base):
     polled_at: Mapped[datetime | None]
     sweep_cursor: Mapped[str | None] = mapped_column(Text)
     sweep_number: Mapped[int] = mapped_column(default=0)
+    sweep_started_at: Mapped[datetime | None]  # set while a sweep is under way
     swept_at: Mapped[datetime | None]
     hinted_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -82,42 +95,88 @@ class QuestionRow(Base):
     active: Mapped[bool] = mapped_column(default=True)
     champion_id: Mapped[int | None]
     pinned: Mapped[bool] = mapped_column(default=False)
+    counted_from: Mapped[int] = mapped_column(default=0)  # older events do not count as new labels: set by a rollback
     __table_args__ = (UniqueConstraint("project_id", "name", name="one_question_per_name"),)
 
 
 class ExampleRow(Base):
-    """One example, with its near-duplicate group and its side of the split, which never change."""
+    """One example, with its near-duplicate group and its side of the split.
+
+    The side changes in one case only: a text that was edited into a near-duplicate of the other side is set apart.
+    """
 
     __tablename__ = "examples"
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     key: Mapped[str]
     fields: Mapped[dict[str, Any]]
-    digest: Mapped[str] = mapped_column(String(64))
-    group: Mapped[str] = mapped_column("group_key", String(64), index=True)
+    digest: Mapped[str] = mapped_column(String(64))  # of the fields, to see at once that nothing changed
+    group: Mapped[str] = mapped_column("group_key", String(64))
     part: Mapped[str] = mapped_column(String(16))
-    signature: Mapped[bytes] = mapped_column(LargeBinary)
     gone: Mapped[bool] = mapped_column(default=False)
     sweep_number: Mapped[int] = mapped_column(default=0)
     seen_at: Mapped[datetime] = mapped_column(default=now)
-    __table_args__ = (UniqueConstraint("project_id", "key", name="one_example_per_key"),)
+    added_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (
+        UniqueConstraint("project_id", "key", name="one_example_per_key"),
+        Index("examples_by_arrival", "project_id", "added_at"),
+    )
+
+
+class Placed(Base):
+    """One distinct text that was ever seen, normalised, with its group and side: kept even when the text is gone.
+
+    So a champion that learnt from a text is never measured on a copy of it that arrives later.
+    """
+
+    __tablename__ = "placed"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(32))
+    group: Mapped[str] = mapped_column("group_key", String(64))
+    part: Mapped[str] = mapped_column(String(16))
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (UniqueConstraint("project_id", "key", name="one_place_per_text"),)
 
 
 class Band(Base):
-    """One band of an example's MinHash: equal bands are candidates for near-duplicates."""
+    """One band of a text's MinHash: equal bands are candidates for near-duplicates."""
 
     __tablename__ = "bands"
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
-    example_id: Mapped[int] = mapped_column(ForeignKey("examples.id", ondelete="CASCADE"), index=True)
+    placed_id: Mapped[int] = mapped_column(ForeignKey("placed.id", ondelete="CASCADE"))
     value: Mapped[str] = mapped_column(String(32))
     __table_args__ = (Index("bands_by_value", "project_id", "value"),)
+
+
+class WorkRow(Base):
+    """What the ledger knows of one person's work on one example: how new it is, skipped, deleted, what was rejected.
+
+    A page that is older than `updated_at` changes nothing, unless it was read as the whole truth about the example.
+    """
+
+    __tablename__ = "works"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    key: Mapped[str]
+    example_key: Mapped[str]
+    annotator: Mapped[str]
+    updated_at: Mapped[datetime]
+    skipped: Mapped[bool] = mapped_column(default=False)
+    gone: Mapped[bool] = mapped_column(default=False)
+    rejected: Mapped[list[Any]] = mapped_column(default=list)
+    __table_args__ = (
+        UniqueConstraint("project_id", "key", name="one_work_per_key"),
+        Index("works_by_example", "project_id", "example_key"),
+    )
 
 
 class Event(Base):
     """The ledger: one line per label that was created, updated or deleted. Only ever appended to.
 
-    `revision` names what was seen (work, question and content), so that seeing the same again changes nothing.
+    `made_at` is when the tool says that the answer was given (a deletion has that of the answer it takes away),
+    `recorded_at` when the ledger learnt of it.
     """
 
     __tablename__ = "events"
@@ -134,7 +193,10 @@ class Event(Base):
     lead_time: Mapped[float | None]
     made_at: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(default=now)
-    __table_args__ = (Index("events_by_project", "project_id", "question", "id"),)
+    __table_args__ = (
+        Index("events_by_project", "project_id", "question", "id"),
+        Index("events_by_example", "project_id", "question", "example_key", "id"),
+    )
 
 
 class Label(Base):
@@ -156,11 +218,15 @@ class Label(Base):
     __table_args__ = (
         UniqueConstraint("project_id", "work_key", "question", name="one_label_per_work_and_question"),
         Index("labels_by_example", "project_id", "example_key"),
+        Index("labels_by_event", "project_id", "question", "event_id"),
     )
 
 
 class CheckpointRow(Base):
-    """One checkpoint of one question, immutable; `folder` is relative to the store."""
+    """One checkpoint of one question, immutable; `folder` is relative to the store.
+
+    `digest` names the shape of the question that it answers; `removed` tells that its files were cleared away.
+    """
 
     __tablename__ = "checkpoints"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -175,7 +241,9 @@ class CheckpointRow(Base):
     score: Mapped[float | None]
     low: Mapped[float | None]
     high: Mapped[float | None]
+    digest: Mapped[str] = mapped_column(String(16), default="")
     broken: Mapped[str | None] = mapped_column(Text)
+    removed: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -194,7 +262,11 @@ _ACTIVE_SQL = text("state IN ('queued', 'running', 'gating')")
 
 
 class Round(Base):
-    """One attempt at a better checkpoint. At most one is active per question; lease and fence say whose it is."""
+    """One attempt at a better checkpoint. At most one is active per question.
+
+    `owner` and `fence` are those of the worker's lease when it claimed the round. A round that has ended and still has
+    a `handle` has a job that is to be stopped.
+    """
 
     __tablename__ = "rounds"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -213,9 +285,9 @@ class Round(Base):
     progress: Mapped[float] = mapped_column(default=0.0)
     seconds_left: Mapped[float | None]
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    digest: Mapped[str] = mapped_column(String(16), default="")  # of the question when the job was written
     attempts: Mapped[int] = mapped_column(default=0)
     owner: Mapped[str | None]
-    lease_until: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -229,6 +301,7 @@ class Round(Base):
             sqlite_where=_ACTIVE_SQL,
             postgresql_where=_ACTIVE_SQL,
         ),
+        Index("rounds_by_question", "question_id", "id"),
     )
 
 
@@ -243,6 +316,7 @@ class Decision(Base):
     reason: Mapped[str] = mapped_column(Text)
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     made_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("decisions_by_project", "project_id", "id"),)
 
 
 class Generation(Base):
@@ -256,8 +330,10 @@ class Generation(Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(unique=True)
     members: Mapped[dict[str, Any]]
+    reason: Mapped[str] = mapped_column(Text, default="")
     retired: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("generations_by_project", "project_id", "id"),)
 
 
 class Backfill(Base):

@@ -1,0 +1,46 @@
+"""The connectors that are installed, found through the entry points `labelwheel.connectors`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from pydantic import SecretStr
+
+from backend.errors import NotFound
+from backend.ledger.tables import Project
+from plugins.connector import Connection, Connector
+
+GROUP = "labelwheel.connectors"
+
+
+def names() -> list[str]:
+    """The labelling tools that can be connected."""
+    return sorted(_installed())
+
+
+def load(tool: str) -> type[Connector]:
+    """The connector of a labelling tool; raises NotFound, naming those that are installed."""
+    entry = _installed().get(tool)
+    if entry is None:
+        raise NotFound(f"there is no connector for {tool!r}; installed: {', '.join(names()) or 'none'}")
+    found: type[Connector] = entry.load()
+    return found
+
+
+def connect(project: Project) -> Connector:
+    """The connector of one project. Calls nothing yet."""
+    return load(project.tool)(
+        Connection(
+            tool=project.tool,
+            url=project.url,
+            api_key=SecretStr(project.api_key),
+            project=project.external_id,
+            options=project.options,
+        )
+    )
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}

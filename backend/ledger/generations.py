@@ -1,0 +1,83 @@
+"""Generations: which champions serve a project's questions together, under one name that is never used twice."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.ledger import names as naming
+from backend.ledger import projects
+from backend.ledger.tables import CheckpointRow, Generation, Project, ProjectState, QuestionRow
+from training.questions import Question
+
+
+class Member(NamedTuple):
+    """One question's champion; `folder` is relative to the store."""
+
+    spec: Question
+    version: str
+    folder: str
+
+
+class GenerationView(NamedTuple):
+    """What a web process has to serve for one project. `questions` are all that are learnt, with a champion or not."""
+
+    project_id: int
+    tool: str
+    reference: str
+    name: str
+    questions: dict[str, Question]
+    members: dict[str, Member]
+
+
+def current(session: Session) -> dict[int, GenerationView]:
+    """The generation of every project that has one and is not disconnected, by project id."""
+    served = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.FAILED)
+    query = select(Project, Generation).join(Generation, Generation.id == Project.generation_id)
+    found = session.execute(query.where(Project.state.in_(served)).order_by(Project.id)).all()
+    asked: dict[int, dict[str, Question]] = {}
+    for row in session.scalars(select(QuestionRow).where(QuestionRow.active).order_by(QuestionRow.id)):
+        asked.setdefault(row.project_id, {})[row.name] = Question.model_validate(row.spec)
+    ids = {number for _, generation in found for number in generation.members.values()}
+    champions = {row.id: row for row in session.scalars(select(CheckpointRow).where(CheckpointRow.id.in_(ids)))}
+    views = {}
+    for project, generation in found:
+        questions = asked.get(project.id, {})
+        members = {
+            name: Member(questions[name], champions[number].version, champions[number].folder)
+            for name, number in generation.members.items()
+            if name in questions and number in champions
+        }
+        views[project.id] = GenerationView(
+            project.id, project.tool, project.reference or "", generation.name, questions, members
+        )
+    return views
+
+
+def names(session: Session, tool: str, reference: str | None) -> list[str]:
+    """The generations that a project (None: every project of the tool) was served, the newest first."""
+    query = select(Generation.name).join(Project, Project.id == Generation.project_id).where(Project.tool == tool)
+    if reference is not None:
+        query = query.where(Project.id == projects.find(session, tool, reference).id)
+    return list(session.scalars(query.order_by(Generation.id.desc())))
+
+
+def create(tx: Session, project: Project, reason: str) -> Generation:
+    """Makes the champions of this moment the project's generation; the web processes follow by themselves."""
+    number = tx.scalar(select(func.count()).where(Generation.project_id == project.id)) or 0
+    champions = {row.name: row.champion_id for row in projects.questions(tx, project.id) if row.champion_id is not None}
+    generation = Generation(
+        project_id=project.id, name=naming.generation(project.id, number + 1), members=champions, reason=reason[:4000]
+    )
+    tx.add(generation)
+    tx.flush()
+    project.generation_id = generation.id
+    tx.flush()
+    return generation
+
+
+def of(session: Session, project: Project) -> Generation | None:
+    """A project's present generation."""
+    return None if project.generation_id is None else session.get(Generation, project.generation_id)

@@ -1,0 +1,23 @@
+"""Names that are never used twice, also by a database that was begun anew."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # none that people confuse with another
+
+
+def generation(project_id: int, number: int) -> str:
+    """Such as `lw-3-0007-k3f9q2`: what a labelling tool sees as the version."""
+    return f"lw-{project_id}-{number:04d}-{_random()}"
+
+
+def checkpoint(project_id: int, question: str, number: int) -> str:
+    """Such as `3-intent-0007-k3f9q2`: also the name of the checkpoint's folder."""
+    plain = re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")[:40] or "question"
+    return f"{project_id}-{plain}-{number:04d}-{_random()}"
+
+
+def _random() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(6))

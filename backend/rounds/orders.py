@@ -1,0 +1,137 @@
+"""What people can ask of the rounds: start one, stop one, go back to an earlier checkpoint."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from backend.errors import Conflict, NotFound
+from backend.ledger import decisions, generations, names, projects
+from backend.ledger.tables import (
+    ACTIVE,
+    CheckpointRow,
+    Event,
+    Generation,
+    ProjectState,
+    QuestionRow,
+    Round,
+    RoundState,
+    now,
+)
+from training.spec import Recipe
+
+AUTOMATIC = ("labels", "options", "connect", "fallback")
+"""The triggers that the worker uses itself; any other is a person's, and ends the pin of a rollback."""
+
+
+def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recipe = Recipe.AUTO) -> Round:
+    """Queues a round; raises NotFound, and Conflict where one is active or the project is not connected."""
+    question, project = _lock(tx, question_id)
+    if not question.active:
+        raise Conflict(f"question {question.name!r} is not asked any more; its labels and checkpoints are kept")
+    if project.state not in (ProjectState.CONNECTING, ProjectState.CONNECTED):
+        raise Conflict(f"project {project.title or project.id} is {project.state}; connect it first")
+    number = tx.scalar(select(func.count()).where(Round.question_id == question_id)) or 0
+    found = Round(
+        project_id=project.id,
+        question_id=question_id,
+        trigger=trigger,
+        recipe=recipe,
+        champion_id=question.champion_id,
+        version=names.checkpoint(project.id, question.name, number + 1),
+    )
+    try:
+        with tx.begin_nested():
+            tx.add(found)
+    except IntegrityError:
+        raise Conflict(f"a round of question {question.name!r} is active already; wait for it or cancel it") from None
+    if trigger not in AUTOMATIC:
+        question.pinned, question.counted_from = False, 0
+        tx.flush()
+    return found
+
+
+def cancel(tx: Session, round_id: int, reason: str = "it was cancelled") -> Round:
+    """Ends a round now; the worker stops its job within seconds. Raises NotFound, and Conflict where it has ended."""
+    found = tx.get(Round, round_id)
+    if found is None:
+        raise NotFound(f"there is no round {round_id}")
+    question, project = _lock(tx, found.question_id)
+    tx.refresh(found, with_for_update=True)
+    if found.state not in ACTIVE:
+        raise Conflict(f"round {round_id} has ended already: {found.state}")
+    found.state, found.reason, found.ended_at = RoundState.CANCELLED, reason, now()
+    found.progress_token = None
+    decisions.decide(tx, project, question.name, "cancelled", reason, {"round": found.id, "version": found.version})
+    return found
+
+
+def rollback(tx: Session, question_id: int, version: str | None = None) -> CheckpointRow:
+    """Serves an earlier checkpoint (None: the one before the champion), as a new generation.
+
+    A running round is cancelled, and the question is pinned: no automatic round starts until as many labels as the
+    policy asks for have come since, or until somebody orders one. Raises NotFound and Conflict.
+    """
+    question, project = _lock(tx, question_id)
+    target = _target(tx, question, version)
+    replaced = None if question.champion_id is None else tx.get(CheckpointRow, question.champion_id)
+    for active in tx.scalars(select(Round).where(Round.question_id == question_id, Round.state.in_(ACTIVE))):
+        cancel(tx, active.id, f"the question was rolled back to {target.version}")
+    question.champion_id, question.pinned = target.id, True
+    question.counted_from = tx.scalar(select(func.max(Event.id)).where(Event.project_id == project.id)) or 0
+    tx.flush()
+    reason = f"someone asked for {target.version} instead of {replaced.version if replaced else 'nothing'}"
+    generation = generations.create(tx, project, f"rollback: {reason}")
+    details = {
+        "version": target.version,
+        "replaced": replaced.version if replaced else None,
+        "generation": generation.name,
+    }
+    decisions.decide(tx, project, question.name, "rolled back", reason, details)
+    return target
+
+
+def checkpoints(session: Session, question_id: int) -> list[CheckpointRow]:
+    """A question's checkpoints, the newest first; those whose files were cleared away are left out."""
+    query = select(CheckpointRow).where(CheckpointRow.question_id == question_id, CheckpointRow.removed.is_(False))
+    return list(session.scalars(query.order_by(CheckpointRow.id.desc())))
+
+
+def served_before(session: Session, question: QuestionRow) -> list[int]:
+    """The ids of the checkpoints that were champions of a question, the latest first, each once."""
+    query = (
+        select(Generation.members).where(Generation.project_id == question.project_id).order_by(Generation.id.desc())
+    )
+    served = (members.get(question.name) for members in session.scalars(query))
+    return list(dict.fromkeys(number for number in served if number is not None))
+
+
+def _target(tx: Session, question: QuestionRow, version: str | None) -> CheckpointRow:
+    if version is None:
+        usable = {row.id: row for row in checkpoints(tx, question.id) if not row.broken}
+        present = question.champion_id
+        earlier = [number for number in served_before(tx, question) if number in usable and number < (present or 0)]
+        if not earlier:
+            raise Conflict(f"question {question.name!r} has no earlier champion to go back to")
+        return usable[max(earlier)]
+    query = select(CheckpointRow).where(CheckpointRow.question_id == question.id, CheckpointRow.version == version)
+    target = tx.scalars(query).one_or_none()
+    if target is None:
+        known = ", ".join(row.version for row in checkpoints(tx, question.id)[:10]) or "none"
+        raise NotFound(f"question {question.name!r} has no checkpoint {version!r:.100}; it has: {known}")
+    if target.id == question.champion_id:
+        raise Conflict(f"{target.version} is served already")
+    if target.broken or target.removed:
+        why = f"is broken: {target.broken}" if target.broken else "was cleared away (see LABELWHEEL_KEEP_CHECKPOINTS)"
+        raise Conflict(f"{target.version} {why}")
+    return target
+
+
+def _lock(tx: Session, question_id: int) -> tuple[QuestionRow, projects.Project]:
+    question = tx.get(QuestionRow, question_id)
+    if question is None:
+        raise NotFound(f"there is no question {question_id}")
+    project = projects.lock(tx, question.project_id)
+    tx.refresh(question)
+    return question, project
