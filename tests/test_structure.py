@@ -1,0 +1,147 @@
+"""The rules of the house: who may import whom, how long a file may be, what is never read."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("training", "plugins", "backend")
+# What a connector may know of machine learning: the words, not the learners.
+VOCABULARY = {"training.errors", "training.questions", "training.spec"}
+CONTRACT = {"plugins.connector", "plugins.errors"}
+TOOLS = re.compile(r"label[\s_-]?studio|argilla", re.IGNORECASE)
+# Where the service may call a labelling tool by name all the same: as an example in a command's help.
+NAMED_AS_AN_EXAMPLE: frozenset[str] = frozenset()
+# pandas, numpy and torch unpickle behind harmless names; these are the doors.
+UNPICKLING = re.compile(r"\b(c?pickle|cloudpickle|dill|joblib|shelve|torch\.load|read_pickle|allow_pickle)\b")
+
+
+def sources(room: str) -> list[Path]:
+    return sorted(path for path in (ROOT / room).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Each module that a file names, absolute; `from a import b` counts as a.b where that is a module of ours."""
+    package = list(path.relative_to(ROOT).with_suffix("").parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, each.name) for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for each in node.names:
+                submodule = ROOT.joinpath(*module.split("."), each.name)
+                known = submodule.is_dir() or submodule.with_suffix(".py").is_file()
+                yield node.lineno, f"{module}.{each.name}" if known else module
+
+
+def forbidden(room: str, module: str, path: Path) -> str | None:
+    """Why a file of this room may not import this module; None if it may."""
+    top = module.split(".")[0]
+    if top in ("tests", "demo", "benchmarks", "docs"):
+        return "the product does not import what is built around it"
+    if room == "training" and top in ("plugins", "backend"):
+        return "training knows neither connectors nor the service"
+    if room == "plugins" and top == "backend":
+        return "a connector does not know the service"
+    if room == "plugins" and top == "training" and module not in VOCABULARY:
+        return f"a connector knows only {', '.join(sorted(VOCABULARY))}"
+    own = path.parts[:2] if room == "plugins" else ()
+    if top == "plugins" and module not in CONTRACT and tuple(module.split(".")[:2]) != own:
+        return "connectors are found through entry points, and do not know each other"
+    return None
+
+
+def test_imports_go_one_way() -> None:
+    broken = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}: {why}"
+        for room in ROOMS
+        for path in sources(room)
+        for line, module in imports(path)
+        if (why := forbidden(room, module, path.relative_to(ROOT)))
+    ]
+    assert not broken, "\n".join(broken)
+
+
+@pytest.mark.parametrize(
+    ("path", "module", "allowed"),
+    [
+        ("training/job.py", "backend.settings", False),
+        ("training/job.py", "training.learners.choice", True),
+        ("plugins/label_studio/client.py", "training.questions", True),
+        ("plugins/label_studio/client.py", "training.learners.choice", False),
+        ("plugins/label_studio/client.py", "plugins.label_studio.regions", True),
+        ("plugins/label_studio/client.py", "plugins.argilla.client", False),
+        ("plugins/label_studio/client.py", "backend.ledger.tables", False),
+        ("backend/app.py", "plugins.connector", True),
+        ("backend/app.py", "plugins.label_studio", False),
+        ("backend/app.py", "training.checkpoint", True),
+        ("backend/app.py", "tests.support", False),
+    ],
+)
+def test_the_import_rule_catches_what_it_should(path: str, module: str, allowed: bool) -> None:
+    assert (forbidden(path.split("/")[0], module, Path(path)) is None) is allowed
+
+
+def test_only_connectors_name_a_labelling_tool() -> None:
+    named = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for room in ("backend", "training")
+        for path in sorted((ROOT / room).rglob("*"))
+        if path.suffix in (".py", ".html", ".css", ".js", ".mako", ".ini", ".yaml", ".json")
+        and str(path.relative_to(ROOT)) not in NAMED_AS_AN_EXAMPLE
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if TOOLS.search(line)
+    ]
+    assert not named, "\n".join(named)
+
+
+def test_no_file_is_long() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for room in ROOMS
+        for path in sources(room)
+        if "versions" not in path.parts  # a migration is history: nobody edits it, so nobody suffers
+    }
+    too_long = {path: lines for path, lines in lengths.items() if lines > 300}
+    assert not too_long
+    written = [lines for path, lines in lengths.items() if not path.endswith("__init__.py")]
+    assert statistics.median(written) < 150
+
+
+def test_nothing_is_unpickled() -> None:
+    found = []
+    for room in ROOMS:
+        for path in sources(room):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+                # Names and calls only: a comment that says why there is no pickle is welcome.
+                if isinstance(node, ast.Import | ast.ImportFrom | ast.Attribute | ast.Name | ast.keyword):
+                    code = node.arg or "" if isinstance(node, ast.keyword) else ast.unparse(node)
+                    if UNPICKLING.search(code):
+                        found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {code}")
+    assert not found, "\n".join(found)
+
+
+def test_each_dependency_has_its_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    lines = text.splitlines()
+    for requirement in project["dependencies"]:
+        (line,) = [each for each in lines if each.strip().startswith(f'"{requirement}"')]
+        assert re.search(r"#\s*\S{4}", line), f"why {requirement}?"
+
+
+def test_each_top_level_folder_of_code_is_packaged_or_not_a_product() -> None:
+    """A new room that is not packaged works in a clone and is missing from the wheel."""
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert set(setuptools["packages"]["find"]["include"]) == {f"{room}*" for room in ROOMS}
+    for room in ROOMS:
+        for path in sources(room):
+            assert (path.parent / "__init__.py").is_file(), f"{path.parent} would be missing from the wheel"
