@@ -1,0 +1,216 @@
+"""The hot swap: which models serve which project, replaced in one assignment.
+
+A request takes its `Served` once and keeps it: no answer mixes versions, and the models of an older generation are
+freed by Python when the last request that holds them ends.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.errors import Overloaded
+from backend.serving.engine import Engine, Loaded
+from backend.serving.loading import load, probe
+from backend.serving.predictor import Member
+from backend.serving.queue import InferenceQueue
+from plugins.errors import UnknownProject
+from training.errors import InvalidCheckpoint
+from training.questions import Question
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY, LAST_RETRY = 15.0, 600.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the database says a project should be served with; `members`: question → (version, folder)."""
+
+    project: int
+    tool: str
+    reference: str | None
+    generation: str
+    questions: Mapping[str, Question]
+    members: Mapping[str, tuple[str, Path]]
+
+    @property
+    def key(self) -> str:
+        """Equal where there is nothing to change."""
+        asked = {name: question.model_dump(mode="json") for name, question in self.questions.items()}
+        versions = {name: version for name, (version, _) in self.members.items()}
+        return json.dumps([self.tool, self.reference, self.generation, asked, versions], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What one project is served with; never changed. `complete` is False where a member could not be loaded."""
+
+    project: int
+    generation: str
+    questions: tuple[Question, ...]
+    members: Mapping[str, Member]
+    key: str
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class _Table:
+    """All that is served at one moment."""
+
+    projects: Mapping[int, Served] = field(default_factory=dict)
+    references: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
+
+
+@dataclass
+class _Failure:
+    """A checkpoint that could not be loaded, and when it is worth another try."""
+
+    error: str
+    delay: float
+    again: float
+
+
+class Holder:
+    """What is served, and the way from one generation to the next. Any thread may read, one thread calls `follow`."""
+
+    def __init__(self, engine: Engine, queue: InferenceQueue, source: Callable[[], Mapping[int, Wanted]]) -> None:
+        self._engine, self._queue, self._source = engine, queue, source
+        self._table = _Table()
+        self._models: weakref.WeakValueDictionary[str, Loaded] = weakref.WeakValueDictionary()
+        self._failures: dict[str, _Failure] = {}
+        self._problems: Mapping[int, dict[str, Any]] = {}
+        self._freed = threading.Event()
+        self._known: frozenset[tuple[str, str | None]] = frozenset()
+        self.ready = threading.Event()
+        self.swaps = 0
+
+    def served(self, tool: str, reference: str | None) -> Served:
+        """What a project is served with at this moment; memory only. Raises UnknownProject, or Overloaded while the
+        first models are being loaded."""
+        table = self._table
+        served = table.projects.get(table.references.get((tool, reference), -1))
+        if served is None:
+            raise self._missing(f"{tool} project {reference!r}", (tool, reference) in self._known)
+        return served
+
+    def served_by_id(self, project: int) -> Served:
+        """The same for a project's own id."""
+        served = self._table.projects.get(project)
+        if served is None:
+            raise self._missing(f"project {project}", False)
+        return served
+
+    def _missing(self, name: str, known: bool) -> Exception:
+        if known or not self.ready.is_set():
+            return Overloaded(f"the model of {name} is being loaded; try again in a few seconds")
+        return UnknownProject(f"{name} is not connected; run `labelwheel connect` first")
+
+    @property
+    def serving(self) -> dict[str, str]:
+        """Generation by project id, whole ones only: what this process reports."""
+        return {str(each.project): each.generation for each in self._table.projects.values() if each.complete}
+
+    @property
+    def problems(self) -> dict[str, dict[str, Any]]:
+        """By project id: what could not be loaded, and why."""
+        return {str(project): dict(problem) for project, problem in self._problems.items()}
+
+    def versions(self) -> dict[int, Mapping[str, str]]:
+        """By project id: the checkpoint that answers each question."""
+        projects = self._table.projects.values()
+        return {
+            each.project: {name: member.model.version for name, member in each.members.items()} for each in projects
+        }
+
+    def follow(self) -> bool:
+        """Makes what is served what is wanted, project by project; True where anything changed."""
+        wanted = self._source()
+        self._known = frozenset((each.tool, each.reference) for each in wanted.values())
+        problems: dict[int, dict[str, Any]] = {}
+        changed = self._drop(wanted)
+        for project, want in wanted.items():
+            current = self._table.projects.get(project)
+            if current is not None and current.key == want.key and current.complete:
+                continue
+            changed |= self._swap(want, current, problems)
+        self._problems = problems
+        versions = {version for want in wanted.values() for version, _ in want.members.values()}
+        self._failures = {version: each for version, each in self._failures.items() if version in versions}
+        self.ready.set()
+        if self._freed.is_set():
+            self._freed.clear()
+            self._engine.forget()
+        return changed
+
+    def _drop(self, wanted: Mapping[int, Wanted]) -> bool:
+        table = self._table
+        kept = {project: each for project, each in table.projects.items() if project in wanted}
+        if len(kept) == len(table.projects):
+            return False
+        references = {key: project for key, project in table.references.items() if project in kept}
+        self._table = _Table(kept, references)
+        return True
+
+    def _swap(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, Any]]) -> bool:
+        members: dict[str, Member] = {}
+        for name, (version, folder) in want.members.items():
+            try:
+                members[name] = Member(want.questions[name], self._model(version, folder, want.questions[name]))
+            except Exception as error:
+                problems[want.project] = {
+                    "generation": want.generation, "question": name, "version": version, "error": _line(error)
+                }  # fmt: skip
+        complete = len(members) == len(want.members)
+        # the champion stays where its successor cannot be loaded; only a process that has none yet serves what it can
+        if not complete and (current is not None and (current.complete or len(members) <= len(current.members))):
+            return False
+        if not complete and not members:
+            return False
+        served = Served(want.project, want.generation, tuple(want.questions.values()), members, want.key, complete)
+        self._flip(want, served)
+        if current is None or current.generation != want.generation:
+            self.swaps += 1
+            log.info("project %d is served by %s", want.project, want.generation)
+        return True
+
+    def _flip(self, want: Wanted, served: Served) -> None:
+        table = self._table
+        references = {key: project for key, project in table.references.items() if project != want.project}
+        references[want.tool, want.reference] = want.project
+        self._table = _Table({**table.projects, want.project: served}, references)
+
+    def _model(self, version: str, folder: Path, question: Question) -> Loaded:
+        failure = self._failures.get(version)
+        if failure and time.monotonic() < failure.again:
+            raise InvalidCheckpoint(failure.error)
+        try:
+            model = self._models.get(version)
+            if model is None:
+                model = load(self._engine, self._queue, folder, version)
+                self._models[version] = model
+                weakref.finalize(model, self._freed.set)
+            if model.question.kind is not question.kind:
+                raise InvalidCheckpoint(
+                    f"{version} answers {model.question.kind}, {question.name!r} is {question.kind}"
+                )
+            if model.question != question:
+                probe(model, question, self._queue)
+        except Exception as error:
+            delay = min(LAST_RETRY, failure.delay * 2) if failure else FIRST_RETRY
+            self._failures[version] = _Failure(_line(error), delay, time.monotonic() + delay)
+            log.warning("%s cannot be served, tried again in %.0f s: %s", version, delay, _line(error))
+            raise
+        self._failures.pop(version, None)
+        return model
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500] or type(error).__name__

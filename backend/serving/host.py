@@ -1,0 +1,67 @@
+"""What the connectors' routes ask of the web process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from backend.serving import guard
+from backend.serving.hints import HintWriter
+from backend.serving.holder import Holder, Served
+from backend.serving.predictor import Predictor
+from backend.serving.queue import Priority
+from plugins.connector import Suggestion
+from training.questions import Example, Question
+
+
+class ServingHost:
+    """`plugins.connector.Host` over what is served. All but `versions` is answered from memory.
+
+    `names(tool, reference)` reads the names of past generations from the database, the newest first.
+    """
+
+    def __init__(
+        self,
+        holder: Holder,
+        predictor: Predictor,
+        hints: HintWriter,
+        names: Callable[[str, str | None], list[str]],
+        wait_seconds: float = 30.0,
+    ) -> None:
+        self._holder, self._predictor, self._hints, self._names = holder, predictor, hints, names
+        self._wait_seconds = wait_seconds
+
+    def version(self, tool: str, reference: str) -> str:
+        return self._holder.served(tool, reference).generation
+
+    def versions(self, tool: str, reference: str | None) -> list[str]:
+        return self._names(tool, reference)
+
+    def questions(self, tool: str, reference: str) -> Sequence[Question]:
+        return self._holder.served(tool, reference).questions
+
+    def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
+        # right after the start it is better to wait for the model than to lose the tool's only try
+        self._holder.ready.wait(self._wait_seconds)
+        return self.suggest_with(self._holder.served(tool, reference), examples)
+
+    def suggest_with(
+        self,
+        served: Served,
+        examples: Sequence[Example],
+        priority: Priority | None = None,
+        seconds: float = 90.0,
+    ) -> list[Suggestion]:
+        """One suggestion per example, in order, all of the generation that was taken."""
+        answers = self._predictor.suggest(served.members, examples, priority, seconds)
+        unanswered = {question.name: guard.NOTHING for question in served.questions}
+        return [
+            Suggestion(example=example, version=served.generation, predictions={**unanswered, **answer})
+            for example, answer in zip(examples, answers, strict=True)
+        ]
+
+    def hint(self, tool: str, reference: str) -> None:
+        self._hints.add(("look", tool, reference))
+
+    def train(self, tool: str, reference: str) -> None:
+        self._holder.served(tool, reference)
+        self._hints.add(("train", tool, reference))

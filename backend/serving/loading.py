@@ -1,0 +1,46 @@
+"""Makes a checkpoint ready to answer, and proves it: verify, load, warm up, probe."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from backend.serving import guard
+from backend.serving.engine import Engine, Loaded
+from backend.serving.queue import InferenceQueue, Priority
+from training import checkpoint
+from training.errors import InvalidCheckpoint
+from training.questions import Example, Question
+
+PROBES = ("Where is my parcel?", "Größe 38 passt 👟 nicht, ich möchte mein Geld zurück. " * 20)
+"""A short text and one that fills a batch: both are computed once before anybody asks."""
+
+
+def load(engine: Engine, queue: InferenceQueue, folder: Path, version: str, seconds: float = 120.0) -> Loaded:
+    """A checkpoint that has answered its own question; raises InvalidCheckpoint or whatever went wrong."""
+    manifest = checkpoint.read(folder, verify=True).manifest
+    if manifest.version != version:
+        raise InvalidCheckpoint(f"{folder} holds {manifest.version}, not {version}; roll back or train anew")
+    model = engine.load(folder)
+    probe(model, model.question, queue, seconds)
+    return model
+
+
+def probe(model: Loaded, question: Question, queue: InferenceQueue, seconds: float = 120.0) -> None:
+    """Asks once, through the queue as everybody does; raises InvalidCheckpoint where the answer makes no sense."""
+    examples = [Example(key=text[:9], fields=dict.fromkeys(question.inputs, text)) for text in PROBES]
+    encodings = model.encode(question, examples)
+    deadline = time.monotonic() + seconds
+    logits = queue.submit(model, encodings, Priority.INTERACTIVE, deadline).result(timeout=seconds + 1)
+    if len(logits) != len(encodings) or not all(np.isfinite(row).all() for row in logits):
+        raise InvalidCheckpoint(f"{model.version} answers with numbers that are none; roll back or train anew")
+    predictions = model.decode(question, examples, encodings, logits)
+    for example, prediction in zip(examples, predictions, strict=True):
+        _, dropped = guard.clean(question, example, prediction)
+        if dropped:
+            raise InvalidCheckpoint(
+                f"{model.version} answers {question.name!r} with {prediction.answer!r:.100}, which does not fit it; "
+                "roll back or train anew"
+            )

@@ -1,0 +1,95 @@
+import threading
+import time
+
+from backend.serving.follower import Follower
+from backend.serving.hints import HintWriter
+
+
+def until(condition, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert condition()
+
+
+def test_hints_are_written_once_however_often_they_came():
+    written = []
+    hints = HintWriter(lambda keys: written.append(keys) or time.sleep(0.05))
+    for _ in range(1000):
+        hints.add(("look", "tool", "1"))
+        hints.add(("look", "tool", "2"))
+    hints.start()
+    until(lambda: written)
+    hints.stop()
+    assert written == [{("look", "tool", "1"), ("look", "tool", "2")}]
+
+
+def test_hints_wait_for_a_locked_database():
+    written, locked = [], threading.Event()
+    locked.set()
+
+    def write(keys):
+        if locked.is_set():
+            raise RuntimeError("database is locked")
+        written.append(keys)
+
+    hints = HintWriter(write, pause=0.01)
+    hints.start()
+    started = time.monotonic()
+    hints.add(("look", "tool", "1"))
+    assert time.monotonic() - started < 0.01
+    time.sleep(0.05)
+    assert not written
+    locked.clear()
+    until(lambda: written)
+    hints.stop()
+
+
+def test_hints_are_bounded():
+    hints = HintWriter(lambda keys: None, limit=10)
+    for number in range(1000):
+        hints.add(("look", "tool", str(number)))
+    assert len(hints._waiting) == 10
+
+
+def test_stopping_writes_what_is_left():
+    written = []
+    hints = HintWriter(lambda keys: written.extend(keys))
+    hints.add(("look", "tool", "1"))
+    hints.start()
+    hints.stop()
+    assert written == [("look", "tool", "1")]
+
+
+class Holder:
+    serving: dict[str, str] = {}  # noqa: RUF012
+    problems: dict = {}  # noqa: RUF012
+    follows = 0
+
+    def follow(self):
+        self.follows += 1
+        if self.follows == 3:
+            raise RuntimeError("the database is away")
+        if self.follows == 2:
+            self.serving = {"1": "g1"}
+
+
+def test_the_follower_reports_changes_at_once_and_survives_trouble():
+    reports = []
+    holder = Holder()
+    follower = Follower(holder, lambda *report: reports.append(report), follow_seconds=0.01)
+    follower.start()
+    until(lambda: holder.follows > 10)
+    follower.stop()
+    assert [report[0] for report in reports] == [{}, {"1": "g1"}]
+    assert reports[0][2] > 1
+
+
+def test_a_poke_is_answered_at_once():
+    holder = Holder()
+    follower = Follower(holder, lambda *report: None, follow_seconds=30)
+    follower.start()
+    until(lambda: holder.follows == 1)
+    follower.poke()
+    until(lambda: holder.follows == 2)
+    follower.stop()

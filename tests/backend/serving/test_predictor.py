@@ -1,0 +1,97 @@
+import time
+
+import pytest
+
+from backend.errors import Overloaded
+from backend.serving.cache import AnswerCache
+from backend.serving.predictor import Member, Predictor
+from backend.serving.queue import InferenceQueue, Priority
+from tests.backend.serving.fakes import FakeEngine, FakeModel, example, question
+
+
+@pytest.fixture
+def engine():
+    return FakeEngine()
+
+
+@pytest.fixture
+def predictor(engine):
+    queue = InferenceQueue(engine, limit=2000)
+    yield Predictor(queue, AnswerCache(size=5000), max_characters=1000)
+    queue.close()
+
+
+def members(engine, version="v7"):
+    return {"mood": Member(question(), FakeModel(version, question(), engine))}
+
+
+def test_answers_come_in_order_also_with_gaps(engine, predictor):
+    class Echo(FakeModel):
+        def decode(self, asked, examples, encodings, logits):
+            return [
+                super(Echo, self).decode(asked, [each], [0], [[float(each.fields["text"])]])[0] for each in examples
+            ]
+
+    texts = ["" if number % 7 == 0 else "x" * 1001 if number % 11 == 0 else str(number) for number in range(700)]
+    asked = {"mood": Member(question(), Echo("v1", question(), engine))}
+    answers = predictor.suggest(asked, [example(text, str(place)) for place, text in enumerate(texts)])
+    for text, answer in zip(texts, answers, strict=True):
+        if text == "" or len(text) > 1000:
+            assert answer["mood"].answer is None
+        else:
+            assert answer["mood"].score == pytest.approx(float(text) / 10_000)
+
+
+def test_the_same_text_is_computed_once(engine, predictor):
+    asked = members(engine)
+    first = predictor.suggest(asked, [example("same")])
+    assert predictor.suggest(asked, [example("same", "2")]) == first
+    assert predictor.cache.hits == 1
+    assert len(engine.batches) == 1
+    predictor.suggest(members(engine, "v8"), [example("same")])
+    assert len(engine.batches) == 2, "another version's answer must not come from the cache"
+
+
+def test_the_cache_is_bounded():
+    cache = AnswerCache(size=10, max_characters=5)
+    for number in range(100):
+        cache.put(("v", "q", (str(number),)), number)
+    cache.put(("v", "q", ("too long",)), 1)
+    assert [cache.get(("v", "q", (str(number),))) for number in (89, 90, 99)] == [None, 90, 99]
+    assert cache.get(("v", "q", ("too long",))) is None
+
+
+def test_what_does_not_fit_is_dropped_and_counted(engine, predictor):
+    engine.answer = "a label that nobody knows"
+    [answer] = predictor.suggest(members(engine), [example()])
+    assert answer["mood"].answer is None
+    assert predictor.counts.dropped == 1
+
+
+def test_a_few_examples_are_taken_for_a_person_who_waits(engine, predictor):
+    engine.seconds = 0.05
+    model = FakeModel("bulk1", question(), engine)
+    rows = model.encode(question(), [example()] * 640)
+    bulk = predictor._queue.submit(model, rows, Priority.BULK, time.monotonic() + 60)
+    started = time.monotonic()
+    predictor.suggest(members(engine), [example("one")])
+    assert time.monotonic() - started < 0.4
+    assert not bulk.done()
+    bulk.result(20)
+
+
+def test_a_request_that_takes_too_long_ends(engine, predictor):
+    engine.seconds = 0.2
+    with pytest.raises(Overloaded):
+        predictor.suggest(members(engine), [example(str(number)) for number in range(300)], seconds=0.3)
+    assert predictor._queue.depth == 0
+
+
+def test_overload_is_refused_at_once(engine, predictor):
+    with predictor._queue.admit(2000, Priority.BULK), pytest.raises(Overloaded):
+        predictor.suggest(members(engine), [example()])
+
+
+def test_no_examples_and_no_questions(engine, predictor):
+    assert predictor.suggest(members(engine), []) == []
+    assert predictor.suggest({}, [example()]) == [{}]

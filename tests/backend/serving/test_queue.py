@@ -1,0 +1,174 @@
+import threading
+import time
+
+import pytest
+
+from backend.errors import Overloaded
+from backend.serving.queue import PATIENCE, InferenceQueue, Priority
+from tests.backend.serving.fakes import FakeEngine, FakeModel, question
+from training.learners.base import Encoding
+
+
+def rows(count: int, length: int = 3) -> list[Encoding]:
+    return [Encoding(place, [1] * length) for place in range(count)]
+
+
+def soon(seconds: float = 20.0) -> float:
+    return time.monotonic() + seconds
+
+
+@pytest.fixture
+def engine():
+    return FakeEngine()
+
+
+@pytest.fixture
+def queue(engine):
+    queue = InferenceQueue(engine, limit=100, bulk_limit=2)
+    yield queue
+    queue.close()
+
+
+def test_every_row_gets_its_own_logits_whatever_the_lengths(engine, queue):
+    class Echo(FakeModel):
+        def logits(self, encodings):
+            return [[len(row.input_ids)] for row in encodings]
+
+    lengths = [5, 900, 1, 33, 33, 2] * 20
+    encodings = [Encoding(place, [1] * length) for place, length in enumerate(lengths)]
+    result = queue.submit(Echo("v1", question(), engine), encodings, Priority.BULK, soon()).result(5)
+    assert [row[0] for row in result] == lengths
+
+
+def test_batches_keep_to_rows_and_tokens(engine, queue):
+    engine.batch_rows, engine.batch_tokens = 8, 1000
+    model = FakeModel("v1", question(), engine)
+    queue.submit(model, rows(20) + rows(5, length=500), Priority.BULK, soon()).result(5)
+    sizes = [size for _, size in engine.batches]
+    assert sum(sizes) == 25
+    assert max(sizes) <= 8
+    assert sizes[:2] == [2, 2]  # 500 tokens each: two to a batch
+
+
+def test_a_row_longer_than_a_batch_goes_alone(engine, queue):
+    engine.batch_tokens = 10
+    model = FakeModel("v1", question(), engine)
+    assert len(queue.submit(model, rows(2, length=50), Priority.BULK, soon()).result(5)) == 2
+
+
+def test_a_person_waits_for_one_batch_only(engine, queue):
+    engine.seconds = 0.02
+    bulk, single = FakeModel("bulk1", question(), engine), FakeModel("single2", question(), engine)
+    waiting = queue.submit(bulk, rows(32 * 30), Priority.BULK, soon())
+    time.sleep(0.05)
+    queue.submit(single, rows(1), Priority.INTERACTIVE, soon()).result(5)
+    before = [version for version, _ in engine.batches].index("single2")
+    assert before <= 5
+    assert not waiting.done()
+    waiting.result(5)
+
+
+def test_bulk_work_is_not_starved(engine, queue):
+    engine.seconds = 0.002
+    bulk, single = FakeModel("bulk1", question(), engine), FakeModel("single2", question(), engine)
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            queue.submit(single, rows(1), Priority.INTERACTIVE, soon()).result(5)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    queue.submit(bulk, rows(64), Priority.BULK, soon()).result(2 * PATIENCE)
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_single_requests_share_a_batch(engine, queue):
+    engine.seconds = 0.05
+    model = FakeModel("v1", question(), engine)
+    futures = [queue.submit(model, rows(1), Priority.INTERACTIVE, soon()) for _ in range(20)]
+    for future in futures:
+        assert len(future.result(5)) == 1
+    assert len(engine.batches) <= 3
+
+
+def test_models_do_not_share_a_batch(engine, queue):
+    engine.seconds = 0.02
+    models = [FakeModel(f"v{number}", question(), engine) for number in (1, 2)]
+    futures = [
+        (models[turn % 2], queue.submit(models[turn % 2], rows(1), Priority.INTERACTIVE, soon())) for turn in range(20)
+    ]
+    for model, future in futures:
+        assert future.result(5)[0][0] == model.number
+
+
+def test_a_poisonous_row_costs_the_others_nothing(engine, queue):
+    engine.seconds, engine.poison = 0.05, 7
+    model = FakeModel("v1", question(), engine)
+    queue.submit(model, rows(1), Priority.INTERACTIVE, soon())
+    good = [queue.submit(model, rows(1), Priority.INTERACTIVE, soon()) for _ in range(5)]
+    bad = queue.submit(model, rows(1, length=7), Priority.INTERACTIVE, soon())
+    assert all(len(future.result(5)) == 1 for future in good)
+    with pytest.raises(RuntimeError, match="poisonous"):
+        bad.result(5)
+
+
+def test_too_much_is_refused_at_once(queue):
+    with queue.admit(90, Priority.BULK):
+        with pytest.raises(Overloaded), queue.admit(11, Priority.INTERACTIVE):
+            pass
+        with queue.admit(10, Priority.INTERACTIVE):
+            assert queue.depth == 100
+    assert queue.depth == 0
+
+
+def test_one_large_request_is_taken_when_nothing_waits(queue):
+    with queue.admit(1000, Priority.BULK):
+        pass
+
+
+def test_bulk_requests_leave_threads_for_people(queue):
+    with queue.admit(1, Priority.BULK), queue.admit(1, Priority.BULK):
+        with pytest.raises(Overloaded, match="bulk"), queue.admit(1, Priority.BULK):
+            pass
+        with queue.admit(1, Priority.INTERACTIVE):
+            pass
+
+
+def test_what_nobody_waits_for_is_not_computed(engine, queue):
+    engine.seconds = 0.1
+    model, late = FakeModel("v1", question(), engine), FakeModel("late2", question(), engine)
+    queue.submit(model, rows(1), Priority.INTERACTIVE, soon())
+    future = queue.submit(late, rows(1), Priority.INTERACTIVE, time.monotonic() + 0.01)
+    with pytest.raises(Overloaded):
+        future.result(5)
+    cancelled = queue.submit(late, rows(1), Priority.BULK, soon())
+    cancelled.cancel()
+    queue.submit(model, rows(1), Priority.BULK, soon()).result(5)
+    assert "late2" not in [version for version, _ in engine.batches]
+
+
+def test_the_idle_thread_holds_no_model(engine, queue):
+    model = FakeModel("v1", question(), engine)
+    queue.submit(model, rows(3), Priority.BULK, soon()).result(5)
+    del model
+    time.sleep(0.05)
+    assert engine.alive == 0
+
+
+def test_closing_answers_what_waits(engine):
+    engine.seconds = 0.2
+    queue = InferenceQueue(engine)
+    model = FakeModel("v1", question(), engine)
+    queue.submit(model, rows(1), Priority.BULK, soon())
+    waiting = queue.submit(model, rows(100), Priority.BULK, soon())
+    time.sleep(0.05)
+    queue.close()
+    with pytest.raises(Overloaded):
+        waiting.result(1)
+    with pytest.raises(Overloaded):
+        queue.submit(model, rows(1), Priority.BULK, soon())
