@@ -1,7 +1,7 @@
 """Spans as BIO tags of tokens, and the best tags as spans again (Ramshaw and Marcus 1995).
 
 A tagger can only say what tokens can say: of overlapping spans the longer one is kept, and a token belongs to the span
-that covers at least half of it and more than any other.
+that covers more than half of it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def tag(
         start, end = bare(text, raw_start, raw_end)
         while current < len(kept) and kept[current]["end"] <= raw_start:
             current += 1
-        best, most = None, (end - start - 1) // 2
+        best, most = None, (end - start) // 2
         for number in range(current, len(kept)):
             if kept[number]["start"] >= end:
                 break
