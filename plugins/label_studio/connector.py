@@ -1,0 +1,67 @@
+"""The Label Studio connector: one connected project, and the routes that Label Studio calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from flask import Blueprint
+
+from plugins.connector import Config, Connection, Host, Page, Service, Suggestion
+from plugins.label_studio import polling, protocol, pushing, wiring
+from plugins.label_studio.client import Client
+from plugins.label_studio.project import Project
+from training.questions import Question
+
+
+class LabelStudio:
+    """One project of one Label Studio; see plugins.connector.Connector."""
+
+    tool: ClassVar[str] = protocol.TOOL
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._project = Project(Client(connection.url, connection.api_key), connection.project)
+        self._options: Mapping[str, Any] = connection.options
+
+    def config(self) -> Config:
+        """Read what the project asks, and check that the credentials work."""
+        return self._project.config()
+
+    def wire(self, service: Service, version: str) -> Mapping[str, Any]:
+        """Add ourselves as the project's ML backend, with a webhook; returns the options to keep."""
+        self._options = wiring.wire(self._project, self._options, service, version)
+        return self._options
+
+    def unwire(self) -> None:
+        """Remove ML backend and webhook; labels and suggestions stay."""
+        wiring.unwire(self._project, self._options)
+
+    def announce(self, version: str) -> None:
+        """Rename the ML backend, and with it the project's version, to what is served."""
+        wiring.announce(self._project, self._options, version)
+
+    def poll(self, cursor: str | None) -> Iterator[Page]:
+        """Tasks that changed since the cursor."""
+        return polling.poll(self._project, cursor)
+
+    def sweep(self, cursor: str | None) -> Iterator[Page]:
+        """All tasks."""
+        return polling.sweep(self._project, cursor)
+
+    def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
+        """Unlabelled tasks without a prediction of `version`, those that Label Studio shows next first."""
+        return pushing.waiting(self._project, version, cursor)
+
+    def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
+        """Import predictions; returns how many were taken."""
+        return pushing.push(self._project, suggestions, questions)
+
+    def retire(self, versions: Iterable[str]) -> None:
+        """Delete the predictions of these versions, save the live one's."""
+        pushing.retire(self._project, versions)
+
+    @classmethod
+    def routes(cls, host: Host) -> Blueprint:
+        """/health, /setup, /predict, /webhook and /versions, to be registered at the root."""
+        return protocol.blueprint(host)

@@ -1,0 +1,131 @@
+"""What people did, read from Label Studio: changes since a cursor, and the whole project.
+
+`task.updated_at` moves with everything that a person does to a task or its annotations (submit, skip, edit, delete, in
+the Data Manager too), so a poll asks for the tasks changed since. Deleted tasks alone leave no trace; a sweep finds them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from plugins.connector import Page
+from plugins.label_studio.annotations import moment, work_of
+from plugins.label_studio.project import PAGE, Project, after, where
+
+OVERLAP = timedelta(seconds=60)
+"""How late a change may become visible: a slow transaction, clocks that differ between hosts."""
+SEEN = 200
+"""How many tasks within the overlap a cursor remembers, so that they are not read again."""
+FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+INSTANT = timedelta(microseconds=1)
+
+
+def poll(project: Project, cursor: str | None) -> Iterator[Page]:
+    """Pages of changed tasks, in the order in which they changed."""
+    marks = _Marks(cursor)
+    while True:
+        listed = _changed(project, marks)
+        if not listed:
+            return
+        for start in range(0, len(listed), PAGE):
+            batch = listed[start : start + PAGE]
+            tasks = {task["id"]: task for task in project.tasks(only=[task["id"] for task in batch])}
+            for task in batch:
+                marks.note(task["id"], task["updated_at"])
+            gone = tuple(str(task["id"]) for task in batch if task["id"] not in tasks)
+            found = [tasks[task["id"]] for task in batch if task["id"] in tasks]
+            ahead = listed[start + PAGE :][:1]
+            yield page(project, found, marks.cursor(moment(ahead[0]["updated_at"]) if ahead else None), gone)
+
+
+def sweep(project: Project, cursor: str | None) -> Iterator[Page]:
+    """Pages of all tasks, by id."""
+    last = int(json.loads(cursor)["after"]) if cursor else 0
+    while tasks := project.tasks(after(last)):
+        last = tasks[-1]["id"]
+        yield page(project, tasks, json.dumps({"after": last}))
+        if len(tasks) < PAGE:
+            return
+
+
+def page(project: Project, tasks: Sequence[dict[str, Any]], cursor: str, gone: tuple[str, ...] = ()) -> Page:
+    """Tasks with their annotations as a page."""
+    layout = project.layout
+    examples = tuple(layout.example(str(task["id"]), task.get("data")) for task in tasks)
+    pairs = zip(tasks, examples, strict=True)
+    work = tuple(one for task, example in pairs for one in work_of(layout, task, example))
+    return Page(
+        examples=examples, work=work, refreshed=tuple(example.key for example in examples), gone=gone, cursor=cursor
+    )
+
+
+def stamp(when: datetime) -> str:
+    """A moment as Label Studio's filters take it."""
+    return when.astimezone(UTC).strftime(FORMAT)
+
+
+class _Marks:
+    """How far a poll has come: a moment, and the tasks that were read shortly before it."""
+
+    def __init__(self, cursor: str | None) -> None:
+        told = json.loads(cursor) if cursor else {}
+        self.mark: datetime | None = moment(told["mark"]) if told else None
+        self.floor: datetime | None = moment(told["floor"]) if told.get("floor") else None
+        self.seen: dict[int, str] = {int(key): value for key, value in told.get("seen", {}).items()}
+
+    @property
+    def since(self) -> datetime | None:
+        """From where a poll looks."""
+        if self.mark is None:
+            return None
+        return max(self.mark - OVERLAP, self.floor) if self.floor else self.mark - OVERLAP
+
+    def knows(self, task: dict[str, Any]) -> bool:
+        return self.seen.get(task["id"]) == task["updated_at"]
+
+    def note(self, task: int, updated_at: str) -> None:
+        """A task was read as it was at that moment."""
+        self.seen.pop(task, None)
+        self.seen[task] = updated_at
+        self.mark = max(self.mark or moment(updated_at), moment(updated_at))
+
+    def cursor(self, ahead: datetime | None) -> str:
+        """What to store, kept small; `ahead` is the next change that is known and not read yet."""
+        assert self.mark is not None
+        since = self.since
+        kept = sorted(self.seen.items(), key=lambda item: (moment(item[1]), item[0]), reverse=True)
+        kept = [item for item in kept if since is None or moment(item[1]) >= since]
+        if len(kept) > SEEN:
+            edge = moment(kept[SEEN][1])
+            self.floor = min(edge + INSTANT, ahead) if ahead else edge + INSTANT
+            kept = [item for item in kept[:SEEN] if moment(item[1]) > edge]
+        self.seen = dict(reversed(kept))
+        told = {"mark": stamp(self.mark), "floor": stamp(self.floor) if self.floor else None, "seen": self.seen}
+        return json.dumps(told, separators=(",", ":"))
+
+
+def _changed(project: Project, marks: _Marks) -> list[dict[str, Any]]:
+    """Tasks that changed and were not read since, the oldest change first: some, or none if there are none."""
+    since, size = marks.since, 2 * SEEN
+    while True:
+        filters = [where("updated_at", "greater_or_equal", stamp(since), "Datetime")] if since else []
+        listed = project.tasks(*filters, order="tasks:updated_at", size=size, include="id,updated_at")
+        fresh = [task for task in listed if not marks.knows(task)]
+        if fresh or len(listed) < size:
+            return fresh if len(listed) < size else _complete(project, fresh, listed)
+        since = moment(listed[-1]["updated_at"]) + INSTANT
+
+
+def _complete(project: Project, fresh: list[dict[str, Any]], listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A full listing with all tasks that share its last moment: one bulk action gives thousands the same."""
+    last = listed[-1]["updated_at"]
+    have = {task["id"] for task in listed}
+    at = where("updated_at", "equal", last, "Datetime")
+    behind = 0
+    while ties := project.tasks(at, after(behind), size=2 * SEEN, include="id,updated_at"):
+        fresh += [task for task in ties if task["id"] not in have]
+        behind = ties[-1]["id"]
+    return fresh

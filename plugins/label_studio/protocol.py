@@ -1,0 +1,117 @@
+"""What Label Studio calls: the protocol of label-studio-ml, at the root of the service.
+
+Label Studio drops a whole batch where there is not one well-formed result for each task, so there always is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from plugins.connector import Host, Suggestion
+from plugins.errors import InvalidConfig, InvalidPayload
+from plugins.label_studio.layout import Layout, read
+from plugins.label_studio.project import reference
+from plugins.label_studio.regions import encode, score_of
+
+TOOL = "label-studio"
+MAX_TASKS = 10_000
+
+
+class TooManyTasks(InvalidPayload):
+    """One request asks about more tasks than are answered at once. Select fewer tasks."""
+
+    status = 413
+
+
+def blueprint(host: Host) -> Blueprint:
+    """The routes, on top of what the web process offers."""
+    routes = Blueprint("label_studio", __name__)
+
+    @routes.get("/")
+    @routes.get("/health")
+    def health() -> Response:
+        return jsonify({"status": "UP", "model_class": "labelwheel"})
+
+    @routes.post("/setup")
+    def setup() -> Response:
+        project = _project(_body())
+        return jsonify({"model_version": host.version(TOOL, project)})
+
+    @routes.post("/predict")
+    def predict() -> Response:
+        body = _body()
+        project, tasks = _project(body), _tasks(body)
+        layout = _layout(body)
+        examples = [layout.example(str(task.get("id", "")), task.get("data")) for task in tasks]
+        if any(question not in host.questions(TOOL, project) for question in layout.questions):
+            host.hint(TOOL, project)
+        suggestions = host.suggest(TOOL, project, examples)
+        results = [_result(layout, task, one) for task, one in zip(tasks, suggestions, strict=True)]
+        return jsonify({"results": results})
+
+    @routes.post("/webhook")
+    def webhook() -> Response:
+        body = _body()
+        found = body.get("project")
+        if not isinstance(found, Mapping) or not isinstance(found.get("id"), int):
+            raise InvalidPayload('A webhook names its project: {"action": …, "project": {"id": …}}')
+        project = reference(found)
+        host.version(TOOL, project)
+        if body.get("action") == "START_TRAINING":
+            host.train(TOOL, project)
+        else:
+            host.hint(TOOL, project)
+        return jsonify({"status": "noted"})
+
+    @routes.get("/versions")
+    def versions() -> Response:
+        return jsonify({"versions": host.versions(TOOL, request.args.get("project"))})
+
+    return routes
+
+
+def _body() -> Mapping[str, Any]:
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidPayload(f"{request.path} takes a JSON object")
+    return body
+
+
+def _project(body: Mapping[str, Any]) -> str:
+    project = body.get("project")
+    if not isinstance(project, str) or not 0 < len(project) <= 100:
+        raise InvalidPayload('"project" has to be a string such as "5.1795289147"')
+    return project
+
+
+def _tasks(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    tasks = body.get("tasks")
+    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+        raise InvalidPayload('"tasks" has to be a list of objects')
+    if len(tasks) > MAX_TASKS:
+        raise TooManyTasks(f"{len(tasks)} tasks in one request; {MAX_TASKS} are answered at once: select fewer")
+    return tasks
+
+
+def _layout(body: Mapping[str, Any]) -> Layout:
+    """The config as it is in Label Studio at this moment, which may be newer than the questions that are learnt."""
+    source = body.get("label_config")
+    if not isinstance(source, str):
+        raise InvalidPayload('"label_config" has to be a string of XML')
+    try:
+        return read(source)
+    except InvalidConfig as error:
+        raise InvalidPayload(str(error)) from error
+
+
+def _result(layout: Layout, task: Mapping[str, Any], suggestion: Suggestion) -> dict[str, Any]:
+    example = layout.example(str(task.get("id", "")), task.get("data"))
+    regions = encode(layout, example, task.get("data"), suggestion.predictions, suggestion.version)
+    score = score_of(suggestion.predictions) if regions or example.fields else 0.0
+    return {"result": regions, "score": score, "model_version": suggestion.version}

@@ -1,0 +1,158 @@
+"""Suggestions into Label Studio: what waits for them, showing them in bulk, taking old ones away."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from plugins.connector import Page, Suggestion
+from plugins.errors import ToolError, ToolRefused, ToolUnreachable
+from plugins.label_studio.polling import page
+from plugins.label_studio.project import FULL, PAGE, Project, after, where
+from plugins.label_studio.regions import encode, score_of
+from training.questions import Question
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+FIRST = 1000
+"""How many of the least certain tasks are sought out ahead of the others under uncertainty sampling."""
+SCAN = 500
+IMPORT_TIMEOUT = 300.0
+DELETE_TIMEOUT = 600.0
+
+
+def waiting(project: Project, version: str, cursor: str | None) -> Iterator[Page]:
+    """Unlabelled tasks without a prediction of `version`.
+
+    Under uncertainty sampling the tasks with the lowest scores come first, since Label Studio shows those; otherwise
+    they come by id, the order of sequential sampling. What was pushed waits no longer, so a restart goes on by itself.
+    """
+    lacking = (
+        where("predictions_model_versions", "not_contains", [version], "List"),
+        where("total_annotations", "equal", 0, "Number"),
+    )
+    told = json.loads(cursor) if cursor else {"uncertain": True, "after": 0}
+    ahead: set[int] = set()
+    if told["uncertain"] and project.get().get("sampling") == "Uncertainty sampling":
+        least = _least_certain(project, lacking)
+        for start in range(0, len(least), PAGE):
+            ids = least[start : start + PAGE]
+            left = {task["id"]: task for task in project.tasks(*lacking, only=ids)}
+            ahead.update(ids)
+            if found := [left[task] for task in ids if task in left]:
+                yield page(project, found, json.dumps({"uncertain": True, "after": 0}))
+    last = int(told["after"])
+    while tasks := project.tasks(*lacking, after(last)):
+        last = tasks[-1]["id"]
+        if found := [task for task in tasks if task["id"] not in ahead]:
+            yield page(project, found, json.dumps({"uncertain": False, "after": last}))
+        if len(tasks) < PAGE:
+            return
+
+
+def push(project: Project, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
+    """Show suggestions; a task that has one of the same version, or is not there any more, is passed over."""
+    known = {question.name for question in questions}
+    taken = 0
+    for start in range(0, len(suggestions), BATCH):
+        batch = {one.example.key: one for one in suggestions[start : start + BATCH] if one.example.key.isdecimal()}
+        tasks = project.tasks(only=[int(key) for key in batch], size=BATCH, include=FULL) if batch else []
+        items = [
+            prediction(project, task, batch[str(task["id"])], known)
+            for task in tasks
+            if batch[str(task["id"])].version not in _versions(task)
+        ]
+        taken += _import(project, items)
+    return taken
+
+
+def prediction(project: Project, task: Mapping[str, Any], suggestion: Suggestion, known: set[str]) -> dict[str, Any]:
+    """A suggestion as an item of the import, made from the text that the task has now."""
+    data = task.get("data")
+    example = project.layout.example(str(task["id"]), data)
+    said = {name: one for name, one in suggestion.predictions.items() if name in known}
+    return {
+        "task": task["id"],
+        "result": encode(project.layout, example, data, said, suggestion.version),
+        "score": score_of(said),
+        "model_version": suggestion.version,
+    }
+
+
+def retire(project: Project, versions: Iterable[str]) -> None:
+    """Delete the predictions of old versions, never of the live one: with them Label Studio forgets what is live."""
+    live = project.get().get("model_version")
+    for version in versions:
+        if version == live:
+            log.warning("predictions of %s stay: Label Studio shows that version", version)
+            continue
+        path = f"/api/projects/{project.id}/model-versions/"
+        project.client.send("DELETE", path, {"model_version": version}, timeout=DELETE_TIMEOUT)
+
+
+def _least_certain(project: Project, lacking: Sequence[dict[str, Any]]) -> list[int]:
+    """Ids of the tasks with the lowest scores so far, ascending, from one light pass in bounded memory."""
+    kept: list[tuple[float, int]] = []
+    last = 0
+    while tasks := project.tasks(*lacking, after(last), size=SCAN, include="id,predictions"):
+        last = tasks[-1]["id"]
+        for task in tasks:
+            newest: Mapping[str, Any] = max(task.get("predictions") or [], key=lambda one: one.get("id", 0), default={})
+            score = newest.get("score")
+            if not isinstance(score, int | float):
+                continue
+            entry = (-float(score), -task["id"])
+            if len(kept) < FIRST:
+                heapq.heappush(kept, entry)
+            else:
+                heapq.heappushpop(kept, entry)
+        if len(tasks) < SCAN:
+            break
+    return [-task for _, task in sorted(kept, reverse=True)]
+
+
+def _versions(task: Mapping[str, Any]) -> set[str]:
+    return {str(one.get("model_version")) for one in task.get("predictions") or []}
+
+
+def _import(project: Project, items: list[dict[str, Any]]) -> int:
+    """How many Label Studio took. What it refuses as a whole is halved until the bad item stands alone."""
+    if not items:
+        return 0
+    nested = {name for name, control in project.layout.controls.items() if control.nested}
+    # The import drops predictions with nested choices without a word; the call for a single one takes them.
+    single = [item for item in items if any(region["from_name"] in nested for region in item["result"])]
+    if single:
+        rest = [item for item in items if item not in single]
+        return sum(_one(project, item) for item in single) + _import(project, rest)
+    path = f"/api/projects/{project.id}/import/predictions"
+    try:
+        answer = project.client.send("POST", path, items, timeout=IMPORT_TIMEOUT)
+    except (ToolUnreachable, ToolRefused):
+        raise
+    except ToolError as error:
+        if getattr(error, "http_status", 0) != 400:
+            raise
+        if len(items) == 1:
+            log.warning("Label Studio did not take a suggestion for task %s: %s", items[0]["task"], error)
+            return 0
+        middle = len(items) // 2
+        return _import(project, items[:middle]) + _import(project, items[middle:])
+    return int(answer.get("created", 0)) if isinstance(answer, dict) else 0
+
+
+def _one(project: Project, item: dict[str, Any]) -> int:
+    try:
+        project.client.send("POST", "/api/predictions/", {**item, "project": project.id})
+    except (ToolUnreachable, ToolRefused):
+        raise
+    except ToolError as error:
+        if getattr(error, "http_status", 0) not in (400, 404):
+            raise
+        log.warning("Label Studio did not take a suggestion for task %s: %s", item["task"], error)
+        return 0
+    return 1
