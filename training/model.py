@@ -1,0 +1,87 @@
+"""A checkpoint in memory: what answers, in training's measurements and in serving alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training import batches, checkpoint
+from training.checkpoint import Manifest
+from training.errors import InvalidCheckpoint, OutOfMemory
+from training.learners import learner_for
+from training.learners.base import Encoding, Learner
+from training.questions import Example, Prediction, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A checkpoint that is loaded on one device, in evaluation mode. Several threads may use it at once."""
+
+    manifest: Manifest
+    learner: Learner
+    module: Any
+    tokenizer: Any
+    id2label: Mapping[int, str]
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | None = None, threads: int | None = None) -> Model:
+        """Verify and load a checkpoint; `device` None takes a GPU where there is one, `threads` is torch's own count.
+
+        Raises InvalidCheckpoint where the folder is not what its manifest says, or transformers cannot read it.
+        """
+        import torch
+        import transformers
+
+        manifest = checkpoint.read(folder).manifest
+        learner = learner_for(manifest.question)
+        if threads:
+            torch.set_num_threads(threads)
+        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            with batches.quiet():
+                module = getattr(transformers, learner.auto_class).from_pretrained(
+                    folder, use_safetensors=True, dtype=torch.float32, **local
+                )
+                tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise InvalidCheckpoint(
+                f"{folder} cannot be loaded ({type(error).__name__}: {str(error).splitlines()[0]}); "
+                "roll back or train anew"
+            ) from error
+        try:
+            module.to(device or default_device()).eval()
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(f"{folder} does not fit into the memory of {device or default_device()}") from error
+        id2label = {int(index): str(label) for index, label in module.config.id2label.items()}
+        return cls(manifest, learner, module, tokenizer, id2label)
+
+    @property
+    def device(self) -> str:
+        """Where it runs, such as `cpu` or `cuda:0`."""
+        return str(self.module.device)
+
+    def logits(self, encodings: Sequence[Encoding], batch_size: int = 32) -> list[np.ndarray]:
+        """What the model says to each row, float32, in order; bfloat16 inside on a GPU."""
+        return batches.forward(self.module, encodings, pad_token(self.tokenizer), batch_size)
+
+    def predict(self, question: Question, examples: Sequence[Example], batch_size: int = 32) -> list[Prediction]:
+        """One prediction per example, in order."""
+        encodings = self.learner.encode(question, examples, self.tokenizer, self.manifest.max_length)
+        logits = self.logits(encodings, batch_size)
+        return self.learner.decode(question, examples, encodings, logits, self.id2label, self.manifest.calibration)
+
+
+def default_device() -> str:
+    """`cuda` where there is one, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def pad_token(tokenizer: Any) -> int:
+    """What a short row is filled up with; it is masked, so that any token will do where a tokenizer has none."""
+    return int(tokenizer.pad_token_id) if tokenizer.pad_token_id is not None else 0
