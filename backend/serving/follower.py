@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 FOLLOW_SECONDS = 0.5
 REPORT_SECONDS = 2.0
 
-Report = Callable[[dict[str, str], dict[str, dict[str, object]], float], None]
+Report = Callable[[dict[str, str], dict[str, dict[str, str]], float], None]
 """Takes generation by project id, problems by project id, and this process's memory in MB."""
 
 

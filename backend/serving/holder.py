@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from backend.errors import Overloaded
 from backend.serving.engine import Engine, Loaded
@@ -54,6 +53,8 @@ class Served:
     """What one project is served with; never changed. `complete` is False where a member could not be loaded."""
 
     project: int
+    tool: str
+    reference: str | None
     generation: str
     questions: tuple[Question, ...]
     members: Mapping[str, Member]
@@ -63,10 +64,15 @@ class Served:
 
 @dataclass(frozen=True)
 class _Table:
-    """All that is served at one moment."""
+    """All that is served at one moment. Where a tool's project was connected twice, the later one answers."""
 
     projects: Mapping[int, Served] = field(default_factory=dict)
-    references: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
+    references: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, projects: Mapping[int, Served]) -> _Table:
+        named = sorted((each.project, each.tool, each.reference) for each in projects.values() if each.reference)
+        return cls(projects, {(tool, reference or ""): project for project, tool, reference in named})
 
 
 @dataclass
@@ -86,13 +92,13 @@ class Holder:
         self._table = _Table()
         self._models: weakref.WeakValueDictionary[str, Loaded] = weakref.WeakValueDictionary()
         self._failures: dict[str, _Failure] = {}
-        self._problems: Mapping[int, dict[str, Any]] = {}
+        self._problems: Mapping[int, dict[str, str]] = {}
         self._freed = threading.Event()
         self._known: frozenset[tuple[str, str | None]] = frozenset()
         self.ready = threading.Event()
         self.swaps = 0
 
-    def served(self, tool: str, reference: str | None) -> Served:
+    def served(self, tool: str, reference: str) -> Served:
         """What a project is served with at this moment; memory only. Raises UnknownProject, or Overloaded while the
         first models are being loaded."""
         table = self._table
@@ -119,7 +125,7 @@ class Holder:
         return {str(each.project): each.generation for each in self._table.projects.values() if each.complete}
 
     @property
-    def problems(self) -> dict[str, dict[str, Any]]:
+    def problems(self) -> dict[str, dict[str, str]]:
         """By project id: what could not be loaded, and why."""
         return {str(project): dict(problem) for project, problem in self._problems.items()}
 
@@ -134,7 +140,7 @@ class Holder:
         """Makes what is served what is wanted, project by project; True where anything changed."""
         wanted = self._source()
         self._known = frozenset((each.tool, each.reference) for each in wanted.values())
-        problems: dict[int, dict[str, Any]] = {}
+        problems: dict[int, dict[str, str]] = {}
         changed = self._drop(wanted)
         for project, want in wanted.items():
             current = self._table.projects.get(project)
@@ -151,22 +157,21 @@ class Holder:
         return changed
 
     def _drop(self, wanted: Mapping[int, Wanted]) -> bool:
-        table = self._table
-        kept = {project: each for project, each in table.projects.items() if project in wanted}
-        if len(kept) == len(table.projects):
+        served = self._table.projects
+        kept = {project: each for project, each in served.items() if project in wanted}
+        if len(kept) == len(served):
             return False
-        references = {key: project for key, project in table.references.items() if project in kept}
-        self._table = _Table(kept, references)
+        self._table = _Table.of(kept)
         return True
 
-    def _swap(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, Any]]) -> bool:
+    def _swap(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, str]]) -> bool:
         members: dict[str, Member] = {}
         for name, (version, folder) in want.members.items():
             try:
                 members[name] = Member(want.questions[name], self._model(version, folder, want.questions[name]))
             except Exception as error:
                 problems[want.project] = {
-                    "generation": want.generation, "question": name, "version": version, "error": _line(error)
+                    "generation": want.generation, "question": name, "checkpoint": version, "message": _line(error)
                 }  # fmt: skip
         complete = len(members) == len(want.members)
         # the champion stays where its successor cannot be loaded; only a process that has none yet serves what it can
@@ -174,18 +179,15 @@ class Holder:
             return False
         if not complete and not members:
             return False
-        served = Served(want.project, want.generation, tuple(want.questions.values()), members, want.key, complete)
-        self._flip(want, served)
+        questions = tuple(want.questions.values())
+        served = Served(
+            want.project, want.tool, want.reference, want.generation, questions, members, want.key, complete
+        )
+        self._table = _Table.of({**self._table.projects, want.project: served})
         if current is None or current.generation != want.generation:
             self.swaps += 1
             log.info("project %d is served by %s", want.project, want.generation)
         return True
-
-    def _flip(self, want: Wanted, served: Served) -> None:
-        table = self._table
-        references = {key: project for key, project in table.references.items() if project != want.project}
-        references[want.tool, want.reference] = want.project
-        self._table = _Table({**table.projects, want.project: served}, references)
 
     def _model(self, version: str, folder: Path, question: Question) -> Loaded:
         failure = self._failures.get(version)

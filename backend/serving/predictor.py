@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backend.errors import Overloaded
+from backend.errors import Overloaded, TooLarge
 from backend.serving import guard
 from backend.serving.cache import AnswerCache
 from backend.serving.engine import Loaded
@@ -56,8 +56,11 @@ class _Pending:
 class Predictor:
     """Answers questions with models, through the queue. Every method may be called from any thread."""
 
-    def __init__(self, queue: InferenceQueue, cache: AnswerCache, max_characters: int = 20_000) -> None:
-        self._queue, self.cache, self._max_characters = queue, cache, max_characters
+    def __init__(
+        self, queue: InferenceQueue, cache: AnswerCache, max_characters: int = 20_000, max_examples: int = 10_000
+    ) -> None:
+        self._queue, self.cache = queue, cache
+        self._max_characters, self._max_examples = max_characters, max_examples
         self.counts = Counts()
 
     def suggest(
@@ -67,7 +70,9 @@ class Predictor:
         priority: Priority | None = None,
         seconds: float = 90.0,
     ) -> list[dict[str, Prediction]]:
-        """One prediction per example and question, in order; raises Overloaded, also when `seconds` have passed."""
+        """One prediction per example and question, in order; raises TooLarge, and Overloaded, also after `seconds`."""
+        if len(examples) > self._max_examples:
+            raise TooLarge(f"{len(examples)} examples in one request; ask for at most {self._max_examples} at a time")
         if priority is None:
             priority = Priority.INTERACTIVE if len(examples) <= INTERACTIVE else Priority.BULK
         deadline = time.monotonic() + seconds

@@ -107,8 +107,8 @@ def test_the_champion_stays_where_its_successor_cannot_be_loaded(world):
     assert world.host.version("tool", "p1") == "g1"
     assert world.holder.serving == {"1": "g1"}
     problem = world.holder.problems["1"]
-    assert (problem["generation"], problem["question"], problem["version"]) == ("g2", "mood", "v2")
-    assert problem["error"] == "CUDA out of memory and a second line"
+    assert (problem["generation"], problem["question"], problem["checkpoint"]) == ("g2", "mood", "v2")
+    assert problem["message"] == "CUDA out of memory and a second line"
     assert world.engine.loads == ["v1", "v2"], "a failing checkpoint must not be tried in a tight loop"
     world.want("g3", mood="v1")
     world.holder.follow()
@@ -143,7 +143,7 @@ def test_a_damaged_checkpoint_is_never_served(world, damage):
         world.wanted[1] = Wanted(1, "tool", "p1", "g2", {"mood": question()}, {"mood": ("v2", world.folder / "v1")})
     world.holder.follow()
     assert world.host.version("tool", "p1") == "g1"
-    assert world.holder.problems["1"]["version"] == "v2"
+    assert world.holder.problems["1"]["checkpoint"] == "v2"
 
 
 @pytest.mark.parametrize("answer", ["a label that nobody knows", ["good"], 7])
@@ -258,3 +258,13 @@ def test_200_swaps_under_load_fail_nobody_and_mix_nothing(tmp_path):
     assert len(answered) > 200
     gc.collect()
     assert world.engine.alive == 2
+
+
+def test_where_a_project_was_connected_twice_the_later_one_answers(world):
+    world.want("h1", project=2, mood="v2")
+    world.want("g1", project=1, mood="v1")
+    world.holder.follow()
+    world.want("g2", project=1, mood="v3")
+    world.holder.follow()
+    assert world.host.version("tool", "p1") == "h1"
+    assert world.holder.served_by_id(1).generation == "g2"

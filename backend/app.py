@@ -1,0 +1,94 @@
+"""Wires the web process together, and does nothing else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from importlib import metadata
+
+from flask import Flask, Response, jsonify
+
+from backend import connectors
+from backend.database import Database
+from backend.serving.cache import AnswerCache
+from backend.serving.engine import Engine, TorchEngine
+from backend.serving.follower import Follower
+from backend.serving.hints import HintWriter
+from backend.serving.holder import Holder
+from backend.serving.host import ServingHost
+from backend.serving.ledger import ServingLedger
+from backend.serving.predictor import Predictor
+from backend.serving.queue import InferenceQueue
+from backend.settings import Settings, load
+from backend.web import api, auth, errors, exports, limits
+from backend.web import metrics as web_metrics
+from backend.web.body import StrictJSON
+
+log = logging.getLogger(__name__)
+
+EXTENSION = "labelwheel"
+
+
+class Service:
+    """What runs behind the routes. `start` loads the models in the background, `stop` takes leave."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self.metrics = web_metrics.Metrics()
+        self.database = Database(settings.database_url)
+        self.ledger = ServingLedger(self.database, settings.store_folder, f"{socket.gethostname()}:{settings.port}")
+        self.queue = InferenceQueue(
+            engine, settings.queue_examples, max(1, settings.web_threads // 2), self.metrics.batch
+        )
+        self.holder = Holder(engine, self.queue, self.ledger.wanted)
+        self.predictor = Predictor(self.queue, AnswerCache(), settings.max_characters, settings.max_examples)
+        self.hints = HintWriter(self.ledger.write)
+        self.host = ServingHost(self.holder, self.predictor, self.hints, self.ledger.names)
+        self.follower = Follower(self.holder, self.ledger.report)
+        self._pid: int | None = None
+
+    def start(self) -> None:
+        self._pid = os.getpid()
+        self.hints.start()
+        self.follower.start()
+
+    def stop(self) -> None:
+        """Writes what is left and says goodbye; does nothing in a process that has not started it."""
+        if self._pid != os.getpid():
+            return
+        self._pid = None
+        self.follower.stop()
+        self.queue.close()
+        self.hints.stop()
+        try:
+            self.ledger.leave()
+        except Exception as error:
+            log.warning("cannot take leave of the database: %s", error)
+        self.database.dispose()
+
+
+def create_app(settings: Settings | None = None, engine: Engine | None = None, start: bool = True) -> Flask:
+    """The web process's app; `app.extensions["labelwheel"]` is its Service. The tables have to be there already."""
+    settings = settings or load()
+    service = Service(settings, engine or TorchEngine(settings.device, settings.serving_threads))
+    app = Flask("labelwheel", static_folder=None)
+    app.json = StrictJSON(app)
+    app.extensions[EXTENSION] = service
+    # the order matters: measured first, then who asks, then how much
+    web_metrics.install(app, service.metrics, service)
+    auth.install(app, settings)
+    limits.install(app, int(settings.max_body_mb * 2**20))
+    errors.install(app)
+    app.register_blueprint(api.routes(settings, service.database, service.holder, service.host), url_prefix="/api/v1")
+    app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
+    for tool in connectors.names():
+        app.register_blueprint(connectors.load(tool).routes(service.host))
+
+    @app.get("/")
+    def about() -> Response:
+        return jsonify(service="labelwheel", version=metadata.version("labelwheel"), status="/api/v1/status")
+
+    if start:
+        service.start()
+    return app

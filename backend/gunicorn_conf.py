@@ -1,0 +1,53 @@
+"""How gunicorn runs the web process: one worker with threads, the app loaded in the worker alone."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from backend import logs
+from backend.app import EXTENSION
+from backend.settings import load
+
+_settings = load()
+_host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
+
+bind = f"{_host}:{_settings.port}"
+wsgi_app = "backend.app:create_app()"
+proc_name = "labelwheel-web"
+worker_class = "gthread"
+workers = 1
+threads = _settings.web_threads
+worker_connections = 1000
+timeout = 0  # a thread may be busy for as long as a bulk request takes; requests have deadlines of their own
+graceful_timeout = 8
+keepalive = 15
+preload_app = False
+control_socket_disable = True
+accesslog = None
+logconfig_dict = logs.config(_settings.log_level)
+
+
+def on_starting(server: Any) -> None:
+    """Refuses what would load a model before the fork: CUDA does not survive one, torch on a CPU hangs in one."""
+    if server.cfg.preload_app:
+        raise SystemExit("labelwheel cannot run with gunicorn's preload_app: a model does not survive the fork")
+    if server.cfg.workers != 1:
+        raise SystemExit("labelwheel runs one gunicorn worker for each device; start another one on another port")
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """The last moment to notice that the master would pass torch on to its worker."""
+    if "torch" in sys.modules:
+        raise SystemExit("torch was imported before the fork; a worker would hang in its first prediction")
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Takes leave of the database, so that nobody waits for this process to swap."""
+    service = getattr(worker.wsgi, "extensions", {}).get(EXTENSION) if hasattr(worker, "wsgi") else None
+    if service is not None:
+        try:
+            service.stop()
+        except Exception:
+            logging.getLogger(__name__).exception("the web process did not stop cleanly")

@@ -1,0 +1,1 @@
+"""The HTTP side of the service: credentials, limits, errors, the API and the metrics."""

@@ -1,0 +1,176 @@
+"""/api/v1: what the commands, the worker and programs ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, jsonify, request
+from pydantic import ValidationError
+
+from backend.database import Database
+from backend.errors import InvalidRequest, NotFound, TooLarge
+from backend.ledger import projects
+from backend.ledger import status as ledger_status
+from backend.ledger.tables import CheckpointRow, Project, Round
+from backend.rounds import orders, progress
+from backend.serving.holder import Holder
+from backend.serving.host import ServingHost
+from backend.serving.queue import Priority
+from backend.settings import Settings
+from backend.web import auth
+from backend.web.body import json_object, text
+from training.questions import Example
+from training.spec import Recipe
+
+BULK_SECONDS = 300.0
+
+
+def routes(settings: Settings, database: Database, holder: Holder, host: ServingHost) -> Blueprint:
+    """The blueprint; mounted at /api/v1."""
+    api = Blueprint("api", __name__)
+
+    @api.get("/status")
+    def status() -> Response:
+        with database.session() as session:
+            return jsonify(ledger_status.status(session, settings))
+
+    @api.post("/projects")
+    def register() -> tuple[Response, int]:
+        body = json_object()
+        options = body.get("options") or {}
+        if not isinstance(options, dict):
+            raise InvalidRequest("'options' must be a JSON object")
+        url = _address(text(body, "url"), "url")
+        service_url = body.get("service_url")
+        if service_url is not None:
+            service_url = _address(text(body, "service_url"), "service_url")
+        with database.transaction() as tx:
+            found = projects.register(
+                tx,
+                settings,
+                text(body, "tool"),
+                url,
+                _name(body, "project"),
+                text(body, "api_key"),
+                service_url,
+                options,
+            )
+            return jsonify(_project(found)), 202
+
+    @api.get("/projects/<int:number>")
+    def project(number: int) -> Response:
+        with database.session() as session:
+            found = projects.get(session, number)
+            return jsonify(_project(found, [row.name for row in projects.questions(session, number)]))
+
+    @api.delete("/projects/<int:number>")
+    def disconnect(number: int) -> tuple[Response, int]:
+        with database.transaction() as tx:
+            return jsonify(_project(projects.disconnect(tx, number))), 202
+
+    @api.post("/projects/<int:number>/questions/<path:name>/train")
+    def train(number: int, name: str) -> tuple[Response, int]:
+        with database.transaction() as tx:
+            question = projects.question(tx, number, name)
+            return jsonify(_round(orders.order(tx, question.id, trigger="command", recipe=Recipe.AUTO))), 202
+
+    @api.post("/projects/<int:number>/questions/<path:name>/rollback")
+    def rollback(number: int, name: str) -> Response:
+        body = json_object() if request.content_length else {}
+        version = text(body, "version") if body.get("version") is not None else None
+        with database.transaction() as tx:
+            target = orders.rollback(tx, projects.question(tx, number, name).id, version)
+            return jsonify(_checkpoint(target, target.id))
+
+    @api.get("/projects/<int:number>/questions/<path:name>/checkpoints")
+    def checkpoints(number: int, name: str) -> Response:
+        with database.session() as session:
+            question = projects.question(session, number, name)
+            rows = orders.checkpoints(session, question.id)
+            return jsonify(checkpoints=[_checkpoint(row, question.champion_id) for row in rows])
+
+    @api.get("/rounds/<int:number>")
+    def one_round(number: int) -> Response:
+        with database.session() as session:
+            found = session.get(Round, number)
+            if found is None:
+                raise NotFound(f"there is no round {number}")
+            return jsonify(_round(found))
+
+    @api.delete("/rounds/<int:number>")
+    def cancel(number: int) -> Response:
+        with database.transaction() as tx:
+            return jsonify(_round(orders.cancel(tx, number)))
+
+    @api.post("/rounds/<int:number>/progress", endpoint="progress")
+    def take_progress(number: int) -> Response:
+        with database.transaction() as tx:
+            progress.record(tx, number, auth.bearer(request), json_object())
+        return jsonify(ok=True)
+
+    @api.post("/projects/<int:number>/suggest")
+    def suggest(number: int) -> Response:
+        examples = _examples(json_object(), settings.max_examples)
+        served = holder.served_by_id(number)
+        suggestions = host.suggest_with(served, examples, Priority.BULK, BULK_SECONDS)
+        return jsonify(
+            version=served.generation,
+            suggestions=[
+                {
+                    "key": each.example.key,
+                    "predictions": {name: one.model_dump(mode="json") for name, one in each.predictions.items()},
+                }
+                for each in suggestions
+            ],
+        )
+
+    return api
+
+
+def _examples(body: dict[str, Any], limit: int) -> list[Example]:
+    given = body.get("examples")
+    if not isinstance(given, list):
+        raise InvalidRequest("'examples' must be a list of {key, fields}")
+    if len(given) > limit:
+        raise TooLarge(f"{len(given)} examples in one request; ask for at most {limit} at a time")
+    try:
+        return [Example.model_validate(each) for each in given]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidRequest(f"'examples' need a key and fields of text: {first['loc']}: {first['msg']}") from None
+
+
+def _address(url: str, name: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_fine = urlsplit(""), False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise InvalidRequest(f"{name!r} must be an address such as http://host:8080")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidRequest(f"{name!r} must not carry credentials; the api key has a field of its own")
+    return url
+
+
+def _name(body: dict[str, Any], name: str) -> str:
+    """Labelling tools call their projects by numbers and by texts."""
+    value = body.get(name)
+    return str(value) if type(value) is int else text(body, name)
+
+
+def _project(row: Project, questions: list[str] | None = None) -> dict[str, Any]:
+    shown = ("id", "tool", "url", "external_id", "title", "reference", "state", "step", "problem", "service_url")
+    return {name: getattr(row, name) for name in shown} | ({} if questions is None else {"questions": questions})
+
+
+def _round(row: Round) -> dict[str, Any]:
+    shown = ("id", "state", "trigger", "recipe", "version", "progress", "seconds_left", "metrics", "reason")
+    return {name: getattr(row, name) for name in shown}
+
+
+def _checkpoint(row: CheckpointRow, champion: int | None) -> dict[str, Any]:
+    shown = ("version", "recipe", "label_count", "metric", "score", "low", "high", "broken")
+    values = {name: getattr(row, name) for name in shown}
+    return values | {"champion": row.id == champion, "created_at": row.created_at.isoformat()}

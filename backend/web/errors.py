@@ -1,0 +1,51 @@
+"""Every error as `{"error": {"type", "message"}}`, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from flask import Flask, Response, jsonify, request
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from training.errors import LabelwheelError
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5
+
+
+def install(app: Flask) -> None:
+    """Answers whatever a route raises."""
+
+    @app.errorhandler(LabelwheelError)
+    def ours(error: LabelwheelError) -> Response:
+        return _answer(error.status, type(error).__name__, str(error))
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        answer = _answer(error.code or 500, type(error).__name__, error.description or error.name)
+        for name, value in error.get_headers():
+            if name.lower() in ("allow", "location"):
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(OperationalError)
+    def busy(error: OperationalError) -> Response:
+        log.warning("%s %s: the database does not answer: %s", request.method, request.path, error.orig)
+        return _answer(503, "DatabaseBusy", "the database does not answer at the moment; try again in a few seconds")
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> Response:
+        number = secrets.token_hex(4)
+        log.error("error %s in %s %s", number, request.method, request.path, exc_info=error)
+        return _answer(500, "InternalError", f"something went wrong; the service's log has it as error {number}")
+
+
+def _answer(status: int, kind: str, message: str) -> Response:
+    answer = jsonify(error={"type": kind, "message": message})
+    answer.status_code = status
+    if status in (429, 503):
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer

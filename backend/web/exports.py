@@ -1,0 +1,101 @@
+"""Checkpoints to take away: the champion as a plain transformers folder, its report as JSON and for people."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from flask import Blueprint, Response, jsonify, request
+
+from backend.database import Database
+from backend.errors import NotFound
+from backend.ledger import projects
+from backend.ledger.tables import CheckpointRow
+from backend.rounds import orders
+from backend.settings import Settings
+from training import checkpoint
+
+_PIECE = 2**20
+_BLOCK = tarfile.BLOCKSIZE
+
+
+def routes(settings: Settings, database: Database) -> Blueprint:
+    """The blueprint; mounted at /api/v1."""
+    exports = Blueprint("exports", __name__)
+
+    def find(number: int, name: str) -> checkpoint.Checkpoint:
+        with database.session() as session:
+            question = projects.question(session, number, name)
+            version = request.args.get("version")
+            row: CheckpointRow | None = None
+            if version is not None:
+                known = orders.checkpoints(session, question.id)
+                row = next((each for each in known if each.version == version), None)
+            elif question.champion_id is not None:
+                row = session.get(CheckpointRow, question.champion_id)
+        if row is None:
+            missing = f"checkpoint {version!r:.100}" if version is not None else "champion yet"
+            raise NotFound(f"question {name!r} has no {missing}; `labelwheel checkpoints` lists what there is")
+        return checkpoint.read(settings.store_folder / row.folder, verify=False)
+
+    @exports.get("/projects/<int:number>/questions/<path:name>/export")
+    def export(number: int, name: str) -> Response:
+        found = find(number, name)
+        etag = hashlib.sha256(found.manifest.model_dump_json().encode()).hexdigest()
+        answer = Response(mimetype="application/x-tar")
+        answer.set_etag(etag)
+        if etag in request.if_none_match:
+            answer.status_code = 304
+            return answer
+        version = found.manifest.version
+        if request.method == "HEAD":
+            return answer
+        scratch = tempfile.TemporaryDirectory(prefix=".export-", dir=settings.home, ignore_cleanup_errors=True)
+        try:
+            folder = checkpoint.export(checkpoint.read(found.folder), Path(scratch.name) / version)
+            members = list(_members(folder))
+        except BaseException:
+            scratch.cleanup()
+            raise
+        answer.response = _tar(members)
+        answer.content_length = sum(len(head) + size + -size % _BLOCK for head, _, size in members) + 2 * _BLOCK
+        answer.headers["Content-Disposition"] = f'attachment; filename="{version}.tar"'
+        answer.headers["X-Labelwheel-Version"] = version
+        answer.call_on_close(scratch.cleanup)
+        return answer
+
+    @exports.get("/projects/<int:number>/questions/<path:name>/report")
+    def report(number: int, name: str) -> Response:
+        found = find(number, name)
+        return jsonify(version=found.manifest.version, report=found.report)
+
+    @exports.get("/projects/<int:number>/questions/<path:name>/report.md")
+    def card(number: int, name: str) -> Response:
+        found = find(number, name)
+        path = found.folder / checkpoint.CARD
+        if not path.exists():
+            raise NotFound(f"{found.manifest.version} has no report")
+        return Response(path.read_text("utf-8"), content_type="text/markdown; charset=utf-8")
+
+    return exports
+
+
+def _members(folder: Path) -> Iterator[tuple[bytes, Path, int]]:
+    """Each file with its header, which says nothing about this machine, and its size."""
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        info = tarfile.TarInfo(path.relative_to(folder).as_posix())
+        info.size, info.mode = path.stat().st_size, 0o644
+        yield info.tobuf(tarfile.PAX_FORMAT), path, info.size
+
+
+def _tar(members: list[tuple[bytes, Path, int]]) -> Iterator[bytes]:
+    for head, path, size in members:
+        yield head
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
+        yield bytes(-size % _BLOCK)
+    yield bytes(2 * _BLOCK)

@@ -1,0 +1,108 @@
+"""What Prometheus reads at /metrics: the web's requests, the model's batches, what is served."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from backend.serving.holder import Holder
+from backend.serving.predictor import Predictor
+from backend.serving.queue import InferenceQueue
+
+_LATENCY = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """The instruments that are written to as things happen; one registry for each app."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "labelwheel_request_seconds",
+            "how long requests took",
+            ["method", "route", "status"],
+            buckets=_LATENCY,
+            registry=self.registry,
+        )
+        self.batch_seconds = Histogram(
+            "labelwheel_batch_seconds", "how long the model took for a batch", buckets=_LATENCY, registry=self.registry
+        )
+        self.batch_rows = Histogram(
+            "labelwheel_batch_rows", "how many rows a batch had", buckets=_SIZES, registry=self.registry
+        )
+        self.tokens = Histogram(
+            "labelwheel_batch_tokens", "how many tokens a batch had, padding left out",
+            buckets=tuple(size * 32 for size in _SIZES), registry=self.registry,
+        )  # fmt: skip
+
+    def batch(self, rows: int, tokens: int, seconds: float) -> None:
+        """Told by the queue of each batch."""
+        self.batch_rows.observe(rows)
+        self.tokens.observe(tokens)
+        self.batch_seconds.observe(seconds)
+
+
+class _Source(Protocol):
+    """What is asked when somebody reads."""
+
+    holder: Holder
+    predictor: Predictor
+    queue: InferenceQueue
+
+
+class _State:
+    """What is only looked up when somebody reads: nothing is counted twice."""
+
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+
+    def collect(self) -> Iterable[Metric]:
+        holder, predictor, queue = self._source.holder, self._source.predictor, self._source.queue
+        yield _counter("labelwheel_swaps", "generations that were swapped in", holder.swaps)
+        yield _counter("labelwheel_cache_hits", "answers that came from the cache", predictor.cache.hits)
+        yield _counter("labelwheel_cache_misses", "answers that were computed", predictor.cache.misses)
+        yield _counter("labelwheel_examples", "examples that suggestions were asked for", predictor.counts.examples)
+        yield _counter("labelwheel_dropped", "parts of predictions that did not fit", predictor.counts.dropped)
+        yield _counter("labelwheel_unreadable", "texts that were empty or too long", predictor.counts.unreadable)
+        yield GaugeMetricFamily("labelwheel_queue_examples", "examples that wait for the model", queue.depth)
+        failing = sum(bool(problem) for problem in holder.problems.values())
+        yield GaugeMetricFamily("labelwheel_load_problems", "projects whose next models cannot be loaded", failing)
+        serving = GaugeMetricFamily(
+            "labelwheel_serving_info", "what answers each question", labels=["project", "question", "version"]
+        )
+        for project, versions in holder.versions().items():
+            for question, version in versions.items():
+                serving.add_metric([str(project), question, version], 1)
+        yield serving
+
+
+def install(app: Flask, metrics: Metrics, source: _Source) -> None:
+    """Measures each request and answers /metrics."""
+    metrics.registry.register(_State(source))
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def observe(response: Response) -> Response:
+        # the rule, not the path: whoever asks for made-up paths must not be able to fill the memory
+        route = request.url_rule.rule if request.url_rule else "unknown"
+        seconds = time.perf_counter() - g.get("started", time.perf_counter())
+        metrics.requests.labels(request.method, route, response.status_code).observe(seconds)
+        return response
+
+    @app.get("/metrics")
+    def read() -> Response:
+        return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value)

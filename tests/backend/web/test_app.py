@@ -1,0 +1,184 @@
+import io
+import json
+import logging
+
+import pytest
+
+from backend.app import create_app
+from backend.database import Database
+from backend.settings import Settings
+from tests.backend.serving.fakes import FakeEngine
+
+TOKEN = "a-token-of-sixteen"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path, token=TOKEN, max_body_mb=0.01, max_examples=20)
+
+
+@pytest.fixture
+def app(settings):
+    Database(settings.database_url).migrate()
+    app = create_app(settings, FakeEngine(), start=False)
+
+    @app.post("/echo")
+    def echo():
+        from flask import request
+
+        return {"got": request.get_json()}
+
+    @app.get("/crash")
+    def crash():
+        raise RuntimeError("a secret: hunter2")
+
+    yield app
+    app.extensions["labelwheel"].stop()
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def problem(answer):
+    assert answer.is_json, answer.data
+    assert set(answer.json) == {"error"}
+    assert set(answer.json["error"]) == {"type", "message"}
+    assert "Traceback" not in answer.text
+    return answer.status_code, answer.json["error"]["type"]
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/status", "/api/v1/projects/1", "/no/such/page", "/health"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic bm9wZQ=="},
+        {"Authorization": "Basic !!!"},
+        {"Authorization": "Bearer " + TOKEN + "x"},
+        {"Authorization": "Bearer ümlaut".encode().decode("latin1")},
+        {"Authorization": TOKEN},
+    ],
+)
+def test_nothing_is_answered_without_the_token(client, path, headers):
+    answer = client.get(path, headers=headers)
+    assert problem(answer) == (401, "Unauthorized")
+    assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+def test_a_bearer_or_the_password_of_basic_with_any_user_lets_in(client):
+    assert client.get("/", headers=BEARER).status_code == 200
+    assert client.get("/", auth=("anyone", TOKEN)).status_code == 200
+    assert client.get("/", auth=(TOKEN, "anyone")).status_code == 401
+
+
+class TestWithoutToken:
+    @pytest.fixture
+    def settings(self, tmp_path):
+        return Settings(home=tmp_path, public_url="http://wheel.example:9090")
+
+    def test_this_machine_may_ask(self, client):
+        for host in ("127.0.0.1:9090", "localhost", "[::1]:9090", "wheel.example:9090"):
+            assert client.get("/", headers={"Host": host}).status_code == 200
+
+    def test_other_machines_may_not(self, client):
+        answer = client.get("/", environ_base={"REMOTE_ADDR": "192.0.2.7"})
+        assert problem(answer) == (403, "Forbidden")
+        assert client.get("/", environ_base={"REMOTE_ADDR": "::ffff:127.0.0.1"}).status_code == 200
+
+    def test_a_proxy_does_not_make_strangers_local(self, client):
+        assert client.get("/", headers={"X-Forwarded-For": "192.0.2.7"}).status_code == 403
+
+    def test_a_name_that_was_bent_to_this_machine_is_refused(self, client):
+        assert problem(client.get("/", headers={"Host": "evil.example"})) == (403, "Forbidden")
+
+
+def test_a_page_of_another_site_changes_nothing(client):
+    for extra in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        assert problem(client.post("/echo", json={}, headers=BEARER | extra)) == (403, "Forbidden")
+    same = BEARER | {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/echo", json={}, headers=same).status_code == 200
+
+
+def test_errors_are_json_and_secrets_stay_in_the_log(client, caplog):
+    assert problem(client.get("/nowhere", headers=BEARER)) == (404, "NotFound")
+    answer = client.delete("/", headers=BEARER)
+    assert problem(answer) == (405, "MethodNotAllowed")
+    assert "GET" in answer.headers["Allow"]
+    with caplog.at_level(logging.ERROR):
+        answer = client.get("/crash", headers=BEARER)
+    assert problem(answer) == (500, "InternalError")
+    assert "hunter2" not in answer.text
+    number = answer.json["error"]["message"].split()[-1]
+    assert number in caplog.text
+    assert "hunter2" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"a": NaN}', b"\xff\xfe\x00", b'"\xc3\x28"', b"[" * 5000, b'{"a":' * 1500 + b"1" + b"}" * 1500],
+)
+def test_what_is_no_json_is_a_400(client, body):
+    answer = client.post("/echo", data=body, headers=BEARER, content_type="application/json")
+    assert problem(answer) == (400, "BadRequest")
+
+
+def test_half_surrogates_become_replacement_characters(client):
+    body = rb'{"a\ud800": ["x\udc00y", "\ud83d\udc5f", "\\ud800"]}'
+    answer = client.post("/echo", data=body, headers=BEARER, content_type="application/json")
+    assert answer.json == {"got": {"a\ufffd": ["x\ufffdy", "👟", "\\ud800"]}}
+
+
+def test_large_bodies_are_refused_without_being_read(client):
+    stream = io.BytesIO(b"x" * 11_000)
+    environ = {"wsgi.input": stream, "CONTENT_LENGTH": "11000"}
+    answer = client.post("/echo", headers=BEARER, content_type="application/json", environ_overrides=environ)
+    assert problem(answer) == (413, "TooLarge")
+    assert answer.headers["Connection"] == "close"
+    assert stream.tell() == 0
+    answer.close()
+    assert stream.tell() == 11_000, "what is on its way is thrown away, so that the client sees the answer"
+
+
+def test_large_bodies_of_unknown_length_are_cut_off(client):
+    class Endless:
+        given = 0
+
+        def read(self, size=-1):
+            self.given += 4096
+            return b"x" * 4096 if self.given < 300 * 2**20 else b""
+
+        def readinto(self, buffer):
+            piece = self.read()[: len(buffer)]
+            buffer[: len(piece)] = piece
+            return len(piece)
+
+    stream = Endless()
+    answer = client.post(
+        "/echo", headers=BEARER, content_type="application/json",
+        environ_overrides={"wsgi.input": stream, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+    )  # fmt: skip
+    assert problem(answer)[0] == 413
+    assert stream.given < 100_000
+
+
+def test_metrics_know_routes_not_paths(client):
+    for number in range(20):
+        client.get(f"/made-up/{number}", headers=BEARER)
+    client.get("/api/v1/projects/77", headers=BEARER)
+    text = client.get("/metrics", headers=BEARER).text
+    assert "made-up" not in text
+    assert 'route="/api/v1/projects/<int:number>",status="404"' in text
+    for name in ("labelwheel_batch_rows", "labelwheel_queue_examples", "labelwheel_swaps_total", "labelwheel_dropped"):
+        assert name in text
+
+
+def test_the_token_is_nowhere_to_be_seen(app, client, settings):
+    assert TOKEN not in repr(settings)
+    assert TOKEN not in client.get("/", headers=BEARER).text
+    assert TOKEN not in json.dumps(app.config, default=str)
