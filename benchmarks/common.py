@@ -14,7 +14,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def data_folder(given: str | None, name: str) -> Path:
-    """The folder of one data set below `--data` or LABELWHEEL_DATA; ends the process with a plain line where there is none."""
+    """One data set's folder below `--data` or LABELWHEEL_DATA; without one the process ends with a plain line."""
     root = given or os.environ.get("LABELWHEEL_DATA")
     if not root:
         sys.exit(f"this benchmark needs the data set {name}: give its parent folder as --data or LABELWHEEL_DATA")
