@@ -225,7 +225,7 @@ class Label(Base):
 class CheckpointRow(Base):
     """One checkpoint of one question, immutable; `folder` is relative to the store.
 
-    `digest` names the shape of the question that it answers; `removed` tells that its files were cleared away.
+    `kind` and `digest` are those of the question that it answers; `removed` tells that its files were cleared away.
     """
 
     __tablename__ = "checkpoints"
@@ -241,6 +241,7 @@ class CheckpointRow(Base):
     score: Mapped[float | None]
     low: Mapped[float | None]
     high: Mapped[float | None]
+    kind: Mapped[str] = mapped_column(String(16), default="")
     digest: Mapped[str] = mapped_column(String(16), default="")
     broken: Mapped[str | None] = mapped_column(Text)
     removed: Mapped[bool] = mapped_column(default=False)

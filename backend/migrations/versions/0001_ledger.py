@@ -229,6 +229,7 @@ def upgrade() -> None:
         sa.Column("score", sa.Double(), nullable=True),
         sa.Column("low", sa.Double(), nullable=True),
         sa.Column("high", sa.Double(), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("digest", sa.String(length=16), nullable=False),
         sa.Column("broken", sa.Text(), nullable=True),
         sa.Column("removed", sa.Boolean(), nullable=False),

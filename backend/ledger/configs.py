@@ -1,0 +1,59 @@
+"""What a project asks, as the labelling tool says now: questions come, change and go; their labels stay."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.ledger import decisions, generations
+from backend.ledger.tables import Project, QuestionRow
+from plugins.connector import Config
+from training.questions import Question
+
+
+def apply(tx: Session, project: Project, config: Config) -> bool:
+    """Notes a configuration; True where it changed what is asked, so that a sweep should look at all labels anew."""
+    first = not project.source
+    unlearnt = [{"name": item.name, "reason": item.reason} for item in config.unlearnt]
+    project.reference, project.title = config.reference[:255], config.title
+    project.source, project.unlearnt = config.source, unlearnt
+    rows = {row.name: row for row in tx.scalars(select(QuestionRow).where(QuestionRow.project_id == project.id))}
+    asked = {question.name: question for question in config.questions}
+    changes, stale = [], False
+    for name, question in asked.items():
+        row = rows.get(name)
+        if row is None:
+            tx.add(QuestionRow(project_id=project.id, name=name, spec=question.model_dump(mode="json"), active=True))
+            changes.append(f"question {name!r} was added")
+            continue
+        before = Question.model_validate(row.spec)
+        if not row.active:
+            changes.append(f"question {name!r} is asked again")
+            row.active, stale = True, stale or row.champion_id is not None
+        if before != question:
+            row.spec = question.model_dump(mode="json")
+            if before.digest != question.digest:
+                changes.append(_difference(before, question))
+            if (before.kind, before.inputs) != (question.kind, question.inputs) and row.champion_id is not None:
+                row.champion_id, stale = None, True
+    for name, row in rows.items():
+        if row.active and name not in asked:
+            changes.append(f"question {name!r} was removed; its labels are kept")
+            row.active, stale = False, stale or row.champion_id is not None
+    tx.flush()
+    if changes and not first:
+        decisions.decide(tx, project, None, "configured anew", "; ".join(changes))
+        project.swept_at = None
+        if stale and project.generation_id is not None:
+            generations.create(tx, project, "; ".join(changes))
+    tx.flush()
+    return bool(changes)
+
+
+def _difference(before: Question, after: Question) -> str:
+    if before.kind != after.kind or before.inputs != after.inputs:
+        return f"question {after.name!r} is another one now: {after.kind} of {', '.join(after.inputs)}"
+    added = [value for value in after.values if value not in before.values]
+    removed = [value for value in before.values if value not in after.values]
+    parts = [f"added {', '.join(added)}" if added else "", f"removed {', '.join(removed)}" if removed else ""]
+    return f"question {after.name!r} has other answers: {'; '.join(filter(None, parts)) or 'another order or range'}"

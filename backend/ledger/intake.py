@@ -1,0 +1,186 @@
+"""Intake: a page of what happened in the labelling tool, taken whole, in one transaction with its cursor.
+
+Duplicates, late pages and pages in another order end in the same ledger: a page only writes events for what differs
+from what the ledger has, and work that is older than what is known changes nothing. The exception is an example that
+the page calls `refreshed`: for it the page is the truth, also about what is no longer there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from backend.ledger import projects
+from backend.ledger.labelling import Labelling
+from backend.ledger.placing import Arrival, place_all, sign
+from backend.ledger.plain import plain, plain_page
+from backend.ledger.tables import ExampleRow, Project, WorkRow, now
+from plugins.connector import Page, Work
+from training.evaluation.splits import Placement, Signature
+from training.questions import Example, Question
+from training.spec import Part
+
+
+class Prepared(NamedTuple):
+    """A page with what takes time to compute, so that the transaction that takes it in is short."""
+
+    page: Page
+    digests: Mapping[str, str]
+    signatures: Mapping[str, Signature]
+
+
+class Taken(NamedTuple):
+    """What a page changed: how many examples are new, how many events were written; `unknown` work had no example."""
+
+    examples: int
+    events: int
+    unknown: int
+
+
+def prepare(page: Page, known: Mapping[str, str]) -> Prepared:
+    """Computes what `take` needs; `known` has the digests of examples that the ledger has, by key."""
+    page = plain_page(page)
+    digests = {example.key: digest(example) for example in page.examples}
+    changed = (example for example in page.examples if known.get(example.key) != digests[example.key])
+    return Prepared(page, digests, {example.key: sign(example) for example in changed})
+
+
+def known_digests(session: Session, project_id: int, page: Page) -> dict[str, str]:
+    """The digests that the ledger has of a page's examples."""
+    keys = [plain(example.key) for example in page.examples]
+    query = select(ExampleRow.key, ExampleRow.digest).where(
+        ExampleRow.project_id == project_id, ExampleRow.key.in_(keys)
+    )
+    return {row.key: row.digest for row in session.execute(query)}
+
+
+def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = False) -> Taken:
+    """Takes a page of a poll, or of the sweep that is under way, together with its cursor."""
+    page, project = prepared.page, projects.get(tx, project_id)
+    keys = {example.key for example in page.examples} | {work.example for work in page.work}
+    rows = _examples(tx, project_id, keys | set(page.refreshed) | set(page.gone))
+    moment = now()
+    added = _take_examples(tx, project, prepared, rows, moment)
+    seen = [rows[key].id for key in keys | set(page.refreshed) if key in rows]
+    marks = {"seen_at": moment, **({"sweep_number": project.sweep_number} if sweeping else {})}
+    tx.execute(update(ExampleRow).where(ExampleRow.id.in_(seen)).values(**marks))
+    asked = {row.name: Question.model_validate(row.spec) for row in projects.questions(tx, project_id)}
+    labelling = Labelling(tx, project_id, asked, moment)
+    works = _works(tx, project_id, [work.key for work in page.work], page.refreshed)
+    labelling.load(works.keys() | {work.key for work in page.work})
+    unknown = _take_work(tx, project_id, page, rows, works, labelling)
+    _drop(works.values(), {work.key for work in page.work}, set(page.refreshed), labelling)
+    labelling.finish()
+    forget(tx, project_id, [rows[key] for key in page.gone if key in rows], labelling)
+    if sweeping:
+        project.sweep_cursor = page.cursor
+    else:
+        project.poll_cursor = page.cursor
+    if unknown and not sweeping:
+        project.swept_at = None  # only a sweep brings an example that the poll does not
+    tx.flush()
+    return Taken(added, labelling.count, unknown)
+
+
+def forget(tx: Session, project_id: int, rows: Iterable[ExampleRow], labelling: Labelling) -> None:
+    """Takes examples as gone, with all the work on them."""
+    rows = list(rows)
+    works = _works(tx, project_id, [], [row.key for row in rows])
+    labelling.load(works)
+    for row in rows:
+        row.gone = True
+    for work in works.values():
+        work.gone = True
+        labelling.clear(work.key)
+    labelling.finish()
+
+
+def digest(example: Example) -> str:
+    """Names an example's content."""
+    return hashlib.sha256(json.dumps(dict(example.fields), sort_keys=True).encode()).hexdigest()
+
+
+def _take_examples(
+    tx: Session, project: Project, prepared: Prepared, rows: dict[str, ExampleRow], moment: datetime
+) -> int:
+    changed, arrivals = [], []
+    for example in {example.key: example for example in prepared.page.examples}.values():
+        row = rows.get(example.key)
+        if row is not None:
+            row.gone = False
+        if row is None or row.digest != prepared.digests[example.key]:
+            own = prepared.signatures.get(example.key) or sign(example)
+            arrivals.append(Arrival(own, None if row is None else Placement(row.group, Part(row.part))))
+            changed.append(example)
+    added = 0
+    for example, placement in zip(changed, place_all(tx, project, arrivals), strict=True):
+        row = rows.get(example.key)
+        if row is None:
+            row = rows[example.key] = ExampleRow(project_id=project.id, key=example.key, added_at=moment)
+            tx.add(row)
+            added += 1
+        row.fields, row.digest = dict(example.fields), prepared.digests[example.key]
+        row.group, row.part = placement.group, placement.part
+    tx.flush()
+    return added
+
+
+def _take_work(
+    tx: Session,
+    project_id: int,
+    page: Page,
+    rows: Mapping[str, ExampleRow],
+    works: dict[str, WorkRow],
+    labelling: Labelling,
+) -> int:
+    unknown = 0
+    latest: dict[str, Work] = {}
+    for work in page.work:
+        if work.key not in latest or work.updated_at >= latest[work.key].updated_at:
+            latest[work.key] = work
+    for work in latest.values():
+        example = rows.get(work.example)
+        if example is None:
+            unknown += 1
+            continue
+        row = works.get(work.key)
+        if row is not None and work.example not in page.refreshed and _stale(work, row):
+            continue
+        unchanged = row is not None and not row.gone and work.updated_at <= row.updated_at
+        if row is None:
+            row = works[work.key] = WorkRow(project_id=project_id, key=work.key)
+            tx.add(row)
+        row.example_key, row.annotator, row.updated_at = work.example, work.annotator, work.updated_at
+        row.skipped, row.gone = work.skipped, False
+        text = Example(key=example.key, fields=example.fields)
+        row.rejected = [plain(reason) for reason in labelling.take(work, text, unchanged)]
+    return unknown
+
+
+def _stale(work: Work, row: WorkRow) -> bool:
+    return work.updated_at < row.updated_at or (row.gone and work.updated_at <= row.updated_at)
+
+
+def _drop(works: Iterable[WorkRow], listed: set[str], refreshed: set[str], labelling: Labelling) -> None:
+    """Work that the page had to list, and did not, was deleted."""
+    for row in works:
+        if row.example_key in refreshed and row.key not in listed and not row.gone:
+            row.gone = True
+            labelling.clear(row.key)
+
+
+def _examples(tx: Session, project_id: int, keys: set[str]) -> dict[str, ExampleRow]:
+    query = select(ExampleRow).where(ExampleRow.project_id == project_id, ExampleRow.key.in_(keys))
+    return {row.key: row for row in tx.scalars(query)}
+
+
+def _works(tx: Session, project_id: int, keys: Iterable[str], examples: Iterable[str]) -> dict[str, WorkRow]:
+    query = select(WorkRow).where(WorkRow.project_id == project_id)
+    query = query.where(WorkRow.key.in_(list(keys)) | WorkRow.example_key.in_(list(examples)))
+    return {row.key: row for row in tx.scalars(query)}

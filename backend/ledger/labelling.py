@@ -1,0 +1,137 @@
+"""The labels of a page: writes an event for each real difference, and the current label with it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import delete, inspect, select
+from sqlalchemy.orm import Session
+
+from backend.ledger.tables import Event, Label
+from plugins.connector import Work
+from training.errors import InvalidAnswer
+from training.questions import Answer, Example, Question
+
+_FACTS = ("example_key", "annotator", "answer", "origin", "version")
+
+
+class Labelling:
+    """Changes to the labels of one project within one transaction. `count` is how many events were written."""
+
+    def __init__(self, tx: Session, project_id: int, questions: Mapping[str, Question], moment: datetime) -> None:
+        self._tx, self._project_id, self._questions, self._moment = tx, project_id, questions, moment
+        self._labels: dict[str, dict[str, Label]] = defaultdict(dict)
+        self._loaded: set[str] = set()
+        self._pending: list[tuple[Event, Label]] = []
+        self.count = 0
+
+    def load(self, works: Iterable[str]) -> None:
+        """Reads the current labels of some work, all at once."""
+        keys = set(works) - self._loaded
+        self._loaded |= keys
+        query = select(Label).where(Label.project_id == self._project_id, Label.work_key.in_(keys))
+        for label in self._tx.scalars(query):
+            self._labels[label.work_key][label.question] = label
+
+    def take(self, work: Work, example: Example, unchanged: bool) -> list[str]:
+        """Makes the labels of some work what it says; returns what had to be rejected, and why.
+
+        `unchanged` tells that nobody touched the work since the ledger saw it last: an answer that cannot be read any
+        more, since an option was removed from the configuration, then stays in the ledger as it was given.
+        """
+        if work.skipped:
+            self.clear(work.key)
+            return list(work.rejected)
+        rejected = list(work.rejected)
+        for name, question in self._questions.items():
+            label = self._labels[work.key].get(name)
+            if name in work.answers:
+                try:
+                    self._set(work, question, question.check(work.answers[name], example), label)
+                    continue
+                except InvalidAnswer as error:
+                    rejected.append(str(error))
+            # which question a connector's own rejection is about is not known: keep them all, until someone edits
+            if label is not None and not (unchanged and rejected):
+                self._delete(label)
+        return rejected
+
+    def clear(self, work: str) -> None:
+        """Deletes all labels of some work, those of questions that are not asked any more too."""
+        for label in list(self._labels[work].values()):
+            self._delete(label)
+
+    def finish(self) -> None:
+        """Writes what was collected: the events first, for each label names its event."""
+        self._tx.flush()
+        for event, label in self._pending:
+            label.event_id = event.id
+            self._tx.add(label)
+        self._pending = []
+        self._tx.flush()
+
+    def _set(self, work: Work, question: Question, answer: Answer, label: Label | None) -> None:
+        facts = {
+            "example_key": work.example,
+            "annotator": work.annotator,
+            "answer": answer,
+            "origin": work.origins.get(question.name),
+            "version": work.version,
+        }
+        if label is not None and all(getattr(label, name) == facts[name] for name in _FACTS):
+            return
+        facts |= {"lead_time": work.lead_time, "made_at": work.updated_at}
+        event = self._write("updated" if label else "created", question.name, work.key, facts)
+        if label is None:
+            label = Label(project_id=self._project_id, question=question.name, work_key=work.key)
+            self._labels[work.key][question.name] = label
+        for name, value in facts.items():
+            setattr(label, name, value)
+        self._pending.append((event, label))
+
+    def _delete(self, label: Label) -> None:
+        facts = {name: getattr(label, name) for name in (*_FACTS, "lead_time", "made_at")}
+        self._write("deleted", label.question, label.work_key, facts)
+        del self._labels[label.work_key][label.question]
+        if inspect(label).persistent:
+            self._tx.delete(label)
+        self._pending = [(event, other) for event, other in self._pending if other is not label]
+
+    def _write(self, action: str, question: str, work: str, facts: Mapping[str, object]) -> Event:
+        event = Event(
+            project_id=self._project_id,
+            question=question,
+            work_key=work,
+            action=action,
+            recorded_at=self._moment,
+            **facts,
+        )
+        self._tx.add(event)
+        self.count += 1
+        return event
+
+
+def rebuild(tx: Session, project_id: int) -> int:
+    """Derives a project's current labels from its events anew; returns how many there are."""
+    tx.execute(delete(Label).where(Label.project_id == project_id))
+    tx.expire_all()
+    last: dict[tuple[str, str], Event] = {}
+    query = select(Event).where(Event.project_id == project_id).order_by(Event.id)
+    for event in tx.scalars(query.execution_options(yield_per=1000)):
+        last[event.work_key, event.question] = event
+    current = [event for event in last.values() if event.action != "deleted"]
+    for event in sorted(current, key=lambda event: event.id):
+        facts = {name: getattr(event, name) for name in (*_FACTS, "lead_time", "made_at")}
+        tx.add(
+            Label(
+                project_id=project_id,
+                question=event.question,
+                work_key=event.work_key,
+                event_id=event.id,
+                **facts,
+            )
+        )
+    tx.flush()
+    return len(current)

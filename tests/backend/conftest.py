@@ -1,0 +1,72 @@
+"""What the tests of the backend share: a migrated database of each kind, settings, and the fake labelling tool."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+if str(ROOT) not in sys.path:  # helpers are imported as tests.…, also where pytest is called by its own name
+    sys.path.insert(0, str(ROOT))
+
+from backend.database import Database  # noqa: E402
+from backend.settings import Settings, load  # noqa: E402
+from tests import postgresql  # noqa: E402
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Server]:
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: postgresql.Server) -> str:
+    database = Database(postgresql_server.create("migrated"))
+    database.migrate()
+    database.dispose()
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated database of one's own: once in SQLite, once in PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "test.db")
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    server, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("server", "template"))
+    name = f"test{next(_numbers)}"
+    yield server.create(name, template)
+    server.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Settings that wait for nothing."""
+    values: dict[str, Any] = {"home": tmp_path / "home", "database": database_url, "quiet_seconds": 0.0}
+    return load(**values)
