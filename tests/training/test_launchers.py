@@ -1,0 +1,192 @@
+"""A job outlives the worker that started it, is found again, and is ended with all that it started."""
+
+import json
+import os
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+
+from training.errors import InvalidJob
+from training.launchers.base import Launcher, Phase, State
+from training.launchers.local import Handle, LocalLauncher
+from training.questions import Kind, Option, Question
+from training.spec import JobSpec
+
+SCRIPT = """
+import json, os, pathlib, signal, subprocess, sys, time
+spec = json.loads(open(sys.argv[1]).read())
+folder = pathlib.Path(sys.argv[1]).parent
+names = ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "KUBEFLOW_TRAINER_SERVER_URL", "KUBEFLOW_TRAINER_SERVER_TOKEN")
+seen = {name: os.environ.get(name) for name in names} | {"nice": os.nice(0)}
+if seen["KUBEFLOW_TRAINER_SERVER_TOKEN"]:
+    seen["token"] = open(seen["KUBEFLOW_TRAINER_SERVER_TOKEN"]).read()
+print("hello from the job", flush=True)
+wish = spec["data"]
+if wish == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if wish in ("wait", "stubborn"):
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    seen["grandchild"] = subprocess.Popen([sys.executable, "-c", code]).pid
+(folder / "seen.part").write_text(json.dumps(seen))
+(folder / "seen.part").rename(folder / "seen.json")
+while wish != "now" and not (folder / "go").exists():
+    time.sleep(0.02)
+if wish == "fail":
+    sys.exit(3)
+output = pathlib.Path(spec["output"])
+output.mkdir()
+(output / "labelwheel.json").write_text("{}")
+"""
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a job that does as it is told, and ends whatever is left of it afterwards."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    handles = []
+
+    def submit(wish, token=None, **settings):
+        launcher = LocalLauncher(command=(sys.executable, str(script)), grace=0.5, **settings)
+        question = Question(name="q", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"),))
+        spec = JobSpec(version="v1", question=question, data=wish, output=str(tmp_path / "v1"))
+        (tmp_path / "spec.json").write_text(spec.model_dump_json())
+        url = "http://127.0.0.1:1/progress" if token else None
+        handles.append(launcher.submit(tmp_path / "spec.json", url, token, tmp_path / "logs" / "job.log"))
+        return launcher, handles[-1]
+
+    yield submit
+    for handle in handles:
+        LocalLauncher(grace=0.0).cancel(handle)
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def seen(folder):
+    until((folder / "seen.json").exists)
+    return json.loads((folder / "seen.json").read_text())
+
+
+def ended(launcher, handle):
+    until(lambda: launcher.poll(handle).phase is not Phase.RUNNING)
+    return launcher.poll(handle)
+
+
+def test_a_job_runs_at_low_priority_with_its_limits_and_succeeds(start, tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBEFLOW_TRAINER_SERVER_URL", "http://someone-else")
+    launcher, handle = start("wait", threads=1)
+    assert isinstance(launcher, Launcher)
+    assert launcher.poll(handle) == State(phase=Phase.RUNNING)
+    found = seen(tmp_path)
+    assert (found["OMP_NUM_THREADS"], found["HF_HUB_OFFLINE"]) == ("1", "1")
+    assert found["KUBEFLOW_TRAINER_SERVER_URL"] is None
+    until(lambda: psutil.Process(Handle.model_validate_json(handle).pid).nice() == min(19, os.nice(0) + 10))
+    (tmp_path / "go").touch()
+    assert ended(launcher, handle) == State(phase=Phase.SUCCEEDED)
+    assert "hello from the job" in (tmp_path / "logs" / "job.log").read_text()
+
+
+def test_the_token_is_in_a_private_file_while_the_job_runs(start, tmp_path):
+    launcher, handle = start("fail", token="tell-nobody")
+    found = seen(tmp_path)
+    assert found["token"] == "tell-nobody"
+    assert "tell-nobody" not in handle
+    file = tmp_path / "logs" / "job.log.token"
+    assert file.stat().st_mode & 0o077 == 0
+    (tmp_path / "go").touch()
+    ended(launcher, handle)
+    assert not file.exists()
+
+
+def test_a_failed_job_tells_its_code(start, tmp_path):
+    launcher, handle = start("fail")
+    (tmp_path / "go").touch()
+    assert ended(launcher, handle) == State(phase=Phase.FAILED, code=3)
+
+
+def test_a_killed_job_has_failed(start, tmp_path):
+    launcher, handle = start("fail")
+    seen(tmp_path)
+    os.kill(Handle.model_validate_json(handle).pid, signal.SIGKILL)
+    assert ended(launcher, handle) == State(phase=Phase.FAILED, code=-9)
+
+
+def test_another_worker_adopts_the_job(start, tmp_path):
+    first, handle = start("wait")
+    seen(tmp_path)
+    second = LocalLauncher()
+    assert second.poll(handle).phase is Phase.RUNNING
+    (tmp_path / "go").touch()
+    ended(first, handle)
+    assert second.poll(handle).phase is Phase.SUCCEEDED
+
+
+def test_an_orphan_that_left_nothing_has_failed(start, tmp_path):
+    first, handle = start("fail")
+    (tmp_path / "go").touch()
+    ended(first, handle)
+    assert LocalLauncher().poll(handle) == State(phase=Phase.FAILED)
+
+
+def test_cancelling_ends_the_children_too(start, tmp_path):
+    launcher, handle = start("wait")
+    grandchild = seen(tmp_path)["grandchild"]
+    launcher.cancel(handle)
+    assert launcher.poll(handle).phase is Phase.FAILED
+    until(lambda: gone(grandchild))
+    launcher.cancel(handle)
+
+
+def test_another_worker_cancels_what_ignores_a_polite_request(start, tmp_path):
+    launcher, handle = start("stubborn")
+    grandchild = seen(tmp_path)["grandchild"]
+    LocalLauncher(grace=0.3).cancel(handle)
+    assert ended(launcher, handle) == State(phase=Phase.FAILED, code=-9)
+    until(lambda: gone(grandchild))
+
+
+def test_the_children_of_a_dead_job_are_ended(start, tmp_path):
+    launcher, handle = start("wait")
+    grandchild = seen(tmp_path)["grandchild"]
+    os.kill(Handle.model_validate_json(handle).pid, signal.SIGKILL)
+    ended(launcher, handle)
+    assert not gone(grandchild)
+    launcher.cancel(handle)
+    until(lambda: gone(grandchild))
+
+
+def test_a_recycled_process_id_is_another_process(start, tmp_path):
+    launcher, handle = start("wait")
+    seen(tmp_path)
+    older = Handle.model_validate_json(handle).model_copy(update={"started": time.time() - 3600})
+    stranger = LocalLauncher(grace=0.1)
+    assert stranger.poll(older.model_dump_json()).phase is Phase.FAILED
+    stranger.cancel(older.model_dump_json())
+    assert launcher.poll(handle).phase is Phase.RUNNING
+
+
+def test_what_cannot_be_started_says_so(start, tmp_path):
+    (tmp_path / "bad.json").write_text("{}")
+    with pytest.raises(InvalidJob, match="cannot be started"):
+        LocalLauncher().submit(tmp_path / "bad.json", None, None, tmp_path / "log")
+    _, handle = start("now")
+    assert Handle.model_validate_json(handle).output == str(tmp_path / "v1")
+    with pytest.raises(InvalidJob, match="cannot be started"):
+        LocalLauncher(command=("/nonexistent",)).submit(tmp_path / "spec.json", None, None, tmp_path / "log")
+
+
+def gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

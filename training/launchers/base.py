@@ -1,0 +1,38 @@
+"""What runs a training job: submit it, look at it, cancel it. The handle is all that has to be remembered."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from training.questions import Frozen
+
+
+class Phase(StrEnum):
+    """How a job stands."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class State(Frozen):
+    """What a launcher knows about a job. `code` is the exit code of a failed one, where it is known."""
+
+    phase: Phase
+    code: int | None = None
+
+
+@runtime_checkable
+class Launcher(Protocol):
+    """Where jobs run. Handles are plain text: stored in the database, they outlive the worker that submitted."""
+
+    def submit(self, spec: Path, progress_url: str | None, token: str | None, log: Path) -> str:
+        """Starts `python -m training.job SPEC` and answers its handle. Raises InvalidJob if it cannot be started."""
+
+    def poll(self, handle: str) -> State:
+        """How the job stands; a job that nobody knows has failed, unless its output is there."""
+
+    def cancel(self, handle: str) -> None:
+        """Ends the job and all that it started; nothing happens where it has ended already."""

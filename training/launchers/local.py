@@ -1,0 +1,168 @@
+"""Jobs as child processes on this machine, at low priority, in sessions of their own.
+
+A worker that is killed leaves its job running. The next one finds it by the handle: the process's id and its start
+time, so that another process with a recycled id is never taken for it, nor killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from training.checkpoint import MANIFEST
+from training.errors import InvalidJob
+from training.launchers.base import Phase, State
+from training.questions import Frozen
+from training.spec import JobSpec
+
+MODULE = (sys.executable, "-m", "training.job")
+_SAME_START = 2.0  # seconds: a start time is derived from the boot time, which an adjusted clock moves a little
+_URL = "KUBEFLOW_TRAINER_SERVER_URL"
+_TOKEN_FILE = "KUBEFLOW_TRAINER_SERVER_TOKEN"  # noqa: S105  (a variable's name; transformers reads the file it names)
+
+
+class Handle(Frozen):
+    """What is remembered of a job."""
+
+    pid: int
+    started: float
+    output: str
+    secret: str | None = None
+
+
+class LocalLauncher:
+    """`threads` limits what a job computes with; `hub` lets it reach a model hub; `grace` is in seconds.
+
+    `command` comes before the spec's path; tests put their own program there.
+    """
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        hub: bool = False,
+        niceness: int = 10,
+        grace: float = 10.0,
+        command: Sequence[str] = MODULE,
+    ) -> None:
+        self._threads = threads
+        self._hub = hub
+        self._niceness = niceness
+        self._grace = grace
+        self._command = tuple(command)
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+
+    def submit(self, spec: Path, progress_url: str | None, token: str | None, log: Path) -> str:
+        """Starts a job; its output goes to `log`. Raises InvalidJob for a bad spec or where nothing can be started."""
+        try:
+            output = JobSpec.model_validate_json(spec.read_bytes()).output
+            log.parent.mkdir(parents=True, exist_ok=True)
+            secret = _write_secret(log.with_name(f"{log.name}.token"), token)
+            with log.open("ab") as file:
+                child = subprocess.Popen(
+                    [*self._command, str(spec)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env=self._environment(progress_url, secret),
+                )
+        except (OSError, ValueError) as error:
+            raise InvalidJob(f"the job {spec} cannot be started: {error}; check the spec and the log folder") from error
+        with self._lock:
+            self._children[child.pid] = child
+        # set from here, for it needs no code between fork and exec, which threads make unsafe
+        with contextlib.suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PGRP, child.pid, self._niceness)
+        try:
+            started = psutil.Process(child.pid).create_time()
+        except psutil.NoSuchProcess:  # not ours to reap yet, so this is a platform where a zombie cannot be looked at
+            started = time.time()
+        return Handle(pid=child.pid, started=started, output=output, secret=secret).model_dump_json()
+
+    def poll(self, handle: str) -> State:
+        """By the exit code of a child of this process; of an orphan that ended, by whether its output is there."""
+        job = Handle.model_validate_json(handle)
+        with self._lock:
+            child = self._children.get(job.pid)
+            code = child.poll() if child else None
+        if child and code is None:
+            return State(phase=Phase.RUNNING)
+        if not child and self._alive(job):
+            return State(phase=Phase.RUNNING)
+        if job.secret:
+            Path(job.secret).unlink(missing_ok=True)
+        finished = (Path(job.output) / MANIFEST).exists()
+        if finished and code in (0, None):
+            return State(phase=Phase.SUCCEEDED)
+        return State(phase=Phase.FAILED, code=code)
+
+    def cancel(self, handle: str) -> None:
+        """SIGTERM to all of the job's session, and SIGKILL after the grace period to what is left of it."""
+        job = Handle.model_validate_json(handle)
+        # one by one and not by the group's number, which could be another group's by now
+        for number, seconds in ((signal.SIGTERM, self._grace), (signal.SIGKILL, 5.0)):
+            for process in self._members(job):
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(number)
+            deadline = time.monotonic() + seconds
+            while self._members(job) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        self.poll(handle)
+
+    def _environment(self, progress_url: str | None, secret: str | None) -> dict[str, str]:
+        environment = dict(os.environ)
+        environment["PYTHONUNBUFFERED"] = "1"
+        environment["TOKENIZERS_PARALLELISM"] = "false"
+        if self._threads:
+            for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+                environment[name] = str(self._threads)
+        if not self._hub:
+            environment["HF_HUB_OFFLINE"] = environment["TRANSFORMERS_OFFLINE"] = "1"
+        for name, value in ((_URL, progress_url), (_TOKEN_FILE, secret)):
+            environment.pop(name, None)
+            if value:
+                environment[name] = value
+        return environment
+
+    def _alive(self, job: Handle) -> bool:
+        try:
+            process = psutil.Process(job.pid)
+            same = abs(process.create_time() - job.started) < _SAME_START
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def _members(self, job: Handle) -> list[psutil.Process]:
+        """What lives of the job's session: none where its number belongs to a younger process by now."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if abs(psutil.Process(job.pid).create_time() - job.started) >= _SAME_START:
+                return []
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                ours = os.getsid(process.pid) == job.pid and process.create_time() > job.started - _SAME_START
+                if ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+
+def _write_secret(path: Path, token: str | None) -> str | None:
+    """In a file that only this user reads: an environment is shown to whoever lists processes."""
+    if not token:
+        return None
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(token)
+    return str(path)
