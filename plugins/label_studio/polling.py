@@ -1,7 +1,7 @@
 """What people did, read from Label Studio: changes since a cursor, and the whole project.
 
 `task.updated_at` moves with everything that a person does to a task or its annotations (submit, skip, edit, delete, in
-the Data Manager too), so a poll asks for the tasks changed since. Deleted tasks alone leave no trace; a sweep finds them.
+the Data Manager too), so a poll asks for what changed since. Deleted tasks alone leave no trace; a sweep finds them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from plugins.label_studio.annotations import moment
 from plugins.label_studio.client import Client
 from plugins.label_studio.layout import Layout, read
 
-FULL = "id,data,updated_at,annotations,predictions"
+ANNOTATION = "result,completed_by,was_cancelled,created_at,lead_time,parent_prediction"
+FULL = f"id,data,updated_at,predictions,annotations,{ANNOTATION}"
+"""The fields to ask for: one list for tasks and, by the same names, for the annotations within them."""
 PAGE = 100
 
 Filter = dict[str, Any]

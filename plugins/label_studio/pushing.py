@@ -84,14 +84,19 @@ def prediction(project: Project, task: Mapping[str, Any], suggestion: Suggestion
 
 
 def retire(project: Project, versions: Iterable[str]) -> None:
-    """Delete the predictions of old versions, never of the live one: with them Label Studio forgets what is live."""
+    """Delete the predictions of old versions, never of the live one."""
     live = project.get().get("model_version")
     for version in versions:
         if version == live:
             log.warning("predictions of %s stay: Label Studio shows that version", version)
             continue
         path = f"/api/projects/{project.id}/model-versions/"
-        project.client.send("DELETE", path, {"model_version": version}, timeout=DELETE_TIMEOUT)
+        try:
+            project.client.send("DELETE", path, {"model_version": version}, timeout=DELETE_TIMEOUT)
+        finally:
+            # Whichever version goes, Label Studio forgets which one is live if that is an ML backend's.
+            if live and project.get().get("model_version") != live:
+                project.patch(model_version=live)
 
 
 def _least_certain(project: Project, lacking: Sequence[dict[str, Any]]) -> list[int]:

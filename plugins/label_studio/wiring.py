@@ -59,9 +59,8 @@ def unwire(project: Project, options: Mapping[str, Any]) -> None:
             project.client.send("DELETE", f"/api/ml/{backend['id']}", timeout=TIMEOUT)
     for webhook in _webhooks(project, urls):
         project.client.send("DELETE", f"/api/webhooks/{webhook['id']}/")
-    if live:
-        # Without a backend of that title it has to be the version of a prediction; where nothing was shown it is none.
-        _quietly(lambda: project.patch(model_version=live))
+    if live in project.client.get(f"/api/projects/{project.id}/model-versions/"):
+        project.patch(model_version=live)
 
 
 def announce(project: Project, options: Mapping[str, Any], version: str) -> None:
@@ -116,7 +115,11 @@ def _save_backend(project: Project, method: str, path: str, body: dict[str, Any]
         if "authentication parameters" in text:
             raise ToolError(f"What answers at {url} does not take labelwheel's token: is it labelwheel?") from error
         if "look like a valid ML backend" in text:
-            raise ToolError(f"labelwheel at {url} did not answer Label Studio's /setup: {text}") from error
+            reason = text.partition("Reason: ")[2].partition("\n")[0]
+            raise ToolError(
+                f"labelwheel at {url} does not know this project, or does not serve it yet ({reason}): "
+                "run `labelwheel connect` against the service that answers there. Nothing was changed."
+            ) from error
         raise
     if not isinstance(saved, dict) or "id" not in saved:
         raise ToolError(f"{method} {project.client.url}{path} did not return the ML backend")
