@@ -1,17 +1,168 @@
-"""The report of a checkpoint: as JSON for programs, as Markdown for people."""
+"""The report of a checkpoint: as JSON for programs. `rendering` has it as Markdown for people."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from training.evaluation import calibration, curves, intervals, leakage, metrics
 from training.evaluation.findings import Findings
+from training.evaluation.rendering import render
+from training.learners.base import Score
+from training.questions import PATH_SEPARATOR, Answer, Kind, Question
+
+__all__ = ["build", "render"]
+
+FEW = 30
+"""With fewer independent examples than this the report says that its numbers are rough."""
 
 
 def build(findings: Findings) -> dict[str, Any]:
-    """The report as JSON-able data."""
-    raise NotImplementedError
+    """The report as plain JSON data, every number finite; without measured examples the score is None."""
+    spec, learner, measured = findings.spec, findings.learner, findings.measured
+    question = spec.question
+    golds = [row.answer for row in measured]
+    scores = list(findings.scores)
+    groups = [row.group for row in measured]
+    headline = intervals.headline(learner, scores, groups, seed=spec.seed) if scores else None
+    report = {
+        "version": spec.version,
+        "question": question.name,
+        "kind": question.kind.value,
+        "parent": findings.parent,
+        "base_model": findings.base_model,
+        "started_from": findings.started_from,
+        "metric": learner.metric,
+        "headline": headline.model_dump() if headline else None,
+        "champion": _champion(findings),
+        "measured_on": "cross_validation" if findings.cross_validated else "held_out",
+        "examples": len(measured),
+        "groups": len(set(groups)),
+        "metrics": metrics.summary(question, golds, list(findings.predictions)),
+        "classes": _classes(findings),
+        "confusions": metrics.confusions(question, golds, list(findings.predictions)),
+        "slices": metrics.by_slice(learner, question, measured, scores),
+        "calibration": _calibration(findings),
+        "trials": [trial.model_dump() for trial in findings.trials],
+        "chosen": findings.chosen,
+        "reason": findings.reason,
+        "training_curve": [point.model_dump() for point in findings.training_curve],
+        "training_verdict": curves.training_verdict(findings.training_curve),
+        "learning_curve": [point.model_dump() for point in findings.learning_curve],
+        "learning_outlook": curves.learning_outlook(findings.learning_curve),
+        "leakage": leakage.check(question, findings.rows),
+        "labels": _labels(findings),
+        "label_set": findings.label_set,
+        "settings": dict(findings.settings),
+        "seed": spec.seed,
+        "libraries": dict(findings.libraries),
+        "seconds": findings.seconds,
+        "peak_memory": findings.peak_memory,
+        "notes": [*findings.notes, *_warnings(findings)],
+    }
+    return dict(plain(report))
 
 
-def render(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
-    raise NotImplementedError
+def plain(value: Any) -> Any:
+    """JSON data of what may hold numpy's numbers and tuples; what is not finite becomes None, as JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _champion(findings: Findings) -> dict[str, Any] | None:
+    """The champion's headline and the challenger's on the examples that both were measured on."""
+    both = _both(findings)
+    if not both:
+        return None
+    learner = findings.learner
+    return {
+        "version": findings.parent,
+        "score": learner.headline([old for old, _ in both]),
+        "challenger_score": learner.headline([new for _, new in both]),
+        "examples": len(both),
+    }
+
+
+def _both(findings: Findings) -> list[tuple[Score, Score]]:
+    pairs = zip(findings.champion_scores or (), findings.scores, strict=False)
+    return [(old, new) for old, new in pairs if old is not None]
+
+
+def _classes(findings: Findings) -> list[dict[str, Any]]:
+    """Each class with its training labels and, where there is a champion, what was won or lost in F1."""
+    both = _both(findings)
+    before = {row["label"]: row["f1"] for row in metrics.per_class([old for old, _ in both])}
+    after = {row["label"]: row["f1"] for row in metrics.per_class([new for _, new in both])}
+    learnt = _counts(findings, "train")
+    table = metrics.per_class(findings.scores)
+    measured = {row["label"] for row in table}
+    table += [
+        {"label": label, "precision": None, "recall": None, "f1": None, "support": 0, "predicted": 0}
+        for label in findings.spec.question.values
+        if label not in measured and findings.spec.question.kind is not Kind.NUMBER
+    ]
+    for row in table:
+        label = row["label"]
+        row["train"] = learnt.get(label, 0)
+        row["champion_f1"] = before.get(label)
+        row["change"] = after[label] - before[label] if label in before and label in after else None
+    return table
+
+
+def _labels(findings: Findings) -> dict[str, Any]:
+    return {
+        "examples": dict(Counter(row.part.value for row in findings.rows)),
+        "by_class": {part: _counts(findings, part) for part in sorted({row.part.value for row in findings.rows})},
+        "fresh": sum(row.fresh for row in findings.rows),
+    }
+
+
+def _counts(findings: Findings, part: str) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for row in findings.rows:
+        if row.part.value == part:
+            counted.update(labels_of(findings.spec.question, row.answer))
+    return dict(sorted(counted.items()))
+
+
+def labels_of(question: Question, answer: Answer) -> list[str]:
+    """The classes that an answer names, one entry for each item; none for numbers."""
+    if question.kind is Kind.NUMBER:
+        return []
+    if question.kind is Kind.SPANS:
+        return [span["label"] for span in answer]
+    if question.kind is Kind.TAXONOMY:
+        return [PATH_SEPARATOR.join(path) for path in answer]
+    return list(answer) if question.kind is Kind.CHOICES else [str(answer)]
+
+
+def _calibration(findings: Findings) -> dict[str, Any]:
+    sure = [prediction.score for prediction in findings.predictions]
+    right = [score.loss == 0 for score in findings.scores]
+    return {
+        "parameters": dict(findings.calibration),
+        "expected_error": calibration.expected_calibration_error(sure, right),
+        "reliability": calibration.reliability(sure, right),
+    }
+
+
+def _warnings(findings: Findings) -> list[str]:
+    found = []
+    groups = len({row.group for row in findings.measured})
+    if findings.cross_validated:
+        found.append("The held-out part is too small yet: these numbers come from cross-validation on training labels.")
+    if groups < FEW:
+        found.append(f"Only {groups} independent examples were measured: the numbers are rough.")
+    if not leakage.check(findings.spec.question, findings.rows)["clean"]:
+        found.append("Some texts are in both parts of the split: the scores may be too good.")
+    return found

@@ -1,0 +1,200 @@
+"""A report as Markdown that people read: the score first, then where it is weak, then how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_MOST_CLASSES = 40
+_SMALL_SLICE = 5
+_MIB = 1 << 20
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The report as Markdown."""
+    sections = [
+        _opening(report),
+        _list("Notes", report["notes"]),
+        _classes(report),
+        _confusions(report),
+        _slices(report),
+        _how(report),
+        _curves(report),
+        _scores(report),
+        _data(report),
+        _trace(report),
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _opening(report: Mapping[str, Any]) -> str:
+    title = f"# {report['question']}: {report['version']}"
+    headline = report["headline"]
+    if headline is None:
+        return f"{title}\n\nNothing was measured."
+    where = "by cross-validation" if report["measured_on"] == "cross_validation" else "held out"
+    text = (
+        f"**{_words(report['metric'])} {_number(headline['value'])}** "
+        f"({headline['level']:.0%} interval {_number(headline['low'])} to {_number(headline['high'])}) "
+        f"on {report['examples']:,} examples {where}, {report['groups']:,} of them independent."
+    )
+    if champion := report["champion"]:
+        change = champion["challenger_score"] - champion["score"]
+        text += (
+            f"\n\nThe champion {_code(champion['version'])} scores {_number(champion['score'])} on the "
+            f"{champion['examples']:,} examples that both were measured on, this one "
+            f"{_number(champion['challenger_score'])} ({change:+.3f})."
+        )
+    others = {name: value for name, value in report["metrics"].items() if name != report["metric"]}
+    table = _table(("metric", "value"), [(_words(name), _number(value)) for name, value in others.items()])
+    return "\n\n".join(filter(None, [title, text, table]))
+
+
+def _classes(report: Mapping[str, Any]) -> str:
+    rows = report["classes"]
+    if not rows:
+        return ""
+    compared = any(row["change"] is not None for row in rows)
+    header = ["class", "F1", "precision", "recall", "measured", "trained on"] + ["against champion"] * compared
+    cells = []
+    for row in rows[:_MOST_CLASSES]:
+        change = "" if row["change"] is None else f"{row['change']:+.3f}"
+        cells.append(
+            [_cell(row["label"]), *(_number(row[name]) for name in ("f1", "precision", "recall"))]
+            + [f"{row['support']:g}", f"{row['train']:,}"]
+            + [change] * compared
+        )
+    more = f"\n\n… and {len(rows) - _MOST_CLASSES} more in `report.json`." if len(rows) > _MOST_CLASSES else ""
+    return "## Classes\n\n" + _table(header, cells) + more
+
+
+def _confusions(report: Mapping[str, Any]) -> str:
+    rows = [(_cell(row["gold"]), _cell(row["predicted"]), row["count"]) for row in report["confusions"]]
+    return "## What is taken for what\n\n" + _table(("people say", "the model says", "times"), rows) if rows else ""
+
+
+def _slices(report: Mapping[str, Any]) -> str:
+    rows = [
+        (_cell(row["slice"]), _cell(row["value"]), f"{row['examples']:,}", _number(row["score"]))
+        for row in report["slices"]
+        if row["examples"] >= _SMALL_SLICE
+    ]
+    return "## Slices\n\n" + _table(("slice", "value", "examples", _words(report["metric"])), rows) if rows else ""
+
+
+def _how(report: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            f"**{_cell(trial['name'])}**" if trial["name"] == report["chosen"] else _cell(trial["name"]),
+            _number(trial["score"]),
+            f"{trial['seconds']:.0f} s",
+            _cell(trial["detail"]),
+        )
+        for trial in report["trials"]
+    ]
+    if not rows:
+        return ""
+    reason = f"\n\n{report['reason']}" if report["reason"] else ""
+    return "## What was tried\n\n" + _table(("candidate", "score", "time", "detail"), rows) + reason
+
+
+def _curves(report: Mapping[str, Any]) -> str:
+    parts = []
+    if report["training_curve"]:
+        rows = [
+            [f"{point['epoch']:g}", *(_number(point[name]) for name in ("train_loss", "validation_loss", "score"))]
+            for point in report["training_curve"]
+        ]
+        verdict = report["training_verdict"]
+        parts.append(
+            f"## Training curve: {verdict['verdict']}\n\n{verdict['reason']}\n\n"
+            + _table(("epoch", "training loss", "validation loss", "validation score"), rows)
+        )
+    if report["learning_curve"]:
+        rows = [
+            [f"{point['labels']:,}", _number(point["score"]), f"{_number(point['low'])} to {_number(point['high'])}"]
+            for point in report["learning_curve"]
+        ]
+        parts.append(
+            f"## Learning curve\n\n{report['learning_outlook']['summary']}\n\n"
+            + _table(("labels", "score", "interval"), rows)
+        )
+    return "\n\n".join(parts)
+
+
+def _scores(report: Mapping[str, Any]) -> str:
+    rows = [
+        (f"{row['confidence']:.2f}", f"{row['accuracy']:.2f}", f"{row['examples']:,}")
+        for row in report["calibration"]["reliability"]
+    ]
+    if not rows:
+        return ""
+    error = report["calibration"]["expected_error"]
+    return (
+        f"## Are the scores honest?\n\nOn average a score is off by {error:.3f} (expected calibration error).\n\n"
+        + _table(("score says", "right in fact", "examples"), rows)
+    )
+
+
+def _data(report: Mapping[str, Any]) -> str:
+    labels, leakage = report["labels"], report["leakage"]
+    parts = sorted(labels["by_class"])
+    names = sorted({name for counts in labels["by_class"].values() for name in counts})
+    rows = [[_cell(name), *(f"{labels['by_class'][part].get(name, 0):,}" for part in parts)] for name in names]
+    rows.append(["(examples)", *(f"{labels['examples'].get(part, 0):,}" for part in parts)])
+    such = ", ".join(leakage["examples"]) or "(near ones)"
+    found = (
+        "No text, group or near-duplicate is on both sides of the split."
+        if leakage["clean"]
+        else (
+            f"On both sides of the split: {leakage['groups_in_both']} groups, {leakage['texts_in_both']} texts, "
+            f"{leakage['near_texts_in_both']} near-duplicates; such as {such}."
+        )
+    )
+    table = _table(("labels", *(_words(part) for part in parts)), rows)
+    return f"## Labels\n\n{table}\n\n{labels['fresh']:,} are newer than the champion. {found}"
+
+
+def _trace(report: Mapping[str, Any]) -> str:
+    facts = {
+        "base model": _code(report["base_model"]),
+        "started from": report["started_from"],
+        "parent": _code(report["parent"]) if report["parent"] else "none",
+        "label set": _code(report["label_set"]),
+        "seed": report["seed"],
+        "time": f"{report['seconds']:.0f} s",
+        "peak memory": f"{report['peak_memory'] / _MIB:,.0f} MiB",
+        **{f"setting {name}": value for name, value in report["settings"].items()},
+        **report["libraries"],
+    }
+    return "## How it was made\n\n" + _table(("", ""), [(name, _cell(str(value))) for name, value in facts.items()])
+
+
+def _list(title: str, lines: Sequence[str]) -> str:
+    return f"## {title}\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
+    if not lines:
+        return ""
+    return "\n".join([f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}", *lines])
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _words(name: str) -> str:
+    text = name.replace("_", " ").replace("f1", "F1")
+    return text[:1].upper() + text[1:]
+
+
+def _cell(text: str) -> str:
+    """What people named must not break the table, nor become markup."""
+    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return " ".join(escaped.split())
+
+
+def _code(text: object) -> str:
+    return f"`{str(text).replace('`', ' ')}`"
