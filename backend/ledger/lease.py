@@ -1,0 +1,111 @@
+"""The lease of a role that one process may hold: a row with a time and a fence.
+
+Whoever holds it renews it; when it has run out, another takes over with a higher fence, and whatever the former holder
+still wants to write is refused. So two workers started by mistake, or one that slept, never both write.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from backend.database import Database
+from backend.errors import Conflict
+from backend.ledger.tables import Lease, now
+
+log = logging.getLogger(__name__)
+
+WORKER = "worker"
+SECONDS = 20.0
+
+
+class LeaseLost(Conflict):
+    """Another process has taken over. Nothing was written; wait for the lease to be free again."""
+
+
+class Hold:
+    """One process's claim to a role. `transaction` is the only way in which the holder writes."""
+
+    def __init__(
+        self, database: Database, role: str = WORKER, seconds: float = SECONDS, owner: str | None = None
+    ) -> None:
+        self.database, self.role, self.seconds = database, role, seconds
+        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.fence = 0
+
+    def acquire(self) -> bool:
+        """Takes the role if nobody holds it; True where it is ours now."""
+        try:
+            with self.database.transaction() as tx:
+                lease = tx.scalars(select(Lease).where(Lease.role == self.role).with_for_update()).one_or_none()
+                if lease is None:
+                    lease = Lease(role=self.role, fence=0, owner="", until=now())
+                    tx.add(lease)
+                elif lease.until > now() and lease.owner != self.owner:
+                    return False
+                lease.owner, lease.fence = self.owner, lease.fence + 1
+                lease.until = now() + timedelta(seconds=self.seconds)
+                tx.flush()
+                self.fence = lease.fence
+        except IntegrityError:
+            return False  # two first workers at once
+        return True
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A transaction of the database that only the holder can make; raises LeaseLost."""
+        with self.database.transaction() as tx:
+            self.check(tx)
+            yield tx
+
+    def check(self, tx: Session) -> None:
+        """Raises LeaseLost where somebody took over; nobody can until the transaction has ended."""
+        query = select(Lease.fence).where(Lease.role == self.role)
+        # a shared lock on the key lets renewals pass, and keeps a successor waiting
+        if tx.scalar(query.with_for_update(read=True, key_share=True)) != self.fence:
+            raise LeaseLost(f"another process is the {self.role} now")
+
+    def renew(self) -> None:
+        """Makes the lease last; raises LeaseLost."""
+        with self.database.transaction() as tx:
+            mine = update(Lease).where(Lease.role == self.role, Lease.fence == self.fence)
+            if not tx.execute(mine.values(until=now() + timedelta(seconds=self.seconds))).rowcount:  # type: ignore[attr-defined]
+                raise LeaseLost(f"another process is the {self.role} now")
+
+    def release(self) -> None:
+        """Lets the next one take over at once."""
+        with self.database.transaction() as tx:
+            tx.execute(update(Lease).where(Lease.role == self.role, Lease.fence == self.fence).values(until=now()))
+
+    @contextmanager
+    def kept(self, lost: threading.Event) -> Iterator[None]:
+        """Renews in the background while the block lasts, and sets `lost` where that fails for good."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._keep, args=(stop, lost), name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(self.seconds)
+
+    def _keep(self, stop: threading.Event, lost: threading.Event) -> None:
+        while not stop.wait(self.seconds / 4):
+            try:
+                self.renew()
+            except LeaseLost:
+                lost.set()
+                return
+            except SQLAlchemyError as error:
+                # the database may be back in time; if it is not, the fence keeps us from writing
+                log.warning("the lease could not be renewed: %s", error.__class__.__name__)

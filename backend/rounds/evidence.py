@@ -1,0 +1,125 @@
+"""What the policy looks at: how many new labels there are, how the last rounds went, what is served."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Text, and_, cast, func, select
+from sqlalchemy.orm import Session
+
+from backend.ledger.tables import (
+    ACTIVE,
+    CheckpointRow,
+    Event,
+    ExampleRow,
+    Label,
+    QuestionRow,
+    Round,
+    RoundState,
+    now,
+)
+from backend.rounds.policy import Evidence, threshold
+from backend.settings import Settings
+from training.questions import Kind, Question
+from training.spec import Recipe
+
+NAMED = (Kind.CHOICE, Kind.CHOICES, Kind.TAXONOMY)
+"""The kinds of question that can be answered from the names of their options alone."""
+
+_LOOK_BACK = 20
+
+
+def gather(session: Session, question: QuestionRow, settings: Settings) -> Evidence:
+    """The evidence about one question, of this moment."""
+    spec, moment = Question.model_validate(question.spec), now()
+    champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
+    rounds = list(
+        session.scalars(
+            select(Round).where(Round.question_id == question.id).order_by(Round.id.desc()).limit(_LOOK_BACK)
+        )
+    )
+    decided = _decided(session, question)
+    counted = max(question.counted_from, decided.last_event_id if decided else 0)
+    trained = decided.label_count if decided else None
+    needed = threshold(trained, question.pinned, settings)
+    new, newest, reached = _new_labels(session, question, counted, needed)
+    failures, failed = _failures([found for found in rounds if found.recipe == Recipe.AUTO], moment)
+    names_failures, names_failed = _failures([found for found in rounds if found.recipe == Recipe.NAMES], moment)
+    return Evidence(
+        named=spec.kind in NAMED,
+        active=any(found.state in ACTIVE for found in rounds),
+        champion=champion.recipe if champion else None,
+        outdated=champion is not None and champion.digest != spec.digest,
+        tried=any(found.digest == spec.digest and found.state not in ACTIVE for found in rounds),
+        trained=trained,
+        total=_total(session, question),
+        new=new,
+        varied=_varied(session, question, spec),
+        newest=_ago(newest, moment),
+        reached=_ago(reached, moment),
+        pinned=question.pinned,
+        failures=failures,
+        failed=failed,
+        names_failures=names_failures,
+        names_failed=names_failed,
+    )
+
+
+def _decided(session: Session, question: QuestionRow) -> Round | None:
+    query = select(Round).where(
+        Round.question_id == question.id,
+        Round.recipe == Recipe.AUTO,
+        Round.state.in_((RoundState.PROMOTED, RoundState.REJECTED)),
+    )
+    return session.scalars(query.order_by(Round.id.desc()).limit(1)).first()
+
+
+def _new_labels(
+    session: Session, question: QuestionRow, after: int, needed: int
+) -> tuple[int, datetime | None, datetime | None]:
+    """How many examples have a label after that event; when the last one came, and when they became enough."""
+    last = func.max(Label.event_id).label("last")
+    query = (
+        select(last)
+        .join(ExampleRow, and_(ExampleRow.project_id == Label.project_id, ExampleRow.key == Label.example_key))
+        .where(Label.project_id == question.project_id, Label.question == question.name, Label.event_id > after)
+        .where(ExampleRow.gone.is_(False))
+        .group_by(Label.example_key)
+    )
+    count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    newest = session.scalar(query.order_by(last.desc()).limit(1))
+    enough = session.scalar(query.order_by(last).offset(needed - 1).limit(1))
+    events = [None if number is None else session.get(Event, number) for number in (newest, enough)]
+    return count, *(event.recorded_at if event else None for event in events)  # type: ignore[return-value]
+
+
+def _ago(then: datetime | None, moment: datetime) -> float | None:
+    return None if then is None else (moment - then).total_seconds()
+
+
+def _total(session: Session, question: QuestionRow) -> int:
+    query = select(func.count(func.distinct(Label.example_key))).where(
+        Label.project_id == question.project_id, Label.question == question.name
+    )
+    return session.scalar(query) or 0
+
+
+def _varied(session: Session, question: QuestionRow, spec: Question) -> bool:
+    # PostgreSQL cannot compare JSON, its text it can
+    answer = cast(Label.answer, Text)
+    query = select(answer).where(Label.project_id == question.project_id, Label.question == question.name).distinct()
+    if spec.kind is Kind.SPANS:
+        return bool(session.scalars(query.where(answer != "[]").limit(1)).all())
+    return len(session.scalars(query.limit(2)).all()) > 1
+
+
+def _failures(rounds: Sequence[Round], moment: datetime) -> tuple[int, float]:
+    """How many of the latest rounds failed in a row, and how long ago the last one did."""
+    count, last = 0, None
+    for found in rounds:
+        if found.state in (RoundState.PROMOTED, RoundState.REJECTED):
+            break
+        if found.state == RoundState.FAILED:
+            count, last = count + 1, last or found.ended_at
+    return count, (moment - last).total_seconds() if last else 0.0

@@ -1,0 +1,58 @@
+"""The gate: whether a challenger replaces the champion, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from backend.settings import Settings
+from training import checkpoint
+from training.checkpoint import Manifest
+from training.errors import InvalidCheckpoint
+from training.evaluation.comparison import compare
+from training.spec import JobResult, Recipe
+
+RESULT = "result.json"
+
+
+class Judgement(NamedTuple):
+    """The gate's word; `details` go into the decision log. Scores are None where nothing could be measured."""
+
+    promote: bool
+    reason: str
+    manifest: Manifest
+    metric: str
+    score: float | None
+    low: float | None
+    high: float | None
+    details: dict[str, Any]
+
+
+def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgement:
+    """Reads what a job has written and compares; raises InvalidCheckpoint where that is not whole."""
+    manifest = checkpoint.read(folder).manifest
+    try:
+        result = JobResult.model_validate_json((folder / RESULT).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InvalidCheckpoint(f"{folder / RESULT} cannot be read: {error}") from error
+    if version not in (manifest.version, result.version) or manifest.version != result.version:
+        raise InvalidCheckpoint(f"{folder} holds {manifest.version}, not {version}")
+    score, low, high = _measured(result.report)
+    if recipe == Recipe.NAMES:
+        reason = "label names need no labels, and no trained champion is replaced by them"
+        return Judgement(True, reason, manifest, result.metric, score, low, high, {})
+    found = compare(result.pairs, floor=settings.gate_floor, margin=settings.gate_margin, seed=settings.seed)
+    details = found.model_dump(mode="json") | {"cross_validated": result.cross_validated}
+    details["report"] = {
+        key: result.report[key] for key in ("chosen", "reason", "started_from") if key in result.report
+    }
+    return Judgement(found.passes, found.reason, manifest, result.metric, score, low, high, details)
+
+
+def _measured(report: dict[str, Any]) -> tuple[float | None, float | None, float | None]:
+    headline = report.get("headline")
+    if not isinstance(headline, dict):
+        return None, None, None
+    return headline.get("value"), headline.get("low"), headline.get("high")

@@ -1,0 +1,103 @@
+"""How a round ends: each ending is one transaction, so that no half of it is ever seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.errors import Conflict
+from backend.ledger import decisions, generations, projects
+from backend.ledger.tables import ACTIVE, CheckpointRow, Project, QuestionRow, Round, RoundState, now
+from backend.rounds.gate import Judgement
+from backend.rounds.orders import served_before
+from training.questions import Question
+
+
+def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow:
+    """The challenger becomes the champion: checkpoint, generation, decision and round in one."""
+    found, question, project = _open(tx, found)
+    if question.champion_id != found.champion_id:
+        raise Conflict(f"round {found.id} was trained against another champion than the one that is served now")
+    row = CheckpointRow(
+        question_id=question.id,
+        version=found.version,
+        folder=found.version,
+        parent_id=found.champion_id,
+        recipe=found.recipe,
+        label_count=found.label_count,
+        last_event_id=found.last_event_id if found.recipe != "names" else 0,
+        metric=judgement.metric,
+        score=judgement.score,
+        low=judgement.low,
+        high=judgement.high,
+        kind=judgement.manifest.question.kind,
+        digest=judgement.manifest.question.digest,
+    )
+    tx.add(row)
+    tx.flush()
+    question.champion_id = row.id
+    tx.flush()
+    generation = generations.create(tx, project, f"{question.name}: {judgement.reason}")
+    _end(found, RoundState.PROMOTED, judgement.reason)
+    details = {"round": found.id, "version": found.version, "generation": generation.name, **judgement.details}
+    decisions.decide(tx, project, question.name, "promoted", judgement.reason, details)
+    return row
+
+
+def reject(tx: Session, found: Round, judgement: Judgement) -> None:
+    """The champion stays."""
+    found, question, project = _open(tx, found)
+    _end(found, RoundState.REJECTED, judgement.reason)
+    details = {"round": found.id, "version": found.version, **judgement.details}
+    decisions.decide(tx, project, question.name, "rejected", judgement.reason, details)
+
+
+def fail(tx: Session, found: Round, reason: str) -> None:
+    """Nothing came of it; the champion stays, and the policy waits before it tries again."""
+    found, question, project = _open(tx, found)
+    _end(found, RoundState.FAILED, reason)
+    decisions.decide(tx, project, question.name, "failed", reason, {"round": found.id, "version": found.version})
+
+
+def fall_back(tx: Session, project_id: int, problem: dict[str, Any]) -> CheckpointRow | None:
+    """Marks a checkpoint that no web process can load as broken, and serves the newest one that is not.
+
+    `problem` is what the web processes report: {"generation", "checkpoint", "message"}. Returns what is served instead;
+    None also where the report is out of date.
+    """
+    project = projects.lock(tx, project_id)
+    generation = generations.of(tx, project)
+    if generation is None or generation.name != problem.get("generation"):
+        return None
+    query = select(CheckpointRow).where(CheckpointRow.version == problem.get("checkpoint"))
+    broken = tx.scalars(query).one_or_none()
+    if broken is None or broken.id not in generation.members.values() or broken.broken:
+        return None
+    question = tx.get_one(QuestionRow, broken.question_id)
+    broken.broken = str(problem.get("message") or "it cannot be loaded")[:2000]
+    usable = [tx.get_one(CheckpointRow, number) for number in served_before(tx, question)]
+    kind = Question.model_validate(question.spec).kind
+    usable = [row for row in usable if not row.broken and not row.removed and row.kind == kind]
+    instead = max(usable, key=lambda row: row.id) if usable else None
+    question.champion_id = instead.id if instead else None
+    tx.flush()
+    named = generations.create(tx, project, f"{broken.version} is broken")
+    reason = f"{broken.version} cannot be loaded: {broken.broken}"
+    details = {"broken": broken.version, "version": instead.version if instead else None, "generation": named.name}
+    decisions.decide(tx, project, question.name, "fell back", reason, details)
+    return instead
+
+
+def _open(tx: Session, found: Round) -> tuple[Round, QuestionRow, Project]:
+    project = projects.lock(tx, found.project_id)
+    current = tx.get_one(Round, found.id, populate_existing=True, with_for_update=True)
+    if current.state not in ACTIVE or current.fence != found.fence:
+        raise Conflict(f"round {found.id} is {current.state} now, or in other hands")
+    return current, tx.get_one(QuestionRow, found.question_id, populate_existing=True), project
+
+
+def _end(found: Round, state: RoundState, reason: str) -> None:
+    found.state, found.reason, found.ended_at = state, reason[:4000], now()
+    found.handle = found.progress_token = found.seconds_left = None
