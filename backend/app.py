@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from importlib import metadata
 
-from flask import Flask, Response, jsonify
+from flask import Flask
 
 from backend import connectors
 from backend.database import Database
@@ -84,10 +83,6 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
     for tool in connectors.names():
         app.register_blueprint(connectors.load(tool).routes(service.host))
-
-    @app.get("/")
-    def about() -> Response:
-        return jsonify(service="labelwheel", version=metadata.version("labelwheel"), status="/api/v1/status")
 
     if start:
         service.start()

@@ -6,11 +6,12 @@ import logging
 import sys
 from typing import Any
 
-from backend import logs
+from backend import home, logs
 from backend.app import EXTENSION
 from backend.settings import load
 
 _settings = load()
+home.check(_settings)
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 
 bind = f"{_host}:{_settings.port}"
@@ -21,7 +22,7 @@ workers = 1
 threads = _settings.web_threads
 worker_connections = 1000
 timeout = 0  # a thread may be busy for as long as a bulk request takes; requests have deadlines of their own
-graceful_timeout = 8
+graceful_timeout = 5
 keepalive = 15
 preload_app = False
 control_socket_disable = True

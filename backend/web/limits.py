@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
 from functools import partial
 from typing import Any
@@ -25,6 +26,8 @@ def install(app: Flask, max_bytes: int) -> None:
     def refuse() -> None:
         if (request.content_length or 0) > max_bytes:
             raise TooLarge(f"the body has {request.content_length} bytes; at most {max_bytes} are taken")
+        if "chunked" in request.environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+            _collect(request.environ, max_bytes)
 
     @app.after_request
     def drain(response: Response) -> Response:
@@ -34,6 +37,18 @@ def install(app: Flask, max_bytes: int) -> None:
             response.headers["Connection"] = "close"
             response.call_on_close(partial(_throw_away, request.environ.get("wsgi.input")))
         return response
+
+
+def _collect(environ: dict[str, Any], max_bytes: int) -> None:
+    """Werkzeug would cut a chunked body off at the limit and hand the rest on as if it were whole."""
+    stream, body = environ["wsgi.input"], bytearray()
+    while piece := stream.read(_PIECE):
+        body += piece
+        if len(body) > max_bytes:
+            raise TooLarge(f"the body has more than {max_bytes} bytes, which is all that is taken")
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING")
+    request.__dict__.pop("content_length", None)
 
 
 def _throw_away(stream: Any) -> None:

@@ -1,0 +1,134 @@
+"""The commands' way to the running service: its HTTP API, with every failure as one clear line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from pydantic import SecretStr
+
+from backend.errors import ServiceUnreachable, Unauthorized
+from training.errors import LabelwheelError
+
+
+class ServiceError(LabelwheelError):
+    """The running service refused; the message is its own."""
+
+    def __init__(self, message: str, status: int, kind: str) -> None:
+        super().__init__(message)
+        self.status, self.kind = status, kind
+
+
+class Client:
+    """Talks to the service at `url`; raises ServiceUnreachable, Unauthorized and ServiceError."""
+
+    def __init__(self, url: str, token: SecretStr | None = None, seconds: float = 60.0) -> None:
+        self.url, self._seconds = url.rstrip("/"), seconds
+        self._session = requests.Session()
+        # neither a proxy nor ~/.netrc may see or replace our own credentials
+        self._session.trust_env = False
+        if token is not None:
+            self._session.headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+
+    def status(self) -> dict[str, Any]:
+        return self._json("GET", "/status")
+
+    def connect(
+        self, tool: str, url: str, project: str, api_key: str, service_url: str | None = None
+    ) -> dict[str, Any]:
+        body = {"tool": tool, "url": url, "project": project, "api_key": api_key, "service_url": service_url}
+        return self._json("POST", "/projects", json=body)
+
+    def project(self, number: int) -> dict[str, Any]:
+        return self._json("GET", f"/projects/{number}")
+
+    def disconnect(self, number: int) -> dict[str, Any]:
+        return self._json("DELETE", f"/projects/{number}")
+
+    def train(self, number: int, question: str) -> dict[str, Any]:
+        return self._json("POST", f"{_question(number, question)}/train")
+
+    def round(self, number: int) -> dict[str, Any]:
+        return self._json("GET", f"/rounds/{number}")
+
+    def rollback(self, number: int, question: str, version: str | None = None) -> dict[str, Any]:
+        return self._json("POST", f"{_question(number, question)}/rollback", json={"version": version})
+
+    def checkpoints(self, number: int, question: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._json("GET", f"{_question(number, question)}/checkpoints")["checkpoints"]
+        return found
+
+    def suggest(self, number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """`{"version", "suggestions": [{"key", "predictions"}]}` for examples of `{"key", "fields"}`."""
+        return self._json("POST", f"/projects/{number}/suggest", json={"examples": examples})
+
+    def report(self, number: int, question: str, version: str | None = None, markdown: bool = True) -> Any:
+        """The report of a checkpoint (None: the champion), for people or as JSON."""
+        path = f"{_question(number, question)}/report{'.md' if markdown else ''}"
+        with self._answer("GET", path, params={"version": version}) as answer:
+            return answer.text if markdown else answer.json()
+
+    @contextmanager
+    def export(self, number: int, question: str, version: str | None = None) -> Iterator[requests.Response]:
+        """A checkpoint as a streamed tar; `raw` of the response is the stream."""
+        path = f"{_question(number, question)}/export"
+        with self._answer("GET", path, params={"version": version}, stream=True) as answer:
+            yield answer
+
+    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        with self._answer(method, path, **options) as answer:
+            try:
+                body = answer.json()
+            except ValueError:
+                body = None
+            if not isinstance(body, dict):
+                raise ServiceUnreachable(f"what answers at {self.url} is not labelwheel; is LABELWHEEL_URL right?")
+            return body
+
+    @contextmanager
+    def _answer(self, method: str, path: str, **options: Any) -> Iterator[requests.Response]:
+        try:
+            answer = self._session.request(
+                method, f"{self.url}/api/v1{path}", timeout=self._seconds, allow_redirects=False, **options
+            )
+        except requests.exceptions.InvalidURL as error:
+            raise ServiceUnreachable(f"LABELWHEEL_URL {self.url!r} is no address: {error}") from None
+        except requests.RequestException as error:
+            raise ServiceUnreachable(
+                f"no labelwheel answers at {self.url} ({_cause(error)}); start it with `labelwheel serve`, "
+                "or set LABELWHEEL_URL"
+            ) from None
+        with answer:
+            if answer.status_code >= 300:
+                raise self._refusal(answer)
+            try:
+                yield answer
+            except requests.RequestException as error:
+                raise ServiceUnreachable(f"labelwheel at {self.url} went away ({_cause(error)})") from None
+
+    def _refusal(self, answer: requests.Response) -> LabelwheelError:
+        try:
+            error = answer.json()["error"]
+            kind, message = str(error["type"]), str(error["message"])
+        except (ValueError, KeyError, TypeError):
+            return ServiceUnreachable(
+                f"what answers at {self.url} ({answer.status_code}) is not labelwheel; is LABELWHEEL_URL right?"
+            )
+        if answer.status_code == Unauthorized.status:
+            return Unauthorized(f"labelwheel at {self.url} wants its token: set LABELWHEEL_TOKEN as it was served with")
+        return ServiceError(message, answer.status_code, kind)
+
+
+def _question(number: int, question: str) -> str:
+    return f"/projects/{number}/questions/{quote(question, safe='')}"
+
+
+def _cause(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "it took too long"
+    if isinstance(error, requests.ConnectionError) and "refused" in str(error):
+        return "connection refused"
+    return type(error).__name__

@@ -1,0 +1,112 @@
+"""connect, disconnect: a project and the labelling tool that it is in."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from backend import connectors
+from backend.client import Client
+from backend.commands import choosing
+from backend.errors import Conflict
+from training.errors import LabelwheelError
+
+_TOOLS = ", ".join(connectors.names()) or "none is installed"
+_EXAMPLE = f"labelwheel connect {(connectors.names() or ['TOOL'])[-1]} --url http://localhost:8080 --project 1"
+WORKER_SECONDS = 30.0
+"""How long to wait for a worker that gives no sign of life."""
+
+
+def connect(
+    tool: Annotated[str, typer.Argument(help=f"the labelling tool: {_TOOLS}")],
+    url: Annotated[str, typer.Option(help="where the labelling tool is")],
+    project: Annotated[
+        str, typer.Option("--project", "-p", help="the project, as the labelling tool numbers or names it")
+    ],
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="LABELWHEEL_API_KEY", help="your token of the labelling tool; asked for if not given"),
+    ] = None,
+    backend_url: Annotated[
+        str | None,
+        typer.Option(help="where the labelling tool finds labelwheel, if LABELWHEEL_PUBLIC_URL is not right"),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="wait until the project is connected")] = True,
+) -> None:
+    """Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat."""
+    if not api_key:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("give your token of the labelling tool as --api-key or LABELWHEEL_API_KEY")
+        api_key = typer.prompt("Token of the labelling tool", hide_input=True, err=True)
+    client = choosing.service()
+    number = int(client.connect(tool, url, project, str(api_key), backend_url)["id"])
+    if wait:
+        _follow(client, number)
+    else:
+        Console().print(f"project {number} is being connected; `labelwheel status` shows how far it is")
+
+
+connect.__doc__ = f"{connect.__doc__}\n\nSuch as: {_EXAMPLE}"
+
+
+def disconnect(project: choosing.ProjectOption = None) -> None:
+    """Undo the wiring of a project. Labels and suggestions stay in the tool, the ledger and the checkpoints here."""
+    client = choosing.service()
+    found = choosing.project(client.status(), project)
+    client.disconnect(found["id"])
+    deadline = time.monotonic() + 60
+    while (state := client.project(found["id"]))["state"] == "disconnecting":
+        if time.monotonic() > deadline:
+            raise Conflict("the worker has not disconnected it yet; `labelwheel status` shows when it has")
+        time.sleep(0.3)
+    if state["state"] != "disconnected":
+        raise LabelwheelError(state["problem"] or f"project {found['id']} is {state['state']}")
+    Console().print(f"project {choosing.title(found)} is disconnected")
+
+
+def _follow(client: Client, number: int) -> None:
+    console = Console()
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn()
+    silent_since = time.monotonic()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("connecting", total=None)
+        told = ""
+        while True:
+            status = client.status()
+            found = next(each for each in status["projects"] if each["id"] == number)
+            if found["state"] != "connecting":
+                break
+            if status["worker"]["alive"]:
+                silent_since = time.monotonic()
+            elif time.monotonic() - silent_since > WORKER_SECONDS:
+                raise Conflict(
+                    "no worker is running, so nothing is connected yet; look at the log of `labelwheel serve`"
+                )
+            step, done = _step(found)
+            bar.update(task, description=step, total=None if done is None else 1.0, completed=done or 0.0)
+            if step != told and not console.is_terminal:
+                console.print(f"… {step}")
+            told = step
+            time.sleep(0.5)
+    if found["state"] != "connected":
+        raise LabelwheelError(found["problem"] or f"project {number} is {found['state']}")
+    names = ", ".join(each["name"] for each in found["questions"] if each.get("active", True))
+    console.print(
+        f"[bold]{choosing.title(found)}[/bold] is connected as project {number}; learning: {names or 'nothing'}"
+    )
+    for each in found["unlearnt"]:
+        console.print(f"  not learnt: {each['name']}: {each['reason']}", style="yellow", markup=False)
+
+
+def _step(project: choosing.Row) -> tuple[str, float | None]:
+    """What is going on, and how far the round that is part of it is."""
+    running = [(each["name"], each["round"]) for each in project["questions"] if each.get("round")]
+    if not running:
+        return project["step"] or "connecting", None
+    name, current = running[0]
+    return f"preparing the first suggestions for {name}", current["progress"]

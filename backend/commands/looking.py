@@ -1,0 +1,62 @@
+"""status, report: what is going on, and how good a checkpoint is."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.text import Text
+
+from backend.commands import choosing, overview, wording
+from backend.errors import ServiceUnreachable
+
+REFRESH_SECONDS = 1.0
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="keep it up to date until Ctrl-C")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Show projects, champions, labels, the running round, backfill, and the last decisions with reasons."""
+    client = choosing.service()
+    current = client.status()
+    if as_json and not watch:
+        typer.echo(json.dumps(current, indent=1, ensure_ascii=False))
+        return
+    if not watch:
+        wording.console().print(overview.render(current, client.url))
+        return
+    with Live(overview.render(current, client.url), console=wording.console(), auto_refresh=False) as live:
+        while True:
+            time.sleep(REFRESH_SECONDS)
+            try:
+                current = client.status()
+                live.update(overview.render(current, client.url), refresh=True)
+            except ServiceUnreachable as error:
+                last = overview.render(current, client.url)
+                live.update(Group(last, Text(str(error), style="red")), refresh=True)
+
+
+def report(
+    project: choosing.ProjectOption = None,
+    question: choosing.QuestionOption = None,
+    version: choosing.VersionOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Show what the champion (or another checkpoint) was trained on, and how well it does, by class and slice."""
+    client = choosing.service()
+    found = choosing.project(client.status(), project)
+    asked = choosing.question(found, question)
+    body = client.report(found["id"], asked["name"], version, markdown=not as_json)
+    if as_json:
+        typer.echo(json.dumps(body, indent=1, ensure_ascii=False))
+    elif sys.stdout.isatty():
+        Console().print(Markdown(body))
+    else:
+        typer.echo(body)

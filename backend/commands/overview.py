@@ -1,0 +1,141 @@
+"""What `labelwheel status` shows: compact enough to be watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from backend.commands import wording
+from backend.commands.choosing import Row, title
+
+_STATES = {"connected": "green", "connecting": "yellow", "disconnecting": "yellow", "failed": "red"}
+_KINDS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
+
+
+def render(status: Row, url: str, decisions: int = 5) -> RenderableType:
+    """The whole status; `decisions` is how many of the latest each project shows."""
+    shown = [each for each in status["projects"] if each["state"] != "disconnected"]
+    parts: list[RenderableType] = [_service(status, url)]
+    parts += [part for project in shown for part in _project(project, decisions)]
+    if not shown:
+        parts.append(Text("no project is connected yet; run `labelwheel connect`", style="yellow"))
+    return Group(*parts)
+
+
+def _service(status: Row, url: str) -> Text:
+    line = Text.assemble(("labelwheel", "bold"), f" at {url}")
+    alive = [each for each in status["servers"] if each["alive"]]
+    memory = sum(each["memory_mb"] or 0 for each in alive)
+    if alive:
+        line.append(f" · {len(alive)} web process{'es' * (len(alive) > 1)}, {memory:.0f} MB")
+    else:
+        line.append(" · no web process reports that it serves", style="red")
+    if not status["worker"]["alive"]:
+        line.append(" · the worker is not running", style="red")
+    for server in alive:
+        for number, problem in (server["problems"] or {}).items():
+            line.append(f"\n{server['name']} cannot serve project {number}: {problem.get('message')}", style="red")
+    return line
+
+
+def _project(project: Row, decisions: int) -> Iterator[RenderableType]:
+    state = project["state"]
+    head = Text.assemble(
+        (title(project), "bold"), f"  project {project['id']} · {project['tool']} {project['external_id']} · ",
+        (state, _STATES.get(state, "")),
+    )  # fmt: skip
+    version = project["version"]
+    if version["current"]:
+        head.append(f" · {version['current']}")
+        if version["current"] not in (version["served"] or []):
+            head.append(" (being loaded)", style="yellow")
+    yield Rule(head, align="left", style="dim")
+    if project["problem"]:
+        yield Text(f"  {project['problem']}", style="red")
+    if state == "connecting" and project["step"]:
+        yield Text(f"  {project['step']}", style="yellow")
+    questions = [each for each in project["questions"] if each.get("active", True)]
+    if questions:
+        yield Padding(_questions(questions), (0, 0, 0, 2))
+    for line in _lines(project):
+        yield Padding(line, (0, 0, 0, 2))
+    yield from (Padding(line, (0, 0, 0, 2)) for line in _decisions(project["decisions"][:decisions]))
+
+
+def _questions(questions: list[Row]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("question", "champion", "score", "labels", "next round"):
+        table.add_column(name, overflow="fold")
+    for each in questions:
+        champion = each["champion"]
+        cell = Text(each["name"], style="cyan")
+        if each["pinned"]:
+            cell.append(" (pinned)", style="yellow")
+        table.add_row(
+            cell,
+            champion["version"] if champion else Text("none yet", style="dim"),
+            wording.score(champion) if champion else "",
+            _labels(each["labels"]),
+            _round(each["round"]) if each["round"] else _next(each["next_round"]),
+        )
+    return table
+
+
+def _labels(labels: Row) -> str:
+    told = [f"{labels['held_out']} held out" if labels["held_out"] else ""]
+    told += [f"{labels[name]} {name}" for name in ("unusable",) if labels.get(name)]
+    extra = ", ".join(filter(None, told))
+    return f"{labels['total']}" + (f" ({extra})" if extra else "")
+
+
+def _next(coming: Row) -> str:
+    left = coming["labels_left"]
+    return coming["reason"] if left is None else f"after {left} more label{'s' * (left != 1)}"
+
+
+def _round(current: Row) -> RenderableType:
+    left = wording.duration(current["seconds_left"])
+    line = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=1.0, completed=current["progress"] or 0.0, width=16)
+    line.add_row(Text(current["state"], style="cyan"), bar, wording.percent(current["progress"]))
+    if left:
+        line.add_column()
+        line.add_row(Text(f"{left} left", style="dim"))
+    return line
+
+
+def _lines(project: Row) -> Iterator[Text]:
+    examples, poll = project["examples"], project["poll"]
+    line = f"{examples['total']} examples, {examples['labelled']} labelled"
+    if poll["at"]:
+        line += f" · looked for labels {wording.ago(poll['at'])}"
+    yield Text(line, style="dim")
+    backfill = project["backfill"]
+    if backfill:
+        total = f" of {backfill['total']}" if backfill["total"] else ""
+        yield Text(f"suggestions of {backfill['version']}: {backfill['state']}, {backfill['done']}{total} shown")
+    rates = [each for each in project["acceptance"] if each["rate"] is not None][:4]
+    if rates:
+        yield Text("accepted as suggested: " + ", ".join(map(_acceptance, rates)))
+    for each in project["unlearnt"]:
+        yield Text(f"not learnt: {each['name']}: {each['reason']}", style="yellow")
+
+
+def _acceptance(each: Row) -> str:
+    shown = each["accepted"] + each["changed"] + each["made"]
+    return f"{wording.percent(each['rate'])} of {shown} ({each['version']})"
+
+
+def _decisions(decisions: list[Row]) -> Iterator[Text]:
+    for each in decisions:
+        line = Text(f"{wording.ago(each['at']):>12}  ", style="dim")
+        line.append(f"{each['question']} " if each["question"] else "", style="not dim cyan")
+        line.append(each["kind"], style=f"not dim {_KINDS.get(each['kind'], 'bold')}")
+        line.append(f": {each['reason']}", style="not dim")
+        yield line

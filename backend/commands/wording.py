@@ -1,0 +1,52 @@
+"""Numbers and times as people read them, the same in every command."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+PIPED_WIDTH = 160
+
+
+def console() -> Console:
+    """Where tables go; wide enough where nobody's terminal sets the width."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def score(row: dict[str, Any]) -> str:
+    """Such as `accuracy .93 (.90–.95)`."""
+    if row.get("score") is None:
+        return "not measured yet"
+    interval = ""
+    if row.get("low") is not None and row.get("high") is not None:
+        interval = f" ({_share(row['low'])}–{_share(row['high'])})"
+    return f"{row.get('metric') or 'score'} {_share(row['score'])}{interval}".replace("_", " ")
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Such as `40 s`, `3 min` or `2 h 5 min`; empty for None."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def ago(time: str | None) -> str:
+    """Such as `3 min ago`, from an ISO time."""
+    if not time:
+        return ""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
+    return "just now" if seconds < 2 else f"{duration(seconds)} ago"
+
+
+def _share(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0") if value < 1 else "1.0"
