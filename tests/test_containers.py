@@ -1,4 +1,4 @@
-"""Dockerfile, compose files and their scripts, as far as they can be judged without an engine (`make compose-check`)."""
+"""Dockerfile, compose files and scripts, as far as they can be judged without an engine (see `make compose-check`)."""
 
 from __future__ import annotations
 
