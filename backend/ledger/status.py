@@ -2,37 +2,171 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.ledger import acceptance, counts, decisions, generations, servers
+from backend.ledger.lease import WORKER
+from backend.ledger.tables import (
+    ACTIVE,
+    Backfill,
+    CheckpointRow,
+    Lease,
+    Project,
+    ProjectState,
+    QuestionRow,
+    Round,
+    Server,
+    now,
+)
+from backend.rounds.evidence import gather
+from backend.rounds.policy import judge
 from backend.settings import Settings
+from training.questions import Question
+
+DECISIONS = 20
 
 
 def status(session: Session, settings: Settings) -> dict[str, Any]:
     """Every project with its questions, the worker and the web processes. Times are ISO 8601 in UTC.
 
     ```
-    {"worker": {"alive": bool, "owner": str | None, "seen_at": time | None},
+    {"worker": {"alive": bool, "owner": str | None, "seen_until": time | None},
      "servers": [{"name", "alive", "seen_at", "memory_mb", "serving": {project id: generation}, "problems"}],
      "projects": [{
        "id", "tool", "url", "external_id", "title", "state", "step", "problem",
        "version": {"current": str | None, "served": [str], "announced": str | None},
        "poll": {"at", "lag_seconds", "hinted_at"}, "sweep": {"at", "running": bool},
        "examples": {"total", "gone", "labelled", "train", "held_out", "apart"},
-       "work": {"total", "skipped", "rejected": [str]},
+       "work": {"total", "skipped", "rejected", "reasons": [str]},
        "backfill": {"version", "state", "done", "total", "started_at"} | None,
        "acceptance": [{"version", "accepted", "changed", "made", "rate": float | None}],
        "unlearnt": [{"name", "reason"}],
        "questions": [{
          "id", "name", "kind", "active", "pinned",
          "champion": {"version", "recipe", "metric", "score", "low", "high", "label_count", "created_at"} | None,
-         "labels": {"total", "train", "held_out", "apart", "disagreement", "unusable"},
+         "labels": {"total", "train", "held_out", "apart", "disagreement"},
          "next_round": {"labels_left": int | None, "reason": str},
          "round": {"id", "state", "trigger", "recipe", "version", "progress", "seconds_left", "metrics",
                    "started_at"} | None,
-         "curve": [{"version", "labels", "score", "low", "high", "acceptance"}]}],
+         "curve": [{"version", "labels", "metric", "score", "low", "high"}], "acceptance": as above}],
        "decisions": [{"at", "question", "kind", "reason", "details"}]}]}
     ```
+    `progress` is in [0, 1]; `curve` has every champion so far, the oldest first; decisions come the newest first.
     """
-    raise NotImplementedError
+    lease = session.get(Lease, WORKER)
+    everybody = list(session.scalars(select(Server).order_by(Server.name)))
+    alive = {server.name for server in servers.alive(session)}
+    projects = session.scalars(
+        select(Project).where(Project.state != ProjectState.DISCONNECTED).order_by(Project.id)
+    ).all()
+    return {
+        "worker": {
+            "alive": lease is not None and lease.until > now(),
+            "owner": lease.owner if lease else None,
+            "seen_until": _time(lease.until if lease else None),
+        },
+        "servers": [_server(server, server.name in alive) for server in everybody],
+        "projects": [_project(session, settings, project) for project in projects],
+    }
+
+
+def _server(server: Server, alive: bool) -> dict[str, Any]:
+    shown = {name: getattr(server, name) for name in ("name", "memory_mb", "serving", "problems")}
+    return shown | {"alive": alive, "seen_at": _time(server.seen_at)}
+
+
+def _project(session: Session, settings: Settings, project: Project) -> dict[str, Any]:
+    generation = generations.of(session, project)
+    serving = {server.serving.get(str(project.id)) for server in servers.alive(session)}
+    shown = ("id", "tool", "url", "external_id", "title", "state", "step", "problem", "unlearnt")
+    accepted = acceptance.by_version(session, project.id)
+    questions = session.scalars(
+        select(QuestionRow).where(QuestionRow.project_id == project.id).order_by(QuestionRow.id)
+    )
+    examples = counts.examples(session, project.id)
+    return {name: getattr(project, name) for name in shown} | {
+        "version": {
+            "current": generation.name if generation else None,
+            "served": sorted(name for name in serving if name),
+            "announced": project.announced,
+        },
+        "poll": {
+            "at": _time(project.polled_at),
+            "lag_seconds": (now() - project.polled_at).total_seconds() if project.polled_at else None,
+            "hinted_at": _time(project.hinted_at),
+        },
+        "sweep": {"at": _time(project.swept_at), "running": project.sweep_started_at is not None},
+        "examples": examples,
+        "work": counts.work(session, project),
+        "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
+        "acceptance": accepted.get(None, []),
+        "questions": [_question(session, settings, row, accepted.get(row.name, [])) for row in questions],
+        "decisions": [
+            {
+                "at": _time(row.made_at),
+                "question": row.question,
+                "kind": row.kind,
+                "reason": row.reason,
+                "details": row.details,
+            }
+            for row in decisions.latest(session, project.id, DECISIONS)
+        ],
+    }
+
+
+def _backfill(session: Session, project: Project, waiting: int) -> dict[str, Any] | None:
+    query = select(Backfill).where(Backfill.project_id == project.id).order_by(Backfill.id.desc()).limit(1)
+    row = session.scalars(query).first()
+    if row is None:
+        return None
+    total = row.done if row.state == "done" else max(row.done, waiting)
+    shown = {"version": row.generation, "state": row.state, "done": row.done, "total": total}
+    return shown | {"started_at": _time(row.started_at)}
+
+
+def _question(session: Session, settings: Settings, row: QuestionRow, accepted: list[dict[str, Any]]) -> dict[str, Any]:
+    champion = None if row.champion_id is None else session.get(CheckpointRow, row.champion_id)
+    active = session.scalars(select(Round).where(Round.question_id == row.id, Round.state.in_(ACTIVE))).first()
+    verdict = judge(gather(session, row, settings), settings)
+    past = select(CheckpointRow).where(CheckpointRow.question_id == row.id).order_by(CheckpointRow.id)
+    return {
+        "id": row.id,
+        "name": row.name,
+        "kind": Question.model_validate(row.spec).kind,
+        "active": row.active,
+        "pinned": row.pinned,
+        "champion": _checkpoint(champion) if champion else None,
+        "labels": counts.labels(session, row),
+        "next_round": {"labels_left": verdict.labels_left, "reason": verdict.reason},
+        "round": _round(active) if active else None,
+        "curve": [
+            {
+                "version": each.version,
+                "labels": each.label_count,
+                "metric": each.metric,
+                "score": each.score,
+                "low": each.low,
+                "high": each.high,
+            }
+            for each in session.scalars(past)
+        ],
+        "acceptance": accepted,
+    }
+
+
+def _checkpoint(row: CheckpointRow) -> dict[str, Any]:
+    shown = ("version", "recipe", "metric", "score", "low", "high", "label_count", "broken")
+    return {name: getattr(row, name) for name in shown} | {"created_at": _time(row.created_at)}
+
+
+def _round(row: Round) -> dict[str, Any]:
+    shown = ("id", "state", "trigger", "recipe", "version", "progress", "seconds_left", "metrics")
+    return {name: getattr(row, name) for name in shown} | {"started_at": _time(row.started_at)}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

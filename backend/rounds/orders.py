@@ -21,8 +21,8 @@ from backend.ledger.tables import (
 )
 from training.spec import Recipe
 
-AUTOMATIC = ("labels", "options", "connect", "fallback")
-"""The triggers that the worker uses itself; any other is a person's, and ends the pin of a rollback."""
+AUTOMATIC = ("labels", "options", "connect")
+"""The triggers that the worker uses itself; any other is a person's, for whom no label is too old to be new."""
 
 
 def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recipe = Recipe.AUTO) -> Round:
@@ -46,9 +46,11 @@ def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recip
             tx.add(found)
     except IntegrityError:
         raise Conflict(f"a round of question {question.name!r} is active already; wait for it or cancel it") from None
+    if recipe is Recipe.AUTO:
+        question.pinned = False
     if trigger not in AUTOMATIC:
-        question.pinned, question.counted_from = False, 0
-        tx.flush()
+        question.counted_from = 0
+    tx.flush()
     return found
 
 
@@ -63,6 +65,8 @@ def cancel(tx: Session, round_id: int, reason: str = "it was cancelled") -> Roun
         raise Conflict(f"round {round_id} has ended already: {found.state}")
     found.state, found.reason, found.ended_at = RoundState.CANCELLED, reason, now()
     found.progress_token = None
+    # the labels that are there now are no reason to start the same round at once again
+    question.counted_from = _last_event(tx, project.id)
     decisions.decide(tx, project, question.name, "cancelled", reason, {"round": found.id, "version": found.version})
     return found
 
@@ -79,7 +83,7 @@ def rollback(tx: Session, question_id: int, version: str | None = None) -> Check
     for active in tx.scalars(select(Round).where(Round.question_id == question_id, Round.state.in_(ACTIVE))):
         cancel(tx, active.id, f"the question was rolled back to {target.version}")
     question.champion_id, question.pinned = target.id, True
-    question.counted_from = tx.scalar(select(func.max(Event.id)).where(Event.project_id == project.id)) or 0
+    question.counted_from = _last_event(tx, project.id)
     tx.flush()
     reason = f"someone asked for {target.version} instead of {replaced.version if replaced else 'nothing'}"
     generation = generations.create(tx, project, f"rollback: {reason}")
@@ -126,6 +130,10 @@ def _target(tx: Session, question: QuestionRow, version: str | None) -> Checkpoi
         why = f"is broken: {target.broken}" if target.broken else "was cleared away (see LABELWHEEL_KEEP_CHECKPOINTS)"
         raise Conflict(f"{target.version} {why}")
     return target
+
+
+def _last_event(tx: Session, project_id: int) -> int:
+    return tx.scalar(select(func.max(Event.id)).where(Event.project_id == project_id)) or 0
 
 
 def _lock(tx: Session, question_id: int) -> tuple[QuestionRow, projects.Project]:

@@ -1,0 +1,57 @@
+"""Starts the rounds that the policy asks for, and writes down once why it does not."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from backend.errors import Conflict
+from backend.ledger import decisions, projects
+from backend.ledger.lease import Hold
+from backend.ledger.tables import Project, QuestionRow
+from backend.rounds import orders
+from backend.rounds.evidence import gather
+from backend.rounds.policy import Verdict, judge
+from backend.settings import Settings
+from training.spec import Recipe
+
+
+def consider(hold: Hold, settings: Settings, project_id: int, only_names: bool = False) -> int:
+    """Judges every question of a project; returns how many rounds were ordered."""
+    with hold.database.session() as session:
+        verdicts = [
+            (question, judge(gather(session, question, settings), settings))
+            for question in projects.questions(session, project_id)
+        ]
+    ordered = 0
+    for question, verdict in verdicts:
+        if verdict.recipe is None:
+            if verdict.notable:
+                _note(hold, question, verdict)
+        elif verdict.recipe is Recipe.NAMES or not only_names:
+            ordered += _order(hold, question, verdict)
+    return ordered
+
+
+def _order(hold: Hold, question: QuestionRow, verdict: Verdict) -> int:
+    try:
+        with hold.transaction() as tx:
+            orders.order(tx, question.id, verdict.trigger, verdict.recipe or Recipe.AUTO)
+            project = projects.get(tx, question.project_id)
+            decisions.decide(tx, project, question.name, "ordered", verdict.reason, {"recipe": verdict.recipe})
+    except Conflict:
+        return 0  # somebody was faster
+    return 1
+
+
+def _note(hold: Hold, question: QuestionRow, verdict: Verdict) -> None:
+    with hold.database.session() as session:
+        if _noted(session, question, verdict):
+            return
+    with hold.transaction() as tx:
+        project: Project = projects.get(tx, question.project_id)
+        decisions.decide(tx, project, question.name, "skipped", verdict.reason, {"code": verdict.code})
+
+
+def _noted(session: Session, question: QuestionRow, verdict: Verdict) -> bool:
+    last = decisions.latest(session, question.project_id, 1, question.name)
+    return bool(last) and last[0].kind == "skipped" and last[0].details.get("code") == verdict.code

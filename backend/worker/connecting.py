@@ -1,0 +1,145 @@
+"""Connecting a project, step by step: nothing is wired before there is something to suggest, and a kill costs a step.
+
+Read the configuration → prepare suggestions from the label names → a generation → a web process serves it → wire the
+labelling tool → connected. A failure undoes the wiring and says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from backend.ledger import configs, decisions, generations, projects, servers
+from backend.ledger.lease import Hold
+from backend.ledger.tables import ACTIVE, Project, ProjectState, Round, now
+from backend.rounds import orders
+from backend.rounds.automatic import consider
+from backend.settings import Settings
+from plugins.connector import Connector, Service
+from plugins.errors import ToolError, ToolUnreachable
+from training.errors import LabelwheelError
+from training.spec import Recipe
+
+log = logging.getLogger(__name__)
+
+_TRIES = 4
+
+
+class Connecting:
+    """The way of one project from `connecting` to `connected`, or to `failed`."""
+
+    def __init__(self, hold: Hold, settings: Settings, project_id: int) -> None:
+        self._hold, self._settings, self._id = hold, settings, project_id
+        self._tries = 0
+        self._configured_for: object = None
+
+    def step(self, connector: Connector) -> bool:
+        """One step; True where the next can follow at once. Raises ToolUnreachable, to be tried again a few times."""
+        try:
+            return self._step(connector)
+        except ToolUnreachable as error:
+            self._tries += 1
+            if self._tries >= _TRIES:
+                self._give_up(connector, error)
+                return False
+            raise
+        except LabelwheelError as error:
+            self._give_up(connector, error)
+            return False
+
+    def _step(self, connector: Connector) -> bool:
+        if self._configured_for is not connector:
+            self._configure(connector)
+            self._configured_for = connector
+            return True
+        if consider(self._hold, self._settings, self._id, only_names=True) or self._preparing():
+            return False
+        with self._hold.database.session() as session:
+            project = projects.get(session, self._id)
+            generation = generations.of(session, project)
+            served = generation is not None and servers.served(session, self._id, generation.name)
+        if generation is None:
+            with self._hold.transaction() as tx:
+                locked = projects.lock(tx, self._id)
+                if locked.generation_id is None:
+                    generations.create(tx, locked, "nothing can be suggested before the first labels")
+            return True
+        if not served:
+            self._say("waiting for the web process to serve the first suggestions")
+            return False
+        self._say("wiring the labelling tool")
+        options = connector.wire(Service(url=project.service_url, token=self._token()), generation.name)
+        with self._hold.transaction() as tx:
+            locked = projects.lock(tx, self._id)
+            if locked.state != ProjectState.CONNECTING:
+                return True  # disconnected, or connected anew with another key, meanwhile
+            locked.options, locked.announced = {**locked.options, **options}, generation.name
+            locked.state, locked.step, locked.problem = ProjectState.CONNECTED, "", None
+            locked.swept_at = None
+            decisions.decide(tx, locked, None, "connected", f"{locked.tool} shows suggestions of {generation.name}")
+        return True
+
+    def _configure(self, connector: Connector) -> None:
+        self._say("reading the configuration")
+        config = connector.config()
+        with self._hold.transaction() as tx:
+            project = projects.lock(tx, self._id)
+            configs.apply(tx, project, config)
+            project.step = "preparing the first suggestions"
+
+    def _preparing(self) -> bool:
+        query = select(Round.id).where(
+            Round.project_id == self._id, Round.recipe == Recipe.NAMES, Round.state.in_(ACTIVE)
+        )
+        with self._hold.database.session() as session:
+            return session.scalar(query.limit(1)) is not None
+
+    def _say(self, step: str) -> None:
+        with self._hold.database.session() as session:
+            if projects.get(session, self._id).step == step:
+                return
+        with self._hold.transaction() as tx:
+            projects.lock(tx, self._id).step = step
+
+    def _token(self) -> SecretStr | None:
+        return self._settings.token
+
+    def _give_up(self, connector: Connector, error: LabelwheelError) -> None:
+        with contextlib.suppress(LabelwheelError):
+            connector.unwire()
+        with self._hold.transaction() as tx:
+            project = projects.lock(tx, self._id)
+            if project.state != ProjectState.CONNECTING:
+                return
+            project.state, project.step, project.problem = ProjectState.FAILED, "", str(error)[:2000]
+            project.announced = None
+            _cancel_rounds(tx, project, "connecting failed")
+            decisions.decide(tx, project, None, "not connected", str(error))
+
+
+def disconnect(hold: Hold, project: Project, connector: Connector) -> bool:
+    """Undoes the wiring; a labelling tool that is away for good does not keep a project for ever."""
+    problem = None
+    try:
+        connector.unwire()
+    except ToolError as error:
+        problem = f"the wiring could not be undone: {error}"
+        log.warning("project %s: %s", project.id, problem)
+    with hold.transaction() as tx:
+        locked = projects.lock(tx, project.id)
+        if locked.state != ProjectState.DISCONNECTING:
+            return True
+        locked.state, locked.step, locked.problem = ProjectState.DISCONNECTED, "", problem
+        locked.announced, locked.hinted_at = None, now()
+        _cancel_rounds(tx, locked, "the project was disconnected")
+        decisions.decide(tx, locked, None, "disconnected", problem or "someone asked for it")
+    return False
+
+
+def _cancel_rounds(tx: object, project: Project, reason: str) -> None:
+    active = select(Round).where(Round.project_id == project.id, Round.state.in_(ACTIVE))
+    for found in tx.scalars(active).all():  # type: ignore[attr-defined]
+        orders.cancel(tx, found.id, reason)  # type: ignore[arg-type]

@@ -1,0 +1,139 @@
+"""The worker's main loop: a lease, a thread for the rounds, and one for each project, so that none holds up another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.client import Client
+from backend.database import Database
+from backend.ledger.lease import SECONDS, Hold, LeaseLost
+from backend.ledger.tables import Project, ProjectState
+from backend.rounds.runner import Runner
+from backend.settings import Settings
+from backend.worker.attendant import Attendant
+from backend.worker.backfill import Suggester
+from training.launchers.base import Launcher
+from training.launchers.local import LocalLauncher
+
+log = logging.getLogger(__name__)
+
+ATTENDED = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.DISCONNECTING)
+_LOOK_SECONDS = 0.5
+_STOP_SECONDS = 4.0
+_JOB_GRACE_SECONDS = 4.0
+
+
+def run(
+    settings: Settings,
+    stop: threading.Event,
+    launcher: Launcher | None = None,
+    suggester: Suggester | None = None,
+    lease_seconds: float = SECONDS,
+) -> None:
+    """Works until `stop` is set. Where another worker holds the lease, waits for it to end."""
+    database = Database(settings.database_url)
+    database.migrate()
+    launcher = launcher or local(settings)
+    # generous, for a page of long texts on a busy CPU; the tool's own requests go first
+    suggester = suggester or Client(settings.url, settings.token, seconds=330.0)
+    waiting = False
+    try:
+        while not stop.is_set():
+            hold = Hold(database, seconds=lease_seconds)
+            if not _acquired(hold):
+                if not waiting:
+                    log.warning("another worker is running; this one waits until that one ends")
+                waiting = True
+                stop.wait(min(2.0, lease_seconds / 4))
+                continue
+            waiting = False
+            log.info("the worker is running")
+            Worker(hold, settings, launcher, suggester).work(stop)
+    finally:
+        database.dispose()
+
+
+def local(settings: Settings) -> Launcher:
+    """Jobs on this machine."""
+    hub = settings.base_model is not None and not Path(settings.base_model).exists()
+    return LocalLauncher(threads=settings.job_threads, hub=hub, grace=_JOB_GRACE_SECONDS)
+
+
+class Worker:
+    """What a holder of the lease does."""
+
+    def __init__(self, hold: Hold, settings: Settings, launcher: Launcher, suggester: Suggester) -> None:
+        self._hold, self._settings, self._suggester = hold, settings, suggester
+        self._runner = Runner(hold, settings, launcher)
+        self._ended = threading.Event()
+        self._threads: dict[int, threading.Thread] = {}
+
+    def work(self, stop: threading.Event) -> None:
+        """Works until `stop` is set, or the lease is lost."""
+        rounds = self._thread("rounds", self._rounds)
+        with self._hold.kept(self._ended):
+            while not stop.is_set() and not self._ended.is_set():
+                self._guarded("look for projects", self._attend)
+                stop.wait(_LOOK_SECONDS)
+            lost = self._ended.is_set()
+            self._ended.set()
+            if lost:
+                log.warning("another process is the worker now; this one waits")
+            deadline = time.monotonic() + _STOP_SECONDS
+            for thread in (rounds, *self._threads.values()):
+                thread.join(max(0.0, deadline - time.monotonic()))
+            if not lost:
+                self._guarded("stop the running job", self._runner.stop)
+                self._guarded("give the lease back", self._hold.release)
+
+    def _attend(self) -> float:
+        with self._hold.database.session() as session:
+            wanted = set(session.scalars(select(Project.id).where(Project.state.in_(ATTENDED))))
+        for number in wanted:
+            thread = self._threads.get(number)
+            if thread is None or not thread.is_alive():
+                self._threads[number] = self._thread(f"project {number}", lambda number=number: self._project(number))  # type: ignore[misc]
+        return 0.0
+
+    def _project(self, number: int) -> None:
+        attendant = Attendant(self._hold, self._settings, number, self._suggester)
+        while not self._ended.is_set() and attendant.wanted:
+            self._ended.wait(self._guarded(f"work for project {number}", attendant.step))
+
+    def _rounds(self) -> None:
+        while not self._ended.is_set():
+            busy = self._guarded("work on the rounds", self._runner.step)
+            self._ended.wait(0.05 if busy is True else 0.5)
+
+    def _guarded(self, what: str, step: Callable[[], object]) -> float:
+        """One error never ends the worker; returns how long to wait."""
+        try:
+            return step() or 0.0  # type: ignore[return-value]
+        except LeaseLost:
+            self._ended.set()
+        except SQLAlchemyError as error:
+            log.warning("cannot %s: the database says %s", what, error)
+        except Exception:
+            log.exception("cannot %s; trying again", what)
+        return 2.0
+
+    def _thread(self, name: str, target: Callable[[], None]) -> threading.Thread:
+        # daemons: a call to a labelling tool that hangs must not keep the process from ending
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        return thread
+
+
+def _acquired(hold: Hold) -> bool:
+    try:
+        return hold.acquire()
+    except SQLAlchemyError as error:
+        log.warning("the database does not answer: %s", error.__class__.__name__)
+        return False
