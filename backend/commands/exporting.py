@@ -7,13 +7,14 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from urllib3.exceptions import HTTPError
 
 from backend.commands import choosing
 from backend.errors import Conflict, ServiceUnreachable
@@ -37,20 +38,30 @@ def export(
         console = Console()
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task(
-                f"exporting {asked['name']}", total=int(answer.headers.get("Content-Length", 0)) or None
-            )
-            answer.raw.decode_content = True
-            stream = cast(IO[bytes], _Counted(answer.raw, lambda count: bar.advance(task, count)))
-            unpack(stream, folder)
+            size = int(answer.headers["Content-Length"])
+            task = bar.add_task(f"exporting {asked['name']}", total=size)
+            unpack(Measured(answer.raw, size, lambda count: bar.advance(task, count)), folder)
         name = answer.headers.get("X-Labelwheel-Version", asked["name"])
     Console().print(f"{name} is in {out}", highlight=False, soft_wrap=True)
 
 
-def unpack(stream: IO[bytes], folder: Path) -> None:
-    """Writes a streamed tar's files into a folder; raises ServiceUnreachable at anything but plain files within it."""
+class Measured:
+    """A stream that must have `size` bytes; tells `count` how many it gave at a time."""
+
+    def __init__(self, stream: Any, size: int, count: Callable[[int], object] = lambda count: None) -> None:
+        self._stream, self._count, self.left = stream, count, size
+
+    def read(self, size: int = -1) -> bytes:
+        piece: bytes = self._stream.read(size)
+        self.left -= len(piece)
+        self._count(len(piece))
+        return piece
+
+
+def unpack(stream: Measured, folder: Path) -> None:
+    """Writes a tar's files into a folder; raises ServiceUnreachable at anything but plain files within it."""
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive:
             for member in archive:
                 path = PurePosixPath(member.name)
                 if not member.isreg() or path.is_absolute() or ".." in path.parts or not path.parts:
@@ -63,7 +74,12 @@ def unpack(stream: IO[bytes], folder: Path) -> None:
                 assert source is not None
                 with target.open("xb") as file:
                     shutil.copyfileobj(source, file, _PIECE)
-    except (tarfile.TarError, EOFError) as error:
+        while stream.read(_PIECE):
+            pass
+        # tarfile takes a stream that ends within a header for one that is complete
+        if stream.left:
+            raise ServiceUnreachable("the export ended early; nothing is kept, try again")
+    except (tarfile.TarError, EOFError, HTTPError) as error:
         raise ServiceUnreachable(f"the export ended early ({error}); nothing is kept, try again") from None
 
 
@@ -79,18 +95,6 @@ def appearing(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-
-
-class _Counted:
-    """A stream that says how much was read of it."""
-
-    def __init__(self, stream: Any, count: Any) -> None:
-        self._stream, self._count = stream, count
-
-    def read(self, size: int = -1) -> bytes:
-        piece: bytes = self._stream.read(size)
-        self._count(len(piece))
-        return piece
 
 
 def _umask() -> int:

@@ -29,13 +29,17 @@ def example(text: str = "hello", key: str = "1") -> Example:
     return Example(key=key, fields={"text": text})
 
 
-def write_checkpoint(folder: Path, version: str, asked: Question | None = None, content: str = "weights") -> Path:
+def write_checkpoint(folder: Path, version: str, asked: Question | None = None, **reports: str) -> Path:
+    """`reports` are further files: report_md="…" becomes report.md."""
     folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_text(content)
+    files = {"model.safetensors": f"the weights of {version}"}
+    files |= {name.replace("_", "."): content for name, content in reports.items()}
+    for name, content in files.items():
+        (folder / name).write_text(content, "utf-8")
     manifest = Manifest(
         version=version, question=asked or question(), base_model="none", encoder_digest="0", recipe="names",
         max_length=64, label_set="0", label_count=0, seed=1,
-        files={"model.safetensors": _sha256(folder / "model.safetensors")},
+        files={name: _sha256(folder / name) for name in files},
     )  # fmt: skip
     (folder / "labelwheel.json").write_text(manifest.model_dump_json())
     return folder

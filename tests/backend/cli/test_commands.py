@@ -1,0 +1,249 @@
+"""The commands against the real app with a real database; only the labelling tool and the models are fakes."""
+
+import io
+import sys
+import tarfile
+import threading
+
+import pytest
+from werkzeug.serving import make_server
+
+from backend import cli
+from backend.app import create_app
+from backend.commands.exporting import Measured, unpack
+from backend.errors import ServiceUnreachable
+from backend.ledger import decisions
+from backend.ledger.tables import Project, ProjectState, Round, RoundState
+from backend.settings import Settings
+from tests.backend.serving.fakes import FakeEngine
+from tests.backend.stage import Stage
+
+
+@pytest.fixture
+def stage(tmp_path, monkeypatch):
+    stage = Stage(Settings(home=tmp_path / "home"))
+    stage.connect("mood", "tone")
+    stage.promote({"mood": "v1", "tone": "v1001"})
+    stage.promote({"mood": "v2"})
+    app = create_app(stage.settings, FakeEngine(), start=False)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("LABELWHEEL_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("LABELWHEEL_TOKEN", raising=False)
+    yield stage
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    stage.database.dispose()
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["labelwheel", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code or 0
+        if code:
+            assert err.count("\n") == 1, f"a failure is one line: {err!r}"
+            assert err.startswith("labelwheel: ")
+        return code, " ".join(out.split()), err
+
+    return run
+
+
+def test_status_shows_questions_champions_and_decisions(stage, run):
+    with stage.database.transaction() as tx:
+        decisions.decide(tx, tx.get(Project, stage.project), "mood", "rejected", "it lost 4 points on [bad]")
+    code, out, _ = run("status")
+    assert code == 0
+    for expected in ("Messages", "mood", "v2", "accuracy .91 (.88–.94)", "tone", "v1001", "rejected"):
+        assert expected in out
+    assert "it lost 4 points on [bad]" in out, "brackets are no markup"
+    assert "the worker is not running" in out
+
+
+def test_status_for_programs(stage, run):
+    import json
+
+    code, out, _ = run("status", "--json")
+    assert code == 0
+    assert json.loads(out)["projects"][0]["title"] == "Messages"
+
+
+def test_status_with_nothing_connected(stage, run):
+    with stage.database.transaction() as tx:
+        tx.get(Project, stage.project).state = ProjectState.DISCONNECTED
+    assert "labelwheel connect" in run("status")[1]
+    assert run("train")[0] == 1
+
+
+def test_several_questions_have_to_be_told_apart(stage, run):
+    code, _, err = run("train")
+    assert code == 1
+    assert "--question" in err
+    assert "mood, tone" in err
+    code, _, err = run("train", "--question", "nope")
+    assert (code, "mood, tone" in err) == (1, True)
+
+
+def test_several_projects_have_to_be_told_apart(stage, run):
+    other = stage.connect("mood", title="Others", reference="2.99")
+    code, _, err = run("checkpoints", "-q", "mood")
+    assert code == 1
+    assert f"{stage.project} (Messages), {other} (Others)" in err
+    assert run("checkpoints", "-q", "mood", "-p", "Messages")[0] == 0
+    assert run("checkpoints", "-p", other)[0] == 0
+    assert run("checkpoints", "-p", "Nobody's")[0] == 1
+
+
+def test_train_queues_a_round_once(stage, run):
+    code, out, _ = run("train", "-q", "mood")
+    assert code == 0
+    assert "queued" in out
+    code, _, err = run("train", "-q", "mood")
+    assert code == 1
+    assert "active already" in err
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [(RoundState.PROMOTED, 0), (RoundState.REJECTED, 0), (RoundState.FAILED, 1)]
+)
+def test_train_wait_says_the_decision(stage, run, state, code, capsys, monkeypatch):
+    def decide():
+        with stage.database.transaction() as tx:
+            [found] = tx.query(Round).all()
+            found.state, found.reason = state, "it won 3 points"
+
+    timer = threading.Timer(1.0, decide)
+    timer.start()
+    monkeypatch.setattr(sys, "argv", ["labelwheel", "train", "-q", "mood", "--wait"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    timer.join()
+    out = capsys.readouterr().out
+    assert f"{state}: it won 3 points" in out
+    assert (ended.value.code or 0) == code
+
+
+def test_rollback_and_checkpoints(stage, run):
+    code, out, _ = run("rollback", "-q", "mood")
+    assert (code, "v1" in out) == (0, True)
+    assert "★ v1" in run("checkpoints", "-q", "mood")[1]
+    assert "v2" in run("rollback", "-q", "mood", "--to", "v2")[1]
+    code, _, err = run("rollback", "-q", "mood", "--to", "v77")
+    assert (code, "v77" in err) == (1, True)
+
+
+def test_export_writes_a_folder_and_never_over_one(stage, run, tmp_path):
+    out = tmp_path / "out" / "model"
+    code, said, _ = run("export", "-q", "mood", "--out", out)
+    assert (code, "v2" in said) == (0, True)
+    assert {each.name for each in out.iterdir()} == {"model.safetensors", "README.md"}
+    assert (out / "model.safetensors").read_text() == "the weights of v2"
+    code, _, err = run("export", "-q", "mood", "--out", out)
+    assert (code, "not empty" in err) == (1, True)
+    assert run("export", "-q", "mood", "--out", out / "model.safetensors")[0] == 1
+    assert run("export", "-q", "mood", "--version", "v77", "--out", tmp_path / "other")[0] == 1
+    assert [each.name for each in tmp_path.iterdir() if each.name != "home"] == ["out"]
+    assert list((tmp_path / "out").iterdir()) == [out]
+
+
+def archive(*members, size=None):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for info in members:
+            tar.addfile(info, io.BytesIO(b"x" * info.size))
+    return io.BytesIO(stream.getvalue()[:size])
+
+
+def member(name, **changes):
+    info = tarfile.TarInfo(name)
+    info.size = 2000
+    for key, value in changes.items():
+        setattr(info, key, value)
+    return info
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        archive(member("../escaped")),
+        archive(member("/tmp/escaped")),
+        archive(member("a/../../escaped")),
+        archive(member("link", type=tarfile.SYMTYPE, linkname="/etc/passwd", size=0)),
+        archive(member("link", type=tarfile.LNKTYPE, linkname="a", size=0)),
+        archive(member("fifo", type=tarfile.FIFOTYPE, size=0)),
+        archive(member("whole"), member("cut"), size=3000),
+        archive(member("whole"), member("cut"), size=4000),
+        io.BytesIO(b"not a tar" * 100),
+    ],
+)
+def test_an_export_that_is_no_plain_tar_is_refused(bad, tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    with pytest.raises(ServiceUnreachable):
+        unpack(Measured(bad, 10_240), target)
+    assert [each.name for each in tmp_path.iterdir()] == ["target"]
+
+
+def test_connect_shows_the_outcome(stage, run, monkeypatch):
+    monkeypatch.setenv("LABELWHEEL_API_KEY", "hunter2")
+
+    def work(state, problem=None):
+        with stage.database.transaction() as tx:
+            found = tx.query(Project).order_by(Project.id.desc()).first()
+            found.state, found.problem, found.title = state, problem, "New ones"
+
+    arguments = ("connect", "label-studio", "--url", "http://tool.test:8080", "--project", "7")
+    timer = threading.Timer(1.0, work, [ProjectState.CONNECTED])
+    timer.start()
+    code, out, _ = run(*arguments)
+    timer.join()
+    assert code == 0
+    assert "New ones is connected" in out
+    assert "hunter2" not in out
+    timer = threading.Timer(1.0, work, [ProjectState.FAILED, "set USE_DEFAULT_BANNED_SUBNETS=false over there"])
+    timer.start()
+    code, _, err = run(*arguments)
+    timer.join()
+    assert (code, err) == (1, "labelwheel: set USE_DEFAULT_BANNED_SUBNETS=false over there\n")
+
+
+def test_connect_without_a_worker_does_not_wait_for_ever(stage, run, monkeypatch):
+    monkeypatch.setattr("backend.commands.connecting.WORKER_SECONDS", 0.2)
+    code, _, err = run("connect", "label-studio", "--url", "http://t.test", "--project", 7, "--api-key", "hunter2")
+    assert (code, "no worker" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["conect"],
+        ["train", "--nope"],
+        ["connect"],
+        ["connect", "label-studio", "--url", "http://t.test", "--project", "7"],
+        ["export"],
+        ["serve", "--port", "x"],
+    ],
+)
+def test_mistakes_on_the_command_line_are_one_line_and_2(run, arguments, monkeypatch):
+    monkeypatch.delenv("LABELWHEEL_API_KEY", raising=False)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert run(*arguments)[0] == 2
+
+
+def test_the_service_must_be_there(run, monkeypatch):
+    monkeypatch.setenv("LABELWHEEL_URL", "http://127.0.0.1:9")
+    for command in (["status"], ["train"], ["checkpoints"], ["report"], ["rollback"]):
+        code, _, err = run(*command)
+        assert (code, "labelwheel serve" in err) == (1, True)
+
+
+def test_settings_that_do_not_fit_are_one_line(run, monkeypatch):
+    monkeypatch.setenv("LABELWHEEL_TOKEN", "short")
+    code, _, err = run("status")
+    assert (code, "LABELWHEEL_TOKEN" in err) == (1, True)
+    assert "short\n" not in err

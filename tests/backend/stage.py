@@ -1,0 +1,62 @@
+"""A database with one connected project, two questions and their checkpoints, without labelling tool or worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import select
+
+from backend.database import Database
+from backend.ledger import generations
+from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from backend.settings import Settings
+from tests.backend.serving.fakes import question, write_checkpoint
+
+TOOL = "label-studio"
+
+
+class Stage:
+    """`promote` does what a round does at its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database_url)
+        self.database.migrate()
+        self.project = 0
+
+    def connect(self, *names: str, title: str = "Messages", reference: str = "1.99") -> int:
+        with self.database.transaction() as tx:
+            project = Project(
+                tool=TOOL, url=f"http://tool.test/{reference}", external_id=reference.split(".")[0],
+                api_key="api-secret", service_url="http://here.test", reference=reference, title=title,
+                state=ProjectState.CONNECTED,
+            )  # fmt: skip
+            tx.add(project)
+            tx.flush()
+            for name in names:
+                tx.add(QuestionRow(project_id=project.id, name=name, spec=question(name).model_dump(mode="json")))
+            self.project = self.project or project.id
+            return project.id
+
+    def promote(self, versions: dict[str, str], project: int | None = None) -> str:
+        """Makes checkpoints champions, writing those that are not there; returns the generation's name."""
+        number = project or self.project
+        with self.database.transaction() as tx:
+            for name, version in versions.items():
+                row = tx.scalars(select(QuestionRow).filter_by(project_id=number, name=name)).one()
+                found = tx.scalars(select(CheckpointRow).filter_by(version=version)).one_or_none()
+                if found is None:
+                    folder = Path(self.settings.store_folder / version)
+                    if not folder.exists():
+                        write_checkpoint(folder, version, question(name))
+                    found = CheckpointRow(
+                        question_id=row.id, version=version, folder=version, recipe="names", label_count=7,
+                        metric="accuracy", score=0.91, low=0.88, high=0.94, kind="choice", digest=question(name).digest,
+                    )  # fmt: skip
+                    tx.add(found)
+                    tx.flush()
+                row.champion_id = found.id
+            tx.flush()
+            found_project = tx.get(Project, number)
+            assert found_project is not None
+            return generations.create(tx, found_project, "a test").name

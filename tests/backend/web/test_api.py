@@ -1,0 +1,240 @@
+import io
+import json
+import tarfile
+
+import pytest
+
+from backend.app import create_app
+from backend.ledger.tables import Project, Round
+from backend.settings import Settings
+from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
+from tests.backend.stage import Stage
+
+
+@pytest.fixture
+def stage(tmp_path):
+    stage = Stage(Settings(home=tmp_path, max_examples=50))
+    stage.connect("mood", "tone/voice")
+    stage.promote({"mood": "v1", "tone/voice": "v1001"})
+    yield stage
+    stage.database.dispose()
+
+
+@pytest.fixture
+def app(stage):
+    app = create_app(stage.settings, FakeEngine(), start=False)
+    app.extensions["labelwheel"].holder.follow()
+    yield app
+    app.extensions["labelwheel"].queue.close()
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+BODY = {"tool": "label-studio", "url": "http://tool.test:8080/", "project": 5, "api_key": "hunter2"}
+
+
+def test_registering_is_accepted_and_tells_no_secret(client, stage):
+    answer = client.post("/api/v1/projects", json=BODY)
+    assert answer.status_code == 202
+    assert answer.json["state"] == "connecting"
+    assert "hunter2" not in answer.text
+    assert "hunter2" not in client.get(f"/api/v1/projects/{answer.json['id']}").text
+    with stage.database.session() as session:
+        assert session.get(Project, answer.json["id"]).api_key == "hunter2"
+    assert client.post("/api/v1/projects", json=BODY).json["id"] == answer.json["id"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "ftp://tool.test"},
+        {"url": "file:///etc/passwd"},
+        {"url": "http://user:pass@tool.test"},
+        {"url": "http://"},
+        {"url": "http://[::1"},
+        {"url": "http://host:99999"},
+        {"url": 7},
+        {"service_url": "http://user@here.test"},
+        {"project": None},
+        {"project": ["5"]},
+        {"project": True},
+        {"api_key": ""},
+        {"api_key": {}},
+        {"tool": 5},
+        {"options": [1]},
+    ],
+)
+def test_a_registration_that_makes_no_sense_is_a_400(client, changes):
+    answer = client.post("/api/v1/projects", json=BODY | changes)
+    assert (answer.status_code, answer.json["error"]["type"]) == (400, "InvalidRequest")
+
+
+def test_an_unknown_tool_is_a_404_that_names_the_known_ones(client):
+    answer = client.post("/api/v1/projects", json=BODY | {"tool": "prodigal"})
+    assert answer.status_code == 404
+    assert "label-studio" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize("body", ["[]", '"x"', "5", "null", "{"])
+@pytest.mark.parametrize("path", ["/projects", "/projects/1/suggest", "/rounds/1/progress"])
+def test_bodies_that_are_no_objects_are_refused(client, path, body):
+    answer = client.post(f"/api/v1{path}", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert set(answer.json) == {"error"}
+
+
+def test_disconnecting_is_accepted(client, stage):
+    assert client.delete(f"/api/v1/projects/{stage.project}").json["state"] == "disconnecting"
+    assert client.delete("/api/v1/projects/99").status_code == 404
+
+
+def test_suggestions_carry_one_version_and_every_question(client, stage):
+    examples = [{"key": str(place), "fields": {"text": f"text {place}"}} for place in range(40)]
+    examples.append({"key": "empty", "fields": {}})
+    answer = client.post(f"/api/v1/projects/{stage.project}/suggest", json={"examples": examples}).json
+    assert answer["version"].startswith("lw-")
+    assert [each["key"] for each in answer["suggestions"]] == [each["key"] for each in examples]
+    first = answer["suggestions"][0]["predictions"]
+    assert first["mood"] == {"answer": "good", "score": 0.0001, "item_scores": []}
+    assert first["tone/voice"]["score"] == 0.1001
+    assert answer["suggestions"][-1]["predictions"]["mood"]["answer"] is None
+
+
+@pytest.mark.parametrize(
+    ("examples", "status"),
+    [
+        (None, 400),
+        ("x", 400),
+        ([1], 400),
+        ([{"key": 1, "fields": {}}], 400),
+        ([{"key": "1", "fields": {"text": 5}}], 400),
+        ([{"key": "1", "fields": {}}] * 51, 413),
+        ([], 200),
+    ],
+)
+def test_examples_are_checked(client, stage, examples, status):
+    answer = client.post(f"/api/v1/projects/{stage.project}/suggest", json={"examples": examples})
+    assert answer.status_code == status
+
+
+def test_overload_says_when_to_come_back(client, app, stage):
+    from backend.serving.queue import Priority
+
+    with app.extensions["labelwheel"].queue.admit(20_000, Priority.INTERACTIVE):
+        answer = client.post(
+            f"/api/v1/projects/{stage.project}/suggest", json={"examples": [{"key": "1", "fields": {"text": "x"}}]}
+        )
+    assert (answer.status_code, answer.json["error"]["type"]) == (503, "Overloaded")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_round_is_ordered_once_and_reports_its_progress(client, stage):
+    path = f"/api/v1/projects/{stage.project}/questions/tone%2Fvoice/train"
+    ordered = client.post(path)
+    assert ordered.status_code == 202
+    assert client.post(path).status_code == 409
+    number = ordered.json["id"]
+    with stage.database.transaction() as tx:
+        tx.get(Round, number).progress_token = "round-token"
+    # as transformers' KubeflowCallback sends it
+    body = {
+        "trainerStatus": {
+            "progressPercentage": 40, "estimatedRemainingSeconds": 12, "lastUpdatedTime": "2026-01-01T00:00:00+00:00",
+            "metrics": [{"name": "loss", "value": "0.5"}],
+        }
+    }  # fmt: skip
+    progress = f"/api/v1/rounds/{number}/progress"
+    assert client.post(progress, json=body).status_code == 401
+    assert client.post(progress, json=body, headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert client.post(progress, json=body, headers={"Authorization": "Bearer round-token"}).status_code == 200
+    seen = client.get(f"/api/v1/rounds/{number}").json
+    assert (seen["progress"], seen["seconds_left"], seen["metrics"]) == (0.4, 12, {"loss": "0.5"})
+    assert "round-token" not in json.dumps(seen)
+    assert client.delete(f"/api/v1/rounds/{number}").json["state"] == "cancelled"
+
+
+def test_the_services_token_is_neither_needed_nor_enough_for_progress(stage):
+    settings = stage.settings.model_copy(update={"token": type("T", (), {"get_secret_value": lambda self: "s" * 16})()})
+    client = create_app(settings, FakeEngine(), start=False).test_client()
+    number = _ordered(stage)
+    path = f"/api/v1/rounds/{number}/progress"
+    body = {"trainerStatus": {"progressPercentage": 1}}
+    assert client.post(path, json=body, headers={"Authorization": "Bearer " + "s" * 16}).status_code == 401
+    assert client.post(path, json=body, headers={"Authorization": "Bearer round-token"}).status_code == 200
+    assert client.get(f"/api/v1/rounds/{number}").status_code == 401
+
+
+def _ordered(stage):
+    from backend.ledger import projects
+    from backend.rounds import orders
+
+    with stage.database.transaction() as tx:
+        found = orders.order(tx, projects.question(tx, stage.project, "mood").id)
+        found.progress_token = "round-token"
+        return found.id
+
+
+def test_rolling_back_serves_the_earlier_checkpoint_under_a_new_name(client, app, stage):
+    holder = app.extensions["labelwheel"].holder
+    stage.promote({"mood": "v2"})
+    holder.follow()
+    later = holder.served_by_id(stage.project).generation
+    path = f"/api/v1/projects/{stage.project}/questions/mood"
+    listed = client.get(f"{path}/checkpoints").json["checkpoints"]
+    assert [(each["version"], each["champion"]) for each in listed] == [("v2", True), ("v1", False)]
+    assert client.post(f"{path}/rollback").json["version"] == "v1"
+    holder.follow()
+    assert holder.served_by_id(stage.project).members["mood"].model.version == "v1"
+    assert holder.served_by_id(stage.project).generation != later
+    assert client.post(f"{path}/rollback", json={"version": "nope"}).status_code == 404
+    assert client.post(f"{path}/rollback", json={"version": "v1"}).status_code == 409
+    assert client.post(f"{path}/rollback", json={"version": 7}).status_code == 400
+
+
+def test_an_export_is_a_plain_tar_of_the_model_alone(client, stage):
+    folder = stage.settings.store_folder / "v1"
+    path = f"/api/v1/projects/{stage.project}/questions/mood/export"
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert len(answer.data) == answer.content_length
+    with tarfile.open(fileobj=io.BytesIO(answer.data)) as archive:
+        assert set(archive.getnames()) == {"model.safetensors", "README.md"}
+        assert archive.extractfile("model.safetensors").read() == (folder / "model.safetensors").read_bytes()
+        assert {(each.uid, each.uname, each.mtime) for each in archive} == {(0, "", 0)}
+    etag = answer.headers["ETag"]
+    assert not etag.startswith("W/")
+    answer.close()
+    assert not list(stage.settings.home.glob(".export-*")), "nothing may be left behind"
+    assert client.get(path, headers={"If-None-Match": etag}).status_code == 304
+    stage.promote({"mood": "v2"})
+    assert client.get(path).headers["ETag"] != etag
+    assert client.get(path, query_string={"version": "v1"}).headers["ETag"] == etag
+    assert client.get(path, query_string={"version": "../../etc"}).status_code == 404
+    assert client.head(path).headers["ETag"] != etag
+
+
+def test_a_damaged_checkpoint_is_not_exported(client, stage):
+    (stage.settings.store_folder / "v1" / "model.safetensors").write_text("changed")
+    answer = client.get(f"/api/v1/projects/{stage.project}/questions/mood/export")
+    assert (answer.status_code, answer.json["error"]["type"]) == (500, "InvalidCheckpoint")
+    assert not list(stage.settings.home.glob(".export-*"))
+
+
+def test_reports(client, stage):
+    path = f"/api/v1/projects/{stage.project}/questions/mood"
+    assert client.get(f"{path}/report.md").status_code == 404
+    folder = stage.settings.store_folder / "v2"
+    write_checkpoint(folder, "v2", question("mood"), report_md="# How it does 👍", report_json='{"headline": 1}')
+    stage.promote({"mood": "v2"})
+    answer = client.get(f"{path}/report.md")
+    assert (answer.text, answer.mimetype) == ("# How it does 👍", "text/markdown")
+    assert client.get(f"{path}/report").json == {"version": "v2", "report": {"headline": 1}}
+
+
+@pytest.mark.parametrize("path", ["/projects/99", "/rounds/99", "/projects/1/questions/no/checkpoints"])
+def test_what_is_not_there_is_a_404(client, path):
+    answer = client.get(f"/api/v1{path}")
+    assert (answer.status_code, answer.json["error"]["type"]) == (404, "NotFound")
