@@ -13,10 +13,11 @@ from flask import Flask, Response, jsonify, request
 from pydantic import SecretStr
 from werkzeug.serving import make_server
 
+from demo.stack.label_studio import LabelStudioServer
+from demo.stack.labelwheel import free_port
 from plugins.connector import Connection, Page, Service, Suggestion, Work
 from plugins.errors import AddressRefused, ToolError, ToolRefused, UnknownProject
 from plugins.label_studio import LabelStudio
-from tests.integration.label_studio_server import LabelStudioServer, free_port
 from training.errors import LabelwheelError
 from training.questions import Example, Prediction, Question
 

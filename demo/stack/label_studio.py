@@ -1,4 +1,4 @@
-"""A real Label Studio for tests: its own data, its own port, ready in seconds after the first time.
+"""A real Label Studio: its own data, its own port, ready in seconds after the first time.
 
     with LabelStudioServer() as server:
         project = server.create_project("<View>…</View>", [{"text": "one"}, {"text": "two"}])
@@ -18,7 +18,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,8 +27,10 @@ from typing import Any
 
 import requests
 
+from demo.stack.labelwheel import free_port
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-SCHEMA = 1  # Raise it when what the template holds changes.
+SCHEMA = 2  # Raise it when what the template holds changes.
 
 
 def executable() -> Path:
@@ -39,22 +40,14 @@ def executable() -> Path:
     return path
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class LabelStudioServer:
     """One Label Studio process. Attributes: url, port, pat (personal access token), username, password, log (its file).
 
     `allow_local` lets it call addresses on 127.0.0.1, which it refuses as it comes. `environment` is set on top.
     """
 
-    username = "tests@labelwheel.example"
-    password = "labelwheel-tests"
+    username = "demo@labelwheel.example"
+    password = "labelwheel-demo"
 
     def __init__(
         self,
