@@ -126,6 +126,31 @@ def write_head(model: Any, weight: np.ndarray, bias: np.ndarray) -> None:
             linear.bias.copy_(torch.from_numpy(np.ascontiguousarray(bias, dtype=np.float32)))
 
 
+def resize_head(model: Any, fields: Mapping[str, Any]) -> None:
+    """Give a model that is trained already another set of labels; the new head's weights are zero."""
+    from torch import nn
+
+    old = head(model)
+    name = next(name for name, module in model.named_modules() if module is old)
+    new = nn.Linear(old.in_features, fields["num_labels"], bias=old.bias is not None).to(old.weight.device)
+    nn.init.zeros_(new.weight)
+    if new.bias is not None:
+        nn.init.zeros_(new.bias)
+    model.set_submodule(name, new)
+    model.num_labels = fields["num_labels"]
+    for key in ("id2label", "label2id", "problem_type"):
+        if key in fields:
+            setattr(model.config, key, fields[key])
+
+
+def longest(model: Any, tokenizer: Any) -> int:
+    """How many tokens a text can have."""
+    positions = int(getattr(model.config, "max_position_embeddings", None) or 1_000_000)
+    if model.config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        positions -= 2  # they count from the padding token on
+    return min(positions, int(min(tokenizer.model_max_length, 1_000_000)))
+
+
 def features(model: Any, encodings: Sequence[Encoding], pad_token_id: int, batch_size: int = 32) -> list[np.ndarray]:
     """What the head reads, for each encoding: (features,), or (tokens, features) of a token classifier; float32."""
     caught: list[Any] = []
@@ -134,6 +159,18 @@ def features(model: Any, encodings: Sequence[Encoding], pad_token_id: int, batch
         return forward(model, encodings, pad_token_id, batch_size, lambda output: caught.pop())
     finally:
         hook.remove()
+
+
+def still_parameters(model: Any) -> list[Any]:
+    """The parameters that fine-tuning leaves alone: the layer that means, and the table of tokens.
+
+    A few labels touch a few rows of the table only, which would then disagree with all others; and as it is half of a
+    small model, leaving it saves a quarter of the time (measured, at the same accuracy).
+    """
+    still = list(model.get_input_embeddings().parameters())
+    if getattr(model.config, MEAN_LAYER, False):
+        still += pooling.frozen_parameters(model)
+    return still
 
 
 def digest(model: Any) -> str:

@@ -1,0 +1,1 @@
+"""What a round tries, and how it chooses among what it tried."""

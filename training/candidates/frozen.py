@@ -1,0 +1,148 @@
+"""A regression on the frozen encoder's features; its strength, and the weight of the names, by cross-validation."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from training.candidates import calibration
+from training.candidates.folds import Fold
+from training.candidates.names import SHARPNESS
+from training.candidates.objectives import Softmax, class_weights
+from training.candidates.problem import Problem
+from training.candidates.regression import Head, fit
+from training.questions import Kind
+
+logger = logging.getLogger(__name__)
+
+PENALTIES = (1.0, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+SHARES = (1.0, 0.5, 0.25, 0.0)
+"""How much of the names' say is kept as the prior; 1 is what they say before the first label."""
+
+DISTANT = 0.4
+"""The cosine at which a name is as likely as not to fit, where options are decided one by one."""
+
+_LARGE = 2e8  # multiplications in a pass: beyond it, the grid is thinned
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the regression is held back: the names' share in the prior, and how strongly it is pulled there."""
+
+    share: float
+    penalty: float
+
+
+@dataclass
+class Frozen:
+    """The regression on one problem. `features` has an array for each encoding, `names` (options, features) or None."""
+
+    problem: Problem
+    features: Sequence[np.ndarray]
+    names: np.ndarray | None
+    unit: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        norms = [float(np.sqrt((row.astype(np.float64) ** 2).sum(-1)).mean()) for row in self.features]
+        self.unit = float(np.mean(norms)) if norms else 1.0
+        self.features = [row / np.float32(self.unit) for row in self.features]
+
+    def prior(self, share: float) -> Head:
+        """What the names say, in the units of the (shortened) features."""
+        classes, width = len(self.problem.id2label), self.features[0].shape[-1] if self.features else 0
+        if self.names is None:
+            return Head(np.zeros((classes, width)), np.zeros(classes))
+        return names_head(self.names, self.problem.question.kind, share)
+
+    def fit(self, indices: Sequence[int], setting: Setting) -> Head:
+        """Learn from some examples."""
+        problem = self.problem
+        features, targets, _ = problem.stack(indices, self.features)
+        weights = pinned = None
+        prior = self.prior(setting.share)
+        if isinstance(problem.objective, Softmax):
+            counts = np.bincount(targets.astype(int), minlength=len(prior.bias))
+            if problem.question.kind is not Kind.SPANS:
+                weights = class_weights([targets], len(prior.bias))[targets.astype(int)]
+        else:
+            counts = targets.sum(axis=0)
+        if self.names is not None:
+            pinned = counts == 0
+            full = self.prior(1.0)  # nobody has shown an example yet: the name is all that there is
+            prior.weight[pinned], prior.bias[pinned] = full.weight[pinned], full.bias[pinned]
+        return fit(
+            problem.objective,
+            features.astype(np.float64),
+            targets,
+            prior,
+            setting.penalty,
+            weights=weights,
+            pinned=pinned,
+            bias=problem.question.kind is not Kind.PAIRWISE,
+        )
+
+    def logits(self, head: Head, indices: Sequence[int]) -> dict[int, np.ndarray]:
+        """Standardised logits of some examples, by encoding number."""
+        return {place: head(self.features[place]) for place in self.problem.encoded(indices)}
+
+    def written(self, head: Head) -> Head:
+        """The head for the model itself: in the units of its features, answering in the units of the question."""
+        return Head(head.weight / self.unit * self.problem.scale, head.bias * self.problem.scale + self.problem.centre)
+
+    def grid(self) -> list[Setting]:
+        """What is worth trying, the most held back first."""
+        shares = SHARES if self.names is not None else (0.0,)
+        size = sum(row.size for row in self.features) * len(self.problem.id2label)
+        penalties = PENALTIES if size < _LARGE else PENALTIES[4::2]
+        return [Setting(share, penalty) for share in shares for penalty in penalties]
+
+    def search(self, folds: Sequence[Fold], seconds: float) -> Setting:
+        """The best setting by cross-validation; without folds the names keep all their say."""
+        best = Setting(1.0 if self.names is not None else 0.0, 0.01)
+        if not folds:
+            return best
+        least = np.inf
+        start = time.monotonic()
+        for setting in self.grid():
+            if least < np.inf and time.monotonic() - start > seconds:
+                logger.info("The search for the regression's strength stops after %.0f s", seconds)
+                break
+            logits = self.out_of_fold(folds, setting)
+            loss = self._criterion([index for _, measure in folds for index in measure], logits)
+            logger.debug("%s: %.4f", setting, loss)
+            if loss < least - 1e-9:
+                best, least = setting, loss
+        return best
+
+    def out_of_fold(self, folds: Sequence[Fold], setting: Setting) -> dict[int, np.ndarray]:
+        """The logits of each example by a regression that has not seen it."""
+        found: dict[int, np.ndarray] = {}
+        for learn, measure in folds:
+            found |= self.logits(self.fit(learn, setting), measure)
+        return found
+
+    def _criterion(self, indices: Sequence[int], logits: dict[int, np.ndarray]) -> float:
+        """The mean loss of the answers, with the log loss as a finer measure of the same; for spans that one alone."""
+        problem = self.problem
+        values, targets, _ = problem.stack(indices, logits)
+        if problem.question.kind in (Kind.SPANS, Kind.NUMBER):
+            return float(problem.objective.losses(values, targets).mean())
+        settings = calibration.fit(problem, indices, logits)
+        heat = settings.get(calibration.TEMPERATURE, 1.0)
+        fine = float(problem.objective.losses(values / heat, targets).mean())
+        predictions = problem.predict(indices, logits, settings)
+        losses = [
+            problem.learner.score(problem.question, row.example, row.answer, prediction).loss
+            for row, prediction in zip([problem.rows[i] for i in indices], predictions, strict=True)
+        ]
+        return float(np.mean(losses)) + 0.2 * fine
+
+
+def names_head(names: np.ndarray, kind: Kind, share: float = 1.0) -> Head:
+    """The head that answers from the names alone, for features of length 1."""
+    bias = -SHARPNESS * share * DISTANT if kind is not Kind.CHOICE else 0.0
+    return Head(SHARPNESS * share * names, np.full(len(names), bias))

@@ -1,0 +1,73 @@
+"""Regression on frozen features that starts from a prior: it leaves what the label names say only as far as it must."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from training.candidates.objectives import Objective
+
+_BIAS_SHARE = 0.1  # biases are held back too, or a class without labels would be out of reach for good
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear head: weight (classes, features) and bias (classes,), in the units of the features."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Logits (…, classes)."""
+        return features @ self.weight.T + self.bias
+
+
+def fit(
+    objective: Objective,
+    features: np.ndarray,
+    targets: np.ndarray,
+    prior: Head,
+    penalty: float,
+    *,
+    weights: np.ndarray | None = None,
+    pinned: np.ndarray | None = None,
+    bias: bool = True,
+    iterations: int = 200,
+) -> Head:
+    """Minimises mean loss + penalty / 2 · |W - prior|², by L-BFGS with the exact gradient.
+
+    `features` (rows, features) should be about 1 long, `targets` is what the objective takes; `weights` (rows,) have
+    mean 1; `pinned` (classes,) of bool are the classes that keep their prior because nobody has used them yet.
+    """
+    rows, width = features.shape
+    classes = len(prior.bias)
+    shares = (np.ones(rows) if weights is None else weights) / rows
+    offset = prior(features)
+    # by the representer theorem the solution is a combination of rows: with few rows that is a far smaller problem
+    reduced, basis = features, None
+    if rows < width:
+        left, sizes, basis = np.linalg.svd(features, full_matrices=False)
+        reduced = left * sizes
+    dims = reduced.shape[1]
+    free = np.ones(classes, dtype=bool) if pinned is None else ~pinned
+
+    def value(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        both = flat.reshape(-1, dims + 1)
+        change, biases = both[:, :dims], both[:, dims]
+        logits = offset.copy()
+        logits[:, free] += reduced @ change.T + biases
+        losses, slopes = objective.gradient(logits, targets)
+        slopes = slopes[:, free] * shares[:, None]
+        total = shares @ losses + penalty / 2 * ((change**2).sum() + _BIAS_SHARE * (biases**2).sum())
+        bias_slope = slopes.sum(axis=0) + penalty * _BIAS_SHARE * biases if bias else np.zeros_like(biases)
+        return float(total), np.column_stack([slopes.T @ reduced + penalty * change, bias_slope]).ravel()
+
+    start = np.zeros(int(free.sum()) * (dims + 1))
+    found = minimize(value, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations, "maxcor": 20})
+    both = found.x.reshape(-1, dims + 1)
+    weight, biases = prior.weight.copy(), prior.bias.copy()
+    weight[free] += both[:, :dims] if basis is None else both[:, :dims] @ basis
+    biases[free] += both[:, dims]
+    return Head(weight, biases)

@@ -1,0 +1,134 @@
+"""The challenger against the champion, on examples that neither has learnt from; and the learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training import encoders
+from training.candidates.frozen import Frozen
+from training.candidates.problem import Problem
+from training.candidates.selection import Proposal
+from training.evaluation import intervals
+from training.evaluation.findings import CurvePoint
+from training.learners.base import Learner, Score
+from training.model import Model, pad_token
+from training.questions import Example, Prediction
+from training.spec import JobSpec, LabelledExample, Pair, Part
+
+ENOUGH = 50
+"""So many held-out examples need no filling up."""
+
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+_LEAST_CURVE = 20
+
+Answerer = Callable[[Sequence[Example]], list[Prediction]]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What both models made of each measured example; `champion_scores` are None where there is no champion."""
+
+    rows: list[LabelledExample]
+    predictions: list[Prediction]
+    scores: list[Score]
+    champion_scores: list[Score | None]
+    pairs: list[Pair]
+    cross_validated: bool
+
+
+def measure(
+    spec: JobSpec,
+    learner: Learner,
+    rows: Sequence[LabelledExample],
+    proposal: Proposal,
+    answer: Answerer,
+    champion: Model | None,
+) -> Measurement:
+    """The held-out part; where that is small it is filled up with fresh examples that were out of fold."""
+    held_out = [row for row in rows if row.part is Part.HELD_OUT]
+    predictions = answer([row.example for row in held_out])
+    filled, guesses = _filling(proposal, champion, ENOUGH - len(held_out), spec.seed)
+    measured, predictions = held_out + filled, predictions + guesses
+    scores = _scores(spec, learner, measured, predictions)
+    theirs: list[Score | None] = [None] * len(measured)
+    if champion is not None and measured:
+        answers = champion.predict(spec.question, [row.example for row in measured])
+        theirs = list(_scores(spec, learner, measured, answers))
+    pairs = [
+        Pair(
+            key=row.example.key,
+            group=row.group,
+            held_out=row.part is Part.HELD_OUT,
+            champion_loss=their.loss if their else None,
+            challenger_loss=ours.loss,
+            champion=dict(their.units) if their else {},
+            challenger=dict(ours.units),
+        )
+        for row, ours, their in zip(measured, scores, theirs, strict=True)
+    ]
+    return Measurement(measured, predictions, scores, theirs, pairs, bool(filled))
+
+
+def learning_curve(
+    spec: JobSpec,
+    learner: Learner,
+    rows: Sequence[LabelledExample],
+    frozen: Frozen,
+    proposal: Proposal,
+    base: Any,
+    tokenizer: Any,
+    max_length: int,
+) -> list[CurvePoint]:
+    """The regression's held-out score after a quarter, half, three quarters and all of the labels.
+
+    Empty while fewer than 20 examples are held out.
+    """
+    held = [row for row in rows if row.part is Part.HELD_OUT]
+    there = Problem.build(spec.question, learner, held, tokenizer, max_length) if held else None
+    if there is None or len(there) < _LEAST_CURVE:
+        return []
+    features = [row / np.float32(frozen.unit) for row in encoders.features(base, there.encodings, pad_token(tokenizer))]
+    order = np.random.default_rng(spec.seed).permutation(len(frozen.problem))
+    everything = list(range(len(there)))
+    groups = [row.group for row in there.rows]
+    points = []
+    for share in _SHARES:
+        count = max(1, round(share * len(order)))
+        head = frozen.fit(sorted(order[:count].tolist()), proposal.setting)
+        # numbers are standardised by what is learnt from, wherever they are measured
+        logits = {
+            place: (head(row) * frozen.problem.scale + frozen.problem.centre - there.centre) / there.scale
+            for place, row in enumerate(features)
+        }
+        predictions = there.predict(everything, logits, proposal.outcome.calibration)
+        found = intervals.headline(learner, _scores(spec, learner, there.rows, predictions), groups, seed=spec.seed)
+        points.append(CurvePoint(labels=count, score=found.value, low=found.low, high=found.high))
+    return points
+
+
+def _filling(
+    proposal: Proposal, champion: Model | None, count: int, seed: int
+) -> tuple[list[LabelledExample], list[Prediction]]:
+    outcome = proposal.outcome
+    learnt_nothing = champion is None or champion.manifest.recipe == "names"
+    known = [
+        (outcome.problem.rows[index], prediction)
+        for index, prediction in zip(outcome.indices, outcome.predictions, strict=True)
+        if learnt_nothing or outcome.problem.rows[index].fresh
+    ] if count > 0 and outcome.indices else []  # fmt: skip
+    order = np.random.default_rng(seed).permutation(len(known))[: max(count, 0)]
+    chosen = [known[index] for index in sorted(order)]
+    return [row for row, _ in chosen], [prediction for _, prediction in chosen]
+
+
+def _scores(
+    spec: JobSpec, learner: Learner, rows: Sequence[LabelledExample], predictions: Sequence[Prediction]
+) -> list[Score]:
+    return [
+        learner.score(spec.question, row.example, row.answer, prediction)
+        for row, prediction in zip(rows, predictions, strict=True)
+    ]

