@@ -20,7 +20,6 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from backend.database import Database
-from backend.errors import Conflict
 from backend.ledger.tables import Lease, now
 
 log = logging.getLogger(__name__)
@@ -29,8 +28,11 @@ WORKER = "worker"
 SECONDS = 20.0
 
 
-class LeaseLost(Conflict):
-    """Another process has taken over. Nothing was written; wait for the lease to be free again."""
+class LeaseLost(Exception):
+    """Another process has taken over. Nothing was written; wait for the lease to be free again.
+
+    Not a LabelwheelError: whoever handles those goes on working, and this ends the work.
+    """
 
 
 class Hold:

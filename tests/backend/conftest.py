@@ -6,6 +6,7 @@ import itertools
 import shutil
 import sys
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ ROOT = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:  # helpers are imported as tests.…, also where pytest is called by its own name
     sys.path.insert(0, str(ROOT))
 
+from backend import connectors  # noqa: E402
 from backend.database import Database  # noqa: E402
 from backend.settings import Settings, load  # noqa: E402
 from tests import postgresql  # noqa: E402
+from tests.backend.world import World  # noqa: E402
 
 _numbers = itertools.count()
 
@@ -68,5 +71,29 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
     """Settings that wait for nothing."""
-    values: dict[str, Any] = {"home": tmp_path / "home", "database": database_url, "quiet_seconds": 0.0}
+    values: dict[str, Any] = {
+        "home": tmp_path / "home",
+        "database": database_url,
+        "quiet_seconds": 0.0,
+        "poll_seconds": 1e-6,
+        "first_round": 4,
+    }
     return load(**values)
+
+
+@pytest.fixture
+def fake_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The labelling tool in memory is installed."""
+    entry = EntryPoint(name="fake", value="tests.backend.fake_tool:FakeConnector", group=connectors.GROUP)
+    monkeypatch.setattr(connectors, "_installed", lambda: {"fake": entry})
+
+
+@pytest.fixture
+def world(
+    database: Database, settings: Settings, fake_tools: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> World:
+    """A whole labelwheel in one thread, that waits for nothing."""
+    for place in ("attendant._JUDGE_SECONDS", "backfill._PAUSE_SECONDS", "looking._CONFIG_SECONDS"):
+        monkeypatch.setattr(f"backend.worker.{place}", 0.0)
+    monkeypatch.setattr("backend.worker.attendant.random.uniform", lambda *_: 0.0)
+    return World(database, settings)

@@ -1,0 +1,107 @@
+"""A launcher whose jobs do nothing but what the test says: finish with a score, crash, get killed, hang."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training import checkpoint
+from training.checkpoint import Manifest
+from training.launchers.base import Phase, State
+from training.spec import JobResult, JobSpec, Pair, Unit
+
+GOOD, BAD = 0.1, 0.6
+
+
+class _Model:
+    def save_pretrained(self, folder: Path) -> None:
+        (Path(folder) / "config.json").write_text("{}")
+        (Path(folder) / "model.safetensors").write_bytes(b"\0" * 16)
+
+
+@dataclass
+class Job:
+    spec: JobSpec
+    log: Path
+    token: str | None
+    url: str | None
+    state: State = field(default_factory=lambda: State(phase=Phase.RUNNING))
+    cancelled: bool = False
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in Path(self.spec.data).read_text("utf-8").splitlines()]
+
+
+class FakeLauncher:
+    """`automatic` jobs are done, with that challenger's loss, when they are looked at."""
+
+    def __init__(self, automatic: float | None = GOOD) -> None:
+        self.automatic = automatic
+        self.jobs: dict[str, Job] = {}
+
+    @property
+    def last(self) -> Job:
+        return list(self.jobs.values())[-1]
+
+    def submit(self, spec: Path, progress_url: str | None, token: str | None, log: Path) -> str:
+        handle = f"job-{len(self.jobs) + 1}"
+        self.jobs[handle] = Job(JobSpec.model_validate_json(spec.read_bytes()), log, token, progress_url)
+        return handle
+
+    def poll(self, handle: str) -> State:
+        job = self.jobs.get(handle)
+        if job is None:
+            return State(phase=Phase.FAILED)
+        if self.automatic is not None and job.state.phase is Phase.RUNNING:
+            finish(job, self.automatic)
+        return job.state
+
+    def cancel(self, handle: str) -> None:
+        job = self.jobs[handle]
+        if job.state.phase is Phase.RUNNING:
+            job.cancelled, job.state = True, State(phase=Phase.FAILED, code=-15)
+
+
+def finish(job: Job, loss: float = GOOD, champion_loss: float = 0.4) -> None:
+    """The job ends well; its challenger is wrong on a share `loss` of a hundred examples."""
+    write(job.spec, loss, champion_loss)
+    job.state = State(phase=Phase.SUCCEEDED)
+
+
+def crash(job: Job, line: str = "", code: int | None = 1) -> None:
+    """The job ends with an error as its last words, or by a signal."""
+    if line:
+        job.log.write_text(f"loading\r 50%\r100%\nTraceback\n{line}\n")
+    job.state = State(phase=Phase.FAILED, code=code)
+
+
+def write(spec: JobSpec, loss: float, champion_loss: float) -> None:
+    """A checkpoint as a job leaves it."""
+    manifest = Manifest(
+        version=spec.version, question=spec.question, base_model="base", encoder_digest="e", recipe=spec.recipe,
+        max_length=spec.max_length, label_set="l", label_count=1, seed=spec.seed,
+    )  # fmt: skip
+    result = JobResult(
+        version=spec.version,
+        metric="macro F1",
+        pairs=[_pair(number, loss, champion_loss if spec.champion else None) for number in range(100)],
+        cross_validated=False,
+        report={"headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0}},
+    )
+    checkpoint.write(spec.output, _Model(), None, manifest, {"result.json": result.model_dump_json()})
+
+
+def _pair(number: int, loss: float, champion_loss: float | None) -> Pair:
+    def unit(wrong: bool) -> dict[str, Unit]:
+        return {"a": Unit(false_negatives=1)} if wrong else {"a": Unit(true_positives=1)}
+
+    wrong, champion_wrong = number < loss * 100, number < (champion_loss or 0) * 100
+    return Pair(
+        key=str(number), group=str(number), held_out=True,
+        challenger_loss=float(wrong), challenger=unit(wrong),
+        champion_loss=None if champion_loss is None else float(champion_wrong),
+        champion={} if champion_loss is None else unit(champion_wrong),
+    )  # fmt: skip

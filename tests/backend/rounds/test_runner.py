@@ -1,0 +1,268 @@
+"""Rounds through their jobs: crashes, kills, limits, cancelling, adoption, rollback."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from backend.errors import Conflict, NotFound
+from backend.ledger import projects
+from backend.ledger.tables import Round, now
+from backend.rounds import orders
+from tests.backend.fake_jobs import BAD, GOOD, crash, finish
+from tests.backend.world import World
+from training.launchers.base import Phase
+
+
+@pytest.fixture
+def running(world: World) -> World:
+    """A connected project whose first round on labels is running."""
+    world.connect()
+    world.settle()
+    world.launcher.automatic = None
+    world.label(5)
+    world.until(lambda: len(world.launcher.jobs) == 2 and world.rounds[-1].handle)
+    return world
+
+
+def ended(world: World) -> Round:
+    world.until(lambda: world.rounds[-1].ended_at)
+    return world.rounds[-1]
+
+
+def test_a_job_gets_the_labels_the_question_and_the_champion(running: World) -> None:
+    job = running.launcher.last
+    assert [row["answer"] for row in job.rows] == ["sport", "politics", "sport", "politics", "sport"]
+    assert all(row["fresh"] for row in job.rows)  # names learnt from nothing
+    assert job.spec.champion == str(running.settings.store_folder / running.checkpoints[0].folder)
+    assert job.spec.question.name == "topic"
+    assert job.url == f"http://127.0.0.1:9090/api/v1/rounds/{running.rounds[-1].id}/progress"
+    assert job.token == running.rounds[-1].progress_token
+
+
+def test_only_what_the_champion_cannot_know_is_fresh(running: World) -> None:
+    finish(running.launcher.last)
+    running.settle()
+    running.tool.submit("1", {"topic": "politics"})  # an edit: the champion has learnt this text
+    running.label(3)
+    running.until(lambda: len(running.launcher.jobs) == 3)
+    rows = {row["example"]["key"]: row for row in running.launcher.last.rows}
+    assert [key for key, row in rows.items() if row["fresh"]] == ["6", "7", "8"]
+    assert rows["1"]["answer"] == "politics"
+
+
+def test_the_last_words_of_a_failed_job_are_the_reason(running: World) -> None:
+    crash(running.launcher.last, "training.errors.OutOfMemory: the device has too little memory")
+    found = ended(running)
+    assert found.state == "failed"
+    assert found.reason == "the job failed: training.errors.OutOfMemory: the device has too little memory"
+    running.turns(5)
+    assert running.kinds()[-2:] == ["failed", "skipped"]  # said once, then it waits
+
+
+@pytest.mark.parametrize("code", [-9, None])
+def test_a_killed_job_is_tried_once_more(running: World, code: int | None) -> None:
+    crash(running.launcher.last, code=code)
+    running.until(lambda: len(running.launcher.jobs) == 3)
+    assert running.kinds()[-1] == "queued again"
+    crash(running.launcher.last, code=code)
+    assert ended(running).state == "failed"
+    running.turns(3)
+    assert len(running.launcher.jobs) == 3
+
+
+def test_a_job_that_takes_too_long_is_ended(running: World) -> None:
+    with running.database.transaction() as tx:
+        found = tx.get_one(Round, running.rounds[-1].id)
+        found.started_at = now() - timedelta(minutes=running.settings.job_minutes * 2)
+    assert "took longer than 30 minutes" in (ended(running).reason or "")
+    assert running.launcher.last.cancelled
+
+
+def test_a_damaged_checkpoint_is_refused(running: World) -> None:
+    job = running.launcher.last
+    finish(job)
+    (running.settings.store_folder / job.spec.version / "model.safetensors").write_bytes(b"1")
+    found = ended(running)
+    assert (found.state, "has changed since it was written" in (found.reason or "")) == ("failed", True)
+    assert len(running.checkpoints) == 1
+
+
+def test_a_full_disk_fails_the_round_and_not_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.connect()
+    world.settle()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("backend.rounds.data.write", full)
+        world.label(4)
+        world.until(lambda: world.kinds()[-1] in ("failed", "skipped"))
+    assert "No space left" in (world.rounds[-1].reason or "")
+    assert world.rounds[-1].state == "failed"
+
+
+def test_a_cancelled_round_ends_its_job_and_does_not_start_again_by_itself(running: World) -> None:
+    number = running.rounds[-1].id
+    with running.database.transaction() as tx:
+        orders.cancel(tx, number)
+    running.until(lambda: running.launcher.last.cancelled)
+    running.turns(5)
+    assert (running.rounds[-1].id, running.rounds[-1].state, running.rounds[-1].handle) == (number, "cancelled", None)
+    with pytest.raises(Conflict), running.database.transaction() as tx:
+        orders.cancel(tx, number)
+    running.label(4)
+    running.until(lambda: running.rounds[-1].id != number)
+
+
+def test_the_next_worker_adopts_a_job_that_runs(running: World) -> None:
+    running.start()
+    running.turns(3)
+    assert len(running.launcher.jobs) == 2
+    assert running.rounds[-1].fence == running.hold.fence
+    finish(running.launcher.last)
+    running.settle()
+    assert [found.state for found in running.rounds] == ["promoted", "promoted"]
+
+
+def test_a_job_that_ended_while_no_worker_was_there_is_judged(running: World) -> None:
+    finish(running.launcher.last)
+    running.launcher.jobs.clear()  # the launcher does not know it any more
+    running.start()
+    running.settle()
+    assert running.rounds[-1].state == "promoted"
+
+
+def test_racing_orders_start_one_round(world: World) -> None:
+    world.connect()
+    world.settle()
+    number, results = world.question("places").id, []
+
+    def order() -> None:
+        try:
+            with world.database.transaction() as tx:
+                orders.order(tx, number)
+            results.append("ordered")
+        except Conflict:
+            results.append("conflict")
+
+    threads = [threading.Thread(target=order) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["conflict"] * 7 + ["ordered"]
+
+
+def test_orders_that_make_no_sense(world: World) -> None:
+    world.connect()
+    world.settle()
+    for call, error in (
+        (lambda tx: orders.order(tx, 99), NotFound),
+        (lambda tx: orders.cancel(tx, 99), NotFound),
+        (lambda tx: orders.rollback(tx, 99), NotFound),
+        (lambda tx: orders.rollback(tx, world.question().id), Conflict),
+        (lambda tx: orders.rollback(tx, world.question().id, "never"), NotFound),
+        (lambda tx: orders.rollback(tx, world.question().id, world.checkpoints[0].version), Conflict),
+    ):
+        with pytest.raises(error), world.database.transaction() as tx:
+            call(tx)
+
+
+def rollback(world: World, version: str | None = None) -> Any:
+    with world.database.transaction() as tx:
+        return orders.rollback(tx, world.question().id, version)
+
+
+def test_a_rollback_holds_until_enough_new_labels_or_an_order(running: World) -> None:
+    finish(running.launcher.last)
+    running.settle()
+    names, trained = running.checkpoints
+    generation = running.generation
+    running.launcher.automatic = GOOD
+    assert rollback(running).id == names.id
+    running.settle()
+    assert running.question().champion_id == names.id
+    assert running.generation != generation
+    assert running.tool.announced[-1] == running.generation
+    running.label(3)
+    running.settle()
+    assert (running.question().champion_id, running.question().pinned) == (names.id, True)
+    assert running.kinds()[-1] == "skipped"
+    assert rollback(running, trained.version).id == trained.id
+    rollback(running, names.version)
+    running.label(4)
+    running.settle()
+    assert running.question().champion_id == running.checkpoints[-1].id
+    assert not running.question().pinned
+
+
+def test_a_rollback_ends_the_round_that_would_undo_it(running: World) -> None:
+    finish(running.launcher.last)
+    running.settle()
+    running.label(3)
+    running.until(lambda: len(running.launcher.jobs) == 3 and running.rounds[-1].handle)
+    target = rollback(running)
+    running.until(lambda: running.launcher.last.cancelled)
+    assert running.rounds[-1].state == "cancelled"
+    assert running.question().champion_id == target.id
+
+
+def test_a_rollback_between_result_and_gate_wins(running: World) -> None:
+    finish(running.launcher.last)
+    running.settle()
+    running.label(3)
+    running.until(lambda: len(running.launcher.jobs) == 3 and running.rounds[-1].handle)
+    finish(running.launcher.last)
+    target = rollback(running)
+    running.settle()
+    assert running.question().champion_id == target.id
+
+
+def test_an_order_is_carried_out_although_nothing_is_new(running: World) -> None:
+    finish(running.launcher.last)
+    running.settle()
+    running.launcher.automatic = GOOD
+    running.order()
+    running.settle()
+    assert [found.trigger for found in running.rounds] == ["connect", "labels", "command"]
+
+
+def test_old_checkpoints_make_room(running: World) -> None:
+    finish(running.launcher.last)
+    running.launcher.automatic = GOOD
+    for _ in range(7):
+        running.settle()
+        running.order()
+    running.settle()
+    kept = [row for row in running.checkpoints if not row.removed]
+    assert [row.id for row in kept] == [row.id for row in running.checkpoints[-running.settings.keep_checkpoints :]]
+    on_disk = {path.name for path in running.settings.store_folder.iterdir()}
+    assert on_disk == {row.version for row in kept}
+    with running.database.session() as session:
+        listed = orders.checkpoints(session, running.question().id)
+    assert [row.id for row in listed] == [row.id for row in reversed(kept)]
+
+
+def test_what_killed_jobs_left_is_swept(running: World) -> None:
+    running.settings.store_folder.mkdir(exist_ok=True)
+    (running.settings.store_folder / "mine").mkdir()  # not a version of ours: never touched
+    running.launcher.automatic = BAD
+    running.settle()
+    assert running.rounds[-1].state == "rejected"
+    names = {path.name for path in running.settings.store_folder.iterdir()}
+    assert names == {"mine", running.checkpoints[0].version}
+
+
+def test_versions_are_never_used_twice(running: World) -> None:
+    assert running.launcher.last.state.phase is Phase.RUNNING
+    with running.database.session() as session:
+        versions = list(session.scalars(select(Round.version)))
+        project = projects.get(session, 1)
+    assert len(set(versions)) == len(versions) == 2
+    assert all(version.startswith(f"{project.id}-topic-000") for version in versions)
