@@ -68,12 +68,15 @@ def stamp(when: datetime) -> str:
 
 
 class _Marks:
-    """How far a poll has come: a moment, and the tasks that were read shortly before it."""
+    """How far a poll has come: a moment, and the tasks that were read shortly before it.
+
+    What was read at `forgotten` or before is not remembered one by one any more, so a poll looks behind it only.
+    """
 
     def __init__(self, cursor: str | None) -> None:
         told = json.loads(cursor) if cursor else {}
         self.mark: datetime | None = moment(told["mark"]) if told else None
-        self.floor: datetime | None = moment(told["floor"]) if told.get("floor") else None
+        self.forgotten: datetime | None = moment(told["floor"]) - INSTANT if told.get("floor") else None
         self.seen: dict[int, str] = {int(key): value for key, value in told.get("seen", {}).items()}
 
     @property
@@ -81,29 +84,31 @@ class _Marks:
         """From where a poll looks."""
         if self.mark is None:
             return None
-        return max(self.mark - OVERLAP, self.floor) if self.floor else self.mark - OVERLAP
+        return max(self.mark - OVERLAP, self.forgotten + INSTANT) if self.forgotten else self.mark - OVERLAP
 
     def knows(self, task: dict[str, Any]) -> bool:
+        """Whether a task was read as it is."""
         return self.seen.get(task["id"]) == task["updated_at"]
 
     def note(self, task: int, updated_at: str) -> None:
         """A task was read as it was at that moment."""
-        self.seen.pop(task, None)
         self.seen[task] = updated_at
         self.mark = max(self.mark or moment(updated_at), moment(updated_at))
 
     def cursor(self, ahead: datetime | None) -> str:
         """What to store, kept small; `ahead` is the next change that is known and not read yet."""
         assert self.mark is not None
-        since = self.since
-        kept = sorted(self.seen.items(), key=lambda item: (moment(item[1]), item[0]), reverse=True)
-        kept = [item for item in kept if since is None or moment(item[1]) >= since]
+        assert self.since is not None
+        kept = [(task, at) for task, at in self.seen.items() if moment(at) >= self.since]
+        kept.sort(key=lambda item: moment(item[1]), reverse=True)
         if len(kept) > SEEN:
-            edge = moment(kept[SEEN][1])
-            self.floor = min(edge + INSTANT, ahead) if ahead else edge + INSTANT
-            kept = [item for item in kept[:SEEN] if moment(item[1]) > edge]
-        self.seen = dict(reversed(kept))
-        told = {"mark": stamp(self.mark), "floor": stamp(self.floor) if self.floor else None, "seen": self.seen}
+            self.forgotten = moment(kept[SEEN][1])
+            kept = [(task, at) for task, at in kept if moment(at) > self.forgotten]
+        self.seen = dict(kept)
+        floor = self.forgotten + INSTANT if self.forgotten else None
+        if floor and ahead:
+            floor = min(floor, ahead)
+        told = {"mark": stamp(self.mark), "floor": stamp(floor) if floor else None, "seen": self.seen}
         return json.dumps(told, separators=(",", ":"))
 
 

@@ -15,6 +15,7 @@ from plugins.errors import InvalidConfig, InvalidPayload
 from plugins.label_studio.layout import Layout, read
 from plugins.label_studio.project import reference
 from plugins.label_studio.regions import encode, score_of
+from training.questions import Example
 
 TOOL = "label-studio"
 MAX_TASKS = 10_000
@@ -46,10 +47,12 @@ def blueprint(host: Host) -> Blueprint:
         project, tasks = _project(body), _tasks(body)
         layout = _layout(body)
         examples = [layout.example(str(task.get("id", "")), task.get("data")) for task in tasks]
-        if any(question not in host.questions(TOOL, project) for question in layout.questions):
+        learnt = host.questions(TOOL, project)
+        if any(question not in learnt for question in layout.questions):
             host.hint(TOOL, project)
         suggestions = host.suggest(TOOL, project, examples)
-        results = [_result(layout, task, one) for task, one in zip(tasks, suggestions, strict=True)]
+        rows = zip(tasks, examples, suggestions, strict=True)
+        results = [_result(layout, task.get("data"), example, suggestion) for task, example, suggestion in rows]
         return jsonify({"results": results})
 
     @routes.post("/webhook")
@@ -110,8 +113,7 @@ def _layout(body: Mapping[str, Any]) -> Layout:
         raise InvalidPayload(str(error)) from error
 
 
-def _result(layout: Layout, task: Mapping[str, Any], suggestion: Suggestion) -> dict[str, Any]:
-    example = layout.example(str(task.get("id", "")), task.get("data"))
-    regions = encode(layout, example, task.get("data"), suggestion.predictions, suggestion.version)
-    score = score_of(suggestion.predictions) if regions or example.fields else 0.0
+def _result(layout: Layout, data: object, example: Example, suggestion: Suggestion) -> dict[str, Any]:
+    regions = encode(layout, example, data, suggestion.predictions, suggestion.version)
+    score = score_of(suggestion.predictions) if example.fields else 0.0
     return {"result": regions, "score": score, "model_version": suggestion.version}

@@ -1,0 +1,138 @@
+"""The client against a small HTTP server that misbehaves as told."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask, jsonify, redirect, request
+from pydantic import SecretStr
+from werkzeug import Response
+from werkzeug.serving import make_server
+
+from plugins.errors import AddressRefused, ToolError, ToolRefused, ToolUnreachable
+from plugins.label_studio import client as module
+from plugins.label_studio.client import Client
+
+
+def jwt(**claims: Any) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{body}.signature"
+
+
+PAT = jwt(token_type="refresh", exp=9e9, iat=1)
+
+
+class Tool:
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.seen: list[tuple[str, str, str]] = []
+        self.refreshed = 0
+        self.valid = "access-1"
+        app = Flask(__name__)
+
+        @app.post("/api/token/refresh/")
+        def refresh() -> Any:
+            if request.get_json()["refresh"] != PAT:
+                return jsonify({"detail": "Token is invalid"}), 401
+            self.refreshed += 1
+            return jsonify({"access": jwt(n=self.refreshed, exp=400, iat=100)})
+
+        @app.route("/<path:path>", methods=["GET", "POST"])
+        def anything(path: str) -> Any:
+            self.seen.append((request.method, path, request.headers.get("Authorization", "")))
+            answer = self.answers.pop(0) if self.answers else ({"fine": True}, 200)
+            if isinstance(answer, Response | str):
+                return answer
+            return jsonify(answer[0]), answer[1]
+
+        self.server = make_server("127.0.0.1", 0, app, threaded=True)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def tool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    it = Tool()
+    yield it
+    it.server.shutdown()
+
+
+def test_a_personal_token_is_exchanged_once_and_again_when_it_is_refused(tool: Tool) -> None:
+    client = Client(tool.url + "/", SecretStr(PAT))
+    client.get("/api/a")
+    client.get("/api/b")
+    assert tool.refreshed == 1
+    assert tool.seen[0][2].startswith("Bearer e30.")
+    tool.answers = [({"detail": "expired"}, 401)]
+    assert client.send("POST", "/api/c", {}) == {"fine": True}
+    assert tool.refreshed == 2
+
+
+def test_a_legacy_token_is_sent_as_it_is(tool: Tool) -> None:
+    client = Client(tool.url, SecretStr("abc123"))
+    client.get("/api/a")
+    assert tool.seen == [("GET", "api/a", "Token abc123")]
+    tool.answers = [({"detail": "legacy token authentication has been disabled for this organization"}, 401)]
+    with pytest.raises(ToolRefused, match="use a personal access token"):
+        client.get("/api/a")
+
+
+def test_refusals(tool: Tool) -> None:
+    with pytest.raises(ToolRefused, match="make a new one"):
+        Client(tool.url, SecretStr(jwt(token_type="refresh", other=1))).get("/api/a")
+    client = Client(tool.url, SecretStr(PAT))
+    tool.answers = [({"detail": "URL resolves to a reserved network address (block: 127.0.0.0/8)"}, 403)]
+    with pytest.raises(AddressRefused):
+        client.send("POST", "/api/ml", {})
+    tool.answers = [({"detail": "You do not have permission"}, 403)]
+    with pytest.raises(ToolRefused, match=r"POST .*/api/ml"):
+        client.send("POST", "/api/ml", {})
+    tool.answers = [({"validation_errors": {"url": ["wrong"]}, "detail": "Validation error"}, 400)]
+    with pytest.raises(ToolError, match="400: Validation error wrong"):
+        client.send("POST", "/api/ml", {})
+
+
+def test_reading_is_tried_again_and_writing_is_not(tool: Tool) -> None:
+    client = Client(tool.url, SecretStr(PAT))
+    tool.answers = [({}, 502), ({}, 500), ({}, 503)]
+    assert client.get("/api/a") == {"fine": True}
+    assert len(tool.seen) == 4
+    tool.answers = [({}, 502)] * 9
+    with pytest.raises(ToolError, match="502"):
+        client.get("/api/a")
+    assert len(tool.seen) == 8
+    with pytest.raises(ToolError, match="502"):
+        client.send("POST", "/api/a")
+    assert len(tool.seen) == 9
+    tool.answers = [({}, 404)]
+    with pytest.raises(ToolError, match="404"):
+        client.get("/api/a")
+    assert len(tool.seen) == 10
+
+
+def test_something_else_than_label_studio(tool: Tool) -> None:
+    client = Client(tool.url, SecretStr("abc"))
+    tool.answers = ["<html>welcome</html>"]
+    with pytest.raises(ToolError, match="not JSON"):
+        client.get("/api/a")
+    tool.answers = [redirect("https://elsewhere.example/api/a")]
+    with pytest.raises(ToolError, match="leads to"):
+        client.get("/api/a")
+    for url in ("http://127.0.0.1:1", "http://no.such.host.invalid"):
+        with pytest.raises(ToolUnreachable):
+            Client(url, SecretStr("abc"), attempts=2).get("/api/a")
+    with pytest.raises(ToolError):
+        Client("not a url", SecretStr("abc")).get("/api/a")
+
+
+def test_no_error_tells_the_token(tool: Tool) -> None:
+    tool.answers = [({"detail": "no"}, 403)]
+    with pytest.raises(ToolRefused) as caught:
+        Client(tool.url, SecretStr("very-secret")).get("/api/a")
+    assert "very-secret" not in repr(caught.value) + str(caught.value)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from flask import Flask, Response, jsonify
+from flask.testing import FlaskClient
+
+from plugins.connector import Suggestion
+from plugins.errors import UnknownProject
+from plugins.label_studio import LabelStudio
+from plugins.label_studio.layout import read
+from plugins.label_studio.protocol import MAX_TASKS
+from training.errors import LabelwheelError
+from training.questions import Example, Prediction, Question
+
+CONFIG = (
+    '<View><Text name="text" value="$text"/><Choices name="mood" toName="text"><Choice value="good"/>'
+    '<Choice value="bad"/></Choices><Labels name="who" toName="text"><Label value="PER"/></Labels></View>'
+)
+PROJECT = "5.1795289147"
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def _check(self, reference: str) -> None:
+        if reference != PROJECT:
+            raise UnknownProject(f"nobody connected {reference}: run `labelwheel connect`")
+
+    def version(self, tool: str, reference: str) -> str:
+        self._check(reference)
+        return "g3"
+
+    def versions(self, tool: str, reference: str | None) -> list[str]:
+        return ["g3", "g2"]
+
+    def questions(self, tool: str, reference: str) -> Sequence[Question]:
+        self._check(reference)
+        return read(CONFIG).questions
+
+    def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
+        self._check(reference)
+        spans = [{"start": 0, "end": 4, "label": "PER"}]
+        said = {"mood": Prediction(answer="good", score=0.9), "who": Prediction(answer=spans, score=0.6)}
+        return [Suggestion(example=example, version="g3", predictions=said) for example in examples]
+
+    def hint(self, tool: str, reference: str) -> None:
+        self.noted.append(f"hint {reference}")
+
+    def train(self, tool: str, reference: str) -> None:
+        self.noted.append(f"train {reference}")
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def web(desk: Desk) -> FlaskClient:
+    app = Flask(__name__)
+    app.register_blueprint(LabelStudio.routes(desk))
+
+    @app.errorhandler(LabelwheelError)
+    def explain(error: LabelwheelError) -> tuple[Response, int]:
+        return jsonify({"error": {"type": type(error).__name__, "message": str(error)}}), error.status
+
+    return app.test_client()
+
+
+def predict(web: FlaskClient, tasks: Any, **more: Any) -> Any:
+    return web.post("/predict", json={"tasks": tasks, "project": PROJECT, "label_config": CONFIG, "params": {}, **more})
+
+
+def test_health_setup_and_versions(web: FlaskClient) -> None:
+    assert web.get("/health").get_json()["status"] == web.get("/").get_json()["status"] == "UP"
+    body = {"project": PROJECT, "schema": CONFIG, "hostname": "http://x", "access_token": "x", "extra_params": None}
+    assert web.post("/setup", json=body).get_json() == {"model_version": "g3"}
+    assert web.get("/versions").get_json() == {"versions": ["g3", "g2"]}
+    answer = web.post("/setup", json={**body, "project": "9.1"})
+    assert answer.status_code == 404
+    assert "labelwheel connect" in answer.get_json()["error"]["message"]
+
+
+def test_one_result_for_each_task_in_order(web: FlaskClient, desk: Desk) -> None:
+    tasks = [
+        {"id": 1, "data": {"text": "Jane is fine"}},
+        {"id": 2, "data": {}},
+        {"id": 3, "data": {"text": None}},
+        {"id": 4},
+        {},
+        {"id": 5, "data": ["x"]},
+        {"id": 6, "data": {"text": "abc"}},
+        {"id": 7, "data": {"text": {"deep": [1, "\x00\ud800"]}}},
+    ]
+    results = predict(web, tasks).get_json()["results"]
+    assert [[region["from_name"] for region in one["result"]] for one in results] == [
+        ["mood", "who"],
+        [],
+        [],
+        [],
+        [],
+        [],
+        ["mood"],
+        ["mood", "who"],
+    ]
+    assert {one["model_version"] for one in results} == {"g3"}
+    assert [one["score"] for one in results[:2]] == [0.6, 0.0]
+    assert desk.noted == []
+
+
+def test_a_newer_config_is_hinted_at_and_obeyed(web: FlaskClient, desk: Desk) -> None:
+    newer = CONFIG.replace("good", "great").replace("PER", "PERSON")
+    (result,) = predict(web, [{"id": 1, "data": {"text": "Jane"}}], label_config=newer).get_json()["results"]
+    assert result["result"] == []
+    assert desk.noted == [f"hint {PROJECT}"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff\x00\x01",
+        b"[]",
+        b'"x"',
+        b"null",
+        b"{}",
+        b"[" * 100_000,
+        json.dumps({"tasks": {}, "project": PROJECT, "label_config": CONFIG}).encode(),
+        json.dumps({"tasks": [1], "project": PROJECT, "label_config": CONFIG}).encode(),
+        json.dumps({"tasks": [None], "project": PROJECT, "label_config": CONFIG}).encode(),
+        json.dumps({"tasks": [], "project": 5, "label_config": CONFIG}).encode(),
+        json.dumps({"tasks": [], "project": "", "label_config": CONFIG}).encode(),
+        json.dumps({"tasks": [], "project": PROJECT}).encode(),
+        json.dumps({"tasks": [], "project": PROJECT, "label_config": "<View"}).encode(),
+        json.dumps({"tasks": [], "project": PROJECT, "label_config": '<!DOCTYPE a [<!ENTITY b "c">]><a/>'}).encode(),
+    ],
+)
+def test_what_is_not_the_protocol_gets_one_json_error(web: FlaskClient, body: bytes) -> None:
+    answer = web.post("/predict", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    error = answer.get_json()["error"]
+    assert error["type"] == "InvalidPayload"
+    assert "\n" not in error["message"]
+
+
+def test_ten_thousand_tasks_are_answered_and_more_are_not(web: FlaskClient) -> None:
+    tasks = [{"id": number, "data": {"text": "Jane"}} for number in range(MAX_TASKS)]
+    started = time.monotonic()
+    assert len(predict(web, tasks).get_json()["results"]) == MAX_TASKS
+    assert time.monotonic() - started < 30
+    assert predict(web, [*tasks, {}]).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("action", "noted"),
+    [("ANNOTATION_CREATED", "hint"), ("ANYTHING", "hint"), ("START_TRAINING", "train"), (None, "hint")],
+)
+def test_webhooks(web: FlaskClient, desk: Desk, action: str | None, noted: str) -> None:
+    project = {"id": 5, "created_at": "2026-11-21T19:25:47.474220Z", "token": "secret"}
+    answer = web.post("/webhook", json={"action": action, "project": project, "annotation": {"id": 3}})
+    assert answer.get_json() == {"status": "noted"}
+    assert desk.noted == [f"{noted} {PROJECT}"]
+
+
+@pytest.mark.parametrize(
+    ("project", "status"),
+    [
+        (None, 400),
+        (5, 400),
+        ({"id": "5"}, 400),
+        ({"id": 5}, 404),
+        ({"id": 6, "created_at": "2026-11-21T19:25:47Z"}, 404),
+        ({"id": 5, "created_at": "never"}, 404),
+    ],
+)
+def test_forged_webhooks_do_nothing(web: FlaskClient, desk: Desk, project: Any, status: int) -> None:
+    assert web.post("/webhook", json={"action": "START_TRAINING", "project": project}).status_code == status
+    assert desk.noted == []

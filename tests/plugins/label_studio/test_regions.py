@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugins.label_studio.layout import read
+from plugins.label_studio.regions import decode, encode, probability, region_id, score_of, version_of
+from training.questions import Prediction
+
+LAYOUT = read(
+    """<View><Text name="text" value="$text"/><HyperText name="page" value="$page"/>
+<Choices name="one" toName="text"><Choice value="a"/><Choice value="b"/></Choices>
+<Choices name="many" toName="text" choice="multiple"><Choice value="a"/><Choice value="b"/></Choices>
+<Choices name="hidden" toName="text" choice="multiple" visibleWhen="choice-selected" whenTagName="one">
+<Choice value="x"/></Choices>
+<Choices name="nest" toName="text" choice="multiple" allowNested="true">
+<Choice value="A"><Choice value="B"/></Choice></Choices>
+<Labels name="who" toName="text"><Label value="PER"/><Label value="ORG"/></Labels>
+<HyperTextLabels name="mark" toName="page"><Label value="X"/></HyperTextLabels>
+<Taxonomy name="tree" toName="text" maxUsages="1"><Choice value="A"><Choice value="B"/></Choice></Taxonomy>
+<Rating name="stars" toName="text"/><Number name="count" toName="text" max="10"/></View>"""
+)
+DATA = {"text": "😀 Jane works at Google", "page": "<p>a</p><p>b 😀</p>"}
+EXAMPLE = LAYOUT.example("7", DATA)
+
+
+def said(**answers: Any) -> dict[str, Prediction]:
+    return {name: Prediction(answer=answer, score=0.5) for name, answer in answers.items()}
+
+
+def regions(**answers: Any) -> list[dict[str, Any]]:
+    return encode(LAYOUT, EXAMPLE, DATA, said(**answers), "g1")
+
+
+def value(**answers: Any) -> dict[str, Any]:
+    (region,) = regions(**answers)
+    assert decode(LAYOUT, [region], EXAMPLE, DATA)[0].items() >= answers.items()
+    return dict(region["value"])
+
+
+def test_values_are_what_label_studio_stores() -> None:
+    assert value(one="b") == {"choices": ["b"]}
+    assert value(many=["a", "b"]) == {"choices": ["a", "b"]}
+    assert value(nest=["A", "A › B"]) == {"choices": [["A"], ["A", "B"]]}
+    assert value(who=[{"start": 2, "end": 6, "label": "PER"}]) == {
+        "start": 2,
+        "end": 6,
+        "text": "Jane",
+        "labels": ["PER"],
+    }
+    assert value(tree=[["A", "B"]]) == {"taxonomy": [["A", "B"]]}
+    assert value(stars=3) == {"rating": 3}
+    assert value(count=4.0) == {"number": 4}
+    assert value(mark=[{"start": 4, "end": 5, "label": "X"}]) == {
+        "start": "/p[2]/text()[1]",
+        "startOffset": 2,
+        "end": "/p[2]/text()[1]",
+        "endOffset": 4,
+        "globalOffsets": {"start": 3, "end": 4},
+        "text": "😀",
+        "hypertextlabels": ["X"],
+    }
+
+
+def test_every_region_has_its_own_score_and_lasting_id() -> None:
+    spans = [{"start": 0, "end": 1, "label": "ORG"}, {"start": 2, "end": 6, "label": "PER"}]
+    predictions = {"who": Prediction(answer=spans[::-1], score=0.2, item_scores=(0.9, math.nan))}
+    first, second = encode(LAYOUT, EXAMPLE, DATA, predictions, "g1")
+    assert (first["score"], second["score"]) == (0.0, 0.9)
+    assert first["id"] != second["id"]
+    assert first["id"] == encode(LAYOUT, EXAMPLE, DATA, predictions, "g1")[0]["id"]
+    assert first["to_name"] == "text"
+    assert first["type"] == "labels"
+
+
+def test_nothing_wrong_gets_out() -> None:
+    assert regions(one="c") == regions(stars=6) == regions(count=11) == regions(gone="x") == regions(one=None) == []
+    spans = [{"start": 2, "end": 60, "label": "PER"}, {"start": 2, "end": 6, "label": "X"}]
+    assert regions(who=spans) == []
+    assert [one["value"]["labels"] for one in regions(who=[*spans, {"start": 2, "end": 6, "label": "PER"}])] == [
+        ["PER"]
+    ]
+    assert regions(tree=[["A"], ["A", "B"]])[0]["value"] == {"taxonomy": [["A"]]}
+    empty = LAYOUT.example("8", {})
+    assert encode(LAYOUT, empty, {}, said(one="a", stars=2, who=[]), "g1") == []
+
+
+def test_what_was_left_open_is_no_answer() -> None:
+    answers, rejected = decode(LAYOUT, [], EXAMPLE, DATA)
+    assert answers == {"many": [], "nest": [], "who": [], "mark": []}
+    assert rejected == []
+
+
+def test_parts_that_cannot_be_taken_never_stop_the_rest() -> None:
+    def region(name: str, **value: Any) -> dict[str, Any]:
+        return {"from_name": name, "to_name": "text", "type": "any", "value": value}
+
+    found = [
+        region("one", choices=["gone"]),
+        region("many", choices=["a", "gone"]),
+        region("who", start=2, end=6, labels=["PER", "GONE"]),
+        region("who", start="2", end=6.0, labels="ORG"),
+        region("who", start=5000, end=5001, labels=["PER"]),
+        region("who", labels=["PER"]),
+        region(
+            "mark", start="/p[2]/text()[1]", startOffset=0, end="/p[2]/text()[1]", endOffset=1, hypertextlabels=["X"]
+        ),
+        region("mark", start="/nowhere", end="/nowhere", hypertextlabels=["X"]),
+        region("stars", rating=9),
+        region("count", number="3"),
+        region("tree", taxonomy="A"),
+        region("other", choices=["a"]),
+        {"from_name": "one", "value": 3},
+        7,
+        None,
+    ]
+    answers, rejected = decode(LAYOUT, found, EXAMPLE, DATA)
+    assert answers == {
+        "many": ["a"],
+        "nest": [],
+        "who": [{"start": 2, "end": 6, "label": "ORG"}, {"start": 2, "end": 6, "label": "PER"}],
+        "mark": [{"start": 2, "end": 3, "label": "X"}],
+    }
+    assert len(rejected) == 9
+
+
+def test_one_choice_is_one() -> None:
+    found = [{"from_name": "one", "value": {"choices": ["a", "b"]}}]
+    answers, rejected = decode(LAYOUT, found, EXAMPLE, DATA)
+    assert "one" not in answers
+    assert "one choice" in rejected[0]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
+def test_an_id_names_its_version(version: str) -> None:
+    assert version_of({"id": region_id("1", "q", version, 0)}) == version
+    assert version_of({"id": version}) in (None, version)
+
+
+def test_scores_are_storable() -> None:
+    assert [probability(score) for score in (math.nan, math.inf, -1, 2, 0.123456)] == [0, 0, 0, 1, 0.1235]
+    assert score_of({}) == 0.0
+    predictions = {"a": Prediction(answer="x", score=0.4), "b": Prediction(answer=None, score=0.1)}
+    assert score_of(predictions) == 0.4
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["value", "from_name", "choices", "labels", "start", "end", "rating", "taxonomy", "number"]
+                ),
+                inner | st.sampled_from([*LAYOUT.controls]),
+                max_size=5,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_garbage_is_survived(garbage: Any) -> None:
+    decode(LAYOUT, garbage if isinstance(garbage, list) else [garbage], EXAMPLE, DATA)
+    for name in LAYOUT.controls:
+        decode(LAYOUT, [{"from_name": name, "value": garbage}], EXAMPLE, DATA)
