@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
+import time
 
 from flask import Flask
 
@@ -46,25 +48,30 @@ class Service:
         self.host = ServingHost(self.holder, self.predictor, self.hints, self.ledger.names)
         self.follower = Follower(self.holder, self.ledger.report)
         self._pid: int | None = None
+        self._stopping = threading.Lock()
 
     def start(self) -> None:
         self._pid = os.getpid()
         self.hints.start()
         self.follower.start()
 
-    def stop(self) -> None:
-        """Writes what is left and says goodbye; does nothing in a process that has not started it."""
-        if self._pid != os.getpid():
-            return
-        self._pid = None
-        self.follower.stop()
-        self.queue.close()
-        self.hints.stop()
-        try:
-            self.ledger.leave()
-        except Exception as error:
-            log.warning("cannot take leave of the database: %s", error)
-        self.database.dispose()
+    def stop(self, grace: float = 2.0) -> None:
+        """Says goodbye, lets short requests end, fails the others, writes what is left. May be called twice."""
+        with self._stopping:
+            if self._pid != os.getpid():  # never started, or in another process, or stopped already
+                return
+            self._pid = None
+            self.follower.stop()
+            try:
+                self.ledger.leave()
+            except Exception as error:
+                log.warning("cannot take leave of the database: %s", error)
+            deadline = time.monotonic() + grace
+            while self.queue.depth and time.monotonic() < deadline:
+                time.sleep(0.02)
+            self.queue.close()
+            self.hints.stop()
+            self.database.dispose()
 
 
 def create_app(settings: Settings | None = None, engine: Engine | None = None, start: bool = True) -> Flask:

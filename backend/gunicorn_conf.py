@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
+from types import FrameType
 from typing import Any
 
 from backend import home, logs
@@ -44,9 +47,23 @@ def pre_fork(server: Any, worker: Any) -> None:
         raise SystemExit("torch was imported before the fork; a worker would hang in its first prediction")
 
 
+def post_worker_init(worker: Any) -> None:
+    """Ends bulk requests at SIGTERM: gunicorn would wait for them, and then cut them off without an answer."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=_stop, args=(worker,), daemon=True).start()
+        worker.handle_exit(number, frame)
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def worker_exit(server: Any, worker: Any) -> None:
     """Takes leave of the database, so that nobody waits for this process to swap."""
-    service = getattr(worker.wsgi, "extensions", {}).get(EXTENSION) if hasattr(worker, "wsgi") else None
+    _stop(worker)
+
+
+def _stop(worker: Any) -> None:
+    service = getattr(getattr(worker, "wsgi", None), "extensions", {}).get(EXTENSION)
     if service is not None:
         try:
             service.stop()

@@ -42,7 +42,9 @@ class Follower:
         self._poked.set()
 
     def stop(self) -> None:
-        self._stopped = True
+        """Returns when nothing will be reported any more."""
+        with self._lock:
+            self._stopped = True
         self._poked.set()
 
     def _run(self) -> None:
@@ -73,6 +75,8 @@ class Follower:
     def _say(self) -> None:
         with self._lock:
             now = (self._holder.serving, self._holder.problems)
+            if self._stopped:
+                return
             if now == self._last and time.monotonic() - self._reported < REPORT_SECONDS:
                 return
             self._report(*now, psutil.Process().memory_info().rss / 1e6)
