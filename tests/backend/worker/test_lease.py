@@ -92,7 +92,7 @@ class Started:
 
     def __init__(self, settings: Settings, launcher: FakeLauncher, web: FakeWeb) -> None:
         self.stop = threading.Event()
-        self.thread = threading.Thread(target=run, args=(settings, self.stop, launcher, web, 1.0), daemon=True)
+        self.thread = threading.Thread(target=run, args=(settings, self.stop, launcher, web, 8.0), daemon=True)
         self.thread.start()
 
     def end(self) -> float:
