@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from training import batches, encoders, pooling
+from training import batches, encoders
 from training.candidates.objectives import IGNORED, Softmax, class_weights
 from training.candidates.problem import Problem
 from training.evaluation.findings import Epoch

@@ -16,8 +16,8 @@ MODEL_TYPES = frozenset({"bert", "roberta", "xlm-roberta", "camembert"})
 DOMINANCE = 1000.0
 """How many times the mean outweighs the residual before the layer norm; the rest is an error of 1 / DOMINANCE."""
 
-LINEAR = 0.05
-"""How small the features go into tanh: small enough that it is a straight line (an error below 1 % at 3 sigma)."""
+LINEAR = 0.02
+"""How small the features go into tanh: small enough that it is a straight line (an error below 0.2 % at 3 sigma)."""
 
 
 def wants_mean(model_type: str, pooling: dict[str, Any] | None) -> bool:

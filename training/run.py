@@ -105,7 +105,7 @@ class Run:
         outcome = Outcome(FROM_NAMES, problem, [], {})
         reason = "there are no labels to learn from yet"
         settings = {"names": [names.describe(option) for option in question.options]}
-        return Proposal(self.base, FROM_NAMES, "names", outcome, reason, None, settings=settings)
+        return Proposal(self.base, FROM_NAMES, "names", outcome, reason, settings=settings)
 
     def _learn(self, problem: Problem) -> tuple[Proposal, list[CurvePoint]]:
         question = self.spec.question

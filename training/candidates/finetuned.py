@@ -33,7 +33,7 @@ MANY = 400
 
 @dataclass
 class FineTuned:
-    """One candidate: `start` gives a fresh model, `head` one to begin with for some examples (None: the model's own)."""
+    """One candidate: `start` gives a fresh model, `head` a head to begin with for some examples (None: its own)."""
 
     name: str
     problem: Problem
@@ -74,7 +74,7 @@ class FineTuned:
         """The model, trained on all examples for some epochs of the same schedule."""
         while True:
             try:
-                model, _ = self._train(np.arange(len(self.problem)), None, epochs, self.progress)
+                model, _ = self._train(range(len(self.problem)), None, epochs, self.progress)
                 return model
             except Exception as error:
                 self._smaller(error)
@@ -105,7 +105,7 @@ class FineTuned:
         logits: dict[int, np.ndarray] = {}
         for snapshots in seen:
             logits |= snapshots[min(best, len(snapshots) - 1)]
-        indices = sorted(int(index) for _, measure in folds for index in measure)
+        indices = sorted(index for _, measure in folds for index in measure)
         curve = [_mean(best_of, epoch) for epoch, best_of in enumerate([curves] * longest)]
         detail = (
             f"{best + 1} epoch(s), batches of {self.settings.batch_size}×{self.settings.accumulation}, "
@@ -116,8 +116,8 @@ class FineTuned:
 
     def _train(
         self,
-        learn: Sequence[int] | np.ndarray,
-        validation: tuple[np.ndarray, list[dict[int, np.ndarray]]] | None,
+        learn: Sequence[int],
+        validation: tuple[Sequence[int], list[dict[int, np.ndarray]]] | None,
         stop_after: int | None,
         progress: Callable[[float], None],
     ) -> tuple[Any, loop.History]:

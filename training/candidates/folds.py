@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-Fold = tuple[np.ndarray, np.ndarray]
+Fold = tuple[list[int], list[int]]
 """The numbers of the examples to learn from, and of those to measure on."""
 
 
@@ -29,4 +29,4 @@ def folds(strata: Sequence[str], groups: Sequence[str], count: int, seed: int) -
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class with fewer members than folds is usual here
         found = list(splitter.split(indices, np.asarray(strata, dtype=object).astype(str), np.asarray(groups)))
-    return [(learn, measure) for learn, measure in found if len(learn) and len(measure)]
+    return [(learn.tolist(), measure.tolist()) for learn, measure in found if len(learn) and len(measure)]

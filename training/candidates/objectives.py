@@ -73,7 +73,7 @@ class Squared:
 
 
 class Preference(Sigmoid):
-    """Left or right: the difference of the two sides' numbers is the log-odds; left rows come first, then right ones."""
+    """Left or right: the difference of the two sides' numbers is the log-odds; left rows come first."""
 
     def torch_loss(self, logits: Any, labels: Any, weights: Any) -> Any:
         """The sum over pairs."""

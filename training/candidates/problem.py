@@ -102,7 +102,7 @@ class Problem:
     def stack(
         self, indices: Sequence[int], values: Mapping[int, np.ndarray] | Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Some examples as rows for a regression or its loss: values (rows, …), targets (rows, …), example numbers (rows,).
+        """Some examples as rows for a regression or its loss: values and targets (rows, …), example numbers (rows,).
 
         `values` has features or logits by encoding. A row is a text, a token, or a pair as left minus right.
         """
@@ -153,4 +153,4 @@ def _targets(
     examples, answers = [row.example for row in rows], [row.answer for row in rows]
     if isinstance(learner, Spans):
         return [np.asarray(row) for row in learner.tags(question, examples, answers, encodings, id2label)]
-    return learner.targets(question, examples, answers, encodings, id2label)  # type: ignore[attr-defined,no-any-return]
+    return learner.targets(question, examples, answers, encodings, id2label)  # type: ignore[attr-defined]

@@ -51,7 +51,7 @@ class Proposal:
     recipe: str
     outcome: Outcome
     reason: str
-    setting: Setting
+    setting: Setting = field(default=Setting(1.0, math.inf))
     trials: list[Trial] = field(default_factory=list)
     curve: Sequence[Epoch] = ()
     notes: list[str] = field(default_factory=list)
@@ -120,7 +120,7 @@ class Selection:
             inner = self.frozen.search(self._folds(INNER_FOLDS, learn), seconds) if self._is_small() else setting
             logits |= self.frozen.logits(self.frozen.fit(learn, inner), measure)
             self.progress.update((number + 1) / len(parts))
-        measured = sorted(int(index) for _, measure in parts for index in measure)
+        measured = sorted(index for _, measure in parts for index in measure)
         if self.frozen.names is not None and measured:
             by_names = self.frozen.logits(self.frozen.prior(1.0), measured)
             trials.append(Outcome(FROM_NAMES, self.problem, measured, by_names).trial)
@@ -256,23 +256,23 @@ class Selection:
         """What all candidates are measured on: every example in turn, or one fifth where there are many."""
         return self._folds(FOLDS) if self._is_small() else self._folds(5)[:1]
 
-    def _folds(self, count: int, indices: np.ndarray | None = None) -> list[Fold]:
-        chosen = np.arange(len(self.problem)) if indices is None else np.asarray(indices)
+    def _folds(self, count: int, indices: Sequence[int] | None = None) -> list[Fold]:
+        chosen = range(len(self.problem)) if indices is None else indices
         strata = [self.problem.strata[index] for index in chosen]
         groups = [self.problem.rows[index].group for index in chosen]
-        return [(chosen[learn], chosen[measure]) for learn, measure in folds(strata, groups, count, self.seed)]
+        return [
+            ([chosen[place] for place in learn], [chosen[place] for place in measure])
+            for learn, measure in folds(strata, groups, count, self.seed)
+        ]
 
     def _fresh_folds(self) -> list[Fold]:
         """Folds of what is newer than the champion; what it knows already is always learnt from."""
-        fresh = np.array([index for index, row in enumerate(self.problem.rows) if row.fresh])
-        old = np.array([index for index, row in enumerate(self.problem.rows) if not row.fresh], dtype=int)
-        strata = [self.problem.strata[index] for index in fresh]
-        groups = [self.problem.rows[index].group for index in fresh]
+        rows = self.problem.rows
         found = []
-        for learn, measure in folds(strata, groups, FOLDS, self.seed):
-            apart = {groups[index] for index in measure}
-            known = [index for index in old if self.problem.rows[index].group not in apart]
-            found.append((np.concatenate([np.array(known, dtype=int), fresh[learn]]), fresh[measure]))
+        for learn, measure in self._folds(FOLDS, [index for index, row in enumerate(rows) if row.fresh]):
+            apart = {rows[index].group for index in measure}
+            known = [index for index, row in enumerate(rows) if not row.fresh and row.group not in apart]
+            found.append((known + learn, measure))
         return found
 
 

