@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -13,6 +14,7 @@ from rich.live import Live
 from rich.markdown import Markdown
 from rich.text import Text
 
+from backend.client import Client
 from backend.commands import choosing, overview, wording
 from backend.errors import ServiceUnreachable
 
@@ -32,6 +34,11 @@ def status(
     if not watch:
         wording.console().print(overview.render(current, client.url))
         return
+    with contextlib.suppress(KeyboardInterrupt):
+        _watch(client, current)
+
+
+def _watch(client: Client, current: choosing.Row) -> None:
     with Live(overview.render(current, client.url), console=wording.console(), auto_refresh=False) as live:
         while True:
             time.sleep(REFRESH_SECONDS)

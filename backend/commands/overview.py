@@ -102,11 +102,11 @@ def _next(coming: Row) -> str:
 def _round(current: Row) -> RenderableType:
     left = wording.duration(current["seconds_left"])
     line = Table.grid(padding=(0, 1))
-    bar = ProgressBar(total=1.0, completed=current["progress"] or 0.0, width=16)
-    line.add_row(Text(current["state"], style="cyan"), bar, wording.percent(current["progress"]))
-    if left:
-        line.add_column()
-        line.add_row(Text(f"{left} left", style="dim"))
+    for _ in range(4):
+        line.add_column(no_wrap=True)
+    bar = ProgressBar(total=1.0, completed=current["progress"] or 0.0, width=12)
+    share = wording.percent(current["progress"])
+    line.add_row(Text(current["state"], style="cyan"), bar, share, f"{left} left" if left else "")
     return line
 
 
