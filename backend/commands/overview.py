@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.progress_bar import ProgressBar
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +13,7 @@ from rich.text import Text
 from backend.commands import wording
 from backend.commands.choosing import Row, title
 
+BAR_WIDTH = 10
 _STATES = {"connected": "green", "connecting": "yellow", "disconnecting": "yellow", "failed": "red"}
 _KINDS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
 
@@ -99,15 +99,14 @@ def _next(coming: Row) -> str:
     return coming["reason"] if left is None else f"after {left} more label{'s' * (left != 1)}"
 
 
-def _round(current: Row) -> RenderableType:
+def _round(current: Row) -> Text:
+    share = min(1.0, max(0.0, current["progress"] or 0.0))
+    done = round(share * BAR_WIDTH)
     left = wording.duration(current["seconds_left"])
-    line = Table.grid(padding=(0, 1))
-    for _ in range(4):
-        line.add_column(no_wrap=True)
-    bar = ProgressBar(total=1.0, completed=current["progress"] or 0.0, width=12)
-    share = wording.percent(current["progress"])
-    line.add_row(Text(current["state"], style="cyan"), bar, share, f"{left} left" if left else "")
-    return line
+    return Text.assemble(
+        (f"{current['state']} ", "cyan"), ("━" * done, "cyan"), ("━" * (BAR_WIDTH - done), "dim"),
+        f" {wording.percent(share)}", (f", {left} left" if left else "", "dim"),
+    )  # fmt: skip
 
 
 def _lines(project: Row) -> Iterator[Text]:
