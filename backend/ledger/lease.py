@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import psutil
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -42,7 +43,7 @@ class Hold:
         self, database: Database, role: str = WORKER, seconds: float = SECONDS, owner: str | None = None
     ) -> None:
         self.database, self.role, self.seconds = database, role, seconds
-        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.owner = owner or f"{_process(os.getpid())}/{secrets.token_hex(3)}"
         self.fence = 0
 
     def acquire(self) -> bool:
@@ -53,7 +54,7 @@ class Hold:
                 if lease is None:
                     lease = Lease(role=self.role, fence=0, owner="", until=now())
                     tx.add(lease)
-                elif lease.until > now() and lease.owner != self.owner:
+                elif lease.until > now() and lease.owner != self.owner and not _dead(lease.owner):
                     return False
                 lease.owner, lease.fence = self.owner, lease.fence + 1
                 lease.until = now() + timedelta(seconds=self.seconds)
@@ -111,3 +112,22 @@ class Hold:
             except SQLAlchemyError as error:
                 # the database may be back in time; if it is not, the fence keeps us from writing
                 log.warning("the lease could not be renewed: %s", error.__class__.__name__)
+
+
+def _process(number: int) -> str:
+    """Names a process of this machine, also where its number is used again."""
+    return f"{socket.gethostname()}:{number}:{psutil.Process(number).create_time():.0f}"
+
+
+def _dead(owner: str) -> bool:
+    """Whether the owner certainly is no more: it ran on this machine, and was killed before it could say goodbye."""
+    try:
+        host, number, started = owner.split("/")[0].rsplit(":", 2)
+        if host != socket.gethostname():
+            return False
+        # the start is derived from the time since boot, which an adjusted clock moves a little
+        return abs(psutil.Process(int(number)).create_time() - float(started)) > 2
+    except psutil.NoSuchProcess:
+        return True
+    except (ValueError, psutil.Error):
+        return False

@@ -15,11 +15,16 @@ from backend.rounds.orders import served_before
 from training.questions import Question
 
 
-def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow:
-    """The challenger becomes the champion: checkpoint, generation, decision and round in one."""
+def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | None:
+    """The challenger becomes the champion: checkpoint, generation, decision and round in one.
+
+    None where the question became another one while the job ran: the round fails.
+    """
     found, question, project = _open(tx, found)
-    if question.champion_id != found.champion_id:
-        raise Conflict(f"round {found.id} was trained against another champion than the one that is served now")
+    asked, answered = Question.model_validate(question.spec), judgement.manifest.question
+    if not question.active or (asked.kind, asked.inputs) != (answered.kind, answered.inputs):
+        fail(tx, found, "the question was changed or removed while the job ran")
+        return None
     row = CheckpointRow(
         question_id=question.id,
         version=found.version,

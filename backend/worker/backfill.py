@@ -62,6 +62,9 @@ class Backfiller:
             return False
         if backfill.id != self._number:
             self._number, self._pages = backfill.id, None
+        if not _suggests(self._hold, backfill):
+            self._finish(connector, backfill)
+            return False
         if self._pages is None:
             self._pages = connector.waiting(backfill.generation, backfill.cursor)
         page = next(self._pages, None)
@@ -156,6 +159,13 @@ def _arrived_since(session: Session, found: Backfill) -> bool:
         ExampleRow.project_id == found.project_id, ExampleRow.added_at > found.started_at
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def _suggests(hold: Hold, backfill: Backfill) -> bool:
+    """Whether a generation has anything to suggest: before the first labels of span questions it has not."""
+    with hold.database.session() as session:
+        members = session.scalar(select(Generation.members).where(Generation.name == backfill.generation))
+    return bool(members)
 
 
 def _current(session: Session, project_id: int, generation: str) -> bool:

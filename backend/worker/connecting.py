@@ -79,6 +79,7 @@ class Connecting:
             locked.options, locked.announced = {**locked.options, **options}, generation.name
             locked.state, locked.step, locked.problem = ProjectState.CONNECTED, "", None
             locked.swept_at = None
+            self._tries, self._configured_for = 0, None
             decisions.decide(tx, locked, None, "connected", f"{locked.tool} shows suggestions of {generation.name}")
         return True
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from backend.errors import Conflict, NotFound
 from backend.ledger import projects
-from backend.ledger.tables import Round, now
+from backend.ledger.tables import QuestionRow, Round, now
 from backend.rounds import orders
 from tests.backend.fake_jobs import BAD, GOOD, crash, finish
 from tests.backend.world import World
@@ -266,3 +266,27 @@ def test_versions_are_never_used_twice(running: World) -> None:
         project = projects.get(session, 1)
     assert len(set(versions)) == len(versions) == 2
     assert all(version.startswith(f"{project.id}-topic-000") for version in versions)
+
+
+def test_a_question_that_changed_under_the_job_is_not_promoted(running: World) -> None:
+    job = running.launcher.last
+    spec = running.question().spec | {"kind": "choices"}
+    with running.database.transaction() as tx:
+        tx.get_one(QuestionRow, running.question().id).spec = spec
+        tx.get_one(QuestionRow, running.question().id).champion_id = None
+    finish(job)
+    running.runner.step()
+    running.runner.step()
+    assert [found.state for found in running.rounds] == ["promoted", "failed"]
+    assert running.question().champion_id is None
+
+
+def test_a_round_whose_champion_broke_meanwhile_still_ends(running: World) -> None:
+    running.web.broken.add(running.checkpoints[0].version)
+    running.web.serving.clear()
+    running.until(lambda: running.question().champion_id is None)
+    finish(running.launcher.last)
+    running.launcher.automatic = GOOD
+    running.settle()
+    assert running.checkpoints[-1].recipe == "auto"
+    assert running.question().champion_id == running.checkpoints[-1].id

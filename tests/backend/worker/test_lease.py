@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.database import Database
-from backend.ledger import projects
+from backend.ledger import lease, projects
 from backend.ledger.lease import Hold, LeaseLost
 from backend.ledger.tables import Lease, Project
 from backend.settings import Settings
@@ -42,6 +43,23 @@ def test_a_stale_holder_writes_nothing(database: Database) -> None:
         first.renew()
     with database.session() as session:
         assert session.scalars(select(Project)).all() == []
+
+
+def test_a_killed_holder_on_this_machine_is_not_waited_for(database: Database) -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    first = Hold(database, seconds=30, owner=f"{lease._process(child.pid)}/x")
+    second = Hold(database, seconds=30)
+    assert first.acquire()
+    assert not second.acquire()
+    child.kill()
+    child.wait()
+    assert second.acquire()
+    assert not Hold(database, seconds=30).acquire()
+
+
+def test_a_holder_elsewhere_is_waited_for(database: Database) -> None:
+    assert Hold(database, seconds=30, owner="elsewhere:1:1/x").acquire()
+    assert not Hold(database, seconds=30).acquire()
 
 
 def test_racing_workers_get_one_lease(database: Database) -> None:
