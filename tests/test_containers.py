@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -115,6 +116,14 @@ def test_services_wait_for_what_they_need_and_come_back() -> None:
     for name, service in services.items():
         assert service["restart"] == "unless-stopped", name
     assert services["web"]["volumes"] == services["worker"]["volumes"]
+
+
+def test_label_studio_can_register_a_webhook() -> None:
+    """It refuses host names without a dot as "not a valid URL", as found by bringing it up."""
+    web = compose()["services"]["web"]
+    host = urlsplit(web["environment"]["LABELWHEEL_PUBLIC_URL"]).hostname or ""
+    assert "." in host
+    assert host in web["networks"]["default"]["aliases"]
 
 
 def test_the_version_of_label_studio_is_the_one_that_the_tests_run() -> None:

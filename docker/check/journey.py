@@ -79,11 +79,12 @@ def first_day():
     project = studio.api("POST", "/api/projects/", json={"title": "check", "label_config": LABEL_CONFIG})["id"]
     studio.api("POST", f"/api/projects/{project}/import", json=[{"data": task} for task in tasks()[:TASKS]])
     connect = ["labelwheel", "connect", "label-studio", "--url", STUDIO, "--project", str(project)]
-    subprocess.run([*connect, "--api-key", studio.token], check=True)
+    if subprocess.run([*connect, "--api-key", studio.token], check=False).returncode:
+        sys.exit("labelwheel connect failed")
     until(
         f"suggestions on all {TASKS} tasks before the first label",
         lambda: len(found := studio.versions(project)) == TASKS and all(found.values()),
-        180,
+        300,
     )
     before = studio.api("GET", f"/api/projects/{project}/")["model_version"]
     annotator = Annotator(studio.api, project, Gold())

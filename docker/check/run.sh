@@ -25,7 +25,8 @@ end() {
   code=$?
   if [ $code != 0 ]; then
     dc ps || true
-    dc logs --tail 60 || true
+    dc logs --no-color --tail 60 web worker || true
+    dc logs --no-color --tail 20 label-studio postgres || true
   fi
   say "down"
   dc down --volumes --timeout 30 >/dev/null 2>&1 || true
