@@ -50,8 +50,6 @@ class Progress:
         elapsed = now - self._start
         left = elapsed / self.percent * (100.0 - self.percent) if self.percent >= 5.0 else None
         self._send(left)
-        if time.monotonic() - now > _SLOW:
-            self._quiet_until = time.monotonic() + _PAUSE
 
     def _send(self, seconds_left: float | None) -> None:
         if not os.environ.get("KUBEFLOW_TRAINER_SERVER_URL"):
@@ -61,6 +59,9 @@ class Progress:
                 from transformers.integrations import KubeflowCallback
 
                 self._sender = KubeflowCallback()
+            began = time.monotonic()  # the import above takes seconds too, and is not the listener's fault
             self._sender._update_status(round(self.percent), seconds_left, self._metrics, force=True)
+            if time.monotonic() - began > _SLOW:
+                self._quiet_until = time.monotonic() + _PAUSE
         except Exception:  # nobody may be listening; a job is not for its progress
             logger.debug("No progress was sent", exc_info=True)
