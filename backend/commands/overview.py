@@ -104,7 +104,7 @@ def _round(current: Row) -> Text:
     done = round(share * BAR_WIDTH)
     left = wording.duration(current["seconds_left"])
     return Text.assemble(
-        (f"{current['state']} ", "cyan"), ("━" * done, "cyan"), ("━" * (BAR_WIDTH - done), "dim"),
+        (f"{current['state']} ", "cyan"), ("━" * done, "cyan"), ("┄" * (BAR_WIDTH - done), "dim"),
         f" {wording.percent(share)}", (f", {left} left" if left else "", "dim"),
     )  # fmt: skip
 
