@@ -28,7 +28,7 @@ class Client:
 
     def __init__(self, url: str, api_key: SecretStr, *, attempts: int = ATTEMPTS) -> None:
         self.url = url.rstrip("/")
-        self._key = api_key
+        self._key = SecretStr(api_key.get_secret_value().strip())
         self._attempts = attempts
         self._session = requests.Session()
         self._access: tuple[str, float] | None = None
@@ -79,6 +79,8 @@ class Client:
             raise ToolUnreachable(f"Label Studio did not answer {method} {self.url}{path} in time") from error
         except requests.ConnectionError as error:
             raise ToolUnreachable(f"Label Studio at {self.url} cannot be reached ({method} {path})") from error
+        except UnicodeError:
+            raise ToolRefused("The token has characters that no token of Label Studio has: copy it again") from None
         except requests.RequestException as error:
             raise ToolError(f"{method} {self.url}{path} cannot be sent: {type(error).__name__}") from error
 

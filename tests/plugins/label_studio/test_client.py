@@ -131,6 +131,12 @@ def test_something_else_than_label_studio(tool: Tool) -> None:
         Client("not a url", SecretStr("abc")).get("/api/a")
 
 
+def test_a_token_copied_badly(tool: Tool) -> None:
+    assert Client(tool.url, SecretStr(f" {PAT}\n")).get("/api/a") == {"fine": True}
+    with pytest.raises(ToolRefused, match="copy it again"):
+        Client(tool.url, SecretStr("ключ")).get("/api/a")
+
+
 def test_no_error_tells_the_token(tool: Tool) -> None:
     tool.answers = [({"detail": "no"}, 403)]
     with pytest.raises(ToolRefused) as caught:
