@@ -1,0 +1,31 @@
+"""Every table, SQLite and PostgreSQL alike."""
+
+from backend.ledger.tables.base import Base, Moment, now
+from backend.ledger.tables.labels import Band, Event, ExampleRow, Label, Placed, WorkRow
+from backend.ledger.tables.projects import Project, ProjectState, QuestionRow
+from backend.ledger.tables.rounds import ACTIVE, CheckpointRow, Decision, Round, RoundState
+from backend.ledger.tables.serving import Backfill, Generation, Lease, Server
+
+__all__ = [
+    "ACTIVE",
+    "Backfill",
+    "Band",
+    "Base",
+    "CheckpointRow",
+    "Decision",
+    "Event",
+    "ExampleRow",
+    "Generation",
+    "Label",
+    "Lease",
+    "Moment",
+    "Placed",
+    "Project",
+    "ProjectState",
+    "QuestionRow",
+    "Round",
+    "RoundState",
+    "Server",
+    "WorkRow",
+    "now",
+]

@@ -1,0 +1,69 @@
+"""The connected projects and what they ask."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.ledger.tables.base import Base, now
+
+
+class ProjectState(StrEnum):
+    CONNECTING = "connecting"  # the worker reads the configuration, prepares the first generation and wires the tool
+    CONNECTED = "connected"
+    FAILED = "failed"  # connecting failed and was undone; `problem` says why
+    DISCONNECTING = "disconnecting"
+    DISCONNECTED = "disconnected"  # the tool was told; the ledger and the checkpoints stay for a later connect
+
+
+class Project(Base):
+    """One connected project of one labelling tool. `api_key` is a secret: never logged, never answered."""
+
+    __tablename__ = "projects"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tool: Mapped[str]
+    url: Mapped[str] = mapped_column(Text)
+    external_id: Mapped[str]
+    api_key: Mapped[str] = mapped_column(Text)
+    service_url: Mapped[str] = mapped_column(Text)
+    reference: Mapped[str | None]
+    title: Mapped[str] = mapped_column(Text, default="")
+    source: Mapped[str] = mapped_column(Text, default="")
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    unlearnt: Mapped[list[Any]] = mapped_column(default=list)
+    state: Mapped[str] = mapped_column(default=ProjectState.CONNECTING)
+    step: Mapped[str] = mapped_column(Text, default="")
+    problem: Mapped[str | None] = mapped_column(Text)
+    generation_id: Mapped[int | None]
+    announced: Mapped[str | None]
+    poll_cursor: Mapped[str | None] = mapped_column(Text)
+    polled_at: Mapped[datetime | None]
+    sweep_cursor: Mapped[str | None] = mapped_column(Text)
+    sweep_number: Mapped[int] = mapped_column(default=0)
+    sweep_started_at: Mapped[datetime | None]  # set while a sweep is under way
+    swept_at: Mapped[datetime | None]
+    hinted_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (
+        UniqueConstraint("tool", "url", "external_id", name="one_project_per_place"),
+        Index("projects_by_reference", "tool", "reference"),
+    )
+
+
+class QuestionRow(Base):
+    """One question of a project; `spec` is a training.questions.Question. Removed questions stay, for the ledger."""
+
+    __tablename__ = "questions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    spec: Mapped[dict[str, Any]]
+    active: Mapped[bool] = mapped_column(default=True)
+    champion_id: Mapped[int | None]
+    pinned: Mapped[bool] = mapped_column(default=False)
+    counted_from: Mapped[int] = mapped_column(default=0)  # older events do not count as new labels: set by a rollback
+    __table_args__ = (UniqueConstraint("project_id", "name", name="one_question_per_name"),)
