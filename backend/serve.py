@@ -87,7 +87,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs children until it is told to stop; `address` is asked until it answers, to say that all is up."""
+    """Runs children until it is told to stop."""
 
     def __init__(self, children: Sequence[Child], console: Console) -> None:
         self._children, self._console = children, console
@@ -145,9 +145,8 @@ def serve(settings: Settings, roles: Sequence[str] = ("web", "worker")) -> int:
         environment = child_environment(settings, port)
         children = [Child(role, _COMMANDS[role], environment[role], console) for role in roles]
         if "web" in roles:
-            threading.Thread(
-                target=_announce, args=(console, settings, environment["web"]["LABELWHEEL_URL"]), daemon=True
-            ).start()
+            announcing = (console, settings, local_url(settings.host, port))
+            threading.Thread(target=_announce, args=announcing, daemon=True).start()
         return Supervisor(children, console).run()
 
 
