@@ -46,6 +46,7 @@ def labelled(session: Session, question: QuestionRow, learnt: int = 0) -> Iterat
     An example is `fresh` where nobody had labelled it up to the event `learnt`.
     """
     spec = Question.model_validate(question.spec)
+    known_to_champion = _labelled_until(session, question, learnt)
     for example, labels in votes(session, question):
         known = Example(key=example.key, fields=example.fields)
         usable = _usable(spec, known, labels)
@@ -56,7 +57,7 @@ def labelled(session: Session, question: QuestionRow, learnt: int = 0) -> Iterat
             answer=spec.check(agree(spec.kind, usable).answer, known),
             part=Part(example.part),
             group=example.group,
-            fresh=_first_event(session, question, example.key) > learnt if learnt else True,
+            fresh=example.key not in known_to_champion,
             slices={"origin": labels[-1].origin or "made"},
         )
 
@@ -87,8 +88,9 @@ def _usable(spec: Question, example: Example, labels: list[Label]) -> list[Vote]
     return usable
 
 
-def _first_event(session: Session, question: QuestionRow, key: str) -> int:
-    query = select(func.min(Event.id)).where(
-        Event.project_id == question.project_id, Event.question == question.name, Event.example_key == key
+def _labelled_until(session: Session, question: QuestionRow, event: int) -> set[str]:
+    """The examples that had a label by then, also those that were changed or deleted since."""
+    query = select(Event.example_key).where(
+        Event.project_id == question.project_id, Event.question == question.name, Event.id <= event
     )
-    return session.scalar(query) or 0
+    return set(session.scalars(query.distinct())) if event else set()
