@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.training.models import choice, example, rows, tiny_bert
+from training import checkpoint, job
+from training.errors import InvalidJob
+from training.model import Model
+from training.questions import Kind, Question
+from training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
+
+
+def write(
+    folder: Path, labelled: Sequence[LabelledExample], question: Question | None = None, **fields: object
+) -> Path:
+    data = folder / "labels.jsonl"
+    data.write_text("".join(row.model_dump_json() + "\n" for row in labelled), "utf-8")
+    settings = {"version": "v1", "question": question or choice(), "data": str(data), "output": str(folder / "v1")}
+    spec = JobSpec(**{**settings, "device": "cpu", "threads": 1, **fields})  # type: ignore[arg-type]
+    path = folder / f"{spec.version}.json"
+    path.write_text(spec.model_dump_json(), "utf-8")
+    return path
+
+
+def start(spec: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.job", str(spec)], stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+
+
+def refused(spec: Path) -> dict[str, str]:
+    process = start(spec)
+    _, log = process.communicate(timeout=120)
+    assert process.returncode == job.REFUSED, log
+    return json.loads(log.strip().splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_bert(tmp_path_factory.mktemp("base")))
+
+
+def test_a_job_leaves_a_whole_checkpoint_that_learnt_something(tmp_path: Path) -> None:
+    held_out = rows(1, Part.HELD_OUT)
+    spec = write(tmp_path, rows(1) + held_out)
+    process = start(spec)
+    _, log = process.communicate(timeout=300)
+    assert process.returncode == 0, log
+    assert checkpoint.read(tmp_path / "v1").manifest.recipe in ("frozen", "finetuned")
+    result = JobResult.model_validate_json((tmp_path / "v1" / "result.json").read_bytes())
+    assert sum(pair.held_out for pair in result.pairs) == 12
+    assert result.cross_validated  # 12 are no honest comparison
+    assert len(result.pairs) == 24
+    model = Model.load(tmp_path / "v1", device="cpu")
+    right = [
+        one.answer == row.answer
+        for one, row in zip(model.predict(choice(), [row.example for row in held_out]), held_out, strict=True)
+    ]
+    assert sum(right) >= 11
+    assert not list(tmp_path.glob(".writing*"))
+
+
+def test_names_alone_make_a_checkpoint_that_an_ordinary_pipeline_reads(tmp_path: Path) -> None:
+    from transformers import pipeline
+
+    assert job.main([str(write(tmp_path, [], recipe=Recipe.NAMES))]) == 0
+    found = pipeline("text-classification", str(tmp_path / "v1"))("will it rain tomorrow")[0]
+    assert found["label"] == "weather"
+    manifest = checkpoint.read(tmp_path / "v1").manifest
+    assert (manifest.recipe, manifest.label_count, manifest.parent) == ("names", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answers", "fields"),
+    [
+        (Kind.RATING, [1, 3, 5], {"minimum": 1, "maximum": 5}),
+        (Kind.NUMBER, [10.5, 20.0, 30.25], {"minimum": 0, "maximum": 100}),
+        (Kind.CHOICES, [["a"], ["b"], ["a", "b"]], {"options": [{"value": "a"}, {"value": "b"}]}),
+        (Kind.TAXONOMY, [[["a"]], [["b", "c"]], []], {"options": [{"value": "a"}, {"value": "b › c"}]}),
+        (Kind.SPANS, [[], [{"start": 0, "end": 4, "label": "a"}], []], {"options": [{"value": "a"}]}),
+        (Kind.PAIRWISE, ["left", "right", "left"], {"inputs": ["text", "other"]}),
+    ],
+)
+def test_every_kind_of_question_is_learnt(
+    tmp_path: Path, base: str, kind: Kind, answers: list[object], fields: dict[str, object]
+) -> None:
+    question = Question.model_validate({"name": "q", "kind": kind, "inputs": ["text"], **fields})
+    given = dict(zip(("weather", "music", "food"), answers, strict=True))
+    labelled = [
+        row.model_copy(
+            update={
+                "answer": given[row.answer],
+                "example": row.example.model_copy(
+                    update={"fields": {**row.example.fields, "other": "left" if row.answer == "music" else "nothing"}}
+                ),
+            }
+        )
+        for row in rows(3) + rows(1, Part.HELD_OUT)
+    ]
+    assert job.main([str(write(tmp_path, labelled, question, base_model=base))]) == 0
+    result = JobResult.model_validate_json((tmp_path / "v1" / "result.json").read_bytes())
+    assert {trial["name"] for trial in result.report["candidates"]} >= {"fine-tuned from the base model"}  # type: ignore[attr-defined]
+    model = Model.load(tmp_path / "v1", device="cpu")
+    examples = [row.example for row in labelled]
+    for one, prediction in zip(examples, model.predict(question, examples), strict=True):
+        assert 0 <= prediction.score <= 1
+        assert question.check(prediction.answer, one) == prediction.answer
+
+
+def test_champion_and_challenger_are_paired_on_what_neither_has_learnt(tmp_path: Path, base: str) -> None:
+    old, new, held_out = rows(2, fresh=False), rows(3)[24:], rows(2, Part.HELD_OUT)
+    assert job.main([str(write(tmp_path, rows(2), base_model=base))]) == 0
+    spec = write(
+        tmp_path, [*old, *new, *held_out], base_model=base, version="v2", output=str(tmp_path / "v2"),
+        champion=str(tmp_path / "v1"),
+    )  # fmt: skip
+    assert job.main([str(spec)]) == 0
+    result = JobResult.model_validate_json((tmp_path / "v2" / "result.json").read_bytes())
+    unseen = {row.example.key for row in [*new, *held_out]}
+    assert {pair.key for pair in result.pairs} <= unseen
+    assert sum(pair.held_out for pair in result.pairs) == len(held_out)
+    assert all(pair.champion_loss is not None for pair in result.pairs)
+    assert checkpoint.read(tmp_path / "v2").manifest.parent == "v1"
+
+
+def test_a_broken_champion_does_not_keep_a_better_one_from_being_trained(tmp_path: Path, base: str) -> None:
+    (tmp_path / "v0").mkdir()
+    spec = write(tmp_path, rows(1) + rows(1, Part.HELD_OUT), base_model=base, champion=str(tmp_path / "v0"))
+    assert job.main([str(spec)]) == 0
+    result = JobResult.model_validate_json((tmp_path / "v1" / "result.json").read_bytes())
+    assert all(pair.champion_loss is None for pair in result.pairs)
+
+
+def test_labels_of_one_class_or_two_are_enough_to_begin_with(tmp_path: Path) -> None:
+    assert job.main([str(write(tmp_path, rows(1)[:1]))]) == 0
+    found = Model.load(tmp_path / "v1", device="cpu").predict(choice(), [example("book a table"), example("rain?")])
+    assert [one.answer for one in found] == ["food", "weather"]  # what has no label yet is still known by its name
+
+
+def test_a_bad_row_is_refused_with_its_line(tmp_path: Path) -> None:
+    good = rows(1)[0]
+    spec = write(tmp_path, [good])
+    for line in ("{", '{"example": 1}', good.model_copy(update={"answer": "sports"}).model_dump_json(), "\ud800"):
+        with (tmp_path / "labels.jsonl").open("w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(good.model_dump_json() + "\n" + line + "\n")
+        with pytest.raises(InvalidJob, match=r"line (2|1)"):
+            job.read_rows(tmp_path / "labels.jsonl", job.read_spec(spec))
+    with pytest.raises(InvalidJob, match="stands on line 1 already"):
+        write(tmp_path, [good, good])
+        job.read_rows(tmp_path / "labels.jsonl", job.read_spec(spec))
+
+
+def test_what_cannot_be_done_is_said_in_one_line_of_json(tmp_path: Path) -> None:
+    rating = Question(name="stars", kind=Kind.RATING, inputs=("text",), minimum=1, maximum=5)
+    error = refused(write(tmp_path, [], rating))
+    assert error["error"] == "TooFewLabels"
+    assert "stars" in error["message"]
+    assert refused(tmp_path / "nowhere.json")["error"] == "InvalidJob"
+    assert not (tmp_path / "v1").exists()
+
+
+def test_names_are_not_enough_for_what_has_none(tmp_path: Path) -> None:
+    pair = Question(name="better", kind=Kind.PAIRWISE, inputs=("a", "b"))
+    assert refused(write(tmp_path, [], pair, recipe=Recipe.NAMES))["error"] == "TooFewLabels"
+
+
+def test_a_cancelled_job_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    process = start(write(tmp_path, rows(12)))
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Fine-tuning" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    begin = time.monotonic()
+    process.communicate(timeout=60)
+    assert process.returncode == job.CANCELLED
+    assert time.monotonic() - begin < 30
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.jsonl", "v1.json"]
