@@ -162,6 +162,8 @@ def _so_far(project: dict[str, Any]) -> str:
     for question in project["questions"]:
         champion, left = question["champion"], question["next_round"]["labels_left"]
         score = wording.score(champion) if champion else "no suggestions yet"
+        if champion and champion["recipe"] == "names":
+            score = "suggested by the names of its labels"
         lines.append(f"  [cyan]{question['name']}[/]: {score}" + (f"; next round {after(left)}" if left else ""))
     return "\n".join(lines)
 

@@ -82,6 +82,7 @@ class Watch:
             f"[dim]{at.astimezone():%H:%M:%S}[/]  [cyan]{escape(about)}[/][{COLOURS.get(decision['kind'], 'cyan')}]"
             f"{escape(decision['kind'])}[/]: {escape(decision['reason'])}",
             highlight=False,
+            soft_wrap=not self.console.is_terminal,
         )
 
     def _listen(self, alive: bool) -> None:
