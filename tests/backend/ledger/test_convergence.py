@@ -73,9 +73,9 @@ def _perform(step: tuple[Any, ...], ledger: Ledger, captured: list[Page]) -> Non
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(st.lists(steps, min_size=5, max_size=40))
+@given(st.lists(steps, min_size=5, max_size=30))
 def test_the_ledger_ends_as_the_tool_is(database: Database, history: list[tuple[Any, ...]]) -> None:
     ledger = Ledger(database)
     captured: list[Page] = []
