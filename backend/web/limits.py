@@ -1,4 +1,4 @@
-"""How large a request may be."""
+"""How large a request may be, and the numbers in its address."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
+from werkzeug.routing import IntegerConverter
 
 from backend.errors import TooLarge
 
@@ -17,10 +18,18 @@ _DRAIN_BYTES = 256 * 2**20
 _PIECE = 2**16
 
 
+class _Number(IntegerConverter):
+    """Digits that a database takes as a key; larger ones name nothing that is there."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **{"max": 2**31 - 1, **settings})
+
+
 def install(app: Flask, max_bytes: int) -> None:
     """Refuses larger bodies: at once where their length is announced, else (chunked) as soon as they get there."""
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = 0
+    app.url_map.converters["int"] = _Number
 
     @app.before_request
     def refuse() -> None:
