@@ -51,12 +51,14 @@ def through_an_outage(stage: Stage, labels: int, down_seconds: float, pause: flo
                 halfway.set()
             (task,) = stage.take(1)
             more = {"completed_by": colleague} if chance.random() < 0.2 else {}
-            made = retrying("submit", lambda task=task, more=more: stage.studio.submit(task, stage.gold(task), **more))
+            made = retrying(
+                "submit", lambda task=task, more=more: stage.studio.submit(task, stage.gold(stage.data[task]), **more)
+            )
             mine.append((int(made["id"]), task))
             kind = chance.random()
             if kind < 0.2:
                 annotation, task = chance.choice(mine)
-                other = stage.gold(chance.choice(list(stage.data)))  # an answer that belongs to another text
+                other = stage.gold(chance.choice(list(stage.data.values())))  # an answer that belongs to another text
                 fits = [one for one in other if one["value"].get("end", 0) <= len(stage.data[task]["text"])]
                 retrying("edit", lambda a=annotation, r=fits: stage.studio.update(a, result=r))
             elif kind < 0.3:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psutil
@@ -22,6 +22,8 @@ TOPIC_CONFIG = (
     + "</Choices></View>"
 )
 GOLD = messages.Gold()
+ENOUGH = 110
+"""So many labels, one of seven of them held out, that two models can be told apart on what is held out."""
 
 
 class Stage:
@@ -34,13 +36,20 @@ class Stage:
         *,
         config: str = TOPIC_CONFIG,
         tasks: int | None = None,
+        labelled: int = 0,
         backend_url: str | None = None,
     ) -> None:
         self.studio, self.wheel, self.backend_url = studio, wheel, backend_url
-        self.project = studio.create_project(config, messages.tasks()[:tasks])
-        data = studio.api("GET", "/api/tasks", params={"project": self.project, "page_size": 1000, "fields": "all"})
-        self.data: dict[int, dict[str, Any]] = {task["id"]: task["data"] for task in data["tasks"]}
-        self.unlabelled = sorted(self.data, reverse=True)  # labelled from the end: the beginning is for the backfill
+        self.project = studio.create_project(config)
+        self.controls = set(studio.project(self.project)["parsed_label_config"])
+        items: list[dict[str, Any]] = [{"data": data} for data in messages.tasks()[:tasks]]
+        for item in items[:labelled]:
+            item["annotations"] = [{"result": self.gold(item["data"])}]
+        studio.import_tasks(self.project, items)
+        found = studio.api("GET", "/api/tasks", params={"project": self.project, "page_size": 1000, "fields": "all"})
+        self.data: dict[int, dict[str, Any]] = {task["id"]: task["data"] for task in found["tasks"]}
+        # labelled from the end on, as the backfill begins at the beginning
+        self.unlabelled = [task["id"] for task in found["tasks"] if not task["is_labeled"]]
         self.connect()
         self.number = int(wheel.status()["projects"][-1]["id"])
 
@@ -55,20 +64,13 @@ class Stage:
 
     # People
 
-    def gold(self, task: int) -> list[dict[str, Any]]:
+    def gold(self, data: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The right regions of a task, for the questions that the project asks."""
-        controls = self.studio_controls
-        return [region for name, regions in GOLD(self.data[task]).items() if name in controls for region in regions]
-
-    @property
-    def studio_controls(self) -> set[str]:
-        if not hasattr(self, "_controls"):
-            self._controls = set(self.studio.project(self.project)["parsed_label_config"])
-        return self._controls
+        return [region for name, regions in GOLD(data).items() if name in self.controls for region in regions]
 
     def label(self, count: int) -> list[int]:
         """Submit the right answers to so many tasks; returns the annotations' ids."""
-        return [int(self.studio.submit(task, self.gold(task))["id"]) for task in self.take(count)]
+        return [int(self.studio.submit(task, self.gold(self.data[task]))["id"]) for task in self.take(count)]
 
     def take(self, count: int) -> list[int]:
         """Tasks that nobody has labelled yet."""

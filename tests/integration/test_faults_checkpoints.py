@@ -14,7 +14,7 @@ from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
 from tests.integration import truth
 from tests.integration.conftest import PATIENCE
-from tests.integration.stage import Stage
+from tests.integration.stage import ENOUGH, Stage
 
 pytestmark = pytest.mark.server
 
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.server
 @pytest.fixture(scope="module")
 def stage(studio: LabelStudioServer, quick: dict[str, str]) -> Iterator[Stage]:
     with LabelwheelServer(environment=quick) as wheel:
-        stage = Stage(studio, wheel, tasks=40)
-        stage.label(20)
+        stage = Stage(studio, wheel, tasks=ENOUGH + 10, labelled=ENOUGH)
         stage.converged()
         yield stage
 

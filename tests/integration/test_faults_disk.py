@@ -13,7 +13,7 @@ import pytest
 
 from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
-from tests.integration.stage import Stage
+from tests.integration.stage import ENOUGH, Stage
 
 MEGABYTE = 2**20
 INSIDE = "LABELWHEEL_TEST_IN_NAMESPACE"
@@ -62,8 +62,7 @@ def test_a_full_disk_fails_the_round_and_nothing_else(request: pytest.FixtureReq
 def full_disk(studio: LabelStudioServer, quick: dict[str, str], disk: Path) -> None:
     store = disk / "checkpoints"
     with LabelwheelServer(environment={**quick, "LABELWHEEL_STORE": str(store)}) as wheel:
-        stage = Stage(studio, wheel, tasks=40)
-        stage.label(20)
+        stage = Stage(studio, wheel, tasks=ENOUGH + 10, labelled=ENOUGH)
         stage.promoted()
         served, present = stage.state()["version"]["current"], sorted(path.name for path in store.iterdir())
         ballast = fill(disk, but=MEGABYTE)

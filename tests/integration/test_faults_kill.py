@@ -12,7 +12,7 @@ from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
 from tests.integration import truth
 from tests.integration.conftest import PATIENCE
-from tests.integration.stage import Stage, at_once, kill
+from tests.integration.stage import ENOUGH, Stage, at_once, kill
 
 pytestmark = pytest.mark.server
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.server
 @pytest.fixture(scope="module")
 def stage(studio: LabelStudioServer, quick: dict[str, str]) -> Iterator[Stage]:
     with LabelwheelServer(environment=quick) as wheel:
-        stage = Stage(studio, wheel)
-        stage.label(20)
+        stage = Stage(studio, wheel, labelled=ENOUGH)
+        stage.converged()
         yield stage
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
-from tests.integration.stage import Stage
+from tests.integration.stage import ENOUGH, Stage
 
 pytestmark = pytest.mark.server
 
@@ -33,8 +33,7 @@ def test_a_job_without_enough_memory_fails_with_that_reason(
     studio: LabelStudioServer, quick: dict[str, str], immense_encoder: Path
 ) -> None:
     with LabelwheelServer(environment=quick) as wheel:
-        stage = Stage(studio, wheel, tasks=40)
-        stage.label(20)
+        stage = Stage(studio, wheel, tasks=ENOUGH + 10, labelled=ENOUGH)
         stage.converged()
         before = stage.state()["version"]["current"]
 

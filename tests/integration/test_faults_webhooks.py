@@ -56,7 +56,12 @@ def test_a_webhook_makes_the_worker_look_and_carries_no_truth(stage: Stage, prox
         "action": "ANNOTATION_CREATED",
         "project": {"id": stage.project, "created_at": stage.studio.project(stage.project)["created_at"]},
         "task": {"id": task, "data": {"text": "never said"}},
-        "annotation": {"id": 999_999, "result": stage.gold(task), "completed_by": 1, "was_cancelled": False},
+        "annotation": {
+            "id": 999_999,
+            "result": stage.gold(stage.data[task]),
+            "completed_by": 1,
+            "was_cancelled": False,
+        },
     }
     before = truth.events(stage.wheel)
     assert stage.wheel.call("POST", "/webhook", json=lie).status_code == 200

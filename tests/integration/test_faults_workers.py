@@ -15,7 +15,7 @@ from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
 from tests.integration import truth
 from tests.integration.conftest import PATIENCE
-from tests.integration.stage import Stage, kill
+from tests.integration.stage import ENOUGH, Stage, kill
 
 pytestmark = pytest.mark.server
 
@@ -23,8 +23,7 @@ pytestmark = pytest.mark.server
 @pytest.fixture(scope="module")
 def stage(studio: LabelStudioServer, quick: dict[str, str]) -> Iterator[Stage]:
     with LabelwheelServer(environment=quick) as wheel:
-        stage = Stage(studio, wheel, tasks=60)
-        stage.label(20)
+        stage = Stage(studio, wheel, tasks=ENOUGH + 20, labelled=ENOUGH)
         stage.converged()
         yield stage
 

@@ -11,7 +11,7 @@ from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
 from tests.integration import truth
 from tests.integration.load import Checker, Load, served, swap_back_and_forth
-from tests.integration.stage import Stage
+from tests.integration.stage import ENOUGH, Stage
 
 pytestmark = pytest.mark.server
 
@@ -21,8 +21,7 @@ FAULTS = ("failed", "incomplete", "mixed", "stale", "wrong")
 @pytest.fixture(scope="module")
 def stage(studio: LabelStudioServer, quick: dict[str, str]) -> Iterator[Stage]:
     with LabelwheelServer(environment=quick) as wheel:
-        stage = Stage(studio, wheel, tasks=60)
-        stage.label(24)
+        stage = Stage(studio, wheel, tasks=ENOUGH + 10, labelled=ENOUGH)
         stage.promoted()
         yield stage
 
