@@ -33,6 +33,7 @@ class Settings:
     warmup: float = 0.1
     decay: float = 0.01
     patience: int = 1
+    by_score: bool = False  # the best epoch is the one with the best score, not the one with the least loss
     seed: int = 13
 
 
@@ -207,8 +208,9 @@ def _watcher(
                 model.eval()
                 loss, score = measure(model)
                 model.train()
-                if loss < self.least:
-                    self.least, self.worse, history.best = loss, 0, number
+                value = -score if settings.by_score else loss
+                if value < self.least:
+                    self.least, self.worse, history.best = value, 0, number
                     trained = {name for name, p in model.named_parameters() if p.requires_grad}
                     self.kept = {n: copy.deepcopy(v) for n, v in model.state_dict().items() if n in trained}
                 else:

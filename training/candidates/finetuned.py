@@ -99,9 +99,9 @@ class FineTuned:
                 raise TimeoutError("not one epoch fitted into the time")
         # each fold stops by itself; where one stopped early its best stands for what came after
         longest = max(len(curve) for curve in curves)
-        losses = [[_at(curve, epoch).validation_loss or 0.0 for curve in curves] for epoch in range(longest)]
         sizes = [len(measure) for _, measure in folds]
-        best = int(np.argmin([np.average(row, weights=sizes) for row in losses]))
+        values = [[self._worth(_at(curve, epoch)) for curve in curves] for epoch in range(longest)]
+        best = int(np.argmax([np.average(row, weights=sizes) for row in values]))
         logits: dict[int, np.ndarray] = {}
         for snapshots in seen:
             logits |= snapshots[min(best, len(snapshots) - 1)]
@@ -153,6 +153,9 @@ class FineTuned:
             deadline=self.deadline,
         )
         return model, history
+
+    def _worth(self, point: Epoch) -> float:
+        return (point.score or 0.0) if self.settings.by_score else -(point.validation_loss or 0.0)
 
     def _smaller(self, error: Exception) -> None:
         """Halve the batch and double the accumulation where memory ran out; raises the error again otherwise."""

@@ -20,6 +20,7 @@ from training.questions import Kind
 logger = logging.getLogger(__name__)
 
 PENALTIES = (1.0, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+SPAN_PENALTIES = (0.001, 0.0003, 0.0001)
 SHARES = (1.0, 0.5, 0.25, 0.0)
 """How much of the names' say is kept as the prior; 1 is what they say before the first label."""
 
@@ -97,7 +98,9 @@ class Frozen:
         """What is worth trying, the most held back first."""
         shares = SHARES if self.names is not None else (0.0,)
         size = sum(row.size for row in self.features) * len(self.problem.id2label)
-        penalties = PENALTIES if size < _LARGE else PENALTIES[4::2]
+        penalties: tuple[float, ...] = PENALTIES if size < _LARGE else PENALTIES[4::2]
+        if self.problem.question.kind is Kind.SPANS:
+            penalties = SPAN_PENALTIES
         return [Setting(share, penalty) for share in shares for penalty in penalties]
 
     def search(self, folds: Sequence[Fold], seconds: float) -> Setting:

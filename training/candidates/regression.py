@@ -48,8 +48,8 @@ def fit(
     # by the representer theorem the solution is a combination of rows: with few rows that is a far smaller problem
     reduced, basis = features, None
     if rows < width:
-        left, sizes, basis = np.linalg.svd(features, full_matrices=False)
-        reduced = left * sizes
+        directions, coordinates = np.linalg.qr(features.T)
+        reduced, basis = coordinates.T, directions.T
     dims = reduced.shape[1]
     free = np.ones(classes, dtype=bool) if pinned is None else ~pinned
 

@@ -7,24 +7,26 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from training import encoders
-from training.candidates import names
+from training.candidates.champion import grown
 from training.candidates.finetuned import MANY, FineTuned, copier
 from training.candidates.folds import Fold, folds
-from training.candidates.frozen import Frozen, Setting, names_head
+from training.candidates.frozen import Frozen, Setting
 from training.candidates.outcome import Outcome, choose
 from training.candidates.problem import Problem
 from training.candidates.regression import Head
 from training.errors import OutOfMemory
 from training.evaluation.findings import Epoch, Trial
+from training.learners import span_training
 from training.loop import Settings
 from training.model import Model, pad_token
 from training.progress import Progress
+from training.questions import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -112,12 +114,12 @@ class Selection:
     def _cheap(self, trials: list[Trial]) -> tuple[Setting, Outcome]:
         begin = time.monotonic()
         seconds = _SEARCH_SHARE * max(self.deadline - begin, 1.0)
-        setting = self.frozen.search(self._folds(INNER_FOLDS), seconds)
         parts = self._parts()
+        setting = self.frozen.search(self._folds(INNER_FOLDS) if self._is_light() else parts, seconds)
         logits: dict[int, np.ndarray] = {}
         for number, (learn, measure) in enumerate(parts):
             # the setting is found anew without what is measured, or the regression would look better than it is
-            inner = self.frozen.search(self._folds(INNER_FOLDS, learn), seconds) if self._is_small() else setting
+            inner = self.frozen.search(self._folds(INNER_FOLDS, learn), seconds) if self._is_light() else setting
             logits |= self.frozen.logits(self.frozen.fit(learn, inner), measure)
             self.progress.update((number + 1) / len(parts))
         measured = sorted(index for _, measure in parts for index in measure)
@@ -162,7 +164,7 @@ class Selection:
         settings = candidate.settings
         batch = settings.batch_size * settings.accumulation
         left = (self.deadline - time.monotonic()) * _RESERVE_SHARE
-        parts, keep = self._parts(), not self._is_small()
+        parts, keep = self._parts(), len(self.problem) > MANY
         steps = sum(math.ceil(len(learn) / batch) for learn, _ in parts) + (0 if keep else math.ceil(size / batch))
         if steps * settings.epochs * step > left:
             parts, keep = self._folds(5)[:1], True
@@ -177,16 +179,17 @@ class Selection:
         )  # fmt: skip
         if epochs < 1:
             raise TimeoutError(f"one epoch takes about {steps * step:.0f} s and {max(left, 0):.0f} s are left")
-        candidate.settings = Settings(**{**_plain(settings), "epochs": epochs})
+        candidate.settings = replace(settings, epochs=epochs)
         return parts, keep
 
     def _from_base(self, setting: Setting) -> FineTuned | None:
         if not self._enough(len(self.problem), FROM_BASE):
             return None
         unit = self.frozen.unit
+        start = Setting(0.0, span_training.PENALTY) if self._is_spans() else setting
 
         def head(learn: Sequence[int]) -> Head:
-            found = self.frozen.fit(learn, setting)
+            found = self.frozen.fit(learn, start)
             return Head(found.weight / unit, found.bias)
 
         return self._candidate(FROM_BASE, self.base, head, unit)
@@ -203,31 +206,11 @@ class Selection:
         if fresh < LEAST_TUNED or not self._enough(len(self.problem), FROM_CHAMPION):
             notes.append(f"{FROM_CHAMPION}: not tried, {fresh} new label(s) are too few to measure it on")
             return None
-        start = self._grown(champion)
+        start = grown(champion, self.problem, self.tokenizer, self.max_length)
         found = self._candidate(FROM_CHAMPION, start, None, self.frozen.unit)
-        found.settings = Settings(seed=self.seed, epochs=3, head_rate=found.settings.head_rate / 4)
+        settings = found.settings
+        found.settings = replace(settings, epochs=max(3, settings.epochs // 2), head_rate=settings.head_rate / 4)
         return found
-
-    def _grown(self, champion: Model) -> Any:
-        """The champion with a row for each of today's labels: its own by name, new ones from their names."""
-        problem = self.problem
-        module = copy.deepcopy(champion.module)
-        last = encoders.head(module)
-        weight, bias = last.weight.detach().cpu().numpy(), last.bias.detach().cpu().numpy()
-        place = {label: index for index, label in champion.id2label.items()}
-        said = names.directions(problem.question, module, self.tokenizer, self.max_length)
-        width = weight.shape[1]
-        rows, biases = np.zeros((len(problem.id2label), width)), np.zeros(len(problem.id2label))
-        if said is not None:
-            head = names_head(said[0], problem.question.kind)
-            rows, biases = head.weight / said[1], head.bias
-        for index, label in problem.id2label.items():
-            if label in place:
-                rows[index] = weight[place[label]] / problem.scale
-                biases[index] = (bias[place[label]] - problem.centre) / problem.scale
-        encoders.resize_head(module, problem.learner.config(problem.question))
-        encoders.write_head(module, rows, biases)
-        return module
 
     def _candidate(self, name: str, start: Any, head: Any, unit: float) -> FineTuned:
         return FineTuned(
@@ -237,7 +220,7 @@ class Selection:
             head=head,
             pad_token_id=pad_token(self.tokenizer),
             feature_norm=unit,
-            settings=Settings(seed=self.seed),
+            settings=self._settings(),
             deadline=self.deadline,
             progress=self.progress.update,
         )
@@ -249,12 +232,24 @@ class Selection:
             return False
         return True
 
-    def _is_small(self) -> bool:
-        return len(self.problem) <= MANY
+    def _settings(self) -> Settings:
+        if not self._is_spans():
+            return Settings(seed=self.seed)
+        plan = span_training.schedule(len(self.problem))
+        return Settings(
+            seed=self.seed, epochs=plan.epochs, rate=plan.rate, patience=plan.patience, by_score=plan.by_score
+        )
+
+    def _is_spans(self) -> bool:
+        return self.problem.question.kind is Kind.SPANS
+
+    def _is_light(self) -> bool:
+        """Whether each candidate can be learnt several times; spans take many epochs, and have a label per token."""
+        return len(self.problem) <= MANY and not self._is_spans()
 
     def _parts(self) -> list[Fold]:
-        """What all candidates are measured on: every example in turn, or one fifth where there are many."""
-        return self._folds(FOLDS) if self._is_small() else self._folds(5)[:1]
+        """What all candidates are measured on: every example in turn, or one fifth where that takes too long."""
+        return self._folds(FOLDS) if self._is_light() else self._folds(5)[:1]
 
     def _folds(self, count: int, indices: Sequence[int] | None = None) -> list[Fold]:
         chosen = range(len(self.problem)) if indices is None else indices
