@@ -106,7 +106,7 @@ def main() -> None:
     rows, test = jsonl(folder / "train.jsonl"), jsonl(folder / "test.jsonl")
     question = question_for(rows)
     console = Console()
-    table = Table("labels", "seed", "strict F1 on test", "95 % interval", "overlap F1", "reported", "chosen", "seconds")
+    table = Table("labels", "seed", "strict F1", "95 % interval", "overlap", "reported", "seconds", "chosen")
     runs = []
     for count in arguments.labels:
         for seed in arguments.seeds:
@@ -132,11 +132,13 @@ def main() -> None:
             )
             table.add_row(
                 str(count), str(seed), f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}",
-                f"{found['metrics']['overlap_f1']:.3f}", f"{reported['value']:.3f}", report["chosen"], f"{seconds:.0f}",
+                f"{found['metrics']['overlap_f1']:.3f}", f"{reported['value']:.3f}", f"{seconds:.0f}", report["chosen"],
             )  # fmt: skip
+            # after each run, for the next one takes minutes
+            record = {"threads": arguments.threads, "minutes": arguments.minutes, "machine": machine(), "runs": runs}
+            file = save("spans", json.loads(json.dumps(record)))
     console.print(table)
-    record = {"threads": arguments.threads, "minutes": arguments.minutes, "machine": machine(), "runs": runs}
-    console.print(f"raw numbers: {save('spans', json.loads(json.dumps(record)))}")
+    console.print(f"raw numbers: {file}")
 
 
 if __name__ == "__main__":
