@@ -28,6 +28,7 @@ def build(findings: Findings) -> dict[str, Any]:
     scores = list(findings.scores)
     groups = [row.group for row in measured]
     headline = intervals.headline(learner, scores, groups, seed=spec.seed) if scores else None
+    leaks = leakage.check(question, findings.rows)
     report = {
         "version": spec.version,
         "question": question.name,
@@ -53,7 +54,7 @@ def build(findings: Findings) -> dict[str, Any]:
         "training_verdict": curves.training_verdict(findings.training_curve),
         "learning_curve": [point.model_dump() for point in findings.learning_curve],
         "learning_outlook": curves.learning_outlook(findings.learning_curve),
-        "leakage": leakage.check(question, findings.rows),
+        "leakage": leaks,
         "labels": _labels(findings),
         "label_set": findings.label_set,
         "settings": dict(findings.settings),
@@ -61,7 +62,7 @@ def build(findings: Findings) -> dict[str, Any]:
         "libraries": dict(findings.libraries),
         "seconds": findings.seconds,
         "peak_memory": findings.peak_memory,
-        "notes": [*findings.notes, *_warnings(findings)],
+        "notes": [*findings.notes, *_warnings(findings, bool(leaks["clean"]))],
     }
     return dict(plain(report))
 
@@ -156,13 +157,13 @@ def _calibration(findings: Findings) -> dict[str, Any]:
     }
 
 
-def _warnings(findings: Findings) -> list[str]:
+def _warnings(findings: Findings, clean: bool) -> list[str]:
     found = []
     groups = len({row.group for row in findings.measured})
     if findings.cross_validated:
         found.append("The held-out part is too small yet: these numbers come from cross-validation on training labels.")
     if groups < FEW:
         found.append(f"Only {groups} independent examples were measured: the numbers are rough.")
-    if not leakage.check(findings.spec.question, findings.rows)["clean"]:
+    if not clean:
         found.append("Some texts are in both parts of the split: the scores may be too good.")
     return found
