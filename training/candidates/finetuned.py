@@ -47,6 +47,13 @@ class FineTuned:
 
     def step_seconds(self) -> float:
         """How long one step takes, measured on a batch of middling length; the first one warms up."""
+        while True:
+            try:
+                return self._step_seconds()
+            except Exception as error:  # the first full batch that meets the device: here memory runs out, if at all
+                self._smaller(error)
+
+    def _step_seconds(self) -> float:
         model, problem = self.start(), self.problem
         order = sorted(range(len(problem)), key=lambda i: len(problem.encodings[problem.places[i][0]].input_ids))
         middle = max(0, len(order) // 2 - self.settings.batch_size // 2)
