@@ -1,0 +1,33 @@
+"""Sets of labelled texts as questions and rows: folders of `train.jsonl` and `test.jsonl` with {"text", "label"}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.common import data_folder, jsonl
+from training.questions import Example, Kind, Option, Question
+from training.spec import LabelledExample, Part
+
+
+def read(given: str | None, name: str, part: str) -> list[dict[str, Any]]:
+    """The rows of one part of one set; ends the process with a plain line where there is none."""
+    return jsonl(data_folder(given, name) / f"{part}.jsonl")
+
+
+def question(rows: list[dict[str, Any]]) -> Question:
+    """A choice among the labels that the rows have."""
+    labels = sorted({str(row["label"]) for row in rows})
+    return Question(name="label", kind=Kind.CHOICE, inputs=("text",), options=tuple(Option(value=x) for x in labels))
+
+
+def labelled(rows: list[dict[str, Any]], part: Part) -> list[LabelledExample]:
+    """Rows for a job; equal texts are one group."""
+    return [
+        LabelledExample(
+            example=Example(key=f"{part}-{number}", fields={"text": row["text"]}),
+            answer=str(row["label"]),
+            part=part,
+            group=" ".join(row["text"].lower().split()),
+        )
+        for number, row in enumerate(rows)
+    ]
