@@ -137,7 +137,7 @@ def _connect(
 
     state = found()
     if state["state"] == "connected" and home.get("connected") == wheel.url:
-        console.print(_so_far(state), highlight=False, soft_wrap=True)
+        console.print(_so_far(studio.project(project), state), highlight=False, soft_wrap=True)
         return
     console.print("connecting: labelwheel reads the questions, and prepares the first suggestions …")
     wheel.environment["LABELWHEEL_API_KEY"] = studio.pat  # others on this machine could read it on a command line
@@ -155,9 +155,9 @@ def _connect(
     home.keep(connected=wheel.url)
 
 
-def _so_far(project: dict[str, Any]) -> str:
-    """What an earlier demo has come to."""
-    labelled, total = project["examples"]["labelled"], project["examples"]["total"]
+def _so_far(shown: dict[str, Any], project: dict[str, Any]) -> str:
+    """What an earlier demo has come to; labelwheel may not have looked yet for the last labels, so those are asked."""
+    labelled, total = shown["num_tasks_with_annotations"], shown["task_number"]
     lines = [f"[green]✓[/] connected as before, {labelled} of {total} messages labelled so far"]
     for question in project["questions"]:
         champion, left = question["champion"], question["next_round"]["labels_left"]

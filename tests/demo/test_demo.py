@@ -67,8 +67,12 @@ class Demo:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
+    """A folder for demos; none is left running on it, whatever the test comes to."""
     folder = tmp_path / "demo"
     yield folder
+    for process in psutil.process_iter(["cmdline"]):
+        if process.info["cmdline"] and process.info["cmdline"][1:5] == ["-m", "demo", "--home", str(folder)]:
+            process.kill()
     Home(folder).end_leftovers(signal.SIGKILL)
 
 

@@ -84,6 +84,10 @@ class Person:
         """The highlighted pieces of the text."""
         return self.page.locator(".lsf-richtext__container .htx-highlight")
 
+    def prediction_tab(self, version: str) -> Locator:
+        """The tab of a version's suggestion, above a task opened from the Data Manager, which shortens long names."""
+        return self.page.get_by_text(re.compile(rf"\S{re.escape(version[-6:])}$"))
+
     def submit(self) -> dict[str, Any]:
         """Press Submit; returns the annotation that Label Studio saved."""
         saving = re.compile(r"/api/tasks/\d+/annotations")

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.server
 
 MESSAGES = 36
 LABELS = 16
-EAGER = {"LABELWHEEL_FIRST_ROUND": "14", "LABELWHEEL_QUIET_SECONDS": "0.5", "LABELWHEEL_POLL_SECONDS": "1"}
+EAGER = {
+    "LABELWHEEL_FIRST_ROUND": "14",
+    "LABELWHEEL_GROWTH": "1",  # no second round, which would change what is on the screen
+    "LABELWHEEL_QUIET_SECONDS": "0.5",
+    "LABELWHEEL_POLL_SECONDS": "1",
+}
 SECONDS = 300  # a generous limit for a round, on a busy machine too
 
 
@@ -100,6 +105,7 @@ def see_another_version_and_submit_it(world: World, person: Person, version: str
     assert person.open_task(world.project, task) == task
     expect(person.choice(topic[0])).to_be_checked()
     expect(person.spans()).to_have_count(len(spans))
+    expect(person.prediction_tab(version)).to_be_visible()
     person.picture("another-version")
     text = person.text()
     assert sorted(person.spans().all_inner_texts()) == sorted(text[span["start"] : span["end"]] for span in spans)
