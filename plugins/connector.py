@@ -1,8 +1,8 @@
 """The contract: what joins one labelling tool to the rest.
 
 A connector is a package under `plugins/` with one class that implements `Connector`, named in the entry-point group
-`labelwheel.connectors`. It knows the tool's API and nothing of models, databases or threads. The worker calls everything
-but `routes`; the web process calls `routes` alone.
+`labelwheel.connectors`. It knows the tool's API and nothing of models, databases or threads. The worker calls
+everything but `routes`; the web process calls `routes` alone.
 
 The truth flows one way: `poll` and `sweep` read what people did, `push` and `announce` show what the model says.
 """

@@ -94,7 +94,8 @@ class Question(Frozen):
     def values(self) -> tuple[str, ...]:
         """What a classifier tells apart: the options' values; a rating's numbers as text; left and right."""
         if self.kind is Kind.RATING:
-            assert self.minimum is not None and self.maximum is not None
+            assert self.minimum is not None
+            assert self.maximum is not None
             return tuple(str(value) for value in range(int(self.minimum), int(self.maximum) + 1))
         if self.kind is Kind.PAIRWISE:
             return ("left", "right")
