@@ -33,8 +33,23 @@ def forward(
 ) -> list[np.ndarray]:
     """What `pick` takes from the model's output, an array for each encoding, float32, without what stands for padding.
 
-    One number or row per text comes back as it is; one per token is cut to the encoding's tokens.
+    One number or row per text comes back as it is; one per token is cut to the encoding's tokens. Where the device's
+    memory runs out, batches are halved.
     """
+    import torch
+
+    try:
+        return _forward(model, encodings, pad_token_id, batch_size, pick)
+    except torch.OutOfMemoryError:
+        if batch_size == 1:
+            raise
+    torch.cuda.empty_cache()
+    return forward(model, encodings, pad_token_id, batch_size // 2, pick)
+
+
+def _forward(
+    model: Any, encodings: Sequence[Encoding], pad_token_id: int, batch_size: int, pick: Callable[[Any], Any]
+) -> list[np.ndarray]:
     import torch
 
     device = next(model.parameters()).device

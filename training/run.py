@@ -89,12 +89,16 @@ class Run:
         if not self.spec.champion:
             return None
         try:
-            return Model.load(self.spec.champion, device=self.device)
+            champion = Model.load(self.spec.champion, device=self.device)
+            if champion.manifest.question.kind is self.spec.question.kind:
+                return champion
+            why = f"it answers {champion.manifest.question.kind}, the question is {self.spec.question.kind} now"
         except InvalidCheckpoint as error:
-            # a broken champion is the best reason to train another one
-            logger.warning("The champion cannot be compared to: %s", error)
-            self.notes.append(f"the champion could not be loaded and was not compared to: {error}")
-            return None
+            why = str(error)
+        # a broken champion is the best reason to train another one
+        logger.warning("The champion cannot be compared to: %s", why)
+        self.notes.append(f"the champion was not compared to: {why}")
+        return None
 
     def _from_names(self, problem: Problem) -> Proposal:
         question = self.spec.question

@@ -27,9 +27,6 @@ from training.evaluation.findings import Epoch
 
 logger = logging.getLogger(__name__)
 
-MANY = 400
-"""From so many examples on, one validation part replaces the folds."""
-
 
 @dataclass
 class FineTuned:
@@ -81,7 +78,9 @@ class FineTuned:
         """The model, trained on all examples for some epochs of the same schedule."""
         while True:
             try:
-                model, _ = self._train(range(len(self.problem)), None, epochs, self.progress)
+                model, history = self._train(range(len(self.problem)), None, epochs, self.progress)
+                if not history.complete:
+                    raise TimeoutError("the time was up before it had learnt from all labels")
                 return model
             except Exception as error:
                 self._smaller(error)

@@ -82,13 +82,13 @@ def choose(outcomes: Sequence[Outcome], fresh_only: frozenset[str] = frozenset()
     loss of the answers), or at least as good there and more than one in the log loss. Candidates named in `fresh_only`
     are compared on examples that are newer than the champion, as they start from what it has learnt.
     """
-    best, reason = outcomes[0], "it is the only candidate"
+    best, reasons = outcomes[0], list[str]()
     for other in outcomes[1:]:
         shared = sorted(set(best.indices) & set(other.indices))
         if {best.name, other.name} & fresh_only:
             shared = [index for index in shared if best.problem.rows[index].fresh]
         if len(shared) < least:
-            reason = f"{other.name} could be compared on {len(shared)} example(s) only, so {best.name} stays"
+            reasons.append(f"{other.name} could be compared on {len(shared)} example(s) only, so {best.name} stays")
             continue
         seen, seen_error = _difference([(best.scores[i].loss, other.scores[i].loss) for i in shared])
         fine, fine_error = _difference([(best.surprise[i], other.surprise[i]) for i in shared])
@@ -97,10 +97,11 @@ def choose(outcomes: Sequence[Outcome], fresh_only: frozenset[str] = frozenset()
             f"on {len(shared)} examples"
         )
         if seen < -max(seen_error, 1e-9) or (seen <= 1e-9 and fine < -max(fine_error, 1e-9)):
-            best, reason = other, f"{other.name} beats {best.name}: {figures}"
+            reasons.append(f"{other.name} beats {best.name}: {figures}")
+            best = other
         else:
-            reason = f"{other.name} does not beat the cheaper {best.name} by more than a standard error: {figures}"
-    return Choice(best, reason)
+            reasons.append(f"{other.name} does not beat the cheaper {best.name} by a standard error: {figures}")
+    return Choice(best, "; ".join(reasons) or "it is the only candidate")
 
 
 def _difference(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,9 +13,9 @@ import numpy as np
 
 from training import encoders
 from training.candidates.champion import grown
-from training.candidates.finetuned import MANY, FineTuned, copier
-from training.candidates.folds import Fold, folds
+from training.candidates.finetuned import FineTuned, copier
 from training.candidates.frozen import Frozen, Setting
+from training.candidates.layout import Layout
 from training.candidates.outcome import Outcome, choose
 from training.candidates.problem import Problem
 from training.candidates.regression import Head
@@ -30,8 +29,6 @@ from training.questions import Kind
 
 logger = logging.getLogger(__name__)
 
-FOLDS = 3
-INNER_FOLDS = 5
 LEAST_TUNED = 24
 """Fewer examples have no validation part to speak of."""
 
@@ -41,7 +38,7 @@ FROM_BASE = "fine-tuned from the base model"
 FROM_CHAMPION = "fine-tuned from the champion"
 
 _SEARCH_SHARE = 0.2  # of the time for the regression's strength
-_RESERVE_SHARE = 0.85  # of the time that is left may be planned with
+_PLANNED_SHARE = 0.85  # of the time that is left
 
 
 @dataclass
@@ -53,7 +50,7 @@ class Proposal:
     recipe: str
     outcome: Outcome
     reason: str
-    setting: Setting = field(default=Setting(1.0, math.inf))
+    setting: Setting = field(default=Setting(1.0, float("inf")))
     trials: list[Trial] = field(default_factory=list)
     curve: Sequence[Epoch] = ()
     notes: list[str] = field(default_factory=list)
@@ -75,33 +72,37 @@ class Selection:
     progress: Progress
     base_model: str = ""
 
+    @property
+    def layout(self) -> Layout:
+        """What candidates are measured on."""
+        return Layout(self.problem, self.seed)
+
     def propose(self) -> Proposal:
         """Try everything that the labels and the time allow, and train the best on all labels."""
         trials, notes = list[Trial](), list[str]()
         with self.progress.phase("Learning on the frozen encoder", 30):
             setting, cheap = self._cheap(trials)
         outcomes, tuned = [cheap], dict[str, tuple[FineTuned, Any, int]]()
-        with self.progress.phase("Fine-tuning", 80):
-            for candidate in (self._from_champion(notes), self._from_base(setting)):
-                if candidate is None:
-                    continue
+        candidates = [each for each in (self._from_champion(notes), self._from_base(setting)) if each is not None]
+        for number, candidate in enumerate(candidates, start=1):
+            with self.progress.phase(f"Trying: {candidate.name}", 30 + 40 * number / len(candidates)):
                 outcome, model, epochs = self._try(candidate, trials, notes)
-                if outcome is not None:
-                    outcomes.append(outcome)
-                    tuned[candidate.name] = candidate, model, epochs
-            choice = choose(outcomes, frozenset({FROM_CHAMPION}))
-            winner, reason = choice.outcome, choice.reason
-            if winner.name in tuned:
-                try:
+            if outcome is not None:
+                outcomes.append(outcome)
+                tuned[candidate.name] = candidate, model, epochs
+        choice = choose(outcomes, frozenset({FROM_CHAMPION}))
+        winner, reason = choice.outcome, choice.reason
+        if winner.name in tuned:
+            try:
+                with self.progress.phase("Training on all labels", 80):
                     module = self._finish(*tuned[winner.name])
-                    settings = {"epochs": tuned[winner.name][2], **_plain(tuned[winner.name][0].settings)}
-                    found = Proposal(module, winner.name, "finetuned", winner, reason, setting, trials, winner.curve)
-                    found.settings = settings
-                    found.notes = notes
-                    return found
-                except (TimeoutError, OutOfMemory) as error:
-                    reason = f"{winner.name} won, but {error}"
-                    notes.append(reason)
+                found = Proposal(module, winner.name, "finetuned", winner, reason, setting, trials, winner.curve)
+                found.settings = {**vars(tuned[winner.name][0].settings), "epochs": tuned[winner.name][2]}
+                found.notes = notes
+                return found
+            except (TimeoutError, OutOfMemory) as error:
+                reason = f"{winner.name} won, but {error}"
+                notes.append(reason)
         module = copy.deepcopy(self.base)
         head = self.frozen.written(self.frozen.fit(range(len(self.problem)), setting))
         encoders.write_head(module, head.weight, head.bias)
@@ -114,12 +115,12 @@ class Selection:
     def _cheap(self, trials: list[Trial]) -> tuple[Setting, Outcome]:
         begin = time.monotonic()
         seconds = _SEARCH_SHARE * max(self.deadline - begin, 1.0)
-        parts = self._parts()
-        setting = self.frozen.search(self._folds(INNER_FOLDS) if self._is_light() else parts, seconds)
+        parts = self.layout.parts()
+        setting = self.frozen.search(self.layout.inner(), seconds)
         logits: dict[int, np.ndarray] = {}
         for number, (learn, measure) in enumerate(parts):
             # the setting is found anew without what is measured, or the regression would look better than it is
-            inner = self.frozen.search(self._folds(INNER_FOLDS, learn), seconds) if self._is_light() else setting
+            inner = self.frozen.search(self.layout.inner(learn), seconds) if self.layout.nests else setting
             logits |= self.frozen.logits(self.frozen.fit(learn, inner), measure)
             self.progress.update((number + 1) / len(parts))
         measured = sorted(index for _, measure in parts for index in measure)
@@ -137,8 +138,11 @@ class Selection:
     ) -> tuple[Outcome | None, Any | None, int]:
         begin = time.monotonic()
         try:
-            parts, keep = self._plan(candidate)
-            outcome, model, epochs = candidate.run(parts, keep)
+            step = candidate.step_seconds()
+            left = (self.deadline - time.monotonic()) * _PLANNED_SHARE
+            plan = self.layout.plan(candidate.settings, step, left, fresh=candidate.name == FROM_CHAMPION)
+            candidate.settings = plan.settings
+            outcome, model, epochs = candidate.run(plan.parts, plan.keep)
         except (TimeoutError, OutOfMemory) as error:
             logger.warning("%s was given up: %s", candidate.name, error)
             trials.append(
@@ -158,35 +162,11 @@ class Selection:
             encoders.write_head(module, weight * self.problem.scale, bias * self.problem.scale + self.problem.centre)
         return module
 
-    def _plan(self, candidate: FineTuned) -> tuple[list[Fold], bool]:
-        """Folds with a final training on all, or one validation part; fewer epochs where time is short."""
-        step, size = candidate.step_seconds(), len(self.problem)
-        settings = candidate.settings
-        batch = settings.batch_size * settings.accumulation
-        left = (self.deadline - time.monotonic()) * _RESERVE_SHARE
-        parts, keep = self._parts(), len(self.problem) > MANY
-        steps = sum(math.ceil(len(learn) / batch) for learn, _ in parts) + (0 if keep else math.ceil(size / batch))
-        if steps * settings.epochs * step > left:
-            parts, keep = self._folds(5)[:1], True
-            steps = math.ceil(len(parts[0][0]) / batch)
-        if candidate.name == FROM_CHAMPION:
-            parts, keep = self._fresh_folds(), False
-            steps = sum(math.ceil(len(learn) / batch) for learn, _ in parts) + math.ceil(size / batch)
-        epochs = min(settings.epochs, int(left / max(steps * step, 1e-9)))
-        logger.info(
-            "%s: %.2f s a step, %d steps an epoch, %d epochs at most, %.0f s left",
-            candidate.name, step, steps, epochs, left,
-        )  # fmt: skip
-        if epochs < 1:
-            raise TimeoutError(f"one epoch takes about {steps * step:.0f} s and {max(left, 0):.0f} s are left")
-        candidate.settings = replace(settings, epochs=epochs)
-        return parts, keep
-
     def _from_base(self, setting: Setting) -> FineTuned | None:
         if not self._enough(len(self.problem), FROM_BASE):
             return None
         unit = self.frozen.unit
-        start = Setting(0.0, span_training.PENALTY) if self._is_spans() else setting
+        start = Setting(0.0, span_training.PENALTY) if self.problem.question.kind is Kind.SPANS else setting
 
         def head(learn: Sequence[int]) -> Head:
             found = self.frozen.fit(learn, start)
@@ -233,46 +213,12 @@ class Selection:
         return True
 
     def _settings(self) -> Settings:
-        if not self._is_spans():
+        if self.problem.question.kind is not Kind.SPANS:
             return Settings(seed=self.seed)
         plan = span_training.schedule(len(self.problem))
         return Settings(
             seed=self.seed, epochs=plan.epochs, rate=plan.rate, patience=plan.patience, by_score=plan.by_score
         )
-
-    def _is_spans(self) -> bool:
-        return self.problem.question.kind is Kind.SPANS
-
-    def _is_light(self) -> bool:
-        """Whether each candidate can be learnt several times; spans take many epochs, and have a label per token."""
-        return len(self.problem) <= MANY and not self._is_spans()
-
-    def _parts(self) -> list[Fold]:
-        """What all candidates are measured on: every example in turn, or one fifth where that takes too long."""
-        return self._folds(FOLDS) if self._is_light() else self._folds(5)[:1]
-
-    def _folds(self, count: int, indices: Sequence[int] | None = None) -> list[Fold]:
-        chosen = range(len(self.problem)) if indices is None else indices
-        strata = [self.problem.strata[index] for index in chosen]
-        groups = [self.problem.rows[index].group for index in chosen]
-        return [
-            ([chosen[place] for place in learn], [chosen[place] for place in measure])
-            for learn, measure in folds(strata, groups, count, self.seed)
-        ]
-
-    def _fresh_folds(self) -> list[Fold]:
-        """Folds of what is newer than the champion; what it knows already is always learnt from."""
-        rows = self.problem.rows
-        found = []
-        for learn, measure in self._folds(FOLDS, [index for index, row in enumerate(rows) if row.fresh]):
-            apart = {rows[index].group for index in measure}
-            known = [index for index, row in enumerate(rows) if not row.fresh and row.group not in apart]
-            found.append((known + learn, measure))
-        return found
-
-
-def _plain(settings: Settings) -> dict[str, Any]:
-    return dict(vars(settings))
 
 
 def _shown(score: float | None) -> str:
