@@ -97,7 +97,7 @@ def first_day():
     after = until(
         "a checkpoint trained, gated, promoted and announced",
         lambda: (now := studio.api("GET", f"/api/projects/{project}/")["model_version"]) != before and now,
-        600,
+        1800,  # the job is a polite one: on a busy machine it gets what others leave
     )
     turn = annotator.turn()
     if turn is None or turn.version == before:
