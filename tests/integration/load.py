@@ -128,7 +128,7 @@ class Checker:
             "results": sum(len(answer.results) for answer in answers),
             "versions": len(versions),
             **{kind: len(faults[kind]) for kind in ("failed", "incomplete", "mixed", "stale", "wrong")},
-            "examples": {kind: found[0] for kind, found in faults.items()},
+            "examples": {kind: found[0] for kind, found in faults.items() if found},
         }
 
     def _faults(self, answer: Answer) -> list[tuple[str, str]]:

@@ -70,7 +70,17 @@ class Stage:
 
     def label(self, count: int) -> list[int]:
         """Submit the right answers to so many tasks; returns the annotations' ids."""
-        return [int(self.studio.submit(task, self.gold(self.data[task]))["id"]) for task in self.take(count)]
+        return [self._submit(task) for task in self.take(count)]
+
+    def _submit(self, task: int) -> int:
+        """Once more where Label Studio's SQLite is busy with the predictions that come in, as people press twice."""
+        for attempt in range(10):
+            try:
+                return int(self.studio.submit(task, self.gold(self.data[task]))["id"])
+            except AssertionError as error:
+                if "database is locked" not in str(error) or attempt == 9:
+                    raise
+        raise AssertionError("unreachable")
 
     def take(self, count: int) -> list[int]:
         """Tasks that nobody has labelled yet."""
