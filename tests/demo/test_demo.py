@@ -82,6 +82,7 @@ def left_running(home: Path) -> list[str]:
 
 
 @pytest.mark.server
+@pytest.mark.timeout(1200)
 def test_a_demo_labels_stops_and_goes_on_with_the_labels_kept(home: Path) -> None:
     first = Demo(home, "--simulate", "--labels", str(LABELS), "--pause", "0.05")
     first.until(r"ready\..*http://127\.0\.0\.1:\d+/projects/\d+/data")

@@ -15,7 +15,7 @@ from demo.stack.labelwheel import LabelwheelServer
 from tests.integration import browser
 from tests.integration.browser import Person
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.timeout(1200)]  # a round on a busy machine takes its time
 
 MESSAGES = 36
 LABELS = 16
