@@ -16,11 +16,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from demo.stack.label_studio import LabelStudioServer
 from rich.console import Console
 
 from benchmarks.common import data_folder, jsonl, machine, save
 from demo.stack.annotator import Annotator, Region, choice_region, span_region
+from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
 from demo.terminal import Watch, curve, pause
 
