@@ -22,7 +22,7 @@ help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {sub("%", "NAME", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: install ## Label Studio and labelwheel over 300 real messages (SIMULATE=1: with a simulated annotator)
+demo: install ## Label Studio and labelwheel over 412 messages to a shop and bank (SIMULATE=1: with a simulated annotator)
 	@$(BIN)/python -m demo --tool $(or $(TOOL),label-studio) $(if $(filter-out 0 no false,$(SIMULATE)),--simulate) $(ARGS)
 
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.

@@ -41,7 +41,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
         raise InvalidCheckpoint(f"{folder} holds {manifest.version}, not {version}")
     score, low, high = _measured(result.report)
     if recipe == Recipe.NAMES:
-        reason = "label names need no labels, and no trained champion is replaced by them"
+        reason = "it answers from the label names alone, until there are labels to learn from"
         return Judgement(True, reason, manifest, result.metric, score, low, high, {})
     found = compare(result.pairs, floor=settings.gate_floor, margin=settings.gate_margin, seed=settings.seed)
     details = found.model_dump(mode="json") | {"cross_validated": result.cross_validated}

@@ -83,7 +83,9 @@ def _names(evidence: Evidence) -> Verdict | None:
     if not evidence.named or evidence.names_failed < backoff(evidence.names_failures):
         return None
     if evidence.champion is None:
-        return Verdict(Recipe.NAMES, "connect", "names", "nothing is served yet, and the label names need no labels")
+        return Verdict(
+            Recipe.NAMES, "connect", "names", "nothing is served yet; the label names can answer without any label"
+        )
     if evidence.champion == Recipe.NAMES and evidence.outdated:
         return Verdict(Recipe.NAMES, "options", "options", "the options have changed")
     return None

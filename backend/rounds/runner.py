@@ -126,7 +126,8 @@ class Runner:
             claimed.progress, claimed.seconds_left, claimed.metrics, claimed.handle = 0.0, None, {}, None
             token = claimed.progress_token
             if claimed.attempts == 1:
-                reason = f"{claimed.trigger}: {written.examples} labelled examples, recipe {claimed.recipe}"
+                learnt = f"{written.examples} labelled examples" if written.examples else "the label names"
+                reason = f"it was ordered ({claimed.trigger}); it learns from {learnt}"
                 decisions.decide(tx, projects.get(tx, claimed.project_id), question.name, "started", reason)
         if jobs.finished(self._settings, found.version):
             return True  # an earlier attempt got to the end after all

@@ -80,7 +80,10 @@ class LabelStudioServer:
     def start(self) -> LabelStudioServer:
         """Bring it up on a copy of the migrated template (or on its own data, where it ran before) and wait for it."""
         if not (self.folder / "data").exists():
-            shutil.copytree(_template(), self.folder / "data")
+            copying = self.folder / "data.copying"
+            shutil.rmtree(copying, ignore_errors=True)  # an earlier start was interrupted in the middle
+            shutil.copytree(_template(), copying)
+            copying.rename(self.folder / "data")
         self.pat = (self.folder / "data" / "pat").read_text()
         self._launch(timeout=120)
         return self

@@ -102,8 +102,8 @@ def compare(pairs: Sequence[Pair], *, floor: float = 0.10, margin: float = 0.02,
     verdict, reason = _verdict(difference, low, high, sums, half, margin, [c for c in classes if c.collapsed])
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
     opening = (
-        f"On {_counted(len(known), 'example')} the challenger scores {scores[1]:.3f} and the champion {scores[0]:.3f} "
-        f"({difference:+.3f}, 90 % interval {low:+.3f} to {high:+.3f})"
+        f"On {_counted(len(known), 'example')} the challenger's mean score is {scores[1]:.3f} and the champion's "
+        f"{scores[0]:.3f} ({difference:+.3f}, 90 % interval {low:+.3f} to {high:+.3f})"
     )
     return Comparison(
         verdict=verdict,
@@ -197,7 +197,7 @@ def _alone(pairs: Sequence[Pair]) -> Comparison:
     chance = 1 / len(labels) if single and len(labels) > 1 and all(p.challenger_loss in (0, 1) for p in pairs) else 0.0
     good = score > chance
     reason = (
-        f"There is no champion yet; the challenger scores {score:.3f} on {_counted(len(pairs), 'example')}, "
+        f"There is no champion yet; the challenger's mean score is {score:.3f} on {_counted(len(pairs), 'example')}, "
         f"{'more than' if good else 'no more than'} guessing would ({chance:.3f})."
     )
     return Comparison(
