@@ -29,7 +29,7 @@ WORKER = "worker"
 SECONDS = 20.0
 
 
-class LeaseLost(Exception):  # noqa: N818  (errors are named by what happened)
+class LeaseLost(Exception):
     """Another process has taken over. Nothing was written; wait for the lease to be free again.
 
     Not a LabelwheelError: whoever handles those goes on working, and this ends the work.
