@@ -131,11 +131,14 @@ class Stage:
 
         def agree() -> bool:
             nonlocal apart
+            # asked first: what the database says of a web process that was just killed is some seconds old
+            answer = self.wheel.call("POST", "/setup", json={"project": self.reference})
+            answers = answer.json().get("model_version")
             state = self.state()
             version = state["version"]
             active = [each["round"]["id"] for each in state["questions"] if each["round"]]
             shown = truth.shown_version(self.studio, self.project)
-            versions = {version["current"], *version["served"], version["announced"], *shown}
+            versions = {answers, version["current"], *version["served"], version["announced"], *shown}
             labels = truth.difference(truth.labelled(self.studio, self.project), truth.ledger(self.wheel, self.number))
             jobs = self.wheel.processes("job")
             apart = {"active rounds": active, "versions": versions, "labels": labels, "jobs": jobs}
