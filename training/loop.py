@@ -25,20 +25,19 @@ logger = logging.getLogger(__name__)
 class Settings:
     """How a model is fine-tuned. `head_rate` is the head's learning rate for features of length 1."""
 
-    epochs: int = 6
+    epochs: int = 4
     rate: float = 5e-5
     head_rate: float = 1e-2
     batch_size: int = 16
     accumulation: int = 1
     warmup: float = 0.1
     decay: float = 0.01
-    patience: int = 1
-    by_score: bool = False  # the best epoch is the one with the best score, not the one with the least loss
+    patience: int = 2
     seed: int = 13
 
 
-Measure = Callable[[Any], tuple[float, float]]
-"""From a model in evaluation mode to validation loss and headline score."""
+Measure = Callable[[Any], tuple[float, float, float]]
+"""From a model in evaluation mode to validation loss, headline score, and what decides: the less, the better."""
 
 
 @dataclass
@@ -46,6 +45,7 @@ class History:
     """What happened: a point for each epoch, and the number of the best one (from 1; 0 where none was finished)."""
 
     epochs: list[Epoch] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     best: int = 0
     complete: bool = True
 
@@ -206,9 +206,9 @@ def _watcher(
             loss = score = None
             if measure is not None:
                 model.eval()
-                loss, score = measure(model)
+                loss, score, value = measure(model)
                 model.train()
-                value = -score if settings.by_score else loss
+                history.values.append(value)
                 if value < self.least:
                     self.least, self.worse, history.best = value, 0, number
                     trained = {name for name, p in model.named_parameters() if p.requires_grad}

@@ -34,7 +34,7 @@ def losses(model: Any, problem: Problem) -> float:
     return float(problem.objective.losses(values, targets).mean())
 
 
-FAST = loop.Settings(epochs=4, rate=1e-3, head_rate=0.1, batch_size=8)
+FAST = loop.Settings(epochs=5, rate=1e-3, head_rate=0.1, batch_size=8)
 
 
 def test_it_learns_and_leaves_the_mean_and_the_table_of_tokens_alone(base: Path) -> None:
@@ -48,7 +48,7 @@ def test_it_learns_and_leaves_the_mean_and_the_table_of_tokens_alone(base: Path)
     assert "classifier.weight" in changed
     assert any(".layer.0." in name for name in changed)
     assert not any(".layer.2." in name or "word_embeddings" in name for name in changed)
-    assert [point.epoch for point in history.epochs] == [1, 2, 3, 4]
+    assert [point.epoch for point in history.epochs] == [1, 2, 3, 4, 5]
     assert all(point.train_loss is not None for point in history.epochs)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -56,23 +56,23 @@ def test_it_learns_and_leaves_the_mean_and_the_table_of_tokens_alone(base: Path)
 
 def test_it_ends_as_it_was_after_its_best_epoch(base: Path) -> None:
     model, _, problem = prepared(base)
-    given = iter([0.9, 0.3, 0.5, 0.1])
+    given = iter([0.9, 0.3, 0.5, 0.4, 0.1])
     states = []
 
-    def measure(model: Any) -> tuple[float, float]:
+    def measure(model: Any) -> tuple[float, float, float]:
         assert not model.training
         states.append(model.classifier.weight.detach().clone())
-        return next(given), 0.5
+        return 1.0, 0.5, next(given)
 
     history = loop.train(model, problem, range(len(problem)), 0, FAST, feature_norm=1.0, measure=measure)
-    assert (history.best, len(history.epochs)) == (2, 3)  # the third was worse, so that there is no fourth
+    assert (history.best, len(history.epochs)) == (2, 4)  # two were worse, so that there is no fifth
     assert torch.equal(model.classifier.weight, states[1])
 
 
 def test_stopping_after_some_epochs_is_the_same_as_having_stopped_early(base: Path) -> None:
     found = []
-    given = iter([0.9, 0.3, 0.5])
-    for fields in ({"stop_after": 2}, {"measure": lambda model: (next(given), 0.0)}):
+    given = iter([0.9, 0.3, 0.5, 0.5])
+    for fields in ({"stop_after": 2}, {"measure": lambda model: (0.0, 0.0, next(given))}):
         model, _, problem = prepared(base)
         loop.train(model, problem, range(len(problem)), 0, FAST, feature_norm=1.0, **fields)  # type: ignore[arg-type]
         found.append(model.classifier.weight.detach().numpy())

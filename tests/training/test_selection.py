@@ -110,6 +110,7 @@ def fake(log: list[tuple[int, int]], fits: int, losses: Sequence[Sequence[float]
         for number, loss in enumerate(curve, 1):
             if fields["measure"]:
                 fields["measure"](None)
+            history.values.append(loss)
             history.epochs.append(Epoch(epoch=number, validation_loss=loss, score=1 - loss))
         history.best = int(np.argmin(curve)) + 1
         return history

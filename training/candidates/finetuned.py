@@ -12,12 +12,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from training import batches, loop
 from training.candidates.folds import Fold
+from training.candidates.frozen import LOG_LOSS_SHARE
 from training.candidates.outcome import Outcome
 from training.candidates.problem import Problem
 from training.candidates.regression import Head
@@ -26,6 +27,8 @@ from training.errors import OutOfMemory
 from training.evaluation.findings import Epoch
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -40,6 +43,7 @@ class FineTuned:
     feature_norm: float
     settings: loop.Settings
     deadline: float
+    by_score: bool = False  # the best epoch is the one with the best score, whatever its log loss
     progress: Callable[[float], None] = lambda share: None
 
     def step_seconds(self) -> float:
@@ -89,7 +93,7 @@ class FineTuned:
         begin = time.monotonic()
         problem = self.problem
         seen: list[list[dict[int, np.ndarray]]] = []
-        curves: list[list[Epoch]] = []
+        histories: list[loop.History] = []
         model = None
         for number, (learn, measure) in enumerate(folds):
             snapshots: list[dict[int, np.ndarray]] = []
@@ -100,19 +104,19 @@ class FineTuned:
             model, history = self._train(learn, (measure, snapshots), None, report)
             logger.info("%s, part %d of %d: best after epoch %d", self.name, number + 1, len(folds), history.best)
             seen.append(snapshots)
-            curves.append(history.epochs)
+            histories.append(history)
             if not history.complete and history.best == 0:
                 raise TimeoutError("not one epoch fitted into the time")
         # each fold stops by itself; where one stopped early its best stands for what came after
-        longest = max(len(curve) for curve in curves)
+        longest = max(len(history.values) for history in histories)
         sizes = [len(measure) for _, measure in folds]
-        values = [[self._worth(_at(curve, epoch)) for curve in curves] for epoch in range(longest)]
-        best = int(np.argmax([np.average(row, weights=sizes) for row in values]))
+        values = [[_at(history.values, epoch) for history in histories] for epoch in range(longest)]
+        best = int(np.argmin([np.average(row, weights=sizes) for row in values]))
         logits: dict[int, np.ndarray] = {}
         for snapshots in seen:
             logits |= snapshots[min(best, len(snapshots) - 1)]
         indices = sorted(index for _, measure in folds for index in measure)
-        curve = [_mean(best_of, epoch) for epoch, best_of in enumerate([curves] * longest)]
+        curve = [_mean([history.epochs for history in histories], epoch) for epoch in range(longest)]
         detail = (
             f"{best + 1} epoch(s), batches of {self.settings.batch_size}×{self.settings.accumulation}, "
             f"{len(folds)} validation part(s)"
@@ -137,14 +141,16 @@ class FineTuned:
             chosen, snapshots = validation
             places = problem.encoded(chosen)
 
-            def measure(model: Any) -> tuple[float, float]:
+            def measure(model: Any) -> tuple[float, float, float]:
                 rows = batches.forward(model, [problem.encodings[p] for p in places], self.pad_token_id)
-                logits = dict(zip(places, rows, strict=True))
-                snapshots.append(logits)
-                outcome = Outcome("", problem, list(chosen), logits)
-                values, targets, _ = problem.stack(outcome.indices, logits)
+                snapshots.append(dict(zip(places, rows, strict=True)))
+                outcome = Outcome("", problem, list(chosen), snapshots[-1])
+                values, targets, _ = problem.stack(outcome.indices, outcome.logits)
                 loss = float(problem.objective.losses(values, targets).mean())
-                return loss, problem.learner.headline(list(outcome.scores.values()))
+                score = problem.learner.headline(list(outcome.scores.values()))
+                # the plain log loss rises while answers still get better: calibration is what takes care of it
+                fine = 0.0 if self.by_score else LOG_LOSS_SHARE * float(np.mean(list(outcome.surprise.values())))
+                return loss, score, 1.0 - score + fine
 
         history = loop.train(
             model,
@@ -159,9 +165,6 @@ class FineTuned:
             deadline=self.deadline,
         )
         return model, history
-
-    def _worth(self, point: Epoch) -> float:
-        return (point.score or 0.0) if self.settings.by_score else -(point.validation_loss or 0.0)
 
     def _smaller(self, error: Exception) -> None:
         """Halve the batch and double the accumulation where memory ran out; raises the error again otherwise."""
@@ -200,8 +203,8 @@ def _empty_cache() -> None:
         torch.cuda.empty_cache()
 
 
-def _at(curve: Sequence[Epoch], epoch: int) -> Epoch:
-    return curve[min(epoch, len(curve) - 1)]
+def _at(points: Sequence[T], epoch: int) -> T:
+    return points[min(epoch, len(points) - 1)]
 
 
 def _mean(curves: Sequence[Sequence[Epoch]], epoch: int) -> Epoch:

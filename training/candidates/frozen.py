@@ -24,6 +24,9 @@ SPAN_PENALTIES = (0.001, 0.0003, 0.0001)
 SHARES = (1.0, 0.5, 0.25, 0.0)
 """How much of the names' say is kept as the prior; 1 is what they say before the first label."""
 
+LOG_LOSS_SHARE = 0.2
+"""How much the calibrated log loss weighs beside the loss of the answers: it tells apart what answers alike."""
+
 DISTANT = 0.4
 """The cosine at which a name is as likely as not to fit, where options are decided one by one."""
 
@@ -142,7 +145,7 @@ class Frozen:
             problem.learner.score(problem.question, row.example, row.answer, prediction).loss
             for row, prediction in zip([problem.rows[i] for i in indices], predictions, strict=True)
         ]
-        return float(np.mean(losses)) + 0.2 * fine
+        return float(np.mean(losses)) + LOG_LOSS_SHARE * fine
 
 
 def names_head(names: np.ndarray, kind: Kind, share: float = 1.0) -> Head:

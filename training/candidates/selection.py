@@ -15,7 +15,7 @@ from training import encoders
 from training.candidates.champion import grown
 from training.candidates.finetuned import FineTuned, copier
 from training.candidates.frozen import Frozen, Setting
-from training.candidates.layout import Layout
+from training.candidates.layout import MANY, Layout
 from training.candidates.outcome import Outcome, choose
 from training.candidates.problem import Problem
 from training.candidates.regression import Head
@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 LEAST_TUNED = 24
 """Fewer examples have no validation part to speak of."""
+
+START_PENALTY = 0.003
+"""A head that fits its labels too well leaves the encoder nothing to learn from (measured on SNIPS' training part)."""
 
 FROM_NAMES = "label names alone"
 FROM_FROZEN = "regression on the frozen encoder"
@@ -166,7 +169,9 @@ class Selection:
         if not self._enough(len(self.problem), FROM_BASE):
             return None
         unit = self.frozen.unit
-        start = Setting(0.0, span_training.PENALTY) if self.problem.question.kind is Kind.SPANS else setting
+        start = Setting(setting.share, max(setting.penalty, START_PENALTY))
+        if self.problem.question.kind is Kind.SPANS:
+            start = Setting(0.0, span_training.PENALTY)
 
         def head(learn: Sequence[int]) -> Head:
             found = self.frozen.fit(learn, start)
@@ -202,6 +207,7 @@ class Selection:
             feature_norm=unit,
             settings=self._settings(),
             deadline=self.deadline,
+            by_score=self.problem.question.kind is Kind.SPANS,
             progress=self.progress.update,
         )
 
@@ -213,12 +219,11 @@ class Selection:
         return True
 
     def _settings(self) -> Settings:
+        size = len(self.problem)
         if self.problem.question.kind is not Kind.SPANS:
-            return Settings(seed=self.seed)
-        plan = span_training.schedule(len(self.problem))
-        return Settings(
-            seed=self.seed, epochs=plan.epochs, rate=plan.rate, patience=plan.patience, by_score=plan.by_score
-        )
+            return Settings(seed=self.seed, batch_size=8 if size <= MANY else 16)
+        plan = span_training.schedule(size)
+        return Settings(seed=self.seed, epochs=plan.epochs, rate=plan.rate, patience=plan.patience, batch_size=16)
 
 
 def _shown(score: float | None) -> str:
