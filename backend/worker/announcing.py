@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import time
+
 from backend.ledger import generations, projects, servers
 from backend.ledger.lease import Hold
 from plugins.connector import Connector
 
+AGAIN_SECONDS = 15.0
+"""How often a tool is told anew what it has been told.
 
-def announce(hold: Hold, project_id: int, connector: Connector) -> bool:
-    """Announces the project's generation where every web process serves it; True where that was due."""
-    with hold.database.session() as session:
-        project = projects.get(session, project_id)
-        generation = generations.of(session, project)
-        if generation is None or project.announced == generation.name:
-            return False
-        if not servers.served(session, project_id, generation.name):
-            return False
-    connector.announce(generation.name)
-    with hold.transaction() as tx:
-        projects.lock(tx, project_id).announced = generation.name
-    return True
+Label Studio loses it now and then: each "next task" reads the ML backend, asks it, and writes the whole row back, with
+the title of before. Telling what a tool knows already changes nothing.
+"""
+
+
+class Announcer:
+    """The announcements of one project."""
+
+    def __init__(self, hold: Hold, project_id: int) -> None:
+        self._hold, self._id = hold, project_id
+        self._again = time.monotonic() + AGAIN_SECONDS
+
+    def step(self, connector: Connector) -> bool:
+        """Announces the project's generation where every web process serves it; True where that was due."""
+        with self._hold.database.session() as session:
+            project = projects.get(session, self._id)
+            generation = generations.of(session, project)
+            if generation is None:
+                return False
+            due = project.announced != generation.name
+            if not due and time.monotonic() < self._again:
+                return False
+            if not servers.served(session, self._id, generation.name):
+                return False
+        connector.announce(generation.name)
+        self._again = time.monotonic() + AGAIN_SECONDS
+        if due:
+            with self._hold.transaction() as tx:
+                projects.lock(tx, self._id).announced = generation.name
+        return due

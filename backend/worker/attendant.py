@@ -18,7 +18,7 @@ from backend.ledger.tables import Project, ProjectState
 from backend.rounds import promotion
 from backend.rounds.automatic import consider
 from backend.settings import Settings
-from backend.worker.announcing import announce
+from backend.worker.announcing import Announcer
 from backend.worker.backfill import Backfiller, Suggester
 from backend.worker.connecting import Connecting, disconnect
 from backend.worker.looking import Looking
@@ -40,6 +40,7 @@ class Attendant:
         self._hold, self._settings, self._id = hold, settings, project_id
         self._connecting = Connecting(hold, settings, project_id)
         self._looking = Looking(hold, settings, project_id)
+        self._announcer = Announcer(hold, project_id)
         self._backfiller = Backfiller(hold, project_id, suggester)
         self._connector: Connector | None = None
         self._known: object = None
@@ -82,7 +83,7 @@ class Attendant:
         if project.state == ProjectState.DISCONNECTING:
             return disconnect(self._hold, project, connector)
         busy = self._looking.step(connector, project)
-        busy = announce(self._hold, self._id, connector) or busy
+        busy = self._announcer.step(connector) or busy
         return self._backfiller.step(connector) or busy
 
     def _connect(self, project: Project) -> Connector:
