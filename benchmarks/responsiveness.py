@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             record["predicting and training"] = measure(stage, arguments.seconds)
             record["the job ran until the end of it"] = bool(wheel.processes("job"))
         record["predict_500_seconds"] = [round(each, 2) for each in asking.seconds]
-        record["round"] = stage.ended(number)["state"]
+        record["round"] = stage.ended(number, seconds=1800)["state"]
     return record
 
 

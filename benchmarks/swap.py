@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         stage = Stage(studio, wheel, config=LABEL_CONFIG, tasks=arguments.tasks, labelled=arguments.labels)
         for question in ("topic", "mentions"):
             console.print(f"a first round of {question} …")
-            row = stage.ended(stage.order(question))
+            row = stage.ended(stage.order(question), seconds=1800)
             assert row["state"] == "promoted", row["reason"]
         stage.converged()
         topics = [
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             first = (arguments.promotions - 1) // 2
             swap_back_and_forth(stage, topics, first, arguments.pause)
             number = stage.order("topic")
-            assert stage.ended(number)["state"] == "promoted"
+            assert stage.ended(number, seconds=1800)["state"] == "promoted"
             wheel.until(lambda: served(stage), 300, "the round's checkpoint was not served")
             topics.append(stage.round(number)["version"])
             swap_back_and_forth(stage, topics, arguments.promotions - 1 - first, arguments.pause)

@@ -98,14 +98,14 @@ class Stage:
         """A round's row."""
         return truth.rows(self.wheel, "SELECT * FROM rounds WHERE id = ?", number)[0]
 
-    def ended(self, number: int) -> dict[str, Any]:
+    def ended(self, number: int, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait for a round to end; its row."""
 
         def over() -> dict[str, Any] | None:
             row = self.round(number)
             return row if row["state"] in truth.OVER else None
 
-        return dict(self.wheel.until(over, PATIENCE, f"round {number} did not end"))
+        return dict(self.wheel.until(over, seconds, f"round {number} did not end"))
 
     def promoted(self) -> dict[str, Any]:
         """One whole round that promotes, up to the announcement."""
@@ -138,11 +138,12 @@ class Stage:
             version = state["version"]
             active = [each["round"]["id"] for each in state["questions"] if each["round"]]
             shown = truth.shown_version(self.studio, self.project)
-            versions = {answers, version["current"], *version["served"], version["announced"], *shown}
+            names = {"answers": answers, **version, "served": ", ".join(version["served"])}
+            names |= dict(zip(("project", "title"), shown, strict=True))
             labels = truth.difference(truth.labelled(self.studio, self.project), truth.ledger(self.wheel, self.number))
             jobs = self.wheel.processes("job")
-            apart = {"active rounds": active, "versions": versions, "labels": labels, "jobs": jobs}
-            return not active and len(versions) == 1 and len(version["served"]) == 1 and not labels and not jobs
+            apart = {"active rounds": active, "versions": names, "labels": labels, "jobs": jobs}
+            return not active and len(set(names.values())) == 1 and not labels and not jobs
 
         try:
             self.wheel.until(agree, PATIENCE, "it did not converge")
