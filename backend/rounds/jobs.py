@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import shutil
 from collections.abc import Collection
@@ -62,7 +64,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
 
 
 def last_words(settings: Settings, number: int) -> str:
-    """The last line that a job wrote: its error, where it failed. Empty where it wrote nothing."""
+    """The last line that a job wrote: its error in words, where it failed. Empty where it wrote nothing."""
     try:
         with (folder(settings, number) / "log").open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - _LOG_TAIL))
@@ -70,7 +72,16 @@ def last_words(settings: Settings, number: int) -> str:
     except OSError:
         return ""
     lines = [_ANSI.sub("", line).strip() for line in re.split(r"[\r\n]+", text)]
-    return next((line[:500] for line in reversed(lines) if line), "")
+    return next((_message(line)[:500] for line in reversed(lines) if line), "")
+
+
+def _message(line: str) -> str:
+    """A job that refuses says so as {"error", "message"}: people get the message."""
+    with contextlib.suppress(ValueError):
+        said = json.loads(line)
+        if isinstance(said, dict) and isinstance(said.get("message"), str):
+            return said["message"]
+    return line
 
 
 def end_strays(settings: Settings, number: int) -> int:

@@ -70,6 +70,7 @@ def full_disk(studio: LabelStudioServer, quick: dict[str, str], disk: Path) -> N
         row = stage.ended(stage.order())
         assert row["state"] == "failed", row["reason"]
         assert "disk is full" in row["reason"]
+        assert "{" not in row["reason"], "that is for programs"
         stage.converged()
         assert stage.state()["version"]["current"] == served
         assert sorted(path.name for path in store.iterdir()) == present, "something half-written is left"

@@ -64,6 +64,11 @@ def test_the_last_words_of_a_failed_job_are_the_reason(running: World) -> None:
     assert running.kinds()[-2:] == ["failed", "skipped"]  # said once, then it waits
 
 
+def test_what_a_job_says_to_programs_is_put_into_words(running: World) -> None:
+    crash(running.launcher.last, '{"error": "TooFewLabels", "message": "label more examples"}')
+    assert ended(running).reason == "the job failed: label more examples"
+
+
 @pytest.mark.parametrize("code", [-9, None])
 def test_a_killed_job_is_tried_once_more(running: World, code: int | None) -> None:
     crash(running.launcher.last, code=code)
