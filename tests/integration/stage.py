@@ -52,6 +52,7 @@ class Stage:
         self.unlabelled = [task["id"] for task in found["tasks"] if not task["is_labeled"]]
         self.connect()
         self.number = int(wheel.status()["projects"][-1]["id"])
+        self.converged()  # connected is before the labels that are there already are taken in
 
     def connect(self) -> None:
         """`labelwheel connect`, as people type it."""

@@ -21,7 +21,6 @@ pytestmark = pytest.mark.server
 def stage(studio: LabelStudioServer, quick: dict[str, str]) -> Iterator[Stage]:
     with LabelwheelServer(environment=quick) as wheel:
         stage = Stage(studio, wheel, labelled=ENOUGH)
-        stage.converged()
         yield stage
 
 

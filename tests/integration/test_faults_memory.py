@@ -34,7 +34,6 @@ def test_a_job_without_enough_memory_fails_with_that_reason(
 ) -> None:
     with LabelwheelServer(environment=quick) as wheel:
         stage = Stage(studio, wheel, tasks=ENOUGH + 10, labelled=ENOUGH)
-        stage.converged()
         before = stage.state()["version"]["current"]
 
         wheel.stop()

@@ -24,7 +24,6 @@ pytestmark = pytest.mark.server
 def stage(studio: LabelStudioServer, quick: dict[str, str]) -> Iterator[Stage]:
     with LabelwheelServer(environment=quick) as wheel:
         stage = Stage(studio, wheel, tasks=ENOUGH + 20, labelled=ENOUGH)
-        stage.converged()
         yield stage
 
 

@@ -98,9 +98,10 @@ def check_sound(wheel: LabelwheelServer) -> None:
 
 
 def check_store(store: Path, known: Mapping[str, Mapping[str, Any]]) -> None:
-    """Every folder is a whole checkpoint that the database knows, and each that it knows and keeps is there."""
-    present = sorted(path.name for path in store.iterdir())
-    assert present == sorted(version for version, row in known.items() if not row["removed"])
+    """Every folder is a whole checkpoint that the database knows, and each that is kept and not broken is there."""
+    present = {path.name for path in store.iterdir()}
+    assert present <= {version for version, row in known.items() if not row["removed"]}
+    assert present >= {version for version, row in known.items() if not row["removed"] and not row["broken"]}
     for version in present:
         if not known[version]["broken"]:
             assert checkpoint.read(store / version).manifest.version == version
