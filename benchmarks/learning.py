@@ -49,7 +49,7 @@ def main() -> None:
             chosen = [pool[index] for index in np.random.default_rng(seed).permutation(len(pool))[:count]]
             runs.append(_job(question, held_out, chosen, arguments, seed))
             print(json.dumps(runs[-1]), file=sys.stderr)
-    save(f"learning_{arguments.set}", {"machine": machine(), "runs": runs})
+            save(f"learning_{arguments.set}", {"machine": machine(), "runs": runs})
     _show(runs)
 
 
