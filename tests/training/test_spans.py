@@ -158,6 +158,10 @@ def test_whatever_the_model_says_the_spans_are_valid(kind, text, seed, sharp):
         assert span_windows.whole_graphemes(text, item["start"], item["end"]) == (item["start"], item["end"])
 
 
+def _within(edges, other):
+    return edges != other and other[0] <= edges[0] and edges[1] <= other[1]
+
+
 @pytest.mark.parametrize("kind", TOKENIZERS)
 @given(text=TEXTS, data=st.data())
 @settings(deadline=None, max_examples=60)
@@ -166,7 +170,10 @@ def test_spans_of_whole_words_survive_any_window(kind, text, data):
     if not encodings:
         return
     offsets = [span_windows.bare(text, *edges) for edges in encodings[0].offsets if edges[0] < edges[1]]
-    offsets = [edges for edges in offsets if edges[0] < edges[1]]
+    # a marker that shares its character with the word behind it is no place of its own
+    offsets = [
+        edges for edges in offsets if edges[0] < edges[1] and not any(_within(edges, other) for other in offsets)
+    ]
     if not offsets:
         return
     chosen = data.draw(st.lists(st.sampled_from(offsets), unique=True, max_size=4))

@@ -14,8 +14,8 @@ gave .610, label smoothing .605: both within noise, so neither is done.
 
 Epochs have to be chosen by the score, not by the tokens' log loss: with 100 texts, on 200 test texts, the loss is least
 after epoch 4 (1.19, F1 .531) and the score goes on rising to the end (1.26, F1 .580). And with few texts they have to
-be gone through to the end: a whole job on 100 texts (83 to learn from, 16 of them to choose on) that stopped after four
-epochs without a better score chose epoch 5 (.48 on those 16, .506 on test); without stopping it chose 16 (.52 on those).
+be gone through to the end: a whole job on 100 texts (83 to learn from, a fifth of them to choose on) that stopped after
+four epochs without a better score chose epoch 5 (.48 on that fifth, .506 on test); without stopping it chose 16 (.52).
 """
 
 from __future__ import annotations
