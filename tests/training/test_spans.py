@@ -254,6 +254,8 @@ def test_punctuation_goes_where_people_leave_it_out():
     gold = [span(3, 9)]
     assert round_trip(text, gold).answer == gold
     assert round_trip(text, gold, calibration={EDGE_PUNCTUATION: 0.0}).answer == [span(3, 8)]
+    marked = "?\u0e31"
+    assert round_trip(marked, [span(0, 2)], "bytes", calibration={EDGE_PUNCTUATION: 0.0}).answer == [span(0, 2)]
     assert round_trip("!!", [span(0, 2)], calibration={EDGE_PUNCTUATION: 0.0}).answer == [span(0, 2)]
 
 

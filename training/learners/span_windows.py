@@ -89,6 +89,8 @@ def whole_graphemes(text: str, start: int, end: int) -> Offsets:
         return start, end
     for match in _GRAPHEME.finditer(text, max(0, start - 64)):
         low, high = match.span()
+        if text[low].isspace():
+            continue
         if low < start < high:
             start = low
         if low < end < high:

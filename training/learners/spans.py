@@ -184,8 +184,10 @@ def _edges(text: str, start: int, end: int, calibration: Mapping[str, float]) ->
             low += 1
         while low < high and _punctuation(text[high - 1]):
             high -= 1
-        if low < high:
-            start, end = span_windows.bare(text, low, high)
+        low, high = span_windows.bare(text, low, high)
+        # a mark that is written over punctuation stays with it
+        if low < high and span_windows.whole_graphemes(text, low, high) == (low, high):
+            start, end = low, high
     return start, end
 
 
