@@ -11,8 +11,8 @@ from plugins.connector import Connector
 AGAIN_SECONDS = 15.0
 """How often a tool is told anew what it has been told.
 
-Label Studio loses it now and then: each "next task" reads the ML backend, asks it, and writes the whole row back, with
-the title of before. Telling what a tool knows already changes nothing.
+A tool may lose it: one that reads its row about us, asks us something and writes the whole row back brings the version
+of before with it. Telling what a tool knows already changes nothing.
 """
 
 
