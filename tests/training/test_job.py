@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,15 @@ def refused(spec: Path) -> dict[str, str]:
     _, log = process.communicate(timeout=300)
     assert process.returncode == job.REFUSED, log
     return json.loads(log.strip().splitlines()[-1])
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A job that runs inside of the tests neither slows them down nor keeps their signals."""
+    monkeypatch.setattr(os, "setpriority", lambda *arguments: None)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture(scope="module")
