@@ -107,6 +107,12 @@ class Question(Frozen):
         shape = self.model_dump_json(include={"kind", "inputs", "minimum", "maximum"}) + "\0".join(self.values)
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
+    def like(self, other: Question) -> bool:
+        """Whether both ask the same: kind, values in any order, range. Name and inputs may differ."""
+        return (self.kind, set(self.values), self.minimum, self.maximum) == (
+            other.kind, set(other.values), other.minimum, other.maximum,
+        )  # fmt: skip
+
     def text(self, example: Example) -> str:
         """The text that the question reads: its inputs, a line each. Empty where the example has none of them."""
         return "\n".join(filter(None, (example.fields.get(name, "") for name in self.inputs)))
@@ -116,6 +122,12 @@ class Question(Frozen):
         if self.kind is Kind.PAIRWISE:
             return tuple(example.fields.get(name, "") for name in self.inputs)
         return (self.text(example),)
+
+    def posed(self, other: Question, example: Example) -> Example:
+        """The example as this question has to be given it to read what `other` reads in it."""
+        if self.kind is Kind.PAIRWISE:
+            return Example(key=example.key, fields=dict(zip(self.inputs, other.texts(example), strict=True)))
+        return Example(key=example.key, fields={self.inputs[0]: other.text(example)})
 
     def check(self, answer: Answer, example: Example) -> Answer:
         """The answer in its canonical form; raises InvalidAnswer where it does not fit question or text."""

@@ -120,3 +120,28 @@ def test_checking_twice_changes_nothing(answer: list[str]) -> None:
 def test_a_question_survives_json() -> None:
     for asked in (ANIMALS, STARS, question(Kind.SPANS, prompt="¿qué?")):
         assert Question.model_validate_json(asked.model_dump_json()) == asked
+
+
+@pytest.mark.parametrize(
+    ("other", "like"),
+    [
+        (question(Kind.SPANS, name="other", inputs=("left",), options=OPTIONS[::-1], prompt="who?"), True),
+        (question(Kind.SPANS, options=OPTIONS[:1]), False),
+        (question(Kind.CHOICES), False),
+    ],
+)
+def test_questions_are_alike_by_what_can_be_answered(other: Question, like: bool) -> None:
+    assert question(Kind.SPANS).like(other) is other.like(question(Kind.SPANS)) is like
+
+
+def test_ratings_are_alike_by_their_range() -> None:
+    assert STARS.like(question(Kind.RATING, name="stars", minimum=1, maximum=5))
+    assert not STARS.like(question(Kind.RATING, minimum=0, maximum=5))
+
+
+def test_an_example_of_another_question_is_posed_as_the_same_texts() -> None:
+    asked = question(Kind.CHOICE, inputs=("title", "body"))
+    for other in (question(Kind.CHOICE), question(Kind.CHOICE, inputs=("left", "right"))):
+        assert asked.text(asked.posed(other, EXAMPLE)) == other.text(EXAMPLE) != ""
+    pair, other = question(Kind.PAIRWISE), question(Kind.PAIRWISE, inputs=("right", "left"))
+    assert pair.texts(pair.posed(other, EXAMPLE)) == ("two", "one")
