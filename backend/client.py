@@ -37,9 +37,17 @@ class Client:
         return self._json("GET", "/status")
 
     def connect(
-        self, tool: str, url: str, project: str, api_key: str, service_url: str | None = None
+        self,
+        tool: str,
+        url: str,
+        project: str,
+        api_key: str,
+        service_url: str | None = None,
+        share_with: str | None = None,
     ) -> dict[str, Any]:
         body = {"tool": tool, "url": url, "project": project, "api_key": api_key, "service_url": service_url}
+        if share_with is not None:
+            body["share_with"] = share_with
         return self._json("POST", "/projects", json=body)
 
     def project(self, number: int) -> dict[str, Any]:

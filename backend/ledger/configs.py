@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.ledger import decisions, generations
+from backend.ledger import decisions, generations, lineages
 from backend.ledger.tables import Project, QuestionRow
 from plugins.connector import Config
 from training.questions import Question
@@ -34,11 +34,13 @@ def apply(tx: Session, project: Project, config: Config) -> bool:
             row.spec = question.model_dump(mode="json")
             if before.digest != question.digest:
                 changes.append(_difference(before, question))
+                _part(tx, row, before)
             if (before.kind, before.inputs) != (question.kind, question.inputs) and row.champion_id is not None:
                 row.champion_id, stale = None, True
     for name, row in rows.items():
         if row.active and name not in asked:
             changes.append(f"question {name!r} was removed; its labels are kept")
+            lineages.leave(tx, row, f"project {project.id} does not ask {name!r} any more")
             row.active, stale = False, stale or row.champion_id is not None
     tx.flush()
     if changes and not first:
@@ -48,6 +50,15 @@ def apply(tx: Session, project: Project, config: Config) -> bool:
             generations.create(tx, project, "; ".join(changes))
     tx.flush()
     return bool(changes)
+
+
+def _part(tx: Session, row: QuestionRow, before: Question) -> None:
+    """Ends the sharing of a question that does not ask any more what the others ask."""
+    now = Question.model_validate(row.spec)
+    asked = [Question.model_validate(other.spec) for _, other in lineages.others(tx, row)]
+    if now.inputs != before.inputs or not all(now.like(other) for other in asked):
+        reason = f"project {row.project_id} changed what it asks: {_difference(before, now)}"
+        lineages.leave(tx, row, f"{reason}; each goes on with the champion that it has")
 
 
 def _difference(before: Question, after: Question) -> str:

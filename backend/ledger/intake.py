@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from backend.ledger import projects
+from backend.ledger import lineages, projects
 from backend.ledger.labelling import Labelling
 from backend.ledger.placing import Arrival, place_all, sign
 from backend.ledger.plain import plain, plain_page
@@ -32,7 +32,7 @@ class Prepared(NamedTuple):
 
     page: Page
     digests: Mapping[str, str]
-    signatures: Mapping[str, Signature]
+    signatures: Mapping[str, Sequence[Signature]]
 
 
 class Taken(NamedTuple):
@@ -43,12 +43,16 @@ class Taken(NamedTuple):
     unknown: int
 
 
-def prepare(page: Page, known: Mapping[str, str]) -> Prepared:
-    """Computes what `take` needs; `known` has the digests of examples that the ledger has, by key."""
+def prepare(page: Page, known: Mapping[str, str], shared: Sequence[Question] = ()) -> Prepared:
+    """Computes what `take` needs.
+
+    `known` has the digests of examples that the ledger has, by key; `shared` are the project's questions that other
+    projects share.
+    """
     page = plain_page(page)
     digests = {example.key: digest(example) for example in page.examples}
     changed = (example for example in page.examples if known.get(example.key) != digests[example.key])
-    return Prepared(page, digests, {example.key: sign(example) for example in changed})
+    return Prepared(page, digests, {example.key: sign(example, shared) for example in changed})
 
 
 def known_digests(session: Session, project_id: int, page: Page) -> dict[str, str]:
@@ -62,7 +66,8 @@ def known_digests(session: Session, project_id: int, page: Page) -> dict[str, st
 
 def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = False) -> Taken:
     """Takes a page of a poll, or of the sweep that is under way, together with its cursor."""
-    page, project = prepared.page, projects.get(tx, project_id)
+    # locked, as texts are placed among those of all projects that share, and events have to be in order
+    page, project = prepared.page, projects.lock(tx, project_id)
     keys = {example.key for example in page.examples} | {work.example for work in page.work}
     rows = _examples(tx, project_id, keys | set(page.refreshed) | set(page.gone))
     moment = now()
@@ -115,8 +120,8 @@ def _take_examples(
         if row is not None:
             row.gone = False
         if row is None or row.digest != prepared.digests[example.key]:
-            own = prepared.signatures.get(example.key) or sign(example)
-            arrivals.append(Arrival(own, None if row is None else Placement(row.group, Part(row.part))))
+            signatures = prepared.signatures.get(example.key) or sign(example, lineages.read_by(tx, project.id))
+            arrivals.append(Arrival(signatures, None if row is None else Placement(row.group, Part(row.part))))
             changed.append(example)
     added = 0
     for example, placement in zip(changed, place_all(tx, project, arrivals), strict=True):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend import connectors
@@ -24,11 +24,13 @@ def register(
     api_key: str,
     service_url: str | None = None,
     options: Mapping[str, Any] | None = None,
+    share_with: str | None = None,
 ) -> Project:
     """Notes a project for the worker to connect; once more for a known one renews its key and its wiring.
 
-    `service_url` is where the labelling tool reaches us (None: as the settings say). Raises InvalidRequest where
-    something is missing, NotFound where no connector is called `tool`.
+    `service_url` is where the labelling tool reaches us (None: as the settings say); `share_with` names a project whose
+    champions it shares where both ask the same. Raises InvalidRequest where something is missing, NotFound where no
+    connector is called `tool`, or no project `share_with`.
     """
     url, external_id = url.strip().rstrip("/"), str(external_id).strip()
     if not url.startswith(("http://", "https://")):
@@ -48,7 +50,30 @@ def register(
     project.state, project.step, project.problem = ProjectState.CONNECTING, "waiting for the worker", None
     project.announced = None
     tx.flush()
+    project.share_with_id = None if share_with is None else _other(tx, project, share_with).id
+    tx.flush()
     return project
+
+
+def _other(session: Session, project: Project, wanted: str) -> Project:
+    other = named(session, wanted)
+    if other.id == project.id:
+        raise InvalidRequest(f"project {project.id} cannot share with itself; name another one to share with")
+    return other
+
+
+def named(session: Session, wanted: str) -> Project:
+    """The project that people mean: by its number, or else by its title or its name in the labelling tool."""
+    rows = everyone(session)
+    connected = [row for row in rows if row.state != ProjectState.DISCONNECTED]
+    found = [row for row in rows if wanted == str(row.id)]
+    found = found or [row for row in connected if wanted in (row.title, row.external_id, row.reference)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{row.id} ({row.title or row.external_id})" for row in found or connected) or "none"
+    if found:
+        raise InvalidRequest(f"several projects are called {wanted!r:.100}, use a number: {known}")
+    raise NotFound(f"there is no project {wanted!r:.100}; there are: {known}")
 
 
 def disconnect(tx: Session, project_id: int) -> Project:
@@ -68,13 +93,30 @@ def get(session: Session, project_id: int) -> Project:
     return project
 
 
-def lock(tx: Session, project_id: int) -> Project:
-    """One project, for this transaction alone: whoever changes champions, generations or the state takes it first."""
-    query = select(Project).where(Project.id == project_id).with_for_update().execution_options(populate_existing=True)
-    project = tx.scalars(query).one_or_none()
+def lock(tx: Session, project_id: int, *others: int) -> Project:
+    """One project, for this transaction alone: whoever changes champions, generations, labels or the state takes it
+    first. Those that share with it (and `others`) are locked too, always in the same order."""
+    while True:
+        ids = _pooled(tx, (project_id, *others))
+        query = select(Project).where(Project.id.in_(ids)).order_by(Project.id)
+        rows = tx.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
+        if _pooled(tx, (project_id, *others)) == ids:  # else they were brought together while we waited
+            break
+    project = next((row for row in rows if row.id == project_id), None)
     if project is None:
         raise NotFound(f"there is no project {project_id}; `labelwheel status` lists them")
     return project
+
+
+def pool(project: Project) -> int:
+    """The project whose split this one's texts belong to: one for all that share, or ever shared, a question."""
+    return project.pool_id or project.id
+
+
+def _pooled(session: Session, ids: Sequence[int]) -> list[int]:
+    own = func.coalesce(Project.pool_id, Project.id)
+    pools = select(own).where(Project.id.in_(ids))
+    return list(session.scalars(select(Project.id).where(own.in_(pools)).order_by(Project.id)))
 
 
 def find(session: Session, tool: str, reference: str) -> Project:

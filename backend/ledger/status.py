@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.ledger import acceptance, counts, decisions, generations, servers
+from backend.ledger import acceptance, counts, decisions, generations, lineages, servers
 from backend.ledger.lease import WORKER
 from backend.ledger.tables import (
     ACTIVE,
@@ -47,6 +47,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
        "unlearnt": [{"name", "reason"}],
        "questions": [{
          "id", "name", "kind", "active", "pinned",
+         "shared_with": [{"project", "tool", "title", "state", "question"}],
          "champion": {"version", "recipe", "metric", "score", "low", "high", "label_count", "created_at"} | None,
          "labels": {"total", "train", "held_out", "apart", "disagreement"},
          "next_round": {"labels_left": int | None, "reason": str},
@@ -55,6 +56,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
          "curve": [{"version", "labels", "metric", "score", "low", "high"}], "acceptance": as above}],
        "decisions": [{"at", "question", "kind", "reason", "details"}]}]}
     ```
+    What is shared is told on each side; `labels` are the project's own, rounds, champion and curve those of all.
     `progress` is in [0, 1]; `curve` has every champion so far, the oldest first; decisions come the newest first.
     """
     lease = session.get(Lease, WORKER)
@@ -130,15 +132,16 @@ def _backfill(session: Session, project: Project, waiting: int) -> dict[str, Any
 
 def _question(session: Session, settings: Settings, row: QuestionRow, accepted: list[dict[str, Any]]) -> dict[str, Any]:
     champion = None if row.champion_id is None else session.get(CheckpointRow, row.champion_id)
-    active = session.scalars(select(Round).where(Round.question_id == row.id, Round.state.in_(ACTIVE))).first()
+    home = row.home_id or row.id
+    active = session.scalars(select(Round).where(Round.question_id == home, Round.state.in_(ACTIVE))).first()
     verdict = judge(gather(session, row, settings), settings)
-    past = select(CheckpointRow).where(CheckpointRow.question_id == row.id).order_by(CheckpointRow.id)
     return {
         "id": row.id,
         "name": row.name,
         "kind": Question.model_validate(row.spec).kind,
         "active": row.active,
         "pinned": row.pinned,
+        "shared_with": [_sharer(project, other) for project, other in lineages.others(session, row)],
         "champion": _checkpoint(champion) if champion else None,
         "labels": counts.labels(session, row),
         "next_round": {"labels_left": verdict.labels_left, "reason": verdict.reason},
@@ -152,10 +155,16 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
                 "low": each.low,
                 "high": each.high,
             }
-            for each in session.scalars(past)
+            for each in reversed(lineages.checkpoints(session, row))
         ],
         "acceptance": accepted,
     }
+
+
+def _sharer(project: Project, question: QuestionRow) -> dict[str, Any]:
+    shown = {name: getattr(project, name) for name in ("tool", "state")}
+    title = project.title or project.external_id
+    return shown | {"project": project.id, "title": title, "question": question.name}
 
 
 def _checkpoint(row: CheckpointRow) -> dict[str, Any]:

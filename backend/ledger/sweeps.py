@@ -25,7 +25,7 @@ def begin(tx: Session, project_id: int) -> Project:
 
 def finish(tx: Session, project_id: int) -> int:
     """Ends a sweep: examples that it did not see, and that were not seen elsewhere since it began, are gone."""
-    project = projects.get(tx, project_id)
+    project = projects.lock(tx, project_id)
     began: datetime | None = project.sweep_started_at
     if began is None:
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from backend.errors import Conflict
-from backend.ledger import decisions, projects
+from backend.ledger import decisions, lineages, projects
 from backend.ledger.lease import Hold
 from backend.ledger.tables import Project, QuestionRow
 from backend.rounds import orders
@@ -36,8 +36,7 @@ def _order(hold: Hold, question: QuestionRow, verdict: Verdict) -> int:
     try:
         with hold.transaction() as tx:
             orders.order(tx, question.id, verdict.trigger, verdict.recipe or Recipe.AUTO)
-            project = projects.get(tx, question.project_id)
-            decisions.decide(tx, project, question.name, "ordered", verdict.reason, {"recipe": verdict.recipe})
+            lineages.decide(tx, question, "ordered", verdict.reason, {"recipe": verdict.recipe})
     except Conflict:
         return 0  # somebody was faster
     return 1

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from backend.ledger.agreement import Vote, agree
-from backend.ledger.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
-from training.errors import InvalidAnswer
-from training.questions import Example, Question
+from backend.ledger import lineages
+from backend.ledger.agreement import agree
+from backend.ledger.tables import CheckpointRow, QuestionRow
+from backend.rounds import answers
+from backend.rounds.answers import Answered
+from training.questions import Question
 from training.spec import LabelledExample, Part
 
 
@@ -27,11 +29,10 @@ class Written(NamedTuple):
 
 def write(session: Session, question: QuestionRow, champion: CheckpointRow | None, path: Path) -> Written:
     """Writes the file, whole or not at all."""
-    last = session.scalar(select(func.max(Event.id)).where(Event.project_id == question.project_id)) or 0
-    learnt = champion.last_event_id if champion else 0
+    last = lineages.last_event(session, question)
     count, temporary = 0, path.with_suffix(".writing")
     with temporary.open("w", encoding="utf-8") as file:
-        for row in labelled(session, question, learnt):
+        for row in labelled(session, question, champion):
             file.write(row.model_dump_json() + "\n")
             count += 1
         file.flush()
@@ -40,57 +41,54 @@ def write(session: Session, question: QuestionRow, champion: CheckpointRow | Non
     return Written(count, last)
 
 
-def labelled(session: Session, question: QuestionRow, learnt: int = 0) -> Iterator[LabelledExample]:
-    """The examples that can be learnt from; answers that do not fit the question or the text of today are left out.
+def labelled(session: Session, question: QuestionRow, champion: CheckpointRow | None) -> Iterator[LabelledExample]:
+    """The examples that can be learnt from, of all projects that share the question.
 
-    An example is `fresh` where nobody had labelled it up to the event `learnt`.
+    A text that is labelled in several of them is one example: all its annotators decide together.
     """
-    spec = Question.model_validate(question.spec)
-    known_to_champion = _labelled_until(session, question, learnt)
-    for example, labels in votes(session, question):
-        known = Example(key=example.key, fields=example.fields)
-        usable = _usable(spec, known, labels)
-        if not usable:
-            continue
-        yield LabelledExample(
-            example=known,
-            answer=spec.check(agree(spec.kind, usable).answer, known),
-            part=Part(example.part),
-            group=example.group,
-            fresh=example.key not in known_to_champion,
-            slices={"origin": labels[-1].origin or "made"},
-        )
+    shared = lineages.members(session, question)
+    spec = Question.model_validate(shared[0].spec)
+    common = _common(session, shared)
+    together: dict[str, list[Answered]] = {}
+    for row in shared:
+        for found in answers.read(session, row, spec, champion, shared=len(shared) > 1):
+            name = _name(spec.texts(found.example)) if common else ""
+            if name in common:
+                together.setdefault(name, []).append(found)
+            else:
+                yield _learnable(spec, [found])
+    for same in together.values():
+        yield _learnable(spec, same)
 
 
-def votes(session: Session, question: QuestionRow) -> Iterator[tuple[ExampleRow, list[Label]]]:
-    """Every example that is there and labelled, with its labels."""
-    query = (
-        select(ExampleRow, Label)
-        .join(Label, and_(Label.project_id == ExampleRow.project_id, Label.example_key == ExampleRow.key))
-        .where(ExampleRow.project_id == question.project_id, ExampleRow.gone.is_(False))
-        .where(Label.question == question.name)
-        .order_by(ExampleRow.id, Label.made_at, Label.id)
+def _learnable(spec: Question, same: Sequence[Answered]) -> LabelledExample:
+    first, parts = same[0], {found.part for found in same}
+    slices = {
+        key: value if all(found.slices[key] == value for found in same) else "several"
+        for key, value in first.slices.items()
+    }
+    return LabelledExample(
+        example=first.example,
+        answer=spec.check(agree(spec.kind, [vote for found in same for vote in found.votes]).answer, first.example),
+        part=first.part if len(parts) == 1 else Part.APART,
+        group=first.group,
+        fresh=all(found.fresh for found in same),
+        slices=slices,
     )
-    rows = session.execute(query.execution_options(yield_per=500))
-    for _, group in groupby(rows, key=lambda row: row[0].id):
-        found = list(group)
-        yield found[0][0], [row[1] for row in found]
 
 
-def _usable(spec: Question, example: Example, labels: list[Label]) -> list[Vote]:
-    usable = []
-    for label in labels:
-        try:
-            answer = spec.check(label.answer, example)
-        except InvalidAnswer:
-            continue
-        usable.append(Vote(label.annotator, answer, label.made_at))
-    return usable
+def _common(session: Session, shared: Sequence[QuestionRow]) -> set[str]:
+    """The texts that are labelled in more than one project, by name."""
+    if len(shared) < 2:
+        return set()
+    seen: set[str] = set()
+    common: set[str] = set()
+    for row in shared:
+        own = {_name(texts) for texts in answers.texts(session, row)}
+        common |= own & seen
+        seen |= own
+    return common
 
 
-def _labelled_until(session: Session, question: QuestionRow, event: int) -> set[str]:
-    """The examples that had a label by then, also those that were changed or deleted since."""
-    query = select(Event.example_key).where(
-        Event.project_id == question.project_id, Event.question == question.name, Event.id <= event
-    )
-    return set(session.scalars(query.distinct())) if event else set()
+def _name(texts: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Text, and_, cast, func, select
+from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
+from backend.ledger import lineages
 from backend.ledger.tables import (
     ACTIVE,
     CheckpointRow,
@@ -31,7 +32,8 @@ _LOOK_BACK = 20
 
 
 def gather(session: Session, question: QuestionRow, settings: Settings) -> Evidence:
-    """The evidence about one question, of this moment."""
+    """The evidence about one question, of this moment: that of all that share it."""
+    question, shared = lineages.home(session, question), lineages.members(session, question)
     spec, moment = Question.model_validate(question.spec), now()
     champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
     rounds = list(
@@ -39,11 +41,10 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
             select(Round).where(Round.question_id == question.id).order_by(Round.id.desc()).limit(_LOOK_BACK)
         )
     )
-    decided = _decided(session, question)
-    counted = max(question.counted_from, decided.last_event_id if decided else 0)
+    decided = lineages.decided(session, question)
     trained = decided.label_count if decided else None
     needed = threshold(trained, question.pinned, settings)
-    new, newest, reached = _new_labels(session, question, counted, needed)
+    new, newest, reached = _new_labels(session, shared, decided, needed)
     failures, failed = _failures([found for found in rounds if found.recipe == Recipe.AUTO], moment)
     names_failures, names_failed = _failures([found for found in rounds if found.recipe == Recipe.NAMES], moment)
     return Evidence(
@@ -53,9 +54,9 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
         outdated=champion is not None and champion.digest != spec.digest,
         tried=any(found.digest == spec.digest and found.state not in ACTIVE for found in rounds),
         trained=trained,
-        total=_total(session, question),
+        total=_total(session, shared),
         new=new,
-        varied=_varied(session, question, spec),
+        varied=_varied(session, shared, spec),
         newest=_ago(newest, moment),
         reached=_ago(reached, moment),
         pinned=question.pinned,
@@ -66,26 +67,18 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
     )
 
 
-def _decided(session: Session, question: QuestionRow) -> Round | None:
-    query = select(Round).where(
-        Round.question_id == question.id,
-        Round.recipe == Recipe.AUTO,
-        Round.state.in_((RoundState.PROMOTED, RoundState.REJECTED)),
-    )
-    return session.scalars(query.order_by(Round.id.desc()).limit(1)).first()
-
-
 def _new_labels(
-    session: Session, question: QuestionRow, after: int, needed: int
+    session: Session, shared: Sequence[QuestionRow], decided: Round | None, needed: int
 ) -> tuple[int, datetime | None, datetime | None]:
-    """How many examples have a label after that event; when the last one came, and when they became enough."""
+    """How many examples have a label that the last decided round had not; when the last one came, and when they became
+    enough."""
     last = func.max(Label.event_id).label("last")
     query = (
         select(last)
         .join(ExampleRow, and_(ExampleRow.project_id == Label.project_id, ExampleRow.key == Label.example_key))
-        .where(Label.project_id == question.project_id, Label.question == question.name, Label.event_id > after)
+        .where(or_(*(_newer(row, shared[0].counted_from, decided) for row in shared)))
         .where(ExampleRow.gone.is_(False))
-        .group_by(Label.example_key)
+        .group_by(Label.project_id, Label.example_key)
     )
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     newest = session.scalar(query.order_by(last.desc()).limit(1))
@@ -94,21 +87,24 @@ def _new_labels(
     return count, *(event.recorded_at if event else None for event in events)  # type: ignore[return-value]
 
 
+def _newer(row: QuestionRow, counted_from: int, decided: Round | None) -> ColumnElement[bool]:
+    seen = lineages.seen_until(row, decided.last_event_id, decided.started_at) if decided else 0
+    return and_(lineages.about([row], Label), Label.event_id > max(counted_from, seen))
+
+
 def _ago(then: datetime | None, moment: datetime) -> float | None:
     return None if then is None else (moment - then).total_seconds()
 
 
-def _total(session: Session, question: QuestionRow) -> int:
-    query = select(func.count(func.distinct(Label.example_key))).where(
-        Label.project_id == question.project_id, Label.question == question.name
-    )
-    return session.scalar(query) or 0
+def _total(session: Session, shared: Sequence[QuestionRow]) -> int:
+    labelled = select(Label.project_id, Label.example_key).where(lineages.about(shared, Label)).distinct()
+    return session.scalar(select(func.count()).select_from(labelled.subquery())) or 0
 
 
-def _varied(session: Session, question: QuestionRow, spec: Question) -> bool:
+def _varied(session: Session, shared: Sequence[QuestionRow], spec: Question) -> bool:
     # PostgreSQL cannot compare JSON, its text it can
     answer = cast(Label.answer, Text)
-    query = select(answer).where(Label.project_id == question.project_id, Label.question == question.name).distinct()
+    query = select(answer).where(lineages.about(shared, Label)).distinct()
     if spec.kind is Kind.SPANS:
         return bool(session.scalars(query.where(answer != "[]").limit(1)).all())
     return len(session.scalars(query.limit(2)).all()) > 1

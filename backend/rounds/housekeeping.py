@@ -28,17 +28,18 @@ def superfluous(session: Session, question: QuestionRow, keep: int) -> list[Chec
     query = select(CheckpointRow).where(CheckpointRow.question_id == question.id, CheckpointRow.removed.is_(False))
     rows = list(session.scalars(query.order_by(CheckpointRow.id.desc())))
     champion = next((row for row in rows if row.id == question.champion_id), None)
-    needed = {question.champion_id, champion.parent_id if champion else None} | _served(session, question)
+    needed = {champion.parent_id if champion else None} | _served(session)
     needed |= {row.id for row in [row for row in rows if not row.broken][:keep]}
-    training = select(Round.champion_id).where(Round.question_id == question.id, Round.state.in_(ACTIVE))
+    training = select(Round.champion_id).where(Round.state.in_(ACTIVE))
     needed |= set(session.scalars(training))
     return [row for row in rows if row.id not in needed]
 
 
-def _served(session: Session, question: QuestionRow) -> set[int | None]:
-    """What the project's generation holds, and what a web process that is just swapping may still hold."""
-    names = {server.serving.get(str(question.project_id)) for server in session.scalars(select(Server))}
-    current = select(Project.generation_id).where(Project.id == question.project_id).scalar_subquery()
-    query = select(Generation.members).where(Generation.project_id == question.project_id)
-    query = query.where((Generation.id == current) | Generation.name.in_([name for name in names if name]))
-    return {members.get(question.name) for members in session.scalars(query)}
+def _served(session: Session) -> set[int | None]:
+    """Every champion, also one that another question was left with, what the generations of today hold, and what a web
+    process that is just swapping may still hold."""
+    names = {name for server in session.scalars(select(Server)) for name in server.serving.values()}
+    current = select(Project.generation_id).scalar_subquery()
+    query = select(Generation.members).where(Generation.id.in_(current) | Generation.name.in_(names))
+    champions = session.scalars(select(QuestionRow.champion_id))
+    return {*champions, *(number for members in session.scalars(query) for number in members.values())}

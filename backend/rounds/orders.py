@@ -7,13 +7,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from backend.errors import Conflict, NotFound
-from backend.ledger import decisions, generations, names, projects
+from backend.ledger import lineages, names, projects
 from backend.ledger.tables import (
     ACTIVE,
     CheckpointRow,
-    Event,
-    Generation,
-    ProjectState,
     QuestionRow,
     Round,
     RoundState,
@@ -26,20 +23,24 @@ AUTOMATIC = ("labels", "options", "connect")
 
 
 def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recipe = Recipe.AUTO) -> Round:
-    """Queues a round; raises NotFound, and Conflict where one is active or the project is not connected."""
+    """Queues a round, for all that share the question.
+
+    Raises NotFound, and Conflict where one is active or no project that asks the question is connected.
+    """
     question, project = _lock(tx, question_id)
     if not question.active:
         raise Conflict(f"question {question.name!r} is not asked any more; its labels and checkpoints are kept")
-    if project.state not in (ProjectState.CONNECTING, ProjectState.CONNECTED):
+    if not lineages.live(tx, question):
         raise Conflict(f"project {project.title or project.id} is {project.state}; connect it first")
-    number = tx.scalar(select(func.count()).where(Round.question_id == question_id)) or 0
+    question = lineages.home(tx, question)
+    number = tx.scalar(select(func.count()).where(Round.question_id == question.id)) or 0
     found = Round(
-        project_id=project.id,
-        question_id=question_id,
+        project_id=question.project_id,
+        question_id=question.id,
         trigger=trigger,
         recipe=recipe,
         champion_id=question.champion_id,
-        version=names.checkpoint(project.id, question.name, number + 1),
+        version=names.checkpoint(question.project_id, question.name, number + 1),
     )
     try:
         with tx.begin_nested():
@@ -47,7 +48,7 @@ def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recip
     except IntegrityError:
         raise Conflict(f"a round of question {question.name!r} is active already; wait for it or cancel it") from None
     if recipe is Recipe.AUTO:
-        question.pinned = False
+        _pin(tx, question, False)
     if trigger not in AUTOMATIC:
         question.counted_from = 0
     tx.flush()
@@ -59,15 +60,15 @@ def cancel(tx: Session, round_id: int, reason: str = "it was cancelled") -> Roun
     found = tx.get(Round, round_id)
     if found is None:
         raise NotFound(f"there is no round {round_id}")
-    question, project = _lock(tx, found.question_id)
+    question, _ = _lock(tx, found.question_id)
     tx.refresh(found, with_for_update=True)
     if found.state not in ACTIVE:
         raise Conflict(f"round {round_id} has ended already: {found.state}")
     found.state, found.reason, found.ended_at = RoundState.CANCELLED, reason, now()
     found.progress_token = None
     # the labels that are there now are no reason to start the same round at once again
-    question.counted_from = _last_event(tx, project.id)
-    decisions.decide(tx, project, question.name, "cancelled", reason, {"round": found.id, "version": found.version})
+    question.counted_from = lineages.last_event(tx, question)
+    lineages.decide(tx, question, "cancelled", reason, {"round": found.id, "version": found.version})
     return found
 
 
@@ -77,50 +78,37 @@ def rollback(tx: Session, question_id: int, version: str | None = None) -> Check
     A running round is cancelled, and the question is pinned: no automatic round starts until as many labels as the
     policy asks for have come since, or until somebody orders one. Raises NotFound and Conflict.
     """
-    question, project = _lock(tx, question_id)
+    asked, _ = _lock(tx, question_id)
+    question = lineages.home(tx, asked)
     target = _target(tx, question, version)
     replaced = None if question.champion_id is None else tx.get(CheckpointRow, question.champion_id)
-    for active in tx.scalars(select(Round).where(Round.question_id == question_id, Round.state.in_(ACTIVE))):
+    for active in tx.scalars(select(Round).where(Round.question_id == question.id, Round.state.in_(ACTIVE))):
         cancel(tx, active.id, f"the question was rolled back to {target.version}")
-    question.champion_id, question.pinned = target.id, True
-    question.counted_from = _last_event(tx, project.id)
-    tx.flush()
+    _pin(tx, question, True)
+    question.counted_from = lineages.last_event(tx, question)
     reason = f"someone asked for {target.version} instead of {replaced.version if replaced else 'nothing'}"
-    generation = generations.create(tx, project, f"rollback: {reason}")
-    details = {
-        "version": target.version,
-        "replaced": replaced.version if replaced else None,
-        "generation": generation.name,
-    }
-    decisions.decide(tx, project, question.name, "rolled back", reason, details)
+    named = lineages.serve(tx, question, target.id, f"rollback: {reason}")
+    details = {"version": target.version, "replaced": replaced.version if replaced else None}
+    lineages.decide(tx, question, "rolled back", reason, details, named)
     return target
 
 
 def checkpoints(session: Session, question_id: int) -> list[CheckpointRow]:
     """A question's checkpoints, the newest first; those whose files were cleared away are left out."""
-    query = select(CheckpointRow).where(CheckpointRow.question_id == question_id, CheckpointRow.removed.is_(False))
-    return list(session.scalars(query.order_by(CheckpointRow.id.desc())))
-
-
-def served_before(session: Session, question: QuestionRow) -> list[int]:
-    """The ids of the checkpoints that were champions of a question, the latest first, each once."""
-    query = (
-        select(Generation.members).where(Generation.project_id == question.project_id).order_by(Generation.id.desc())
-    )
-    served = (members.get(question.name) for members in session.scalars(query))
-    return list(dict.fromkeys(number for number in served if number is not None))
+    return [row for row in lineages.checkpoints(session, session.get_one(QuestionRow, question_id)) if not row.removed]
 
 
 def _target(tx: Session, question: QuestionRow, version: str | None) -> CheckpointRow:
     if version is None:
         usable = {row.id: row for row in checkpoints(tx, question.id) if not row.broken}
         present = question.champion_id
-        earlier = [number for number in served_before(tx, question) if number in usable and number < (present or 0)]
+        earlier = [
+            number for number in lineages.served_before(tx, question) if number in usable and number < (present or 0)
+        ]
         if not earlier:
             raise Conflict(f"question {question.name!r} has no earlier champion to go back to")
         return usable[max(earlier)]
-    query = select(CheckpointRow).where(CheckpointRow.question_id == question.id, CheckpointRow.version == version)
-    target = tx.scalars(query).one_or_none()
+    target = next((row for row in lineages.checkpoints(tx, question) if row.version == version), None)
     if target is None:
         known = ", ".join(row.version for row in checkpoints(tx, question.id)[:10]) or "none"
         raise NotFound(f"question {question.name!r} has no checkpoint {version!r:.100}; it has: {known}")
@@ -132,8 +120,9 @@ def _target(tx: Session, question: QuestionRow, version: str | None) -> Checkpoi
     return target
 
 
-def _last_event(tx: Session, project_id: int) -> int:
-    return tx.scalar(select(func.max(Event.id)).where(Event.project_id == project_id)) or 0
+def _pin(tx: Session, question: QuestionRow, pinned: bool) -> None:
+    for row in lineages.members(tx, question):
+        row.pinned = pinned
 
 
 def _lock(tx: Session, question_id: int) -> tuple[QuestionRow, projects.Project]:

@@ -8,10 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.errors import Conflict
-from backend.ledger import decisions, generations, projects
-from backend.ledger.tables import ACTIVE, CheckpointRow, Project, QuestionRow, Round, RoundState, now
+from backend.ledger import generations, lineages, projects
+from backend.ledger.tables import ACTIVE, CheckpointRow, QuestionRow, Round, RoundState, now
 from backend.rounds.gate import Judgement
-from backend.rounds.orders import served_before
 from training.questions import Question
 
 
@@ -20,7 +19,7 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
 
     None where the question became another one while the job ran: the round fails.
     """
-    found, question, project = _open(tx, found)
+    found, question = _open(tx, found)
     asked, answered = Question.model_validate(question.spec), judgement.manifest.question
     if not question.active or (asked.kind, asked.inputs) != (answered.kind, answered.inputs):
         fail(tx, found, "the question was changed or removed while the job ran")
@@ -42,28 +41,26 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
     )
     tx.add(row)
     tx.flush()
-    question.champion_id = row.id
-    tx.flush()
-    generation = generations.create(tx, project, f"{question.name}: {judgement.reason}")
+    named = lineages.serve(tx, question, row.id, f"{question.name}: {judgement.reason}")
     _end(found, RoundState.PROMOTED, judgement.reason)
-    details = {"round": found.id, "version": found.version, "generation": generation.name, **judgement.details}
-    decisions.decide(tx, project, question.name, "promoted", judgement.reason, details)
+    details = {"round": found.id, "version": found.version, **judgement.details}
+    lineages.decide(tx, question, "promoted", judgement.reason, details, named)
     return row
 
 
 def reject(tx: Session, found: Round, judgement: Judgement) -> None:
     """The champion stays."""
-    found, question, project = _open(tx, found)
+    found, question = _open(tx, found)
     _end(found, RoundState.REJECTED, judgement.reason)
     details = {"round": found.id, "version": found.version, **judgement.details}
-    decisions.decide(tx, project, question.name, "rejected", judgement.reason, details)
+    lineages.decide(tx, question, "rejected", judgement.reason, details)
 
 
 def fail(tx: Session, found: Round, reason: str) -> None:
     """Nothing came of it; the champion stays, and the policy waits before it tries again."""
-    found, question, project = _open(tx, found)
+    found, question = _open(tx, found)
     _end(found, RoundState.FAILED, reason)
-    decisions.decide(tx, project, question.name, "failed", reason, {"round": found.id, "version": found.version})
+    lineages.decide(tx, question, "failed", reason, {"round": found.id, "version": found.version})
 
 
 def fall_back(tx: Session, project_id: int, problem: dict[str, Any]) -> CheckpointRow | None:
@@ -78,29 +75,28 @@ def fall_back(tx: Session, project_id: int, problem: dict[str, Any]) -> Checkpoi
         return None
     query = select(CheckpointRow).where(CheckpointRow.version == problem.get("checkpoint"))
     broken = tx.scalars(query).one_or_none()
-    if broken is None or broken.id not in generation.members.values() or broken.broken:
+    name = next((name for name, number in generation.members.items() if broken and number == broken.id), None)
+    if broken is None or name is None:
         return None
-    question = tx.get_one(QuestionRow, broken.question_id)
-    broken.broken = str(problem.get("message") or "it cannot be loaded")[:2000]
-    usable = [tx.get_one(CheckpointRow, number) for number in served_before(tx, question)]
+    question = lineages.home(tx, projects.question(tx, project_id, name))
+    broken.broken = broken.broken or str(problem.get("message") or "it cannot be loaded")[:2000]
+    usable = [tx.get_one(CheckpointRow, number) for number in lineages.served_before(tx, question)]
     kind = Question.model_validate(question.spec).kind
     usable = [row for row in usable if not row.broken and not row.removed and row.kind == kind]
     instead = max(usable, key=lambda row: row.id) if usable else None
-    question.champion_id = instead.id if instead else None
-    tx.flush()
-    named = generations.create(tx, project, f"{broken.version} is broken")
+    named = lineages.serve(tx, question, instead.id if instead else None, f"{broken.version} is broken")
     reason = f"{broken.version} cannot be loaded: {broken.broken}"
-    details = {"broken": broken.version, "version": instead.version if instead else None, "generation": named.name}
-    decisions.decide(tx, project, question.name, "fell back", reason, details)
+    details = {"broken": broken.version, "version": instead.version if instead else None}
+    lineages.decide(tx, question, "fell back", reason, details, named)
     return instead
 
 
-def _open(tx: Session, found: Round) -> tuple[Round, QuestionRow, Project]:
-    project = projects.lock(tx, found.project_id)
+def _open(tx: Session, found: Round) -> tuple[Round, QuestionRow]:
+    projects.lock(tx, found.project_id)
     current = tx.get_one(Round, found.id, populate_existing=True, with_for_update=True)
     if current.state not in ACTIVE or current.fence != found.fence:
         raise Conflict(f"round {found.id} is {current.state} now, or in other hands")
-    return current, tx.get_one(QuestionRow, found.question_id, populate_existing=True), project
+    return current, tx.get_one(QuestionRow, found.question_id, populate_existing=True)
 
 
 def _end(found: Round, state: RoundState, reason: str) -> None:

@@ -15,11 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.errors import Conflict
-from backend.ledger import decisions, projects
+from backend.ledger import lineages, projects
 from backend.ledger.lease import Hold
 from backend.ledger.tables import (
     CheckpointRow,
-    ProjectState,
     QuestionRow,
     Round,
     RoundState,
@@ -92,7 +91,7 @@ class Runner:
     def _start_next(self) -> bool:
         with self._database.session() as session:
             for found in self._rounds(session, Round.state == RoundState.QUEUED):
-                if projects.get(session, found.project_id).state in (ProjectState.CONNECTING, ProjectState.CONNECTED):
+                if lineages.live(session, session.get_one(QuestionRow, found.question_id)):
                     break
             else:
                 return False
@@ -128,7 +127,7 @@ class Runner:
             if claimed.attempts == 1:
                 learnt = f"{written.examples} labelled examples" if written.examples else "the label names"
                 reason = f"it was ordered ({claimed.trigger}); it learns from {learnt}"
-                decisions.decide(tx, projects.get(tx, claimed.project_id), question.name, "started", reason)
+                lineages.decide(tx, question, "started", reason)
         if jobs.finished(self._settings, found.version):
             return True  # an earlier attempt got to the end after all
         url = f"{self._settings.url.rstrip('/')}/api/v1/rounds/{found.id}/progress"
@@ -216,7 +215,7 @@ class Runner:
                 mine.attempts -= 1
             question = tx.get_one(QuestionRow, mine.question_id)
             details = {"round": mine.id, "version": mine.version}
-            decisions.decide(tx, projects.get(tx, mine.project_id), question.name, "queued again", reason, details)
+            lineages.decide(tx, question, "queued again", reason, details)
 
     def _fail(self, found: Round, reason: str) -> None:
         with self._database.session() as session:

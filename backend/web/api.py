@@ -55,6 +55,7 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
                 text(body, "api_key"),
                 service_url,
                 options,
+                None if body.get("share_with") is None else _name(body, "share_with"),
             )
             return jsonify(_project(found)), 202
 

@@ -11,11 +11,12 @@ import logging
 
 from pydantic import SecretStr
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from backend.ledger import configs, decisions, generations, projects, servers
+from backend.ledger import configs, decisions, generations, lineages, projects, servers
 from backend.ledger.lease import Hold
-from backend.ledger.tables import ACTIVE, Project, ProjectState, Round, now
-from backend.rounds import orders
+from backend.ledger.tables import ACTIVE, Project, ProjectState, QuestionRow, Round, now
+from backend.rounds import orders, sharing
 from backend.rounds.automatic import consider
 from backend.settings import Settings
 from plugins.connector import Connector, Service
@@ -52,7 +53,8 @@ class Connecting:
 
     def _step(self, connector: Connector) -> bool:
         if self._configured_for is not connector:
-            self._configure(connector)
+            if not self._configure(connector):
+                return False
             self._configured_for = connector
             return True
         if consider(self._hold, self._settings, self._id, only_names=True) or self._preparing():
@@ -83,19 +85,43 @@ class Connecting:
             decisions.decide(tx, locked, None, "connected", f"{locked.tool} shows suggestions of {generation.name}")
         return True
 
-    def _configure(self, connector: Connector) -> None:
+    def _configure(self, connector: Connector) -> bool:
+        if (other := self._awaited()) is not None:
+            self._say(f"waiting for project {other}, which is being connected too")
+            return False
         self._say("reading the configuration")
         config = connector.config()
         with self._hold.transaction() as tx:
             project = projects.lock(tx, self._id)
             configs.apply(tx, project, config)
             project.step = "preparing the first suggestions"
+            wanted = project.share_with_id
+        if wanted is not None:
+            self._share(wanted)
+        return True
+
+    def _awaited(self) -> int | None:
+        """The project to share with, where it is not known yet what that one asks."""
+        with self._hold.database.session() as session:
+            wanted = projects.get(session, self._id).share_with_id
+            if wanted is None or projects.questions(session, wanted):
+                return None
+            return wanted if projects.get(session, wanted).state == ProjectState.CONNECTING else None
+
+    def _share(self, other: int) -> None:
+        with self._hold.database.session() as session:
+            signed = sharing.sign(session, self._id, other)
+        with self._hold.transaction() as tx:
+            project = projects.lock(tx, self._id, other)
+            sharing.share(tx, project, projects.get(tx, other), signed)
+            project.share_with_id = None
 
     def _preparing(self) -> bool:
-        query = select(Round.id).where(
-            Round.project_id == self._id, Round.recipe == Recipe.NAMES, Round.state.in_(ACTIVE)
-        )
         with self._hold.database.session() as session:
+            homes = [row.home_id or row.id for row in projects.questions(session, self._id)]
+            query = select(Round.id).where(
+                Round.question_id.in_(homes), Round.recipe == Recipe.NAMES, Round.state.in_(ACTIVE)
+            )
             return session.scalar(query.limit(1)) is not None
 
     def _say(self, step: str) -> None:
@@ -116,7 +142,7 @@ class Connecting:
             if project.state != ProjectState.CONNECTING:
                 return
             project.state, project.step, project.problem = ProjectState.FAILED, "", str(error)[:2000]
-            project.announced = None
+            project.announced = project.share_with_id = None
             _cancel_rounds(tx, project, "connecting failed")
             decisions.decide(tx, project, None, "not connected", str(error))
 
@@ -140,7 +166,12 @@ def disconnect(hold: Hold, project: Project, connector: Connector) -> bool:
     return False
 
 
-def _cancel_rounds(tx: object, project: Project, reason: str) -> None:
-    active = select(Round).where(Round.project_id == project.id, Round.state.in_(ACTIVE))
-    for found in tx.scalars(active).all():  # type: ignore[attr-defined]
-        orders.cancel(tx, found.id, reason)  # type: ignore[arg-type]
+def _cancel_rounds(tx: Session, project: Project, reason: str) -> None:
+    """Ends the rounds that nobody who is connected waits for any more."""
+    for question in tx.scalars(select(QuestionRow).where(QuestionRow.project_id == project.id)).all():
+        home = lineages.home(tx, question)
+        if lineages.live(tx, home):
+            continue
+        active = select(Round).where(Round.question_id == home.id, Round.state.in_(ACTIVE))
+        for found in tx.scalars(active).all():
+            orders.cancel(tx, found.id, reason)

@@ -42,6 +42,7 @@ class Tool:
     broken: Exception | None = None  # raised by every call
     failing: dict[str, Exception] = field(default_factory=dict)  # raised by calls of that name
     page_size: int = 3
+    field_name: str = "text"  # of the examples' text
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     seconds: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -49,14 +50,14 @@ class Tool:
         """Someone imports examples; returns their keys."""
         keys = []
         for text in texts:
-            example = Example(key=str(next(self.numbers)), fields={"text": text})
+            example = Example(key=str(next(self.numbers)), fields={self.field_name: text})
             self.examples[example.key] = example
             self.log.append(example.key)
             keys.append(example.key)
         return keys
 
     def edit(self, key: str, text: str) -> None:
-        self.examples[key] = Example(key=key, fields={"text": text})
+        self.examples[key] = Example(key=key, fields={self.field_name: text})
         self.log.append(key)
 
     def remove(self, key: str) -> None:

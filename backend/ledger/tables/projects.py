@@ -34,6 +34,8 @@ class Project(Base):
     title: Mapped[str] = mapped_column(Text, default="")
     source: Mapped[str] = mapped_column(Text, default="")
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    share_with_id: Mapped[int | None]  # a wish: the worker carries it out while it connects the project
+    pool_id: Mapped[int | None]  # the project whose split this one's texts belong to; None: its own
     unlearnt: Mapped[list[Any]] = mapped_column(default=list)
     state: Mapped[str] = mapped_column(default=ProjectState.CONNECTING)
     step: Mapped[str] = mapped_column(Text, default="")
@@ -55,7 +57,11 @@ class Project(Base):
 
 
 class QuestionRow(Base):
-    """One question of a project; `spec` is a training.questions.Question. Removed questions stay, for the ledger."""
+    """One question of a project; `spec` is a training.questions.Question. Removed questions stay, for the ledger.
+
+    A question that shares another's champion points to it as its home, which owns rounds and checkpoints; `champion_id`
+    and `pinned` are the same for all of them. See backend.ledger.lineages.
+    """
 
     __tablename__ = "questions"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -66,4 +72,6 @@ class QuestionRow(Base):
     champion_id: Mapped[int | None]
     pinned: Mapped[bool] = mapped_column(default=False)
     counted_from: Mapped[int] = mapped_column(default=0)  # older events do not count as new labels: set by a rollback
+    home_id: Mapped[int | None] = mapped_column(ForeignKey("questions.id", ondelete="SET NULL"))
+    shared_at: Mapped[datetime | None]  # rounds that began before have not seen this question's labels
     __table_args__ = (UniqueConstraint("project_id", "name", name="one_question_per_name"),)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.database import Database
-from backend.ledger import configs, intake, sweeps
+from backend.ledger import configs, intake, lineages, sweeps
 from backend.ledger.labelling import rebuild
 from backend.ledger.tables import Event, ExampleRow, Label, Project
 from plugins.connector import Connection, Page
@@ -21,13 +21,13 @@ _numbers = itertools.count(1)
 class Ledger:
     """A project in the database, connected to a tool in memory."""
 
-    def __init__(self, database: Database, tool: Tool | None = None) -> None:
+    def __init__(self, database: Database, tool: Tool | None = None, name: str = "1") -> None:
         self.database, self.tool = database, tool or Tool()
         url = f"http://fake{next(_numbers)}"
         FakeConnector.tools[url] = self.tool
-        self.connector = FakeConnector(Connection(tool="fake", url=url, api_key="k", project="1"))
+        self.connector = FakeConnector(Connection(tool="fake", url=url, api_key="k", project=name))
         with database.transaction() as tx:
-            project = Project(tool="fake", url=url, external_id="1", api_key="k", service_url="http://us")
+            project = Project(tool="fake", url=url, external_id=name, api_key="k", service_url="http://us")
             tx.add(project)
             tx.flush()
             configs.apply(tx, project, self.connector.config())
@@ -35,7 +35,8 @@ class Ledger:
 
     def take(self, page: Page, sweeping: bool = False) -> intake.Taken:
         with self.database.session() as session:
-            prepared = intake.prepare(page, intake.known_digests(session, self.id, page))
+            known, shared = intake.known_digests(session, self.id, page), lineages.read_by(session, self.id)
+        prepared = intake.prepare(page, known, shared)
         with self.database.transaction() as tx:
             return intake.take(tx, self.id, prepared, sweeping)
 

@@ -1,0 +1,96 @@
+"""What people answered to a question, as the home of all that share it reads and names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from sqlalchemy import and_, exists, select
+from sqlalchemy.orm import Session
+
+from backend.ledger import lineages, projects
+from backend.ledger.agreement import Vote
+from backend.ledger.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
+from training.errors import InvalidAnswer
+from training.questions import Example, Question
+from training.spec import Part
+
+
+class Answered(NamedTuple):
+    """One example with the answers that fit; `fresh` tells that the champion cannot have learnt from it."""
+
+    example: Example
+    votes: list[Vote]
+    part: Part
+    group: str
+    fresh: bool
+    slices: dict[str, str]
+
+
+def read(
+    session: Session, question: QuestionRow, spec: Question, champion: CheckpointRow | None, shared: bool
+) -> Iterator[Answered]:
+    """The labelled examples of one project; `spec` is the home's, and says what the examples' fields are called.
+
+    Where a question is `shared`, keys and annotators get names that are not those of another project's.
+    """
+    own, project = Question.model_validate(question.spec), projects.get(session, question.project_id)
+    seen = _seen(session, question, champion)
+    for row, labels in _rows(session, question):
+        example, slices, place = Example(key=row.key, fields=row.fields), {"origin": labels[-1].origin or "made"}, ""
+        if shared:
+            example = spec.posed(own, Example(key=f"{project.id}/{row.key}", fields=row.fields))
+            # the same person may work in two projects of one tool
+            place = f"{project.tool} {project.url} "
+            slices["project"] = project.title or f"{project.tool} {project.external_id}"
+        votes = _votes(spec, example, labels, place)
+        if votes:
+            yield Answered(example, votes, Part(row.part), row.group, row.key not in seen, slices)
+
+
+def texts(session: Session, question: QuestionRow) -> Iterator[tuple[str, ...]]:
+    """What the question reads in each of its labelled examples."""
+    own = Question.model_validate(question.spec)
+    label = exists().where(
+        Label.project_id == ExampleRow.project_id, Label.example_key == ExampleRow.key, Label.question == question.name
+    )
+    query = select(ExampleRow.fields).where(
+        ExampleRow.project_id == question.project_id, ExampleRow.gone.is_(False), label
+    )
+    for fields in session.scalars(query.execution_options(yield_per=500)):
+        yield own.texts(Example(key="", fields=fields))
+
+
+def _rows(session: Session, question: QuestionRow) -> Iterator[tuple[ExampleRow, list[Label]]]:
+    """Every example that is there and labelled, with its labels."""
+    query = (
+        select(ExampleRow, Label)
+        .join(Label, and_(Label.project_id == ExampleRow.project_id, Label.example_key == ExampleRow.key))
+        .where(ExampleRow.project_id == question.project_id, ExampleRow.gone.is_(False))
+        .where(Label.question == question.name)
+        .order_by(ExampleRow.id, Label.made_at, Label.id)
+    )
+    rows = session.execute(query.execution_options(yield_per=500))
+    for _, group in groupby(rows, key=lambda row: row[0].id):
+        found = list(group)
+        yield found[0][0], [row[1] for row in found]
+
+
+def _votes(spec: Question, example: Example, labels: list[Label], place: str) -> list[Vote]:
+    """The answers that fit the question and the text of today."""
+    usable = []
+    for label in labels:
+        try:
+            answer = spec.check(label.answer, example)
+        except InvalidAnswer:
+            continue
+        usable.append(Vote(f"{place}{label.annotator}", answer, label.made_at))
+    return usable
+
+
+def _seen(session: Session, question: QuestionRow, champion: CheckpointRow | None) -> set[str]:
+    """The examples whose label the champion may have learnt, also those that were changed or deleted since."""
+    until = lineages.seen_until(question, champion.last_event_id, champion.created_at) if champion else 0
+    query = select(Event.example_key).where(lineages.about([question], Event), Event.id <= until)
+    return set(session.scalars(query.distinct())) if until else set()
