@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from backend import connectors
 from backend.client import Client
-from backend.commands import choosing
+from backend.commands import choosing, wording
 from backend.errors import Conflict
 from training.errors import LabelwheelError
 
@@ -36,6 +36,12 @@ def connect(
         str | None,
         typer.Option(help="where the labelling tool finds labelwheel, if LABELWHEEL_PUBLIC_URL is not right"),
     ] = None,
+    share_with: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROJECT", help="use one champion with that project of labelwheel, where both ask the same"
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option(help="wait until the project is connected")] = True,
 ) -> None:
     """Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat."""
@@ -44,9 +50,9 @@ def connect(
             raise typer.BadParameter("give your token of the labelling tool as --api-key or LABELWHEEL_API_KEY")
         api_key = typer.prompt("Token of the labelling tool", hide_input=True, err=True)
     client = choosing.service()
-    number = int(client.connect(tool, url, project, str(api_key), backend_url)["id"])
+    number = int(client.connect(tool, url, project, str(api_key), backend_url, share_with)["id"])
     if wait:
-        _follow(client, number)
+        _follow(client, number, share_with)
     else:
         Console().print(f"project {number} is being connected; `labelwheel status` shows how far it is")
 
@@ -69,7 +75,7 @@ def disconnect(project: choosing.ProjectOption = None) -> None:
     Console().print(f"project {choosing.title(found)} is disconnected")
 
 
-def _follow(client: Client, number: int) -> None:
+def _follow(client: Client, number: int, share_with: str | None) -> None:
     console = Console()
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn()
     silent_since = time.monotonic()
@@ -99,6 +105,12 @@ def _follow(client: Client, number: int) -> None:
     console.print(
         f"[bold]{choosing.title(found)}[/bold] is connected as project {number}; learning: {names or 'nothing'}"
     )
+    for line in wording.shared(found):
+        console.print(f"  {line}", style="green", markup=False, highlight=False)
+    for each in found["questions"]:
+        if share_with is not None and each.get("active", True) and not each["shared_with"]:
+            reason = f"project {share_with} has no question of the same kind with the same options"
+            console.print(f"  not shared: {each['name']}: {reason}", style="yellow", markup=False, highlight=False)
     for each in found["unlearnt"]:
         console.print(f"  not learnt: {each['name']}: {each['reason']}", style="yellow", markup=False)
 

@@ -122,6 +122,8 @@ def _lines(project: Row) -> Iterator[Text]:
     rates = [each for each in project["acceptance"] if each["rate"] is not None][:4]
     if rates:
         yield Text("accepted as suggested: " + ", ".join(map(_acceptance, rates)))
+    for line in wording.shared(project):
+        yield Text(line, style="green")
     for each in project["unlearnt"]:
         yield Text(f"not learnt: {each['name']}: {each['reason']}", style="yellow")
 

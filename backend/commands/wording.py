@@ -26,6 +26,20 @@ def score(row: dict[str, Any]) -> str:
     return f"{row.get('metric') or 'score'} {_share(row['score'])}{interval}".replace("_", " ")
 
 
+def shared(project: dict[str, Any]) -> list[str]:
+    """A line for each question of a project that shares its champion."""
+    lines = []
+    for each in project["questions"]:
+        others = [
+            f"{other['question']} of project {other['project']} ({other['title']}"
+            + (")" if other["state"] == "connected" else f", {other['state']})")
+            for other in each.get("shared_with", ())
+        ]
+        if others:
+            lines.append(f"{each['name']} shares its champion with {', '.join(others)}")
+    return lines
+
+
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
 

@@ -13,9 +13,9 @@ from backend.app import create_app
 from backend.commands.exporting import Measured, unpack
 from backend.errors import ServiceUnreachable
 from backend.ledger import decisions
-from backend.ledger.tables import Project, ProjectState, Round, RoundState
+from backend.ledger.tables import Project, ProjectState, QuestionRow, Round, RoundState
 from backend.settings import Settings
-from tests.backend.serving.fakes import FakeEngine
+from tests.backend.serving.fakes import FakeEngine, question
 from tests.backend.stage import Stage
 
 
@@ -210,6 +210,31 @@ def test_connect_shows_the_outcome(stage, run, monkeypatch):
     code, _, err = run(*arguments)
     timer.join()
     assert (code, err) == (1, "labelwheel: set USE_DEFAULT_BANNED_SUBNETS=false over there\n")
+
+
+def test_connect_says_what_is_shared_and_what_is_not(stage, run, monkeypatch):
+    monkeypatch.setenv("LABELWHEEL_API_KEY", "hunter2")
+
+    def work():
+        with stage.database.transaction() as tx:
+            found = tx.query(Project).order_by(Project.id.desc()).first()
+            assert found.share_with_id == stage.project
+            home = tx.query(QuestionRow).filter_by(project_id=stage.project, name="tone").one()
+            for name, home_id in (("voice", home.id), ("mood", None)):
+                spec = question(name).model_dump(mode="json")
+                tx.add(QuestionRow(project_id=found.id, name=name, spec=spec, home_id=home_id))
+            found.state, found.title = ProjectState.CONNECTED, "New ones"
+
+    timer = threading.Timer(1.0, work)
+    timer.start()
+    code, out, _ = run(
+        "connect", "label-studio", "--url", "http://t.test:8080", "--project", "7", "--share-with", "Messages"
+    )
+    timer.join()
+    assert code == 0
+    assert "voice shares its champion with tone of project 1 (Messages)" in out
+    assert "not shared: mood: project Messages has no question of the same kind with the same options" in out
+    assert "tone shares its champion with voice of project 2 (New ones)" in run("status")[1]
 
 
 def test_connect_without_a_worker_does_not_wait_for_ever(stage, run, monkeypatch):

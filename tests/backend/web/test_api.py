@@ -47,6 +47,23 @@ def test_registering_is_accepted_and_tells_no_secret(client, stage):
     assert client.post("/api/v1/projects", json=BODY).json["id"] == answer.json["id"]
 
 
+def test_a_project_to_share_with_is_meant_by_number_or_title(client, stage):
+    for wanted in (stage.project, str(stage.project), "Messages"):
+        answer = client.post("/api/v1/projects", json={**BODY, "share_with": wanted})
+        assert answer.status_code == 202
+        with stage.database.session() as session:
+            assert session.get(Project, answer.json["id"]).share_with_id == stage.project
+    stage.connect("mood", title="Messages", reference="2.99")
+    for wanted, status, words in (
+        ("Messages", 400, "use a number: 1 (Messages), 3 (Messages)"),
+        ("Letters", 404, "there are: 1 (Messages), 2 (5), 3 (Messages)"),
+        (answer.json["id"], 400, "cannot share with itself"),
+        ({}, 400, "share_with"),
+    ):
+        refused = client.post("/api/v1/projects", json={**BODY, "share_with": wanted})
+        assert (refused.status_code, words in refused.json["error"]["message"]) == (status, True)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
