@@ -109,7 +109,7 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
         console.print(f"  {line}", style="green", markup=False, highlight=False)
     for each in found["questions"]:
         if share_with is not None and each.get("active", True) and not each["shared_with"]:
-            reason = f"project {share_with} has no question of the same kind with the same options"
+            reason = f"project {share_with} has no single question of the same kind with the same options"
             console.print(f"  not shared: {each['name']}: {reason}", style="yellow", markup=False, highlight=False)
     for each in found["unlearnt"]:
         console.print(f"  not learnt: {each['name']}: {each['reason']}", style="yellow", markup=False)

@@ -43,7 +43,7 @@ def read(
             example = spec.posed(own, Example(key=f"{project.id}/{row.key}", fields=row.fields))
             # the same person may work in two projects of one tool
             place = f"{project.tool} {project.url} "
-            slices["project"] = project.title or f"{project.tool} {project.external_id}"
+            slices["project"] = f"{project.title or project.external_id} ({project.id})"
         votes = _votes(spec, example, labels, place)
         if votes:
             yield Answered(example, votes, Part(row.part), row.group, row.key not in seen, slices)

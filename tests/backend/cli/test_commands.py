@@ -233,7 +233,7 @@ def test_connect_says_what_is_shared_and_what_is_not(stage, run, monkeypatch):
     timer.join()
     assert code == 0
     assert "voice shares its champion with tone of project 1 (Messages)" in out
-    assert "not shared: mood: project Messages has no question of the same kind with the same options" in out
+    assert "not shared: mood: project Messages has no single question of the same kind with the same options" in out
     assert "tone shares its champion with voice of project 2 (New ones)" in run("status")[1]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from sqlalchemy import select
 
@@ -87,6 +89,22 @@ def test_what_was_on_both_sides_is_set_apart_in_both(ours: Ledger, theirs: Ledge
         ledger.tool.add(torn[0].upper())
         ledger.poll()
         assert parts(ledger)[-1] == "apart"
+
+
+def test_both_projects_take_in_the_same_texts_at_once(ours: Ledger, theirs: Ledger) -> None:
+    share(theirs, ours)
+    known = texts("train", "held_out", 12)
+    for ledger, more in ((ours, ""), (theirs, "!")):
+        ledger.tool.page_size = 1
+        ledger.tool.add(*(text + more for text in known))
+    threads = [threading.Thread(target=ledger.poll) for ledger in (ours, theirs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    places = [[(row.group, row.part) for row in ledger.examples.values()] for ledger in (ours, theirs)]
+    assert places[0] == places[1]
+    assert len(places[0]) == 12
 
 
 def test_sharing_once_more_moves_nothing(ours: Ledger, theirs: Ledger) -> None:
