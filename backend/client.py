@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -86,15 +87,15 @@ class Client:
         with self._answer("GET", path, params={"version": version}, stream=True) as answer:
             yield answer
 
+    @contextmanager
+    def labels(self, number: int, question: str) -> Iterator[Iterator[dict[str, Any]]]:
+        """`{"question"}`, each labelled example, then `{"examples"}` with their count; raises where it ends early."""
+        with self._answer("GET", f"{_question(number, question)}/labels", stream=True) as answer:
+            yield (_object(line, self.url) for line in answer.iter_lines())
+
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         with self._answer(method, path, **options) as answer:
-            try:
-                body = answer.json()
-            except ValueError:
-                body = None
-            if not isinstance(body, dict):
-                raise ServiceUnreachable(f"what answers at {self.url} is not labelwheel; is LABELWHEEL_URL right?")
-            return body
+            return _object(answer.content, self.url)
 
     @contextmanager
     def _answer(self, method: str, path: str, **options: Any) -> Iterator[requests.Response]:
@@ -132,6 +133,16 @@ class Client:
 
 def _question(number: int, question: str) -> str:
     return f"/projects/{number}/questions/{quote(question, safe='')}"
+
+
+def _object(text: bytes, url: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ServiceUnreachable(f"what answers at {url} is not labelwheel; is LABELWHEEL_URL right?")
+    return found
 
 
 def _cause(error: requests.RequestException) -> str:

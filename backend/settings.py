@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     device: str | None = Field(None, description="cpu, cuda or cuda:1; a GPU is used where there is one if not set")
     web_threads: int = Field(16, ge=2, le=256, description="how many requests are answered at once")
     serving_threads: int = Field(1, ge=1, description="how many cores inference may use")
+    jobs: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="how many training jobs may run at a time, of different questions; each takes memory",
+    )
     job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
     job_minutes: float = Field(30.0, gt=0, description="how long one training job may take")
     max_length: int = Field(256, ge=16, le=8192, description="how many tokens of a text a model reads at once")

@@ -143,9 +143,14 @@ def collate(problem: Problem, indices: Sequence[int], pad_token_id: int) -> dict
 def _weights(problem: Problem, indices: Sequence[int], model: Any) -> Any:
     import torch
 
-    if not isinstance(problem.objective, Softmax) or problem.question.kind is Kind.SPANS:
+    targets = [problem.targets[place] for place in problem.encoded(indices)]
+    if isinstance(problem.objective, Softmax) and problem.question.kind is not Kind.SPANS:
+        found = class_weights(targets, len(problem.id2label))
+    elif problem.question.kind in (Kind.CHOICES, Kind.TAXONOMY):
+        # an option that nobody has used yet keeps what its name says
+        found = (np.sum(targets, axis=0) > 0).astype(np.float64)
+    else:
         return None
-    found = class_weights([problem.targets[place] for place in problem.encoded(indices)], len(problem.id2label))
     return torch.as_tensor(found, dtype=torch.float32, device=next(model.parameters()).device)
 
 

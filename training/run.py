@@ -22,6 +22,7 @@ from training.errors import InvalidCheckpoint, TooFewLabels
 from training.evaluation import report as reports
 from training.evaluation.findings import CurvePoint, Findings
 from training.learners import learner_for
+from training.learners.spans import Spans
 from training.measurement import Measurement, learning_curve, measure
 from training.model import Model, default_device, pad_token
 from training.progress import Progress
@@ -64,6 +65,7 @@ class Run:
             problem = Problem.build(question, self.learner, train, self.tokenizer, self.max_length)
             if spec.recipe is Recipe.AUTO:
                 self._check_enough(problem.rows)
+            self._note_unreachable(problem)
         if spec.recipe is Recipe.NAMES:
             proposal, curve = self._from_names(problem), list[CurvePoint]()
         else:
@@ -84,6 +86,17 @@ class Run:
             raise TooFewLabels(f"{question.name!r} has {len(train)} label(s) with text to learn from; it takes {least}")
         elif question.kind is Kind.SPANS and not any(row.answer for row in train):
             raise TooFewLabels(f"{question.name!r}: no example has a span yet; label some that have")
+
+    def _note_unreachable(self, problem: Problem) -> None:
+        if not isinstance(self.learner, Spans):
+            return
+        examples, answers = problem.examples, problem.answers
+        lost = self.learner.unreachable(problem.question, examples, answers, self.tokenizer, self.max_length)
+        if lost:
+            self.notes.append(
+                f"{lost} of {sum(map(len, answers))} labelled spans overlap others or begin or end inside of a token: "
+                "they cannot be learnt"
+            )
 
     def _champion(self) -> Model | None:
         if not self.spec.champion:

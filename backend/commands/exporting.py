@@ -1,4 +1,4 @@
-"""export: a checkpoint as a plain folder, for everything that reads transformers models."""
+"""export: a checkpoint as a plain folder for everything that reads transformers models, or the labels as a dataset."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from urllib3.exceptions import HTTPError
 
+from backend.client import Client
 from backend.commands import choosing
-from backend.errors import Conflict, ServiceUnreachable
+from backend.errors import Conflict, InvalidSettings, ServiceUnreachable
+from training import labelset
+from training.questions import Question
+from training.spec import LabelledExample
 
 _PIECE = 2**20
 
@@ -27,13 +31,22 @@ def export(
     project: choosing.ProjectOption = None,
     question: choosing.QuestionOption = None,
     version: choosing.VersionOption = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="the labels with their split, for `datasets.load_from_disk()`")
+    ] = False,
 ) -> None:
-    """Write the champion (or another checkpoint) as a folder that `transformers.pipeline()` loads."""
+    """Write the champion (or another checkpoint) as a folder that `transformers.pipeline()` loads, or the labels."""
+    if labels and version is not None:
+        raise InvalidSettings("--labels are those of today, whatever --version; leave one of the two away")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Conflict(f"{out} is there already and not empty; choose another folder")
     client = choosing.service()
     found = choosing.project(client.status(), project)
     asked = choosing.question(found, question)
+    if labels:
+        count = _write_labels(client, found["id"], asked["name"], out)
+        Console().print(f"{count:,} labelled examples of {asked['name']} are in {out}", highlight=False, soft_wrap=True)
+        return
     with client.export(found["id"], asked["name"], version) as answer, appearing(out) as folder:
         console = Console()
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
@@ -43,6 +56,16 @@ def export(
             unpack(Measured(answer.raw, size, lambda count: bar.advance(task, count)), folder)
         name = answer.headers.get("X-Labelwheel-Version", asked["name"])
     Console().print(f"{name} is in {out}", highlight=False, soft_wrap=True)
+
+
+def _write_labels(client: Client, number: int, name: str, out: Path) -> int:
+    with client.labels(number, name) as lines, appearing(out) as folder:
+        first, *rows = lines
+        if not rows or rows.pop() != {"examples": len(rows)}:
+            raise ServiceUnreachable("the export ended early; nothing is kept, try again")
+        found = [LabelledExample.model_validate(row) for row in rows]
+        labelset.write(Question.model_validate(first["question"]), found, folder)
+    return len(found)
 
 
 class Measured:

@@ -41,7 +41,9 @@ def write(session: Session, question: QuestionRow, champion: CheckpointRow | Non
     return Written(count, last)
 
 
-def labelled(session: Session, question: QuestionRow, champion: CheckpointRow | None) -> Iterator[LabelledExample]:
+def labelled(
+    session: Session, question: QuestionRow, champion: CheckpointRow | None = None
+) -> Iterator[LabelledExample]:
     """The examples that can be learnt from, of all projects that share the question.
 
     A text that is labelled in several of them is one example: all its annotators decide together.

@@ -11,7 +11,7 @@ import logging
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backend.errors import Conflict
@@ -29,6 +29,7 @@ from backend.settings import Settings
 from training.errors import InvalidCheckpoint, LabelwheelError
 from training.launchers.base import Launcher, Phase
 from training.questions import Question
+from training.spec import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ _KILLED = -1  # exit codes from here down say which signal ended a job
 
 
 class Runner:
-    """Works on the rounds, one job at a time. `step` never waits for a job."""
+    """Works on the rounds, some jobs at a time. `step` never waits for a job."""
 
     def __init__(self, hold: Hold, settings: Settings, launcher: Launcher) -> None:
         self._hold, self._settings, self._launcher = hold, settings, launcher
@@ -60,8 +61,8 @@ class Runner:
             done = self._isolated(self._look, found) or done
         for found in gating:
             done = self._isolated(self._decide, found) or done
-        if not self._busy():
-            done = self._start_next() or done
+        while self._running() < self._settings.jobs and self._start_next():
+            done = True
         if done:
             housekeeping.tidy(self._hold, self._settings)
         return done
@@ -84,13 +85,16 @@ class Runner:
             log.info("round %s was left alone: %s", found.id, error)
         return False
 
-    def _busy(self) -> bool:
+    def _running(self) -> int:
         with self._database.session() as session:
-            return session.scalar(select(Round.id).where(Round.state == RoundState.RUNNING).limit(1)) is not None
+            query = select(func.count()).select_from(Round).where(Round.state == RoundState.RUNNING)
+            return session.scalar(query) or 0
 
     def _start_next(self) -> bool:
         with self._database.session() as session:
-            for found in self._rounds(session, Round.state == RoundState.QUEUED):
+            queued = self._rounds(session, Round.state == RoundState.QUEUED)
+            # answering from the names takes seconds, and until then nothing is shown at all
+            for found in sorted(queued, key=lambda each: each.recipe != Recipe.NAMES):
                 if lineages.live(session, session.get_one(QuestionRow, found.question_id)):
                     break
             else:

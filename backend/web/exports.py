@@ -1,8 +1,9 @@
-"""Checkpoints to take away: the champion as a plain transformers folder, its report as JSON and for people."""
+"""What there is to take away: a checkpoint as a plain transformers folder, its report, the labels with their split."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -12,9 +13,9 @@ from flask import Blueprint, Response, jsonify, request
 
 from backend.database import Database
 from backend.errors import NotFound
-from backend.ledger import projects
+from backend.ledger import lineages, projects
 from backend.ledger.tables import CheckpointRow
-from backend.rounds import orders
+from backend.rounds import data, orders
 from backend.settings import Settings
 from training import checkpoint
 
@@ -80,7 +81,26 @@ def routes(settings: Settings, database: Database) -> Blueprint:
             raise NotFound(f"{found.manifest.version} has no report")
         return Response(path.read_text("utf-8"), content_type="text/markdown; charset=utf-8")
 
+    @exports.get("/projects/<int:number>/questions/<path:name>/labels")
+    def labels(number: int, name: str) -> Response:
+        with database.session() as session:
+            projects.question(session, number, name)  # raises NotFound while an answer can still say so
+        return Response(_labels(database, number, name), mimetype="application/x-ndjson")
+
     return exports
+
+
+def _labels(database: Database, number: int, name: str) -> Iterator[str]:
+    """The question, each labelled example, and how many there were: a line each, so that an early end is seen."""
+    with database.session() as session:
+        # where the question is shared, the labels of all are given as the one reads them that owns the champion
+        question = lineages.home(session, projects.question(session, number, name))
+        yield json.dumps({"question": question.spec}) + "\n"
+        count = 0
+        for row in data.labelled(session, question):
+            yield row.model_dump_json() + "\n"
+            count += 1
+    yield json.dumps({"examples": count}) + "\n"
 
 
 def _members(folder: Path) -> Iterator[tuple[bytes, Path, int]]:

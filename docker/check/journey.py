@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import requests
 
 from demo.messages import LABEL_CONFIG, Gold, tasks
 from demo.stack.annotator import Annotator
 
+KEPT = Path(__file__).with_name("journey.token")  # Label Studio gives a personal token out once
 STUDIO = "http://label-studio:8080"
 TASKS = 120
 LABELS = 48
@@ -25,7 +27,10 @@ class Studio:
 
     def __init__(self):
         self.session = requests.Session()
-        self.token = self._personal_token()
+        if not KEPT.exists():
+            KEPT.touch(mode=0o600)
+            KEPT.write_text(self._personal_token())
+        self.token = KEPT.read_text()
         self.until = 0.0
 
     def api(self, method, path, **arguments):

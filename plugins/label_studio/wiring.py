@@ -6,6 +6,7 @@ import base64
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from plugins.connector import Service
 from plugins.errors import AddressRefused, ToolError
@@ -30,6 +31,7 @@ TIMEOUT = 120.0
 def wire(project: Project, options: Mapping[str, Any], service: Service, version: str) -> dict[str, Any]:
     """Backend, webhook and settings, all or nothing; returns what `announce` and `unwire` need."""
     url = service.url.rstrip("/")
+    _check_host(url)
     before = project.get()
     undo: list[Callable[[], object]] = []
     try:
@@ -74,6 +76,17 @@ def announce(project: Project, options: Mapping[str, Any], version: str) -> None
         _save_backend(project, "PATCH", f"/api/ml/{backend}", body)
     if project.get().get("model_version") != version:
         project.patch(model_version=version)
+
+
+def _check_host(url: str) -> None:
+    # Label Studio saves the backend at such an address, and then refuses the webhook (Django's URLValidator)
+    host = urlsplit(url).hostname or ""
+    if host != "localhost" and "." not in host and ":" not in host:
+        raise AddressRefused(
+            f"Label Studio takes no webhook at {url}: a host's name needs a dot there. Give labelwheel's host a name "
+            "with one (a network alias, a line in /etc/hosts), set LABELWHEEL_PUBLIC_URL to it, restart labelwheel and "
+            "connect again. Nothing was changed."
+        )
 
 
 def _backend(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select
 
 from backend.database import Database
-from backend.ledger import generations
+from backend.ledger import generations, intake
 from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
 from backend.settings import Settings
+from plugins.connector import Page, Work
 from tests.backend.serving.fakes import question, write_checkpoint
+from training.questions import Answer, Example
 
 TOOL = "label-studio"
 
@@ -37,6 +41,19 @@ class Stage:
                 tx.add(QuestionRow(project_id=project.id, name=name, spec=question(name).model_dump(mode="json")))
             self.project = self.project or project.id
             return project.id
+
+    def label(self, name: str, answers: Mapping[str, Answer]) -> None:
+        """What people answered, by the text of an example."""
+        examples = tuple(Example(key=f"e{number}", fields={"text": text}) for number, text in enumerate(answers))
+        work = tuple(
+            Work(key=f"w{each.key}", example=each.key, annotator="ann", updated_at=datetime.now(UTC),
+                 answers={name: answers[each.fields["text"]]})
+            for each in examples
+        )  # fmt: skip
+        page = Page(examples=examples, work=work, refreshed=tuple(each.key for each in examples), cursor="1")
+        prepared = intake.prepare(page, {})
+        with self.database.transaction() as tx:
+            intake.take(tx, self.project, prepared)
 
     def promote(self, versions: dict[str, str], project: int | None = None) -> str:
         """Makes checkpoints champions, writing those that are not there; returns the generation's name."""

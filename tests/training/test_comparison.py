@@ -54,10 +54,17 @@ def test_clearly_worse():
 
 
 def test_possibly_worse_by_more_than_the_margin_is_not_promoted():
-    found = compare(pairs((27, "a", "a", "a"), (1, "a", "b", "a"), (2, "a", "a", "b")))
+    found = compare(pairs((26, "a", "a", "a"), (1, "a", "b", "a"), (3, "a", "a", "b")))
     assert found.verdict == "worse"
     assert "may be worse" in found.reason
-    assert compare(pairs((27, "a", "a", "a"), (1, "a", "b", "a"), (2, "a", "a", "b")), margin=0.3).passes
+    assert compare(pairs((26, "a", "a", "a"), (1, "a", "b", "a"), (3, "a", "a", "b")), margin=0.3).passes
+
+
+def test_a_single_answer_does_not_decide_against_a_challenger():
+    found = compare(pairs((27, "a", "a", "a"), (1, "a", "b", "a"), (2, "a", "a", "b")))
+    assert found.difference == pytest.approx(-1 / 30)
+    assert found.verdict == "not_worse"
+    assert "a single answer" in found.reason
 
 
 def test_a_slight_loss_on_many_examples_is_within_the_margin():

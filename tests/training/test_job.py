@@ -125,6 +125,23 @@ def test_every_kind_of_question_is_learnt(
         assert question.check(prediction.answer, one) == prediction.answer
 
 
+def test_spans_that_cannot_be_learnt_are_counted_in_the_report(tmp_path: Path, base: str) -> None:
+    question = Question.model_validate(
+        {"name": "q", "kind": Kind.SPANS, "inputs": ["text"], "options": [{"value": "a"}]}
+    )
+    labelled = []
+    for number, row in enumerate(rows(1)):
+        words = row.example.fields["text"].split()
+        spans = [{"start": 0, "end": len(words[0]), "label": "a"}]
+        if number == 0:
+            spans.append({"start": 0, "end": len(f"{words[0]} {words[1]}"), "label": "a"})
+        labelled.append(row.model_copy(update={"answer": spans}))
+    assert job.main([str(write(tmp_path, labelled, question, base_model=base))]) == 0
+    result = JobResult.model_validate_json((tmp_path / "v1" / "result.json").read_bytes())
+    notes = str(result.report["notes"])
+    assert f"1 of {len(labelled) + 1} labelled spans" in notes, notes
+
+
 def test_champion_and_challenger_are_paired_on_what_neither_has_learnt(tmp_path: Path, base: str) -> None:
     old, new, held_out = rows(2, fresh=False), rows(3)[24:], rows(2, Part.HELD_OUT)
     assert job.main([str(write(tmp_path, rows(2), base_model=base))]) == 0

@@ -14,7 +14,13 @@ IGNORED = -100
 
 
 class Softmax:
-    """One class per row: a text, or each token of it."""
+    """One class per row: a text, or each token of it.
+
+    With `names` a class that has no example is left out of the loss: nobody has said that it is wrong.
+    """
+
+    def __init__(self, names: bool = False) -> None:
+        self.names = names
 
     def losses(self, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Log loss of each row, (rows,); logits (rows, classes), targets (rows,)."""
@@ -30,9 +36,11 @@ class Softmax:
         return -likely[rows, numbers], slopes
 
     def torch_loss(self, logits: Any, labels: Any, weights: Any) -> Any:
-        """The sum over rows, weighted by class."""
+        """The sum over rows, weighted by class; a class that weighs nothing has no example."""
         import torch
 
+        if self.names and weights is not None:
+            logits = logits.masked_fill(weights == 0, torch.finfo(logits.dtype).min)
         return torch.nn.functional.cross_entropy(
             logits.float().flatten(0, -2), labels.flatten(), weights, ignore_index=IGNORED, reduction="sum"
         )
@@ -50,10 +58,12 @@ class Sigmoid:
         return _binary(logits, targets).sum(axis=1), 0.5 * (1.0 + np.tanh(0.5 * logits)) - targets
 
     def torch_loss(self, logits: Any, labels: Any, weights: Any) -> Any:
-        """The sum over rows and classes."""
+        """The sum over rows and classes, weighted by class."""
         import torch
 
-        return torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), labels.float(), reduction="sum")
+        return torch.nn.functional.binary_cross_entropy_with_logits(
+            logits.float(), labels.float(), weights, reduction="sum"
+        )
 
 
 class Squared:
@@ -84,7 +94,7 @@ class Preference(Sigmoid):
 Objective = Softmax | Sigmoid | Squared | Preference
 
 _OBJECTIVES: dict[Kind, Callable[[], Objective]] = {
-    Kind.CHOICE: Softmax,
+    Kind.CHOICE: lambda: Softmax(names=True),
     Kind.RATING: Softmax,
     Kind.SPANS: Softmax,
     Kind.CHOICES: Sigmoid,

@@ -12,6 +12,7 @@ import numpy as np
 from training.candidates.objectives import IGNORED, Objective, objective_for
 from training.learners.base import Encoding, Learner
 from training.learners.spans import Spans
+from training.learners.texts import TextLearner
 from training.questions import Answer, Example, Kind, Prediction, Question
 from training.spec import LabelledExample
 
@@ -153,4 +154,5 @@ def _targets(
     examples, answers = [row.example for row in rows], [row.answer for row in rows]
     if isinstance(learner, Spans):
         return [np.asarray(row) for row in learner.tags(question, examples, answers, encodings, id2label)]
-    return learner.targets(question, examples, answers, encodings, id2label)  # type: ignore[attr-defined]
+    assert isinstance(learner, TextLearner)
+    return learner.targets(question, examples, answers, encodings, id2label)

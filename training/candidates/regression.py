@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from training.candidates.objectives import Objective
+from training.candidates.objectives import Objective, Softmax
 
 _BIAS_SHARE = 0.1  # biases are held back too, or a class without labels would be out of reach for good
+_OUT = -1e9  # a logit that no softmax gives a share to
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def fit(
     """Minimises mean loss + penalty / 2 · |W - prior|², by L-BFGS with the exact gradient.
 
     `features` (rows, features) should be about 1 long, `targets` is what the objective takes; `weights` (rows,) have
-    mean 1; `pinned` (classes,) of bool are the classes that keep their prior because nobody has used them yet.
+    mean 1; `pinned` (classes,) of bool are the classes that keep their prior because nobody has used them yet. Where
+    classes exclude each other the loss leaves those out: else the others would learn to outdo them everywhere.
     """
     rows, width = features.shape
     classes = len(prior.bias)
@@ -52,6 +54,8 @@ def fit(
         reduced, basis = coordinates.T, directions.T
     dims = reduced.shape[1]
     free = np.ones(classes, dtype=bool) if pinned is None else ~pinned
+    if isinstance(objective, Softmax):
+        offset[:, ~free] = _OUT
 
     def value(flat: np.ndarray) -> tuple[float, np.ndarray]:
         both = flat.reshape(-1, dims + 1)

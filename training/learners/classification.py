@@ -8,24 +8,18 @@ from typing import Any
 import numpy as np
 
 from training.learners import texts
-from training.learners.base import Encoding, Learner, Score
+from training.learners.base import Encoding, Score
 from training.questions import Answer, Example, Prediction, Question
 from training.spec import Unit
 
 
-class Classification(Learner):
+class Classification(texts.TextLearner):
     """Softmax over the options; the score is the probability of the one that is answered."""
 
-    auto_class = texts.AUTO_CLASS
     metric = "accuracy"
 
     def config(self, question: Question) -> dict[str, Any]:
         return texts.label_config(question.values, "single_label_classification")
-
-    def encode(
-        self, question: Question, examples: Sequence[Example], tokenizer: Any, max_length: int
-    ) -> list[Encoding]:
-        return texts.encode(question, examples, tokenizer, max_length)
 
     def targets(
         self,
@@ -66,6 +60,3 @@ class Classification(Learner):
         if given is not None:
             units[str(given)] = Unit(false_positives=1)
         return Score(loss=1.0, units=units)
-
-    def headline(self, scores: Sequence[Score]) -> float:
-        return float(np.mean([1.0 - score.loss for score in scores])) if scores else 0.0

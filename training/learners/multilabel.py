@@ -8,29 +8,23 @@ from typing import Any
 import numpy as np
 
 from training.learners import texts
-from training.learners.base import Encoding, Learner, Score
+from training.learners.base import Encoding, Score
 from training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question
 from training.spec import Unit
 
 THRESHOLD = "threshold"
 
 
-class Multilabel(Learner):
+class Multilabel(texts.TextLearner):
     """Sigmoid for each option; those at or above the threshold are answered.
 
     The score of the whole answer is the probability that every single decision is right, were they independent.
     """
 
-    auto_class = texts.AUTO_CLASS
     metric = "micro_f1"
 
     def config(self, question: Question) -> dict[str, Any]:
         return texts.label_config(question.values, "multi_label_classification")
-
-    def encode(
-        self, question: Question, examples: Sequence[Example], tokenizer: Any, max_length: int
-    ) -> list[Encoding]:
-        return texts.encode(question, examples, tokenizer, max_length)
 
     def targets(
         self,

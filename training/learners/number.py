@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from training.learners import texts
-from training.learners.base import Encoding, Learner, Score
+from training.learners.base import Encoding, Score
 from training.questions import Answer, Example, Prediction, Question
 
 RESIDUAL = "residual"
@@ -20,23 +20,17 @@ TOLERANCE = 0.1
 """An answer counts as right within a tenth of the range."""
 
 
-class Number(Learner):
+class Number(texts.TextLearner):
     """Regression; the model's one output is the number itself.
 
     The score is the probability that the answer is within a tenth of the range (of what was seen, if the question sets
     none), as the size of the errors on held-apart examples says (`residual`, a Laplace distribution's scale).
     """
 
-    auto_class = texts.AUTO_CLASS
     metric = "closeness"
 
     def config(self, question: Question) -> dict[str, Any]:
         return texts.label_config([question.name], "regression")
-
-    def encode(
-        self, question: Question, examples: Sequence[Example], tokenizer: Any, max_length: int
-    ) -> list[Encoding]:
-        return texts.encode(question, examples, tokenizer, max_length)
 
     def targets(
         self,
@@ -79,9 +73,6 @@ class Number(Learner):
         else:
             scale = max(abs(gold), abs(prediction.answer))
         return Score(loss=float(min(distance / scale, 1.0)) if scale else 0.0)
-
-    def headline(self, scores: Sequence[Score]) -> float:
-        return float(np.mean([1.0 - score.loss for score in scores])) if scores else 0.0
 
 
 def habits(answers: Sequence[Answer]) -> dict[str, float]:

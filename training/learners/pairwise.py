@@ -19,7 +19,7 @@ class Pairwise(Classification):
     metric = "accuracy"
 
     def config(self, question: Question) -> dict[str, Any]:
-        return {**texts.label_config(["preference"], "regression")}
+        return texts.label_config(["preference"], "regression")
 
     def targets(
         self,

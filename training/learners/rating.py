@@ -44,7 +44,3 @@ class Rating(Classification):
             return Score(loss=1.0, units={str(gold): Unit(false_negatives=1)})
         loss = abs(prediction.answer - gold) / ((question.maximum or 0) - (question.minimum or 0))
         return Score(loss=float(min(loss, 1.0)), units=super().score(question, example, gold, prediction).units)
-
-    def headline(self, scores: Sequence[Score]) -> float:
-        """1 - the mean distance over the range."""
-        return super().headline(scores)

@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from training.learners.base import Encoding
-from training.questions import Example, Question
+from training.learners.base import Encoding, Learner, Score
+from training.questions import Answer, Example, Question
 
 TEMPERATURE = "temperature"
 
 AUTO_CLASS = "AutoModelForSequenceClassification"
 
 
-def encode(question: Question, examples: Sequence[Example], tokenizer: Any, max_length: int) -> list[Encoding]:
-    """A row for each text that is not blank, cut at `max_length` tokens; pairwise questions have two sides."""
-    places = [
-        (index, side, text)
-        for index, example in enumerate(examples)
-        for side, text in enumerate(question.texts(example))
-        if text.strip()
-    ]
-    if not places:
-        return []
-    rows = tokenizer([text for _, _, text in places], truncation=True, max_length=max_length, padding=False)
-    return [
-        Encoding(example=index, input_ids=ids, side=side)
-        for (index, side, _), ids in zip(places, rows["input_ids"], strict=True)
-    ]
+class TextLearner(Learner):
+    """A kind of question that reads each text whole: one row of logits for a text, or for each side of a pair."""
+
+    auto_class = AUTO_CLASS
+
+    def encode(
+        self, question: Question, examples: Sequence[Example], tokenizer: Any, max_length: int
+    ) -> list[Encoding]:
+        """A row for each text that is not blank, cut at `max_length` tokens; pairwise questions have two sides."""
+        places = [
+            (index, side, text)
+            for index, example in enumerate(examples)
+            for side, text in enumerate(question.texts(example))
+            if text.strip()
+        ]
+        if not places:
+            return []
+        rows = tokenizer([text for _, _, text in places], truncation=True, max_length=max_length, padding=False)
+        return [
+            Encoding(example=index, input_ids=ids, side=side)
+            for (index, side, _), ids in zip(places, rows["input_ids"], strict=True)
+        ]
+
+    @abstractmethod
+    def targets(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        answers: Sequence[Answer],
+        encodings: Sequence[Encoding],
+        id2label: Mapping[int, str],
+    ) -> list[np.ndarray]:
+        """What to train on, for each encoding."""
+
+    def headline(self, scores: Sequence[Score]) -> float:
+        """1 - the mean loss."""
+        return float(np.mean([1.0 - score.loss for score in scores])) if scores else 0.0
 
 
 def label_config(labels: Sequence[str], problem_type: str) -> dict[str, Any]:

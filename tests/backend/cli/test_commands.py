@@ -1,10 +1,13 @@
 """The commands against the real app with a real database; only the labelling tool and the models are fakes."""
 
+import hashlib
 import io
+import json
 import sys
 import tarfile
 import threading
 
+import datasets
 import pytest
 from werkzeug.serving import make_server
 
@@ -15,7 +18,7 @@ from backend.errors import ServiceUnreachable
 from backend.ledger import decisions
 from backend.ledger.tables import Project, ProjectState, QuestionRow, Round, RoundState
 from backend.settings import Settings
-from tests.backend.serving.fakes import FakeEngine, question
+from tests.backend.serving.fakes import LABELS, FakeEngine, question
 from tests.backend.stage import Stage
 
 
@@ -106,6 +109,32 @@ def test_train_queues_a_round_once(stage, run):
     code, _, err = run("train", "-q", "mood")
     assert code == 1
     assert "active already" in err
+
+
+def test_labels_are_exported_as_a_dataset_with_their_split(stage, run, tmp_path):
+    texts = {hashlib.sha256(bytes([number])).hexdigest(): LABELS[number % 2] for number in range(60)}
+    stage.label("mood", texts)
+    out = tmp_path / "labels"
+    code, said, _ = run("export", "-q", "mood", "--labels", "--out", out)
+    assert (code, "60 labelled examples of mood" in said) == (0, True)
+    found = datasets.load_from_disk(str(out))
+    assert len(found["train"]) + len(found["test"]) == 60
+    assert 0 < len(found["test"]) < 30
+    names = found["train"].features["label"].names
+    assert {row["text"]: names[row["label"]] for split in found.values() for row in split} == texts
+    assert run("export", "-q", "mood", "--labels", "--version", "v1", "--out", tmp_path / "other")[0] == 1
+
+
+def test_labels_that_end_early_are_not_kept(stage, run, tmp_path, monkeypatch):
+    stage.label("mood", {"one": LABELS[0], "two": LABELS[1]})
+
+    def cut(*_):
+        yield json.dumps({"question": question().model_dump(mode="json")}) + "\n"
+
+    monkeypatch.setattr("backend.web.exports._labels", cut)
+    code, _, err = run("export", "-q", "mood", "--labels", "--out", tmp_path / "labels")
+    assert (code, "ended early" in err) == (1, True)
+    assert not (tmp_path / "labels").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from backend.errors import Conflict, NotFound
 from backend.ledger import projects
 from backend.ledger.tables import QuestionRow, Round, now
 from backend.rounds import orders
+from backend.rounds.runner import Runner
 from tests.backend.fake_jobs import BAD, GOOD, crash, finish
 from tests.backend.world import World
 from training.launchers.base import Phase
@@ -67,6 +68,21 @@ def test_the_last_words_of_a_failed_job_are_the_reason(running: World) -> None:
 def test_what_a_job_says_to_programs_is_put_into_words(running: World) -> None:
     crash(running.launcher.last, '{"error": "TooFewLabels", "message": "label more examples"}')
     assert ended(running).reason == "the job failed: label more examples"
+
+
+@pytest.mark.parametrize(("jobs", "meanwhile"), [(1, "queued"), (2, "running")])
+def test_a_question_waits_for_another_only_where_no_second_job_may_run(
+    running: World, jobs: int, meanwhile: str
+) -> None:
+    running.runner = Runner(running.hold, running.settings.model_copy(update={"jobs": jobs}), running.launcher)
+    with running.database.transaction() as tx:
+        number = orders.order(tx, running.question("places").id).id
+    running.turns(3)
+    assert [found.state for found in running.rounds[-2:]] == ["running", meanwhile]
+    finish(running.launcher.jobs["job-2"])
+    running.until(lambda: running.rounds[-2].state == "promoted")
+    running.until(lambda: running.rounds[-1].state == "running")
+    assert running.rounds[-1].id == number
 
 
 @pytest.mark.parametrize("code", [-9, None])

@@ -11,7 +11,7 @@ from backend.errors import Conflict, InvalidRequest, NotFound
 from backend.ledger import generations, projects
 from backend.ledger.status import status
 from backend.ledger.tables import CheckpointRow, QuestionRow
-from backend.rounds import orders, sharing
+from backend.rounds import data, orders, sharing
 from tests.backend.fake_jobs import GOOD, finish
 from tests.backend.fake_tool import PLACES, TOPIC, FakeConnector, Tool
 from tests.backend.world import World
@@ -133,6 +133,9 @@ def test_labels_of_both_train_one_champion_that_serves_both(two: Two) -> None:
     told = {(row["example"]["key"][:2], next(iter(row["example"]["fields"])), row["answer"]) for row in job.rows}
     assert told == {(side, "text", answer) for side in ("1/", "2/") for answer in ("sport", "politics")}
     assert {row["example"]["fields"]["text"].split()[0] for row in job.rows} == {"text", "body"}
+    with two.world.database.session() as session:  # whichever side asks for the labels
+        found = [[row.example.key for row in data.labelled(session, two.row(number))] for number in (1, 2)]
+    assert found[0] == found[1] == [row["example"]["key"] for row in job.rows]
     assert two.members(1)["topic"] == two.members(2)["theme"] == checkpoint.id
     after = [one["version"]["current"] for one in two.status()]
     assert not set(before) & set(after)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psutil
@@ -29,6 +29,16 @@ def until(condition: Callable[[], object], seconds: float = 90.0, message: str =
     while not condition():
         assert time.monotonic() < deadline, message or "it did not come true in time"
         time.sleep(0.05)
+
+
+def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run. What ended after its parent stays a zombie until the machine's init looks: not counted."""
+    found = []
+    for each in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if each.is_running() and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+    return found
 
 
 class Running:

@@ -13,7 +13,7 @@ import pytest
 from backend import home, serve
 from backend.errors import Conflict, InvalidSettings
 from backend.settings import Settings
-from tests.backend.serve.processes import free_port, until
+from tests.backend.serve.processes import alive, free_port, until
 
 SUPERVISE = """
 import os
@@ -62,7 +62,7 @@ def test_all_stop_together_and_nobody_is_left(supervise):
     family = children(process, 2)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
-    assert not [each for each in family if each.is_running()]
+    assert not alive(family)
 
 
 def test_a_child_that_ends_is_started_again_with_growing_pauses(supervise):
@@ -89,8 +89,8 @@ def test_the_children_of_a_killed_supervisor_end(supervise):
     family = children(process, 2)
     process.kill()
     process.wait(10)
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert not alive
+    psutil.wait_procs(family, timeout=10)
+    assert not alive(family)
 
 
 def test_who_does_not_listen_is_killed(supervise):
@@ -102,7 +102,7 @@ def test_who_does_not_listen_is_killed(supervise):
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)  # a second Ctrl-C means now
     process.wait(5)
-    assert not family[0].is_running()
+    assert not alive(family)
 
 
 def test_lines_carry_the_name_of_their_process(supervise):

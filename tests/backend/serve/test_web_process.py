@@ -17,7 +17,7 @@ import requests
 from backend.ledger.tables import Project, ProjectState, QuestionRow, Server
 from backend.settings import Settings
 from tests.backend import real
-from tests.backend.serve.processes import TOKEN, running, until
+from tests.backend.serve.processes import TOKEN, alive, running, until
 from tests.backend.stage import Stage
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -212,7 +212,7 @@ def test_it_stops_within_seconds_also_while_it_predicts(web, stage):
     assert web.stop() < 15
     thread.join(30)
     assert answers[0].status_code == 503, "who waits is told, not cut off"
-    assert not [each for each in family if each.is_running()]
+    assert not alive(family)
     with stage.database.session() as session:
         assert session.query(Server).count() == 0, "nobody has to wait for it any more"
 

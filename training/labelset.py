@@ -1,0 +1,74 @@
+"""The labels of a question as a dataset of the `datasets` library: what other training code reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from training.questions import Kind, Question
+from training.spec import LabelledExample, Part
+
+ANSWER, KEY, GROUP = "label", "key", "group"
+"""The columns beside one for each of the question's inputs."""
+
+_SHARD = 100_000  # examples in a file
+_SPLITS = {"train": Part.TRAIN, "test": Part.HELD_OUT}
+
+
+def build(question: Question, rows: Iterable[LabelledExample]) -> Any:
+    """A `DatasetDict` with the splits "train" and "test", which is the part that is held out for life.
+
+    Columns: the inputs by name (`field_` goes before a name that is taken), `label` in the type of the answer, `key`
+    of the example in the labelling tool, `group` of its near-duplicates.
+    """
+    import datasets
+
+    names = {each: f"field_{each}" if each in (ANSWER, KEY, GROUP) else each for each in question.inputs}
+    text = datasets.Value("string")
+    features = datasets.Features(
+        {**dict.fromkeys(names.values(), text), ANSWER: _answers(question), KEY: text, GROUP: text}
+    )
+    parts: dict[Part, dict[str, list[Any]]] = {part: {name: [] for name in features} for part in _SPLITS.values()}
+    for row in rows:
+        columns = parts[row.part]
+        for name, column in names.items():
+            columns[column].append(row.example.fields.get(name, ""))
+        for column, value in ((ANSWER, row.answer), (KEY, row.example.key), (GROUP, row.group)):
+            columns[column].append(value)
+    return datasets.DatasetDict(
+        {name: datasets.Dataset.from_dict(parts[part], features=features) for name, part in _SPLITS.items()}
+    )
+
+
+def write(question: Question, rows: Iterable[LabelledExample], folder: Path) -> None:
+    """Writes what `datasets.load_from_disk` reads."""
+    import datasets
+
+    found = build(question, rows)
+    silent = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        # left to itself it writes no file for an empty split, and then cannot read what it wrote
+        found.save_to_disk(str(folder), num_shards={name: max(1, len(found[name]) // _SHARD) for name in found})
+    finally:
+        if not silent:
+            datasets.enable_progress_bars()
+
+
+def _answers(question: Question) -> Any:
+    import datasets
+
+    kind, text = question.kind, datasets.Value("string")
+    if kind is Kind.RATING:
+        return datasets.Value("int64")
+    if kind is Kind.NUMBER:
+        return datasets.Value("float64")
+    if kind is Kind.TAXONOMY:
+        return datasets.List(datasets.List(text))
+    label = datasets.ClassLabel(names=list(question.values))
+    if kind is Kind.CHOICES:
+        return datasets.List(label)
+    if kind is Kind.SPANS:
+        return datasets.List({"start": datasets.Value("int32"), "end": datasets.Value("int32"), "label": label})
+    return label
