@@ -142,16 +142,20 @@ def test_labels_that_end_early_are_not_kept(stage, run, tmp_path, monkeypatch):
 )
 def test_train_wait_says_the_decision(stage, run, state, code, capsys, monkeypatch):
     def decide():
-        with stage.database.transaction() as tx:
-            [found] = tx.query(Round).all()
-            found.state, found.reason = state, "it won 3 points"
+        ordered = False
+        while not ordered and not over.wait(0.2):
+            with stage.database.transaction() as tx:
+                for found in tx.query(Round).all():
+                    found.state, found.reason, ordered = state, "it won 3 points", True
 
-    timer = threading.Timer(1.0, decide)
-    timer.start()
+    over = threading.Event()
+    runner = threading.Thread(target=decide, daemon=True)
+    runner.start()
     monkeypatch.setattr(sys, "argv", ["labelwheel", "train", "-q", "mood", "--wait"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    timer.join()
+    over.set()
+    runner.join()
     out = capsys.readouterr().out
     assert f"{state}: it won 3 points" in out
     assert (ended.value.code or 0) == code
