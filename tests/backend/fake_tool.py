@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from flask import Blueprint
 
-from plugins.connector import Config, Connection, Host, Page, Service, Suggestion, Unlearnt, Work
+from plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion, Unlearnt, Work
 from plugins.errors import ToolUnreachable
 from training.questions import Answer, Example, Kind, Option, Question
 
@@ -100,6 +100,8 @@ class FakeConnector:
     """How labelwheel sees a `Tool`; found by its URL."""
 
     tool: ClassVar[str] = "fake"
+    arguments: ClassVar[tuple[Argument, ...]] = (Argument(name="project", short="p", help="the project"),)
+    traces: ClassVar[bool] = True
     tools: ClassVar[dict[str, Tool]] = {}
 
     def __init__(self, connection: Connection) -> None:
@@ -111,6 +113,10 @@ class FakeConnector:
         if self._url not in self.tools:
             raise ToolUnreachable(f"{self._url} does not answer")
         return self.tools[self._url]
+
+    @classmethod
+    def place(cls, arguments: Mapping[str, str]) -> str:
+        return arguments["project"]
 
     def config(self) -> Config:
         self._tool.called("config")
