@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         )
         studio.change_project(project, sampling=f"{arguments.sampling.capitalize()} sampling")
         started = time.monotonic()
-        wheel.connect("label-studio", studio.url, studio.pat, project)
+        wheel.connect("label-studio", studio.url, studio.pat, project=project)
         record["connect_seconds"] = time.monotonic() - started
         if "intent" in arguments.questions:
             wheel.until(lambda: _suggested(studio, project) == len(pool), 300, "suggestions for all tasks")

@@ -106,8 +106,10 @@ class ArgillaServer:
     def start_queue(self, worker: bool = True) -> None:
         """Redis, and the worker that delivers the webhooks."""
         if not self._alive("redis"):
-            options = ["--port", str(self._ports["redis"]), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-            self._spawn("redis", ["redis-server", *options, "--dir", str(self.folder)], executable=redis())
+            options = ["--port", str(self._ports["redis"]), "--bind", "127.0.0.1", "--save", ""]
+            # it would write its title over its environment, by which a demo finds what an earlier one left running
+            options += ["--set-proc-title", "no", "--dir", str(self.folder)]
+            self._spawn("redis", ["redis-server", *options], executable=redis())
             self._until("redis", lambda: self._listens(self._ports["redis"]))
         if worker and not self._alive("worker"):
             self._spawn("worker", [str(python()), str(ENGINE), "worker", "--num-workers", "1"])

@@ -45,7 +45,7 @@ def unwire(dataset: Dataset, options: Mapping[str, Any]) -> None:
         return
     try:
         ordering.clear(dataset)
-        for one in dataset.client.get(f"{dataset.path}/metadata-properties")["items"]:
+        for one in dataset.client.get(f"/me{dataset.path}/metadata-properties")["items"]:
             if one["name"] == ordering.PROPERTY:
                 dataset.client.send("DELETE", f"/metadata-properties/{one['id']}")
     except Missing as error:
@@ -101,7 +101,7 @@ def _remove(client: Client, webhook: str) -> None:
 
 def _property(dataset: Dataset, path: str) -> bool:
     """Whether records can be given a rank."""
-    present = {one["name"]: one for one in dataset.client.get(f"{path}/metadata-properties")["items"]}
+    present = {one["name"]: one for one in dataset.client.get(f"/me{path}/metadata-properties")["items"]}
     if ordering.PROPERTY in present:
         return bool(present[ordering.PROPERTY]["settings"].get("type") == "integer")
     body = {
