@@ -158,6 +158,10 @@ class ArgillaServer:
             **arguments,
         )
 
+    def forget(self) -> None:
+        """Let go of connections that the server may have closed."""
+        self._session.close()
+
     def api(self, method: str, path: str, **arguments: Any) -> Any:
         """`call`, and the JSON that it answers (None where there is none)."""
         response = self.call(method, path, **arguments)

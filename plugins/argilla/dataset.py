@@ -58,8 +58,9 @@ class Dataset:
 
     def get(self) -> Row:
         """The dataset as the API shows it."""
+        path = self.path
         try:
-            found = self.client.get(self.path)
+            found = self.client.get(path)
         except Missing:
             self._id = None  # one of the same name may have been made since
             raise Missing(
