@@ -158,8 +158,10 @@ class ArgillaServer:
             **arguments,
         )
 
-    def forget(self) -> None:
-        """Let go of connections that the server may have closed."""
+    def attempt(self, method: str, path: str, **arguments: Any) -> None:
+        """The same where the server fails after it has done what was asked, and hangs up: as people do, look later."""
+        with contextlib.suppress(requests.ConnectionError):
+            self.ask(method, path, **arguments)
         self._session.close()
 
     def api(self, method: str, path: str, **arguments: Any) -> Any:

@@ -136,11 +136,11 @@ def test_after_an_outage_of_everything_nothing_is_missing(argilla: ArgillaServer
     # Argilla keeps the answers, although it fails to send its webhooks and says so
     for index in range(84, 104):
         body = {"values": {name: {"value": value} for name, value in stage.gold(index).items()}, "status": "submitted"}
-        argilla.ask("POST", f"/records/{stage.keys[index]}/responses", json=body)
+        argilla.attempt("POST", f"/records/{stage.keys[index]}/responses", json=body)
     other = {"topic": {"value": TOPICS[0]}, "mentions": {"value": []}}
-    argilla.ask("PUT", f"/responses/{kept[0]}", json={"values": other, "status": "submitted"})
-    argilla.ask("DELETE", f"/responses/{kept[1]}")
-    argilla.ask("PUT", f"/responses/{kept[2]}", json={"values": other, "status": "discarded"})
+    argilla.attempt("PUT", f"/responses/{kept[0]}", json={"values": other, "status": "submitted"})
+    argilla.attempt("DELETE", f"/responses/{kept[1]}")
+    argilla.attempt("PUT", f"/responses/{kept[2]}", json={"values": other, "status": "discarded"})
     argilla.start_queue()
     stage.wheel.start()
     stage.agreed()
