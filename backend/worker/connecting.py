@@ -90,7 +90,7 @@ class Connecting:
         config = connector.config()
         with self._hold.transaction() as tx:
             project = projects.lock(tx, self._id)
-            _check_alone(tx, project, config.reference)
+            check_alone(tx, project, config.reference)
             configs.apply(tx, project, config)
             project.step = "preparing the first suggestions"
 
@@ -124,7 +124,7 @@ class Connecting:
             decisions.decide(tx, project, None, "not connected", str(error))
 
 
-def _check_alone(tx: Session, project: Project, reference: str) -> None:
+def check_alone(tx: Session, project: Project, reference: str) -> None:
     """Two projects over one place would learn from the same people twice, and undo each other's wiring."""
     query = select(Project.id).where(
         Project.tool == project.tool,
