@@ -38,8 +38,6 @@ class Client:
         self._attempts = attempts
         self._key = SecretStr(api_key.get_secret_value().strip())
         self._session = requests.Session()
-        # a proxy or ~/.netrc of the machine must neither see nor replace the key
-        self._session.trust_env = False
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """JSON of a GET; tried again with growing pauses while Argilla is away."""

@@ -15,6 +15,8 @@ SEPARATOR = "/"
 """Between workspace and dataset in a project's name; neither may contain it."""
 SEARCHED = 250
 """So many ids may be asked for at once."""
+START = "[0, []]"
+"""The cursor before the first record."""
 
 Row = dict[str, Any]
 
@@ -97,9 +99,9 @@ class Dataset:
 
     def pulse(self) -> str:
         """Changes with all that people do in Argilla, and when records come and go; two small calls."""
+        moved = self.get()["last_activity_at"]
         progress = self.client.get(f"{self.path}/progress")
-        counts = [progress.get(key) for key in ("total", "completed", "pending")]
-        return json.dumps([self.get()["last_activity_at"], *counts])
+        return json.dumps([moved, *(progress.get(key) for key in ("total", "completed", "pending"))])
 
     def record(self, key: str) -> Row | None:
         """One record with its suggestions, None where it is gone."""
@@ -116,6 +118,16 @@ class Dataset:
         params = {"limit": SEARCHED, "include": list(include)}
         found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
         return [item["record"] for item in found["items"]]
+
+    def first(self, name: str, limit: int, include: Iterable[str]) -> list[Row]:
+        """The pending records with the smallest numbers in a metadata property, ascending; others have none."""
+        scope = {"entity": "record", "property": "status"}
+        order = {"scope": {"entity": "metadata", "metadata_property": name}, "order": "asc"}
+        body = {"filters": {"and": [{"type": "terms", "scope": scope, "values": ["pending"]}]}, "sort": [order]}
+        params = {"limit": limit, "include": list(include)}
+        found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
+        rows = [item["record"] for item in found["items"]]
+        return [row for row in rows if name in (row.get("metadata") or {})]
 
     def scan(self, include: Iterable[str], size: int, cursor: str | None = None) -> Iterator[Listing]:
         """All records behind the cursor, in pages.

@@ -14,7 +14,7 @@ from typing import Any
 from plugins.argilla import ordering
 from plugins.argilla.answers import Value, encode
 from plugins.argilla.client import Missing, Rejected
-from plugins.argilla.dataset import Dataset, Row
+from plugins.argilla.dataset import START, Dataset, Row
 from plugins.connector import Page, Suggestion
 from training.questions import Question
 
@@ -39,21 +39,28 @@ class Pusher:
         self._listed: dict[str, Row] = {}
 
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
-        """Records that people are still to answer, without those that were looked at for `version`, as they came.
+        """Records that people are still to answer, without those that were looked at for `version`.
 
-        When all have their suggestions, the order in which they help most is written.
+        Those that have a rank come first, as people who sort by it see them next; the others as they were added. When
+        all have their suggestions, the ranks are written anew.
         """
         if version != self._version:
             self._version, self._done = version, set()
+        if self._ordered and cursor is None:
+            ranked = self._dataset.first(ordering.PROPERTY, ordering.RANKED, ("suggestions",))
+            for start in range(0, len(ranked), PAGE):
+                yield from self._page(ranked[start : start + PAGE], START)
         for listing in self._dataset.scan(("suggestions",), PAGE, cursor):
-            rows = [row for row in listing.rows if row.get("status") == "pending" and row["id"] not in self._done]
-            self._listed = {str(row["id"]): row for row in rows}
-            if rows:
-                examples = tuple(self._dataset.layout.example(row) for row in rows)
-                yield Page(examples=examples, cursor=listing.cursor)
+            yield from self._page(listing.rows, listing.cursor)
         self._listed = {}
         if self._ordered:
             ordering.write(self._dataset)
+
+    def _page(self, listed: Sequence[Row], cursor: str) -> Iterator[Page]:
+        rows = [row for row in listed if row.get("status") == "pending" and row["id"] not in self._done]
+        self._listed = {str(row["id"]): row for row in rows}
+        if rows:
+            yield Page(examples=tuple(self._dataset.layout.example(row) for row in rows), cursor=cursor)
 
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show what changed, take away what is not suggested any more; returns for how many records all is well."""

@@ -57,24 +57,15 @@ class Stage:
 
     # What is true
 
+    def webhooks(self) -> list[dict[str, Any]]:
+        return [one for one in self.server.api("GET", "/webhooks")["items"] if self.dataset in one["url"]]
+
     def records(self) -> list[dict[str, Any]]:
         return self.server.records(self.dataset)
 
     def labelled(self) -> truth.Labels:
-        """The labels that Argilla has, read without the code that is tested."""
-        found: truth.Labels = {}
-        for record in self.records():
-            text = record["fields"]["text"]
-            for response in record["responses"]:
-                if response["status"] != "submitted":
-                    continue
-                for name, given in response["values"].items():
-                    answer = given["value"]
-                    if name == "mentions":
-                        answer = sorted((points(text, span) for span in answer), key=_place)
-                    annotator = f"argilla:{response['user_id']}"
-                    found[response["id"], name] = {"example": record["id"], "annotator": annotator, "answer": answer}
-        return found
+        """The labels that Argilla has."""
+        return labelled(self.server, self.dataset)
 
     def apart(self) -> dict[Any, Any]:
         """Where Argilla and the ledger do not agree."""
@@ -122,6 +113,23 @@ class Stage:
 
         row = self.wheel.until(over, PATIENCE, f"round {number} did not end")
         assert row["state"] == "promoted", f"{row['reason']}\n{self.wheel.tail()}"
+
+
+def labelled(server: ArgillaServer, dataset: str) -> truth.Labels:
+    """The labels that Argilla has, read without the code that is tested."""
+    found: truth.Labels = {}
+    for record in server.records(dataset):
+        text = record["fields"]["text"]
+        for response in record["responses"]:
+            if response["status"] != "submitted":
+                continue
+            for name, given in response["values"].items():
+                answer = given["value"]
+                if name == "mentions":
+                    answer = sorted((points(text, span) for span in answer), key=_place)
+                annotator = f"argilla:{response['user_id']}"
+                found[response["id"], name] = {"example": record["id"], "annotator": annotator, "answer": answer}
+    return found
 
 
 def units(text: str, span: dict[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,9 @@ class Place:
     def poll(self, cursor: str | None = None) -> list[Page]:
         return list(self.connector.poll(cursor))
 
+    def webhooks(self) -> list[dict[str, Any]]:
+        return [one for one in self.server.api("GET", "/webhooks")["items"] if self.id in one["url"]]
+
     @property
     def records(self) -> list[dict[str, Any]]:
         return self.server.records(self.id)
@@ -214,12 +217,17 @@ def test_answered_records_are_left_alone_and_metadata_stays(argilla: ArgillaServ
     ranks = [item["record"]["metadata"].get(PROPERTY) for item in found["items"]]
     assert [rank for rank in ranks if rank] == [1, 2, 3, 4], "annotators can sort by it"
 
-    place.connector.retire([VERSION])
+    helpful = {record["id"] for record in place.records if record["metadata"].get(PROPERTY) == 1}
+    assert {next(place.connector.waiting(NEXT, None)).examples[0].key} == helpful, "seen next, suggested first"
+    assert place.push(NEXT) == 4
+    place.connector.retire([NEXT])
+    assert place.shown(1), "an older version said the same, and the newer one stands for it"
+    place.connector.retire([VERSION, NEXT])
     assert place.shown(1) == {}, "nobody stands for them any more"
     place.connector.unwire()
     assert [record["metadata"] for record in place.records] == [{"source": "mail"}] * 5
     assert argilla.api("GET", f"/me/datasets/{place.id}/metadata-properties")["items"] == []
-    assert argilla.api("GET", "/webhooks")["items"] == []
+    assert place.webhooks() == []
 
 
 def test_what_is_not_suggested_any_more_goes_and_other_agents_stay(argilla: ArgillaServer) -> None:
@@ -240,12 +248,12 @@ def test_wiring_is_idempotent_and_polling_does_where_no_webhook_is_to_be_had(arg
     options = place.connector.wire(SERVICE, VERSION)
     assert place.anew(**options).wire(SERVICE, VERSION) == options
     moved = place.anew(**options).wire(Service(url="http://127.0.0.1:99/"), VERSION)
-    (webhook,) = argilla.api("GET", "/webhooks")["items"]
+    (webhook,) = place.webhooks()
     assert webhook["url"] == f"http://127.0.0.1:99/argilla/{place.id}/webhook"
     assert sorted(webhook["events"]) == ["response.created", "response.deleted", "response.updated"]
     assert moved["secret"] == webhook["secret"]
     place.anew(**moved).unwire()
-    assert argilla.api("GET", "/webhooks")["items"] == []
+    assert place.webhooks() == []
 
     body = {"events": ["response.created"]}
     made = [

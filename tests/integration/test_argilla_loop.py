@@ -83,7 +83,7 @@ def test_from_the_names_of_labels_to_a_swap(stage: Stage, argilla: ArgillaServer
 
 
 def test_webhooks_are_hints_and_forged_ones_nothing(stage: Stage, argilla: ArgillaServer) -> None:
-    (webhook,) = argilla.api("GET", "/webhooks")["items"]
+    (webhook,) = stage.webhooks()
     assert webhook["url"] == f"{stage.wheel.url}/argilla/{stage.dataset}/webhook"
 
     def hinted() -> Any:
@@ -156,11 +156,11 @@ def test_disconnecting_undoes_the_wiring(argilla: ArgillaServer, stage: Stage) -
                            "--dataset", stage.name, "--workspace", "demo")  # fmt: skip
     assert done.returncode == 1
     assert "under another name" in done.stderr
-    assert len(argilla.api("GET", "/webhooks")["items"]) == 1, "the refused connection left the other's wiring alone"
+    assert len(stage.webhooks()) == 1, "the refused connection left the other's wiring alone"
     stage.connect()
     done = stage.wheel.run("disconnect", "--project", stage.name)
     assert done.returncode == 0, done.stderr
-    assert argilla.api("GET", "/webhooks")["items"] == []
+    assert stage.webhooks() == []
     records = stage.records()
     assert [record["responses"] for record in records] == before
     assert not any("labelwheel_rank" in (record["metadata"] or {}) for record in records)
