@@ -159,6 +159,12 @@ class Connector(Protocol):
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show suggestions, in bulk; returns how many the tool took. One bad item never costs the others."""
 
+    def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
+        """What people get to see of a suggestion, by question; asked for where the tool does not trace. Calls nothing.
+
+        Questions for which nothing is shown are left out.
+        """
+
     def retire(self, versions: Iterable[str]) -> None:
         """Take away suggestions of versions that nobody should see any more."""
 

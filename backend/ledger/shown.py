@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from backend.ledger.tables import Shown
-from plugins.connector import Suggestion, Work
+from plugins.connector import Work
 from training.questions import Answer
 
 KEPT = 4
 """So many versions are remembered per example: answers reach the ledger long before there are more."""
 
 
-def note(tx: Session, project_id: int, suggestions: Sequence[Suggestion], at: datetime) -> None:
-    """Remembers what is shown from now on; the same version's once more changes nothing but its answers."""
-    keys = [suggestion.example.key for suggestion in suggestions]
-    rows = _rows(tx, project_id, keys)
-    for suggestion in suggestions:
-        said = {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
-        known = rows[suggestion.example.key]
-        row = next((each for each in known if each.version == suggestion.version), None)
+def note(tx: Session, project_id: int, version: str, answers: Mapping[str, Mapping[str, Answer]], at: datetime) -> None:
+    """Remembers what a version shows from now on: answers by question, by example.
+
+    The same version once more changes its answers, not since when they are shown.
+    """
+    rows = _rows(tx, project_id, list(answers))
+    for key, shown in answers.items():
+        known = rows[key]
+        row = next((each for each in known if each.version == version), None)
         if row is None:
-            row = Shown(
-                project_id=project_id, example_key=suggestion.example.key, version=suggestion.version, shown_at=at
-            )
+            row = Shown(project_id=project_id, example_key=key, version=version, shown_at=at)
             tx.add(row)
             known.append(row)
-        row.answers = said
+        row.answers = dict(shown)
     old = [row.id for known in rows.values() for row in sorted(known, key=lambda row: row.shown_at)[:-KEPT] if row.id]
     tx.execute(delete(Shown).where(Shown.id.in_(old)))
     tx.flush()

@@ -82,8 +82,9 @@ class Backfiller:
                 return True
         if suggestions and not connector.traces:
             # before it is shown: what people answer to it may come in the next moment
+            answers = {one.example.key: connector.shows(one) for one in suggestions}
             with self._hold.transaction() as tx:
-                shown.note(tx, self._id, suggestions, now())
+                shown.note(tx, self._id, backfill.generation, answers, now())
         taken = connector.push(suggestions, [Question.model_validate(row.spec) for row in asked]) if suggestions else 0
         with self._hold.transaction() as tx:
             row = tx.get_one(Backfill, backfill.id, with_for_update=True)

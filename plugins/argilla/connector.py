@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from flask import Blueprint
 
-from plugins.argilla import polling, webhook, wiring
+from plugins.argilla import polling, pushing, webhook, wiring
 from plugins.argilla.client import Client
 from plugins.argilla.dataset import SEPARATOR, Dataset
 from plugins.argilla.polling import Poller
 from plugins.argilla.pushing import Pusher
 from plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from training.questions import Question
+from training.questions import Answer, Question
 
 
 class Argilla:
@@ -70,6 +70,10 @@ class Argilla:
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show the suggestions that changed; returns for how many records all is well."""
         return self._pusher.push(suggestions, questions)
+
+    def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
+        """What fits Argilla, read back as if somebody submitted it."""
+        return pushing.shows(self._dataset.layout, suggestion)
 
     def retire(self, versions: Iterable[str]) -> None:
         """Take away what nobody stands for any more."""

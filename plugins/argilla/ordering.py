@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from plugins.argilla.client import Rejected
-from plugins.argilla.dataset import SEARCHED, Dataset, merged
+from plugins.argilla.dataset import Dataset, merged
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,8 @@ RANKED = 200
 """So many records get a rank: more than are answered before the next version orders them anew."""
 CONSIDERED = 1000
 LISTED = 200
+TOGETHER = 100
+"""So many are written at once: Argilla takes a second for them, in which an annotator waits."""
 WORD = re.compile(r"\w+")
 ALIKE = 0.5
 """How much two texts resemble each other that are suggested the same answers and share no word."""
@@ -66,8 +68,8 @@ def clear(dataset: Dataset) -> None:
 def put(dataset: Dataset, ranks: Mapping[str, int | None]) -> None:
     """Write ranks beside whatever else stands in the metadata at that moment."""
     keys = list(ranks)
-    for start in range(0, len(keys), SEARCHED):
-        rows = dataset.search(keys[start : start + SEARCHED])
+    for start in range(0, len(keys), TOGETHER):
+        rows = dataset.search(keys[start : start + TOGETHER])
         items = [{"id": row["id"], "metadata": merged(row, **{PROPERTY: ranks[str(row["id"])]})} for row in rows]
         if not items:
             continue

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from plugins.argilla import ordering
-from plugins.argilla.answers import Value, encode
+from plugins.argilla.answers import Value, decode, encode
 from plugins.argilla.client import Missing, Rejected
 from plugins.argilla.dataset import START, Dataset, Row
+from plugins.argilla.layout import Layout
 from plugins.connector import Page, Suggestion
-from training.questions import Question
+from training.questions import Answer, Question
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,16 @@ def changes(dataset: Dataset, row: Row, suggestion: Suggestion, known: set[str])
             body = {"question_id": control.id, "value": value.value, "score": value.score}
             sent.append({**body, "agent": name, "type": "model"})
     return ({"id": row["id"], "suggestions": sent} if sent else None), gone
+
+
+def shows(layout: Layout, suggestion: Suggestion) -> dict[str, Answer]:
+    """What people get to see of a suggestion: a span may be left out, and a ranking overrule one of its pairs."""
+    answers: dict[str, Answer] = {}
+    for control in layout.controls:
+        value = encode(control, suggestion.predictions, suggestion.example)
+        if value is not None and value.value != []:
+            answers |= decode(control, {control.name: {"value": value.value}}, suggestion.example)[0]
+    return answers
 
 
 def same(value: Value, shown: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from plugins.connector import Argument, Config, Connection, Host, Page, Service,
 from plugins.label_studio import polling, protocol, pushing, wiring
 from plugins.label_studio.client import Client
 from plugins.label_studio.project import Project
-from training.questions import Question
+from training.questions import Answer, Question
 
 
 class LabelStudio:
@@ -65,6 +65,10 @@ class LabelStudio:
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Import predictions; returns how many were taken."""
         return pushing.push(self._project, suggestions, questions)
+
+    def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
+        """All of it. Never asked for, as Label Studio traces."""
+        return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
 
     def retire(self, versions: Iterable[str]) -> None:
         """Delete the predictions of these versions, save the live one's."""

@@ -177,6 +177,9 @@ class FakeConnector:
         self._tool.shown.update({item.example.key: item for item in suggestions})
         return len(suggestions)
 
+    def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
+        return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
+
     def retire(self, versions: Iterable[str]) -> None:
         self._tool.called("retire")
         self._tool.retired.extend(versions)

@@ -10,10 +10,8 @@ from sqlalchemy import func, select
 from backend.database import Database
 from backend.ledger import shown
 from backend.ledger.tables import Shown
-from plugins.connector import Suggestion
 from tests.backend.fake_tool import START
 from tests.backend.ledger.helpers import Ledger
-from training.questions import Example, Prediction
 
 
 @pytest.fixture
@@ -24,11 +22,9 @@ def ledger(database: Database) -> Ledger:
     return ledger
 
 
-def note(ledger: Ledger, version: str, at: datetime, topic: str | None, key: str = "1") -> None:
-    said = {"topic": Prediction(answer=topic, score=0.9), "places": Prediction(answer=[], score=0.9)}
-    example = Example(key=key, fields={"text": "the match in Rome"})
+def note(ledger: Ledger, version: str, at: datetime, topic: str, key: str = "1") -> None:
     with ledger.database.transaction() as tx:
-        shown.note(tx, ledger.id, [Suggestion(example=example, version=version, predictions=said)], at)
+        shown.note(tx, ledger.id, version, {key: {"topic": topic}}, at)
 
 
 def origins(ledger: Ledger) -> dict[tuple[str, str], tuple[str, str | None]]:
