@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from plugins.argilla.client import Rejected
-from plugins.argilla.dataset import Dataset, merged
+from plugins.argilla.dataset import Dataset, Row, merged
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,15 @@ def write(dataset: Dataset) -> None:
     ranks: dict[str, int | None] = dict.fromkeys(present)
     ranks |= {key: number for number, key in enumerate(order(best), start=1)}
     put(dataset, {key: rank for key, rank in ranks.items() if rank != present.get(key)})
+
+
+def ranked(dataset: Dataset) -> list[Row]:
+    """The records that have a rank and are still to be answered, with their suggestions, in that order."""
+    try:
+        return dataset.first(PROPERTY, RANKED, ("suggestions",))
+    except Rejected as error:
+        log.warning("records cannot be sorted by %s any more, connect again to have it back: %s", PROPERTY, error)
+        return []
 
 
 def clear(dataset: Dataset) -> None:

@@ -48,7 +48,7 @@ class Pusher:
         if version != self._version:
             self._version, self._done = version, set()
         if self._ordered and cursor is None:
-            ranked = self._dataset.first(ordering.PROPERTY, ordering.RANKED, ("suggestions",))
+            ranked = ordering.ranked(self._dataset)
             for start in range(0, len(ranked), PAGE):
                 yield from self._page(ranked[start : start + PAGE], START)
         for listing in self._dataset.scan(("suggestions",), PAGE, cursor):

@@ -228,6 +228,7 @@ def test_answered_records_are_left_alone_and_metadata_stays(argilla: ArgillaServ
     assert [record["metadata"] for record in place.records] == [{"source": "mail"}] * 5
     assert argilla.api("GET", f"/me/datasets/{place.id}/metadata-properties")["items"] == []
     assert place.webhooks() == []
+    assert place.push("lw-1-0004-abcdef") == 4, "somebody may delete the property: the order is gone, no more"
 
 
 def test_what_is_not_suggested_any_more_goes_and_other_agents_stay(argilla: ArgillaServer) -> None:
