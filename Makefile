@@ -22,12 +22,13 @@ help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {sub("%", "NAME", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: install ## Label Studio and labelwheel over 412 messages to a shop and bank (SIMULATE=1: with a simulated annotator)
+demo: install ## Label Studio (TOOL=argilla: Argilla) and labelwheel over 412 messages (SIMULATE=1: and an annotator)
+	@if [ "$(TOOL)" = argilla ]; then $(MAKE) --no-print-directory .venv-argilla/installed && .ci/system argilla; fi
 	@$(BIN)/python -m demo --tool $(or $(TOOL),label-studio) $(if $(filter-out 0 no false,$(SIMULATE)),--simulate) $(ARGS)
 
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
 .PHONY: test
-test: install system ## install what is missing and run everything: linter, types, all tests
+test: install .venv-argilla/installed system ## install what is missing and run everything: linter, types, all tests
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
 	tests=0; $(BIN)/python -m pytest --durations=10 $(ARGS) || tests=$$?; \
 	if [ $$lint != 0 ]; then echo "the linter or mypy failed: see above, before the tests" >&2; fi; \
@@ -86,14 +87,22 @@ install: .venv/installed .venv-label-studio/installed ## the two virtual environ
 	.venv-label-studio/bin/python $(PIP) --requirement $<; \
 	touch $@
 
+.venv-argilla/installed: requirements-argilla.txt
+	@exec 9>.venv-argilla.lock; flock 9; [ $@ -nt $< ] && exit; \
+	.ci/system python; $(PYTHON_CHECK); \
+	echo "Argilla into .venv-argilla: a minute or two, the first time"; \
+	[ -x .venv-argilla/bin/python ] || $(PYTHON) -m venv .venv-argilla; \
+	.venv-argilla/bin/python $(PIP) --requirement $<; \
+	touch $@
+
 .PHONY: system
-system: ## Debian packages that the tests need: a browser, PostgreSQL
+system: ## Debian packages that the tests need: a browser, PostgreSQL, Redis
 	@.ci/system
 
 .PHONY: clean
 clean: ## remove what is made here, the environments and the demo's data included
-	@rm -rf .venv .venv-label-studio .venv.lock .venv-label-studio.lock build dist ./*.egg-info .demo .labelwheel \
-	  .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -rf .venv .venv-label-studio .venv-argilla .venv.lock .venv-label-studio.lock .venv-argilla.lock \
+	  build dist ./*.egg-info .demo .labelwheel .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@find backend plugins training demo tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: always

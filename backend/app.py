@@ -45,7 +45,7 @@ class Service:
         self.holder = Holder(engine, self.queue, self.ledger.wanted)
         self.predictor = Predictor(self.queue, AnswerCache(), settings.max_characters, settings.max_examples)
         self.hints = HintWriter(self.ledger.write)
-        self.host = ServingHost(self.holder, self.predictor, self.hints, self.ledger.names)
+        self.host = ServingHost(self.holder, self.predictor, self.hints, self.ledger.names, kept=self.ledger.options)
         self.follower = Follower(self.holder, self.ledger.report)
         self._pid: int | None = None
         self._stopping = threading.Lock()

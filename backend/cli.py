@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 app.command()(running.serve)
-app.command()(connecting.connect)
+app.add_typer(connecting.connect, name="connect")
 app.command()(connecting.disconnect)
 app.command()(looking.status)
 app.command()(learning.train)

@@ -1,7 +1,8 @@
-"""The whole loop on a real Label Studio: a simulated annotator labels SNIPS, rounds and swaps happen by themselves.
+"""The whole loop on a real labelling tool: a simulated annotator labels SNIPS, rounds and swaps happen by themselves.
 
     python -m benchmarks.loop --data FOLDER                      # intents
     python -m benchmarks.loop --data FOLDER --questions intent slots
+    python -m benchmarks.loop --data FOLDER --tool argilla       # in Argilla instead of Label Studio
 
 Prints the share of accepted suggestions as it develops, every decision, and the accuracy of the served model on the 700
 test texts, asked for through the running service. FOLDER holds `snips/train.jsonl` and `snips/test.jsonl`.
@@ -13,47 +14,16 @@ import argparse
 import contextlib
 import random
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks.common import data_folder, jsonl, machine, save
-from demo.stack.annotator import Annotator, Region, choice_region, span_region
-from demo.stack.label_studio import LabelStudioServer
+from benchmarks.tools import POOLS, Pool
 from demo.stack.labelwheel import LabelwheelServer
 from demo.terminal import Watch, curve, pause
 
 WINDOW = 20
-
-
-def label_config(rows: list[dict[str, Any]], questions: list[str]) -> str:
-    """The questions of SNIPS as a label config: intents as a choice, slots as spans."""
-    intents = "".join(f'<Choice value="{each}"/>' for each in sorted({row["label"] for row in rows}))
-    slots = sorted({span["label"] for row in rows for span in row["spans"]})
-    spans = "".join(f'<Label value="{each}"/>' for each in slots)
-    controls = {
-        "intent": f'<Choices name="intent" toName="text" choice="single">{intents}</Choices>',
-        "slots": f'<Labels name="slots" toName="text">{spans}</Labels>',
-    }
-    chosen = "".join(controls[question] for question in questions)
-    return f'<View><Text name="text" value="$text"/>{chosen}</View>'
-
-
-class Gold:
-    """The set's own answers, by text."""
-
-    def __init__(self, rows: list[dict[str, Any]], questions: list[str]) -> None:
-        self.rows = {row["text"]: row for row in rows}
-        self.questions = questions
-
-    def __call__(self, data: Mapping[str, Any]) -> Mapping[str, list[Region]]:
-        row = self.rows[data["text"]]
-        answers = {
-            "intent": [choice_region("intent", row["label"])],
-            "slots": [span_region("slots", span) for span in row["spans"]],
-        }
-        return {question: answers[question] for question in self.questions}
 
 
 def measure(wheel: LabelwheelServer, test: list[dict[str, Any]]) -> dict[str, Any]:
@@ -90,27 +60,22 @@ def settle(wheel: LabelwheelServer, watch: Watch, seconds: float) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """One seed from an empty Label Studio to the accuracy after the last label."""
+    """One seed from an empty labelling tool to the accuracy after the last label."""
     folder = data_folder(arguments.data, "snips")
     train, test = jsonl(folder / "train.jsonl"), jsonl(folder / "test.jsonl")
     pool = random.Random(arguments.seed).sample(train, arguments.pool)
-    gold = Gold(pool, arguments.questions)
-    record: dict[str, Any] = {"seed": arguments.seed, "questions": arguments.questions, "sampling": arguments.sampling}
+    record: dict[str, Any] = {name: getattr(arguments, name) for name in ("tool", "seed", "questions", "sampling")}
     with contextlib.ExitStack() as stack:
-        studio = stack.enter_context(LabelStudioServer())
+        texts: Pool = POOLS[arguments.tool](stack, train, pool, arguments.questions, arguments.sampling)
         wheel = stack.enter_context(LabelwheelServer())
-        project = studio.create_project(
-            label_config(train, arguments.questions), [{"text": row["text"]} for row in pool], "snips"
-        )
-        studio.change_project(project, sampling=f"{arguments.sampling.capitalize()} sampling")
         started = time.monotonic()
-        wheel.connect("label-studio", studio.url, studio.pat, project)
+        texts.connect(wheel)
         record["connect_seconds"] = time.monotonic() - started
         if "intent" in arguments.questions:
-            wheel.until(lambda: _suggested(studio, project) == len(pool), 300, "suggestions for all tasks")
-        record["tasks_with_suggestions_before_the_first_label"] = _suggested(studio, project)
+            wheel.until(lambda: texts.suggested() == len(pool), 300, "suggestions for all tasks")
+        record["tasks_with_suggestions_before_the_first_label"] = texts.suggested()
         record["before"] = measure(wheel, test)
-        annotator = Annotator(studio.api, project, gold)
+        annotator = texts.annotator()
         watch = stack.enter_context(Watch(wheel.status, console))
         started = time.monotonic()
         while len(annotator.turns) < arguments.labels and annotator.turn():
@@ -138,18 +103,12 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     return record
 
 
-def _suggested(studio: LabelStudioServer, project: int) -> int:
-    page = studio.api(
-        "GET", "/api/tasks", params={"project": project, "page_size": 2000, "include": "total_predictions"}
-    )
-    return sum(task["total_predictions"] > 0 for task in page["tasks"])
-
-
 def main() -> None:
     """Run the seeds, print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="folder of the data sets (default: LABELWHEEL_DATA)")
     parser.add_argument("--questions", nargs="+", choices=["intent", "slots"], default=["intent"])
+    parser.add_argument("--tool", choices=sorted(POOLS), default="label-studio")
     parser.add_argument("--labels", type=int, default=140)
     parser.add_argument("--pool", type=int, default=400)
     parser.add_argument("--sampling", choices=["sequential", "uncertainty"], default="sequential")
@@ -173,6 +132,8 @@ def main() -> None:
             told = " ".join(f"{share:.0%}" for share in shares)
             console.print(f"  {question}: accepted by {WINDOW}s {told} {curve(shares)}", highlight=False)
     name = f"loop-{'-'.join(arguments.questions)}-{arguments.sampling}"
+    if arguments.tool != "label-studio":
+        name += f"-{arguments.tool}"
     console.print(f"kept in {save(name, {'machine': machine(), 'runs': records})}")
 
 

@@ -16,15 +16,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from backend.commands import wording
-from demo.home import DemoError, Home, free_port, is_free
-from demo.messages import LABEL_CONFIG, Gold, tasks
+from demo.home import DemoError, Home, free_port
 from demo.stack.annotator import Annotator
-from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
 from demo.terminal import Watch, after, curve, pause, step
+from demo.tools import TOOLS, Tool
 
-HOME = Path(__file__).resolve().parents[1] / ".demo"
-TITLE = "Messages to Linden"
+HOMES = {
+    name: Path(__file__).resolve().parents[1] / folder
+    for name, folder in (("label-studio", ".demo"), ("argilla", ".demo/argilla"))
+}
 WINDOW = 20  # labels that one point of the acceptance curve stands for
 CONNECT_SECONDS = 600
 
@@ -32,11 +33,11 @@ CONNECT_SECONDS = 600
 def main() -> int:
     """Parse, run, and end with one clear line where something is in the way."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--tool", choices=["label-studio"], default="label-studio")
+    parser.add_argument("--tool", choices=sorted(TOOLS), default="label-studio")
     parser.add_argument("--simulate", action="store_true", help="let a simulated annotator label from the gold answers")
     parser.add_argument("--labels", type=int, help="how many tasks the simulated annotator labels (default: all)")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two simulated submits")
-    parser.add_argument("--home", type=Path, default=HOME, help="where everything is kept")
+    parser.add_argument("--home", type=Path, help="where everything is kept")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -54,20 +55,20 @@ def main() -> int:
 def run(arguments: argparse.Namespace, console: Console) -> NoReturn:
     """Everything up, connected and watched, until Ctrl-C."""
     with contextlib.ExitStack() as stack:
-        home = stack.enter_context(Home(arguments.home))
+        home = stack.enter_context(Home(arguments.home or HOMES[arguments.tool]))
         if ended := home.end_leftovers():
             console.print(f"[yellow]an earlier demo was killed; ended {ended} processes that it left[/]")
-        studio = LabelStudioServer(folder=home.label_studio, port=_label_studio_port(home, console))
+        tool: Tool = TOOLS[arguments.tool](home, console)
         wheel = LabelwheelServer(home=home.labelwheel, port=_labelwheel_port(home, console), token=home.token)
-        stack.callback(_stop, studio, wheel, home, console)
-        _start(studio, wheel, home, console)
+        stack.callback(_stop, tool, wheel, home, console)
+        _start(tool, wheel, console)
         watch = stack.enter_context(Watch(wheel.status, console))
-        look = _guarded(watch.tick, studio, wheel)
-        project = _project(studio, home, console)
-        _connect(studio, wheel, home, project, look, console)
-        console.print(_welcome(studio, wheel, home, project), highlight=False, soft_wrap=True)
+        look = _guarded(watch.tick, tool, wheel)
+        tool.fill(console)
+        _connect(tool, wheel, home, look, console)
+        console.print(_welcome(tool, wheel, home, arguments.tool), highlight=False, soft_wrap=True)
         if arguments.simulate:
-            simulate(Annotator(studio.api, project, Gold()), look, console, arguments)
+            simulate(tool.annotator(), look, console, arguments)
         while True:
             pause(3600, look)
 
@@ -98,50 +99,33 @@ def _accepted(annotator: Annotator) -> str:
     )
 
 
-def _start(studio: LabelStudioServer, wheel: LabelwheelServer, home: Home, console: Console) -> None:
-    first = "" if (home.label_studio / "data").exists() else " (the first time it makes its database: a minute or two)"
-    with step(console, f"starting Label Studio{first}", lambda: f"Label Studio is up at {studio.url}"):
-        studio.start()
+def _start(tool: Tool, wheel: LabelwheelServer, console: Console) -> None:
+    first = " (the first time it makes its database: a minute or two)" if tool.is_new else ""
+    with step(console, f"starting {tool.name}{first}", lambda: f"{tool.name} is up at {tool.server.url}"):
+        tool.server.start()
     with step(console, "starting labelwheel", lambda: f"labelwheel is up at {wheel.url}"):
         wheel.start()
 
 
-def _project(studio: LabelStudioServer, home: Home, console: Console) -> int:
-    """The project of an earlier demo, or a new one with all messages in it."""
-    there = {project["id"]: project for project in studio.api("GET", "/api/projects/")["results"]}
-    number = home.get("project")
-    if number not in there:
-        number = studio.create_project(LABEL_CONFIG, title=TITLE)
-        home.keep(project=number)
-        there[number] = {"task_number": 0}
-    if not there[number]["task_number"]:
-        messages = tasks()
-        studio.import_tasks(number, messages)
-        console.print(f"[green]✓[/] {len(messages)} messages are in the project “{TITLE}”", highlight=False)
-    return int(number)
-
-
 def _connect(
-    studio: LabelStudioServer,
+    tool: Tool,
     wheel: LabelwheelServer,
     home: Home,
-    project: int,
     look: Callable[[], None],
     console: Console,
 ) -> None:
     """`labelwheel connect`, as people would type it, with what happens meanwhile; nothing to do the second time."""
 
     def found() -> dict[str, Any]:
-        known = (each for each in wheel.status()["projects"] if each["external_id"] == str(project))
+        known = (each for each in wheel.status()["projects"] if each["external_id"] == tool.place)
         return next(known, {"state": "unknown"})
 
     state = found()
     if state["state"] == "connected" and home.get("connected") == wheel.url:
-        console.print(_so_far(studio.project(project), state), highlight=False, soft_wrap=True)
+        console.print(_so_far(*tool.so_far(), state), highlight=False, soft_wrap=True)
         return
     console.print("connecting: labelwheel reads the questions, and prepares the first suggestions …")
-    wheel.environment["LABELWHEEL_API_KEY"] = studio.pat  # others on this machine could read it on a command line
-    done = wheel.run("connect", "label-studio", "--url", studio.url, "--project", str(project), "--no-wait")
+    done = wheel.run("connect", *tool.connect(wheel), "--no-wait")
     if done.returncode:
         raise DemoError(f"labelwheel connect: {done.stderr.strip() or done.stdout.strip()}")
     deadline = time.monotonic() + CONNECT_SECONDS
@@ -155,9 +139,8 @@ def _connect(
     home.keep(connected=wheel.url)
 
 
-def _so_far(shown: dict[str, Any], project: dict[str, Any]) -> str:
+def _so_far(labelled: int, total: int, project: dict[str, Any]) -> str:
     """What an earlier demo has come to; labelwheel may not have looked yet for the last labels, so those are asked."""
-    labelled, total = shown["num_tasks_with_annotations"], shown["task_number"]
     lines = [f"[green]✓[/] connected as before, {labelled} of {total} messages labelled so far"]
     for question in project["questions"]:
         champion, left = question["champion"], question["next_round"]["labels_left"]
@@ -168,44 +151,29 @@ def _so_far(shown: dict[str, Any], project: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _welcome(studio: LabelStudioServer, wheel: LabelwheelServer, home: Home, project: int) -> str:
+def _welcome(tool: Tool, wheel: LabelwheelServer, home: Home, name: str) -> str:
+    again = "make demo" if name == "label-studio" else f"make demo TOOL={name}"
     return (
-        f"\n[bold green]ready.[/] Open  [bold]{studio.url}/projects/{project}/data?labeling=1[/]\n"
-        f"       login [bold]{studio.username}[/]  password [bold]{studio.password}[/]\n"
+        f"\n[bold green]ready.[/] Open  [bold]{tool.page}[/]\n"
+        f"       login [bold]{tool.server.username}[/]  password [bold]{tool.server.password}[/]\n"
         "\nLabel some messages: what was decided because of them shows up here. In another terminal:\n"
         f"  export LABELWHEEL_URL={wheel.url} LABELWHEEL_TOKEN=$(cat {home.shown}/token)\n"
         "  .venv/bin/labelwheel status --watch\n"
-        "Ctrl-C stops everything; the labels are kept for the next `make demo`.\n"
+        f"Ctrl-C stops everything; the labels are kept for the next `{again}`.\n"
     )
 
 
-def _guarded(tick: Callable[[], None], studio: LabelStudioServer, wheel: LabelwheelServer) -> Callable[[], None]:
+def _guarded(tick: Callable[[], None], tool: Tool, wheel: LabelwheelServer) -> Callable[[], None]:
     """A tick that notices when one of the two is gone for good."""
 
     def look() -> None:
-        for name, server in {"Label Studio": studio, "labelwheel": wheel}.items():
+        for name, server in {tool.name: tool.server, "labelwheel": wheel}.items():
             if not server.running:
                 raise DemoError(f"{name} has ended by itself; the end of {server.log}:\n{server.tail(20)}")
         with contextlib.suppress(requests.RequestException):
             tick()
 
     return look
-
-
-def _label_studio_port(home: Home, console: Console) -> int:
-    """The same as before, since labelwheel knows the project by its address."""
-    port = home.get("label_studio_port")
-    if port is None:
-        port = free_port(8080)
-        if port != 8080:
-            console.print(f"[yellow]port 8080 is taken; Label Studio gets {port}[/]")
-        home.keep(label_studio_port=port)
-    if not is_free(port):
-        raise DemoError(
-            f"port {port}, where the Label Studio of this demo was, is taken by another program. "
-            'Stop that one, or start a demo of its own: make demo ARGS="--home .demo/other"'
-        )
-    return int(port)
 
 
 def _labelwheel_port(home: Home, console: Console) -> int:
@@ -216,11 +184,11 @@ def _labelwheel_port(home: Home, console: Console) -> int:
     return port
 
 
-def _stop(studio: LabelStudioServer, wheel: LabelwheelServer, home: Home, console: Console) -> None:
+def _stop(tool: Tool, wheel: LabelwheelServer, home: Home, console: Console) -> None:
     """End both; another Ctrl-C ends them at once."""
-    console.print("\nstopping Label Studio and labelwheel …")
+    console.print(f"\nstopping {tool.name} and labelwheel …")
     signal.signal(signal.SIGINT, lambda *_: home.end_leftovers(signal.SIGKILL))
-    studio.close()
+    tool.server.close()
     wheel.close()
 
 

@@ -25,6 +25,7 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.label_studio = self.folder / "label-studio"
+        self.argilla = self.folder / "argilla"
         self.labelwheel = self.folder / "labelwheel"
         self._memory: dict[str, Any] = {}
         self._stack = contextlib.ExitStack()
@@ -83,7 +84,11 @@ class Home:
 
     def end_leftovers(self, number: int = signal.SIGTERM) -> int:
         """End what an earlier demo left running when it was killed; returns how many processes that were."""
-        marks = {"LABELWHEEL_HOME": str(self.labelwheel), "LABEL_STUDIO_BASE_DATA_DIR": str(self.label_studio / "data")}
+        marks = {
+            "LABELWHEEL_HOME": str(self.labelwheel),
+            "LABEL_STUDIO_BASE_DATA_DIR": str(self.label_studio / "data"),
+            "ARGILLA_HOME_PATH": str(self.argilla / "home"),
+        }
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""The demo's texts and gold answers, as Label Studio tasks and regions."""
+"""The demo's texts and gold answers, as Label Studio's tasks and regions and as Argilla's records and values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from demo.stack.annotator import Region, choice_region, span_region
+from demo.stack.argilla import label_question, span_question
+from demo.stack.argilla_annotator import spans_as_shown
 
 FOLDER = Path(__file__).parent
 LABEL_CONFIG = (FOLDER / "label_config.xml").read_text(encoding="utf-8")
@@ -35,3 +37,23 @@ class Gold:
             "topic": [choice_region("topic", row["topic"])],
             "mentions": [span_region("mentions", span) for span in row["spans"]],
         }
+
+
+def argilla_questions() -> list[dict[str, Any]]:
+    """The two questions of the label config, as Argilla asks them."""
+    topics = sorted({row["topic"] for row in rows()})
+    mentions = sorted({span["label"] for row in rows() for span in row["spans"]})
+    asked = [span_question("mentions", mentions), label_question("topic", topics)]
+    titles = ("What does the customer mention?", "What is the message about?")
+    return [{**one, "title": title} for one, title in zip(asked, titles, strict=True)]
+
+
+class ArgillaGold:
+    """The gold answers as values of Argilla's, looked up by a message's text."""
+
+    def __init__(self) -> None:
+        self.rows = {row["text"]: row for row in rows()}
+
+    def __call__(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        row = self.rows[fields["text"]]
+        return {"topic": row["topic"], "mentions": spans_as_shown(row["text"], row["spans"])}

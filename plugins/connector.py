@@ -9,14 +9,25 @@ The truth flows one way: `poll` and `sweep` read what people did, `push` and `an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from flask import Blueprint
 from pydantic import Field, SecretStr
 
 from training.questions import Answer, Example, Frozen, Prediction, Question
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+class Argument(Frozen):
+    """An option of `labelwheel connect` that says which project is meant: `--name VALUE`, and `-s` for short."""
+
+    name: str
+    help: str
+    short: str = ""
+    required: bool = True
 
 
 class Connection(Frozen):
@@ -58,8 +69,9 @@ class Work(Frozen):
 
     `answers` holds the questions that were answered, in canonical form (an empty list says "none of them", a question
     that is not a key was left open). `origins` says for each of them how it came about: "accepted", "changed" or "made"
-    (by hand). `version` is that of the suggestion it started from; None where nothing was shown. `rejected` counts or
-    explains parts that could not be taken (an unknown label, say); they never stop the rest.
+    (by hand). `version` is that of the suggestion it started from; None where nothing was shown. A connector that does
+    not trace suggestions leaves both to the ledger. `rejected` counts or explains parts that could not be taken (an
+    unknown label, say); they never stop the rest.
     """
 
     key: str
@@ -98,11 +110,21 @@ class Suggestion(Frozen):
 
 
 class Connector(Protocol):
-    """One connected project of one labelling tool. Methods raise ToolError; they may be called again at any time."""
+    """One connected project of one labelling tool. Methods raise ToolError; they may be called again at any time.
+
+    `arguments` are what `labelwheel connect` asks for beside address and key. `traces` says whether the tool knows
+    which suggestion an answer started from; where it does not, the ledger remembers what was shown when.
+    """
 
     tool: ClassVar[str]
+    arguments: ClassVar[tuple[Argument, ...]]
+    traces: ClassVar[bool]
 
     def __init__(self, connection: Connection) -> None: ...
+
+    @classmethod
+    def place(cls, arguments: Mapping[str, str]) -> str:
+        """The name under which a project is kept, `Connection.project`, from the arguments that were given."""
 
     def config(self) -> Config:
         """Read what the project asks, and check that the credentials work."""
@@ -137,12 +159,27 @@ class Connector(Protocol):
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show suggestions, in bulk; returns how many the tool took. One bad item never costs the others."""
 
+    def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
+        """What people get to see of a suggestion, by question; asked for where the tool does not trace. Calls nothing.
+
+        Questions for which nothing is shown are left out.
+        """
+
     def retire(self, versions: Iterable[str]) -> None:
         """Take away suggestions of versions that nobody should see any more."""
 
     @classmethod
     def routes(cls, host: Host) -> Blueprint:
-        """The routes that the tool calls. Credentials and the body's size are checked before they are reached."""
+        """The routes that the tool calls. Credentials and the body's size are checked before they are reached.
+
+        A route whose caller cannot send the token is marked with `own_credentials`, and checks what it can send.
+        """
+
+
+def own_credentials(view: _View) -> _View:
+    """Marks a route that checks credentials of its own, such as a signature."""
+    view.own_credentials = True  # type: ignore[attr-defined]
+    return view
 
 
 class Host(Protocol):
@@ -156,6 +193,9 @@ class Host(Protocol):
 
     def questions(self, tool: str, reference: str) -> Sequence[Question]:
         """The questions that are learnt for a project."""
+
+    def options(self, tool: str, reference: str) -> Mapping[str, Any]:
+        """What `wire` returned for a project, read from the database; raises UnknownProject."""
 
     def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
         """One suggestion per example, in order, all of one generation; raises UnknownProject, Overloaded."""

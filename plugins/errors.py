@@ -23,6 +23,12 @@ class ToolRefused(ToolError):
     status = 403
 
 
+class InvalidSignature(LabelwheelError):
+    """A request that proves itself by a signature does not. Nothing of it was used."""
+
+    status = 401
+
+
 class AddressRefused(ToolError):
     """The labelling tool refuses to call labelwheel's address. The message names the setting to change over there."""
 

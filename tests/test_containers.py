@@ -102,16 +102,22 @@ def test_the_image_is_not_root_and_says_how_it_is() -> None:
 
 def test_only_this_machine_gets_in_and_the_database_is_not_published() -> None:
     services = compose()["services"]
-    assert "ports" not in services["postgres"]
-    for name in ("web", "label-studio"):
+    for name in ("postgres", "argilla-elasticsearch", "argilla-redis"):
+        assert "ports" not in services[name]
+    for name in ("web", "label-studio", "argilla"):
         for port in services[name]["ports"]:
             assert ":-127.0.0.1:" in port, f"{name}: {port}"
 
 
 def test_services_wait_for_what_they_need_and_come_back() -> None:
     services = compose()["services"]
-    assert set(services) == {"web", "worker", "label-studio", "postgres"}
-    for name, needs in {"web": "postgres", "worker": "web", "label-studio": "postgres"}.items():
+    argilla = {"argilla", "argilla-worker", "argilla-elasticsearch", "argilla-redis"}
+    assert set(services) == {"web", "worker", "label-studio", "postgres"} | argilla
+    for name, service in services.items():
+        assert service.get("profiles") == (["argilla"] if name in argilla else None), name
+    waits = {"web": "postgres", "worker": "web", "label-studio": "postgres", "argilla-worker": "argilla"}
+    waits |= {"argilla": "argilla-redis"}
+    for name, needs in waits.items():
         assert services[name]["depends_on"][needs]["condition"] == "service_healthy"
     for name, service in services.items():
         assert service["restart"] == "unless-stopped", name
@@ -131,6 +137,14 @@ def test_the_version_of_label_studio_is_the_one_that_the_tests_run() -> None:
     pinned = re.search(r"^label-studio==(\S+)$", (ROOT / "requirements-label-studio.txt").read_text(), re.MULTILINE)
     assert pinned
     assert image.endswith(f":{pinned[1]}")
+
+
+def test_the_version_of_argilla_is_the_one_that_the_tests_run() -> None:
+    services = compose()["services"]
+    pinned = re.search(r"^argilla-server==(\S+)$", (ROOT / "requirements-argilla.txt").read_text(), re.MULTILINE)
+    assert pinned
+    for name in ("argilla", "argilla-worker"):
+        assert services[name]["image"].endswith(f":v{pinned[1]}")
 
 
 def test_each_variable_that_must_be_set_is_in_the_example() -> None:

@@ -2,62 +2,120 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typer.core import TyperGroup
 
 from backend import connectors
 from backend.client import Client
 from backend.commands import choosing, wording
 from backend.errors import Conflict
+from plugins.connector import Argument, Connector
 from training.errors import LabelwheelError
 
-_TOOLS = ", ".join(connectors.names()) or "none is installed"
-_EXAMPLE = f"labelwheel connect {(connectors.names() or ['TOOL'])[-1]} --url http://localhost:8080 --project 1"
 WORKER_SECONDS = 30.0
 """How long to wait for a worker that gives no sign of life."""
 
 
-def connect(
-    tool: Annotated[str, typer.Argument(help=f"the labelling tool: {_TOOLS}")],
-    url: Annotated[str, typer.Option(help="where the labelling tool is")],
-    project: Annotated[
-        str, typer.Option("--project", "-p", help="the project, as the labelling tool numbers or names it")
-    ],
-    api_key: Annotated[
+class Tools(TyperGroup):
+    """One command for each labelling tool, with the options that its connector asks for; loaded when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The tools that are installed."""
+        return connectors.names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of one tool; a mistake on the command line where there is none."""
+        if cmd_name not in connectors.names():
+            names = ", ".join(connectors.names()) or "none"
+            raise typer.BadParameter(f"there is no connector for {cmd_name!r}; installed: {names}")
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single.command(name=cmd_name)(_command(cmd_name, connectors.load(cmd_name)))
+        return typer.main.get_command(single)
+
+
+connect = typer.Typer(
+    cls=Tools,
+    help="Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat.",
+    subcommand_metavar="TOOL …",
+)
+
+
+def _command(tool: str, connector: type[Connector]) -> Callable[..., None]:
+    def run(**given: Any) -> None:
+        ours = {name: given.pop(name) for name in (each.name for each in _OURS)}
+        _connect(tool, connector.place({name: value for name, value in given.items() if value}), **ours)
+
+    run.__doc__ = "Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat."
+    places = [_option(each) for each in connector.arguments]
+    run.__signature__ = inspect.Signature([_OURS[0], *places, *_OURS[1:]])  # type: ignore[attr-defined]
+    return run
+
+
+def _option(argument: Argument) -> inspect.Parameter:
+    flags = [f"--{argument.name}", *([f"-{argument.short}"] if argument.short else [])]
+    option = typer.Option(*flags, help=argument.help)
+    if argument.required:
+        return _parameter(argument.name, Annotated[str, option])
+    return _parameter(argument.name, Annotated[str | None, option], default=None)
+
+
+def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+_URL = _parameter("url", Annotated[str, typer.Option(help="where the labelling tool is")])
+_API_KEY = _parameter(
+    "api_key",
+    Annotated[
         str | None,
-        typer.Option(envvar="LABELWHEEL_API_KEY", help="your token of the labelling tool; asked for if not given"),
-    ] = None,
-    backend_url: Annotated[
+        typer.Option(envvar="LABELWHEEL_API_KEY", help="your key of the labelling tool; asked for if not given"),
+    ],
+    default=None,
+)
+_BACKEND_URL = _parameter(
+    "backend_url",
+    Annotated[
         str | None,
         typer.Option(help="where the labelling tool finds labelwheel, if LABELWHEEL_PUBLIC_URL is not right"),
-    ] = None,
-    share_with: Annotated[
+    ],
+    default=None,
+)
+_SHARE_WITH = _parameter(
+    "share_with",
+    Annotated[
         str | None,
         typer.Option(
             metavar="PROJECT", help="use one champion with that project of labelwheel, where both ask the same"
         ),
-    ] = None,
-    wait: Annotated[bool, typer.Option(help="wait until the project is connected")] = True,
+    ],
+    default=None,
+)
+_WAIT = _parameter("wait", Annotated[bool, typer.Option(help="wait until the project is connected")], default=True)
+
+_OURS = (_URL, _API_KEY, _BACKEND_URL, _SHARE_WITH, _WAIT)
+
+
+def _connect(
+    tool: str, place: str, url: str, api_key: str | None, backend_url: str | None, share_with: str | None, wait: bool
 ) -> None:
-    """Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat."""
     if not api_key:
         if not sys.stdin.isatty():
-            raise typer.BadParameter("give your token of the labelling tool as --api-key or LABELWHEEL_API_KEY")
-        api_key = typer.prompt("Token of the labelling tool", hide_input=True, err=True)
+            raise typer.BadParameter("give your key of the labelling tool as --api-key or LABELWHEEL_API_KEY")
+        api_key = typer.prompt("Key of the labelling tool", hide_input=True, err=True)
     client = choosing.service()
-    number = int(client.connect(tool, url, project, str(api_key), backend_url, share_with)["id"])
+    number = int(client.connect(tool, url, place, str(api_key), backend_url, share_with)["id"])
     if wait:
         _follow(client, number, share_with)
     else:
         Console().print(f"project {number} is being connected; `labelwheel status` shows how far it is")
-
-
-connect.__doc__ = f"{connect.__doc__}\n\nSuch as: {_EXAMPLE}"
 
 
 def disconnect(project: choosing.ProjectOption = None) -> None:

@@ -20,6 +20,7 @@ from backend.ledger import lineages, projects
 from backend.ledger.labelling import Labelling
 from backend.ledger.placing import Arrival, place_all, sign
 from backend.ledger.plain import plain, plain_page
+from backend.ledger.shown import Trace
 from backend.ledger.tables import ExampleRow, Project, WorkRow, now
 from plugins.connector import Page, Work
 from training.evaluation.splits import Placement, Signature
@@ -76,7 +77,8 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
     marks = {"seen_at": moment, **({"sweep_number": project.sweep_number} if sweeping else {})}
     tx.execute(update(ExampleRow).where(ExampleRow.id.in_(seen)).values(**marks))
     asked = {row.name: Question.model_validate(row.spec) for row in projects.questions(tx, project_id)}
-    labelling = Labelling(tx, project_id, asked, moment)
+    untraced = [work.example for work in page.work if not work.origins]
+    labelling = Labelling(tx, project_id, asked, moment, Trace(tx, project_id, untraced))
     works = _works(tx, project_id, [work.key for work in page.work], page.refreshed)
     labelling.load(works.keys() | {work.key for work in page.work})
     unknown = _take_work(tx, project_id, page, rows, works, labelling)

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, inspect, select
 from sqlalchemy.orm import Session
 
+from backend.ledger.shown import Trace
 from backend.ledger.tables import Event, Label
 from plugins.connector import Work
 from training.errors import InvalidAnswer
@@ -20,8 +21,16 @@ _FACTS = ("example_key", "annotator", "answer", "origin", "version")
 class Labelling:
     """Changes to the labels of one project within one transaction. `count` is how many events were written."""
 
-    def __init__(self, tx: Session, project_id: int, questions: Mapping[str, Question], moment: datetime) -> None:
+    def __init__(
+        self,
+        tx: Session,
+        project_id: int,
+        questions: Mapping[str, Question],
+        moment: datetime,
+        trace: Trace | None = None,
+    ) -> None:
         self._tx, self._project_id, self._questions, self._moment = tx, project_id, questions, moment
+        self._trace = trace
         self._labels: dict[str, dict[str, Label]] = defaultdict(dict)
         self._loaded: set[str] = set()
         self._pending: list[tuple[Event, Label]] = []
@@ -73,12 +82,18 @@ class Labelling:
         self._tx.flush()
 
     def _set(self, work: Work, question: Question, answer: Answer, label: Label | None) -> None:
+        origin, version = work.origins.get(question.name), work.version
+        if self._trace is not None and not work.origins:
+            if label is not None and label.answer == answer:
+                origin, version = label.origin, label.version  # it came about as it did, whatever is shown since
+            else:
+                origin, version = self._trace.origin(work, question.name, answer)
         facts = {
             "example_key": work.example,
             "annotator": work.annotator,
             "answer": answer,
-            "origin": work.origins.get(question.name),
-            "version": work.version,
+            "origin": origin,
+            "version": version,
         }
         if label is not None and all(getattr(label, name) == facts[name] for name in _FACTS):
             return

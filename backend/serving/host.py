@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from backend.serving import guard
 from backend.serving.hints import HintWriter
@@ -14,9 +15,10 @@ from training.questions import Example, Question
 
 
 class ServingHost:
-    """`plugins.connector.Host` over what is served. All but `versions` is answered from memory.
+    """`plugins.connector.Host` over what is served. All but `versions` and `options` is answered from memory.
 
-    `names(tool, reference)` reads the names of past generations from the database, the newest first.
+    From the database, `names(tool, reference)` reads the names of past generations, the newest first, and
+    `kept(tool, reference)` what the connector keeps of a project.
     """
 
     def __init__(
@@ -26,9 +28,10 @@ class ServingHost:
         hints: HintWriter,
         names: Callable[[str, str | None], list[str]],
         wait_seconds: float = 30.0,
+        kept: Callable[[str, str], Mapping[str, Any]] = lambda tool, reference: {},
     ) -> None:
         self._holder, self._predictor, self._hints, self._names = holder, predictor, hints, names
-        self._wait_seconds = wait_seconds
+        self._wait_seconds, self._kept = wait_seconds, kept
 
     def version(self, tool: str, reference: str) -> str:
         return self._holder.served(tool, reference).generation
@@ -38,6 +41,9 @@ class ServingHost:
 
     def questions(self, tool: str, reference: str) -> Sequence[Question]:
         return self._holder.served(tool, reference).questions
+
+    def options(self, tool: str, reference: str) -> Mapping[str, Any]:
+        return self._kept(tool, reference)
 
     def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
         # right after the start it is better to wait for the model than to lose the tool's only try

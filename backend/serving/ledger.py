@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import exists, select
 
@@ -46,6 +47,11 @@ class ServingLedger:
         """The generations that a project was served, the newest first."""
         with self._database.session() as session:
             return generations.names(session, tool, reference)
+
+    def options(self, tool: str, reference: str) -> Mapping[str, Any]:
+        """What the connector keeps of a project; raises UnknownProject."""
+        with self._database.session() as session:
+            return dict(projects.find(session, tool, reference).options or {})
 
     def report(self, serving: dict[str, str], problems: dict[str, dict[str, str]], memory_mb: float) -> None:
         with self._database.transaction() as tx:

@@ -13,7 +13,7 @@ from backend.errors import Unauthorized
 from backend.settings import Settings
 
 OPEN_ENDPOINTS = frozenset({"api.progress"})
-"""Routes with credentials of their own."""
+"""Routes with credentials of their own, beside those that connectors mark so."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -26,7 +26,8 @@ def install(app: Flask, settings: Settings) -> None:
     @app.before_request
     def check() -> None:
         _refuse_foreign_pages(request)
-        if request.endpoint in OPEN_ENDPOINTS:
+        view = app.view_functions.get(request.endpoint or "")
+        if request.endpoint in OPEN_ENDPOINTS or getattr(view, "own_credentials", False):
             return
         if token is None:
             _require_this_machine(request, hosts)

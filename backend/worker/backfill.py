@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from backend.ledger import generations, projects
+from backend.ledger import generations, projects, shown
 from backend.ledger.lease import Hold
 from backend.ledger.tables import Backfill, ExampleRow, Generation, now
 from plugins.connector import Connector, Page, Suggestion
@@ -80,6 +80,11 @@ class Backfiller:
             asked = projects.questions(session, self._id)
             if not _current(session, self._id, backfill.generation):
                 return True
+        if suggestions and not connector.traces:
+            # before it is shown: what people answer to it may come in the next moment
+            answers = {one.example.key: connector.shows(one) for one in suggestions}
+            with self._hold.transaction() as tx:
+                shown.note(tx, self._id, backfill.generation, answers, now())
         taken = connector.push(suggestions, [Question.model_validate(row.spec) for row in asked]) if suggestions else 0
         with self._hold.transaction() as tx:
             row = tx.get_one(Backfill, backfill.id, with_for_update=True)

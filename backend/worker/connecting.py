@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.errors import Conflict
 from backend.ledger import configs, decisions, generations, lineages, projects, servers
 from backend.ledger.lease import Hold
 from backend.ledger.tables import ACTIVE, Project, ProjectState, QuestionRow, Round, now
@@ -93,6 +94,7 @@ class Connecting:
         config = connector.config()
         with self._hold.transaction() as tx:
             project = projects.lock(tx, self._id)
+            check_alone(tx, project, config.reference)
             configs.apply(tx, project, config)
             project.step = "preparing the first suggestions"
             wanted = project.share_with_id
@@ -145,6 +147,21 @@ class Connecting:
             project.announced = project.share_with_id = None
             _cancel_rounds(tx, project, "connecting failed")
             decisions.decide(tx, project, None, "not connected", str(error))
+
+
+def check_alone(tx: Session, project: Project, reference: str) -> None:
+    """Two projects over one place would learn from the same people twice, and undo each other's wiring."""
+    query = select(Project.id).where(
+        Project.tool == project.tool,
+        Project.url == project.url,
+        Project.reference == reference,
+        Project.id != project.id,
+        Project.state.in_((ProjectState.CONNECTING, ProjectState.CONNECTED)),
+    )
+    if other := tx.scalar(query.limit(1)):
+        raise Conflict(
+            f"this is project {other} already, under another name; disconnect that one first, or go on there"
+        )
 
 
 def disconnect(hold: Hold, project: Project, connector: Connector) -> bool:

@@ -24,10 +24,10 @@ class Gold(Protocol):
 class Turn:
     """One submitted task: which version was suggested, and for each question whether it was right as it stood."""
 
-    task: int
+    task: int | str
     version: str | None
     accepted: Mapping[str, bool]
-    annotation: int
+    annotation: int | str
 
 
 class Annotator:

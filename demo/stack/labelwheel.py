@@ -137,9 +137,13 @@ class LabelwheelServer:
         assert response.ok, f"status: {response.status_code} {response.text[:500]}\n{self.tail()}"
         return dict(response.json())
 
-    def connect(self, tool: str, url: str, key: str, project: int | str, timeout: float = 300) -> None:
-        """`labelwheel connect`, as people type it; AssertionError with what it printed where it fails."""
-        done = self.run("connect", tool, "--url", url, "--api-key", key, "--project", str(project), timeout=timeout)
+    def connect(self, tool: str, url: str, key: str, *, timeout: float = 300, **place: int | str) -> None:
+        """`labelwheel connect`, as people type it; AssertionError with what it printed where it fails.
+
+        `place` are the options by which the tool finds the project, such as project=1.
+        """
+        where = [part for name, value in place.items() for part in (f"--{name}", str(value))]
+        done = self.run("connect", tool, "--url", url, "--api-key", key, *where, timeout=timeout)
         assert done.returncode == 0, f"connect: {done.stdout}\n{done.stderr}\n{self.tail()}"
 
     def until(self, condition: Callable[[], Any], timeout: float, what: str) -> Any:

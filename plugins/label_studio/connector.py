@@ -7,22 +7,31 @@ from typing import Any, ClassVar
 
 from flask import Blueprint
 
-from plugins.connector import Config, Connection, Host, Page, Service, Suggestion
+from plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
 from plugins.label_studio import polling, protocol, pushing, wiring
 from plugins.label_studio.client import Client
 from plugins.label_studio.project import Project
-from training.questions import Question
+from training.questions import Answer, Question
 
 
 class LabelStudio:
     """One project of one Label Studio; see plugins.connector.Connector."""
 
     tool: ClassVar[str] = protocol.TOOL
+    traces: ClassVar[bool] = True
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        Argument(name="project", short="p", help="the project's number, as in its address"),
+    )
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._project = Project(Client(connection.url, connection.api_key), connection.project)
         self._options: Mapping[str, Any] = connection.options
+
+    @classmethod
+    def place(cls, arguments: Mapping[str, str]) -> str:
+        """The project's number."""
+        return arguments["project"]
 
     def config(self) -> Config:
         """Read what the project asks, and check that the credentials work."""
@@ -56,6 +65,10 @@ class LabelStudio:
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Import predictions; returns how many were taken."""
         return pushing.push(self._project, suggestions, questions)
+
+    def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
+        """All of it. Never asked for, as Label Studio traces."""
+        return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
 
     def retire(self, versions: Iterable[str]) -> None:
         """Delete the predictions of these versions, save the live one's."""

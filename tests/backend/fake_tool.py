@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from flask import Blueprint
 
-from plugins.connector import Config, Connection, Host, Page, Service, Suggestion, Unlearnt, Work
+from plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion, Unlearnt, Work
 from plugins.errors import ToolUnreachable
 from training.questions import Answer, Example, Kind, Option, Question
 
@@ -101,6 +101,8 @@ class FakeConnector:
     """How labelwheel sees a `Tool`; found by its URL."""
 
     tool: ClassVar[str] = "fake"
+    arguments: ClassVar[tuple[Argument, ...]] = (Argument(name="project", short="p", help="the project"),)
+    traces: ClassVar[bool] = True
     tools: ClassVar[dict[str, Tool]] = {}
 
     def __init__(self, connection: Connection) -> None:
@@ -112,6 +114,10 @@ class FakeConnector:
         if self._url not in self.tools:
             raise ToolUnreachable(f"{self._url} does not answer")
         return self.tools[self._url]
+
+    @classmethod
+    def place(cls, arguments: Mapping[str, str]) -> str:
+        return arguments["project"]
 
     def config(self) -> Config:
         self._tool.called("config")
@@ -171,6 +177,9 @@ class FakeConnector:
         self._tool.called("push")
         self._tool.shown.update({item.example.key: item for item in suggestions})
         return len(suggestions)
+
+    def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
+        return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
 
     def retire(self, versions: Iterable[str]) -> None:
         self._tool.called("retire")

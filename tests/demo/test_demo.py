@@ -109,6 +109,18 @@ def test_a_demo_labels_stops_and_goes_on_with_the_labels_kept(home: Path) -> Non
     assert not left_running(home)
 
 
+@pytest.mark.server
+@pytest.mark.timeout(600)
+def test_the_same_demo_in_argilla(home: Path) -> None:
+    demo = Demo(home, "--tool", "argilla", "--simulate", "--labels", "20", "--pause", "0.05")
+    demo.until(r"412 messages are in the dataset")
+    demo.until(r"ready\..*http://127\.0\.0\.1:\d+/dataset/[0-9a-f-]{36}/annotation-mode")
+    demo.until(r" 20 labels.*topic +\d+%.*mentions +\d+%")
+    demo.until("20 messages labelled")
+    demo.interrupt()
+    assert not left_running(home)
+
+
 def test_a_home_remembers(tmp_path: Path) -> None:
     with Home(tmp_path / "home") as home:
         home.keep(project=3)
@@ -139,15 +151,17 @@ def test_what_a_killed_demo_left_is_ended_and_nothing_else(tmp_path: Path) -> No
     home = Home(tmp_path / "home")
     mine = sleeper(LABELWHEEL_HOME=str(home.labelwheel))
     also_mine = sleeper(LABEL_STUDIO_BASE_DATA_DIR=str(home.label_studio / "data"))
+    mine_too = sleeper(ARGILLA_HOME_PATH=str(home.argilla / "home"))
     other = sleeper(LABELWHEEL_HOME=str(tmp_path / "other"))
     try:
-        assert home.end_leftovers() == 2
+        assert home.end_leftovers() == 3
         assert mine.poll() is not None
         assert also_mine.poll() is not None
+        assert mine_too.poll() is not None
         assert other.poll() is None
         assert home.end_leftovers() == 0
     finally:
-        for process in (mine, also_mine, other):
+        for process in (mine, also_mine, mine_too, other):
             process.kill()
             process.wait()
 

@@ -1,4 +1,4 @@
-"""What the tests against real processes share: one Label Studio for all of them, and a base model that trains fast."""
+"""What the tests against real processes share: one server of each labelling tool, and a base model that trains fast."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.stack.argilla import ArgillaServer
 from demo.stack.label_studio import LabelStudioServer
 
 PATIENCE = 400.0
@@ -18,6 +19,13 @@ PATIENCE = 400.0
 def studio() -> Iterator[LabelStudioServer]:
     """One Label Studio for the whole run; each test makes projects of its own in it."""
     with LabelStudioServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def argilla() -> Iterator[ArgillaServer]:
+    """One Argilla for the whole run; each test makes datasets of its own in it."""
+    with ArgillaServer() as running:
         yield running
 
 

@@ -54,7 +54,7 @@ def world() -> Iterator[World]:
     messages = sorted(chosen, key=lambda row: len(row["text"]))[:MESSAGES]
     with LabelStudioServer() as studio, LabelwheelServer(environment=EAGER) as wheel:
         project = studio.create_project(LABEL_CONFIG, [{"id": row["id"], "text": row["text"]} for row in messages])
-        wheel.connect("label-studio", studio.url, studio.pat, project)
+        wheel.connect("label-studio", studio.url, studio.pat, project=project)
         yield World(studio, wheel, project)
 
 

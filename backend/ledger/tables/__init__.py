@@ -5,6 +5,7 @@ from backend.ledger.tables.labels import Band, Event, ExampleRow, Label, Placed,
 from backend.ledger.tables.projects import Project, ProjectState, QuestionRow
 from backend.ledger.tables.rounds import ACTIVE, CheckpointRow, Decision, Round, RoundState
 from backend.ledger.tables.serving import Backfill, Generation, Lease, Server
+from backend.ledger.tables.shown import Shown
 
 __all__ = [
     "ACTIVE",
@@ -26,6 +27,7 @@ __all__ = [
     "Round",
     "RoundState",
     "Server",
+    "Shown",
     "WorkRow",
     "now",
 ]

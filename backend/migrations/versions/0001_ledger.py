@@ -210,6 +210,18 @@ def upgrade() -> None:
     )
     op.create_index("works_by_example", "works", ["project_id", "example_key"], unique=False)
     op.create_table(
+        "shown",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("example_key", sa.String(length=255), nullable=False),
+        sa.Column("version", sa.String(length=255), nullable=False),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("shown_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("project_id", "example_key", "version", name="one_showing_per_version"),
+    )
+    op.create_table(
         "bands",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
@@ -292,6 +304,7 @@ def downgrade() -> None:
     op.drop_table("checkpoints")
     op.drop_index("bands_by_value", table_name="bands")
     op.drop_table("bands")
+    op.drop_table("shown")
     op.drop_index("works_by_example", table_name="works")
     op.drop_table("works")
     op.drop_table("questions")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
+from backend.errors import Conflict
+from backend.ledger import projects
+from backend.ledger.tables import Project, Shown
+from backend.worker.connecting import check_alone
 from plugins.errors import AddressRefused, ToolRefused, ToolUnreachable
 from tests.backend.fake_jobs import BAD
+from tests.backend.fake_tool import FakeConnector
 from tests.backend.world import World
 
 
@@ -235,3 +241,34 @@ def test_a_changed_configuration_is_followed(world: World) -> None:
     assert world.generation != before
     assert world.checkpoints[-1].digest == bigger.digest
     assert world.checkpoints[-1].recipe == "names"
+
+
+def test_what_is_shown_is_remembered_for_a_tool_that_does_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeConnector, "traces", False)
+    world.tool.add(*(f"text {number}" for number in range(4)))
+    world.connect()
+    world.settle()
+    with world.database.session() as session:
+        rows = session.scalars(select(Shown)).all()
+    assert {row.example_key for row in rows} == {"1", "2", "3", "4"}
+    assert {row.version for row in rows} == {world.generation}
+    assert {row.example_key: row.answers for row in rows} == {
+        key: {name: one.answer for name, one in item.predictions.items() if one.answer not in (None, [])}
+        for key, item in world.tool.shown.items()
+    }
+
+
+def test_a_place_is_connected_once(world: World) -> None:
+    world.tool.add("text")
+    world.connect()
+    world.settle()
+    with world.database.transaction() as tx:
+        first = tx.get_one(Project, 1)
+        projects.register(tx, world.settings, first.tool, first.url, "another name", "key", "http://us:9090")
+        tx.get_one(Project, 2).reference = None
+    reference = world.project.reference
+    with pytest.raises(Conflict, match="project 1 already"), world.database.transaction() as tx:
+        check_alone(tx, tx.get_one(Project, 2), str(reference))
+    with world.database.transaction() as tx:
+        check_alone(tx, tx.get_one(Project, 1), str(reference))
+        check_alone(tx, tx.get_one(Project, 2), "elsewhere")

@@ -1,0 +1,107 @@
+"""SNIPS in each labelling tool: intents as a choice, slots as spans, and somebody who answers as the set does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+from demo.stack.annotator import Annotator, Region, choice_region, span_region
+from demo.stack.argilla import ArgillaServer, label_question, span_question, text_field
+from demo.stack.argilla_annotator import ArgillaAnnotator, spans_as_shown
+from demo.stack.label_studio import LabelStudioServer
+from demo.stack.labelwheel import LabelwheelServer
+
+Rows = list[dict[str, Any]]
+
+
+class Pool(Protocol):
+    """Texts in a running labelling tool."""
+
+    def connect(self, wheel: LabelwheelServer) -> None:
+        """`labelwheel connect`."""
+
+    def suggested(self) -> int:
+        """How many texts have a suggestion."""
+
+    def annotator(self) -> Annotator:
+        """Somebody who labels."""
+
+
+class LabelStudioPool:
+    """A project of Label Studio."""
+
+    def __init__(self, stack: ExitStack, train: Rows, pool: Rows, questions: list[str], sampling: str) -> None:
+        self.pool, self.questions = pool, questions
+        self.studio = stack.enter_context(LabelStudioServer())
+        texts = [{"text": row["text"]} for row in pool]
+        self.project = self.studio.create_project(label_config(train, questions), texts, "snips")
+        self.studio.change_project(self.project, sampling=f"{sampling.capitalize()} sampling")
+
+    def connect(self, wheel: LabelwheelServer) -> None:
+        wheel.connect("label-studio", self.studio.url, self.studio.pat, project=self.project)
+
+    def suggested(self) -> int:
+        params = {"project": self.project, "page_size": 2000, "include": "total_predictions"}
+        page = self.studio.api("GET", "/api/tasks", params=params)
+        return sum(task["total_predictions"] > 0 for task in page["tasks"])
+
+    def annotator(self) -> Annotator:
+        rows = {row["text"]: row for row in self.pool}
+
+        def gold(data: Mapping[str, Any]) -> Mapping[str, list[Region]]:
+            row = rows[data["text"]]
+            answers = {
+                "intent": [choice_region("intent", row["label"])],
+                "slots": [span_region("slots", span) for span in row["spans"]],
+            }
+            return {question: answers[question] for question in self.questions}
+
+        return Annotator(self.studio.api, self.project, gold)
+
+
+class ArgillaPool:
+    """A dataset of Argilla."""
+
+    def __init__(self, stack: ExitStack, train: Rows, pool: Rows, questions: list[str], sampling: str) -> None:
+        self.pool, self.questions, self.sampling = pool, questions, sampling
+        self.argilla = stack.enter_context(ArgillaServer())
+        asked = {
+            "intent": label_question("intent", sorted({row["label"] for row in train})),
+            "slots": span_question("slots", sorted({span["label"] for row in train for span in row["spans"]})),
+        }
+        texts = [{"text": row["text"]} for row in pool]
+        chosen = [asked[question] for question in questions]
+        self.dataset = self.argilla.create_dataset("snips", [text_field()], chosen, texts)
+
+    def connect(self, wheel: LabelwheelServer) -> None:
+        wheel.connect("argilla", self.argilla.url, self.argilla.api_key, dataset="snips")
+
+    def suggested(self) -> int:
+        return sum(bool(record["suggestions"]) for record in self.argilla.records(self.dataset))
+
+    def annotator(self) -> Annotator:
+        rows = {row["text"]: row for row in self.pool}
+
+        def gold(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+            row = rows[fields["text"]]
+            answers = {"intent": row["label"], "slots": spans_as_shown(row["text"], row["spans"])}
+            return {question: answers[question] for question in self.questions}
+
+        return ArgillaAnnotator(self.argilla.api, self.dataset, gold, self.sampling)
+
+
+POOLS: dict[str, type[LabelStudioPool] | type[ArgillaPool]] = {"label-studio": LabelStudioPool, "argilla": ArgillaPool}
+
+
+def label_config(rows: Rows, questions: list[str]) -> str:
+    """The questions of SNIPS as a label config."""
+    intents = "".join(f'<Choice value="{each}"/>' for each in sorted({row["label"] for row in rows}))
+    slots = sorted({span["label"] for row in rows for span in row["spans"]})
+    spans = "".join(f'<Label value="{each}"/>' for each in slots)
+    controls = {
+        "intent": f'<Choices name="intent" toName="text" choice="single">{intents}</Choices>',
+        "slots": f'<Labels name="slots" toName="text">{spans}</Labels>',
+    }
+    chosen = "".join(controls[question] for question in questions)
+    return f'<View><Text name="text" value="$text"/>{chosen}</View>'

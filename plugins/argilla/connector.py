@@ -1,0 +1,85 @@
+"""The Argilla connector: one connected dataset, and the route that Argilla calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from flask import Blueprint
+
+from plugins.argilla import polling, pushing, webhook, wiring
+from plugins.argilla.client import Client
+from plugins.argilla.dataset import SEPARATOR, Dataset
+from plugins.argilla.polling import Poller
+from plugins.argilla.pushing import Pusher
+from plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
+from training.questions import Answer, Question
+
+
+class Argilla:
+    """One dataset of one Argilla; see plugins.connector.Connector."""
+
+    tool: ClassVar[str] = webhook.TOOL
+    traces: ClassVar[bool] = False
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        Argument(name="dataset", help="the dataset's name"),
+        Argument(name="workspace", help="its workspace, where several have a dataset of that name", required=False),
+    )
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._options: Mapping[str, Any] = connection.options
+        client = Client(connection.url, connection.api_key)
+        self._dataset = Dataset(client, connection.project, self._options.get("dataset"))
+        self._poller = Poller(self._dataset)
+        self._pusher = Pusher(self._dataset, bool(self._options.get("ordered")))
+
+    @classmethod
+    def place(cls, arguments: Mapping[str, str]) -> str:
+        """`workspace/dataset`, or the dataset alone."""
+        return SEPARATOR.join(filter(None, (arguments.get("workspace"), arguments["dataset"])))
+
+    def config(self) -> Config:
+        """Read what the dataset asks, and check that the credentials work."""
+        return self._dataset.config()
+
+    def wire(self, service: Service, version: str) -> Mapping[str, Any]:
+        """Register a webhook for responses, and a place for the order of records; returns the options to keep."""
+        self._options = wiring.wire(self._dataset, self._options, service)
+        return self._options
+
+    def unwire(self) -> None:
+        """Remove webhook and order; responses and suggestions stay."""
+        wiring.unwire(self._dataset, self._options)
+
+    def announce(self, version: str) -> None:
+        """Nothing to tell: each suggestion names its version as its agent."""
+
+    def poll(self, cursor: str | None) -> Iterator[Page]:
+        """Records that changed since the listing before, once anything moved."""
+        return self._poller.poll(cursor)
+
+    def sweep(self, cursor: str | None) -> Iterator[Page]:
+        """All records."""
+        return polling.sweep(self._dataset, cursor)
+
+    def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
+        """Pending records that were not looked at for `version`."""
+        return self._pusher.waiting(version, cursor)
+
+    def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
+        """Show the suggestions that changed; returns for how many records all is well."""
+        return self._pusher.push(suggestions, questions)
+
+    def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
+        """What fits Argilla, read back as if somebody submitted it."""
+        return pushing.shows(self._dataset.layout, suggestion)
+
+    def retire(self, versions: Iterable[str]) -> None:
+        """Take away what nobody stands for any more."""
+        self._pusher.retire(versions)
+
+    @classmethod
+    def routes(cls, host: Host) -> Blueprint:
+        """/argilla/DATASET/webhook."""
+        return webhook.blueprint(host)

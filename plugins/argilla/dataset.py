@@ -1,0 +1,192 @@
+"""One dataset over the API: which one it is, what it asks, and its records page by page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from plugins.argilla.client import Client, Missing
+from plugins.argilla.layout import Layout, read
+from plugins.connector import Config
+from plugins.errors import ToolError, ToolRefused
+
+SEPARATOR = "/"
+"""Between workspace and dataset in a project's name; neither may contain it."""
+SEARCHED = 250
+"""So many ids may be asked for at once."""
+START = "[0, []]"
+"""The cursor before the first record."""
+
+Row = dict[str, Any]
+
+
+class Listing(NamedTuple):
+    """Records in the order in which they were added; `cursor` is where the next ones begin."""
+
+    rows: list[Row]
+    cursor: str
+
+
+class Dataset:
+    """Reads one dataset. It is found by name once; its questions are read at each `config`."""
+
+    def __init__(self, client: Client, name: str, known: str | None = None) -> None:
+        self.client = client
+        self.name = name
+        self._known = known
+        self._id: str | None = None
+        self._layout: Layout | None = None
+
+    @property
+    def id(self) -> str:
+        """Argilla's id of the dataset."""
+        if self._id is None:
+            self._id = self._find()
+        return self._id
+
+    @property
+    def path(self) -> str:
+        """Where the API has it."""
+        return f"/datasets/{self.id}"
+
+    @property
+    def layout(self) -> Layout:
+        """Fields and questions as they were last read."""
+        if self._layout is None:
+            self.config()
+        assert self._layout is not None
+        return self._layout
+
+    def get(self) -> Row:
+        """The dataset as the API shows it."""
+        path = self.path
+        try:
+            found = self.client.get(path)
+        except Missing:
+            self._id = None  # one of the same name may have been made since
+            raise Missing(
+                f"Argilla at {self.client.url} has no dataset {self.name!r} any more; its labels are kept here. "
+                "Connect again if there is one, or disconnect it"
+            ) from None
+        if not isinstance(found, dict) or "last_activity_at" not in found:
+            raise ToolError(f"{self.client.url} does not answer like Argilla 2: is this its address?")
+        return found
+
+    def config(self) -> Config:
+        """What the dataset asks now."""
+        role = self.client.get("/me").get("role")
+        if role not in ("owner", "admin"):
+            raise ToolRefused(
+                f"The API key is that of an {role}: it takes an admin's or an owner's to suggest and to read"
+            )
+        found = self.get()
+        if found.get("status") != "ready":
+            raise ToolError(f"Dataset {self.name!r} is a draft: publish it in Argilla, then connect again")
+        fields = self.client.get(f"{self.path}/fields")["items"]
+        asked = self.client.get(f"{self.path}/questions")["items"]
+        self._layout = layout = read(fields, asked)
+        parts = [
+            [{key: one[key] for key in ("name", "title", "settings")} for one in items] for items in (fields, asked)
+        ]
+        return Config(
+            reference=self.id,
+            title=str(found["name"]),
+            source=json.dumps({"fields": parts[0], "questions": parts[1]}, ensure_ascii=False, sort_keys=True),
+            questions=layout.questions,
+            unlearnt=tuple(layout.unlearnt),
+        )
+
+    def pulse(self) -> str:
+        """Changes with all that people do in Argilla, and when records come and go; two small calls."""
+        moved = self.get()["last_activity_at"]
+        progress = self.client.get(f"{self.path}/progress")
+        return json.dumps([moved, *(progress.get(key) for key in ("total", "completed", "pending"))])
+
+    def record(self, key: str) -> Row | None:
+        """One record with its suggestions, None where it is gone."""
+        try:
+            found: Row = self.client.get(f"/records/{key}")
+        except Missing:
+            return None
+        return found if found.get("dataset_id") == self.id else None
+
+    def search(self, keys: Sequence[str], include: Iterable[str] = ()) -> list[Row]:
+        """Some records as they are now, in no order; those that are gone are left out. At most SEARCHED keys."""
+        scope = {"entity": "record", "property": "id"}
+        body = {"filters": {"and": [{"type": "terms", "scope": scope, "values": list(keys)}]}}
+        params = {"limit": SEARCHED, "include": list(include)}
+        found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
+        return [item["record"] for item in found["items"]]
+
+    def first(self, name: str, limit: int, include: Iterable[str]) -> list[Row]:
+        """The pending records with the smallest numbers in a metadata property, ascending; others have none."""
+        scope = {"entity": "record", "property": "status"}
+        order = {"scope": {"entity": "metadata", "metadata_property": name}, "order": "asc"}
+        body = {"filters": {"and": [{"type": "terms", "scope": scope, "values": ["pending"]}]}, "sort": [order]}
+        params = {"limit": limit, "include": list(include)}
+        found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
+        rows = [item["record"] for item in found["items"]]
+        return [row for row in rows if name in (row.get("metadata") or {})]
+
+    def scan(self, include: Iterable[str], size: int, cursor: str | None = None) -> Iterator[Listing]:
+        """All records behind the cursor, in pages.
+
+        Argilla pages by number, so that a record that is deleted meanwhile would move another one out of sight. Each
+        page therefore begins with the last record of the one before; where it does not, it is looked for further ahead.
+        """
+        place, last = json.loads(cursor) if cursor else (0, [])
+        known = list(last)
+        while True:
+            back = 1 if known else 0
+            page = self._list(place - back, size + back, include)
+            if known and (not page or page[0]["id"] != known[-1]):
+                start = max(0, place - 2 * size)
+                page = self._list(start, 2 * size, include)
+                met = [number for number, row in enumerate(page) if row["id"] in known]
+                if not met and start:
+                    place, known = start, []
+                    continue
+                behind = met[-1] + 1 if met else 0
+                page, place = page[behind : behind + size], start + behind
+            else:
+                page = page[back:]
+            place += len(page)
+            known = [row["id"] for row in page] or known
+            if page:
+                yield Listing(page, json.dumps([place, known[-1:]]))
+            if len(page) < size and not self._list(place, 1, ()):
+                return
+
+    def _list(self, offset: int, limit: int, include: Iterable[str]) -> list[Row]:
+        params = {"offset": max(offset, 0), "limit": limit, "include": list(include)}
+        found = self.client.get(f"{self.path}/records", params)
+        items = found.get("items") if isinstance(found, dict) else None
+        if not isinstance(items, list):
+            raise ToolError(f"{self.client.url}/api/v1{self.path}/records does not answer like Argilla")
+        return items
+
+    def _find(self) -> str:
+        workspace, _, name = self.name.rpartition(SEPARATOR)
+        spaces = {one["id"]: one["name"] for one in self.client.get("/me/workspaces")["items"]}
+        listed = self.client.get("/me/datasets")["items"]
+        named = (one for one in listed if one["name"] == name and workspace in ("", spaces.get(one["workspace_id"])))
+        found = list(named) or [one for one in listed if one["id"] == self.name]
+        found = found or [one for one in listed if one["id"] == self._known]  # renamed since it was connected
+        if not found:
+            where = f"workspace {workspace!r}" if workspace else "any workspace"
+            names = ", ".join(sorted({str(one["name"]) for one in listed})[:20]) or "none"
+            raise Missing(
+                f"Argilla at {self.client.url} has no dataset {name!r} in {where} that this key may see; "
+                f"there are: {names}"
+            )
+        if len(found) > 1:
+            names = ", ".join(sorted(str(spaces.get(one["workspace_id"])) for one in found))
+            raise ToolError(f"There are several datasets {name!r}: say which with --workspace; there are: {names}")
+        return str(found[0]["id"])
+
+
+def merged(record: Mapping[str, Any], **values: Any) -> Row:
+    """A record's metadata with some of it set, or taken away where the value is None; Argilla replaces it whole."""
+    metadata = {**(record.get("metadata") or {}), **values}
+    return {key: value for key, value in metadata.items() if value is not None or key not in values}

@@ -1,0 +1,38 @@
+"""What stands in a record: its text and chat fields as the texts that a model reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from training.questions import Example
+
+READ = ("text", "chat")
+"""The types of field that have text."""
+UNREAD = {
+    "image": "it shows an image, and only text is learnt from",
+    "custom": "it shows a template of its own, whose text nobody knows",
+}
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""Half characters and zero bytes, which neither databases nor tokenizers take; one stand-in each keeps the offsets."""
+
+
+def example(record: Mapping[str, Any], read: Mapping[str, str]) -> Example:
+    """A record as an example; `read` has the type of each field to read, by name."""
+    values = record.get("fields") or {}
+    texts = {name: text(values.get(name), kind) for name, kind in read.items()}
+    return Example(key=str(record["id"]), fields={name: found for name, found in texts.items() if found})
+
+
+def text(value: Any, kind: str) -> str:
+    """A field's value as text; a chat as a line for each message."""
+    if kind == "chat" and isinstance(value, list):
+        messages = [one for one in value if isinstance(one, Mapping)]
+        return clean("\n".join(f"{one.get('role') or ''}: {one.get('content') or ''}" for one in messages))
+    return clean(value if isinstance(value, str) else "" if value is None else str(value))
+
+
+def clean(value: str) -> str:
+    """The text with what cannot be stored replaced, code point for code point."""
+    return UNSTORABLE.sub("\ufffd", value)

@@ -1,0 +1,170 @@
+"""Suggestions into Argilla: what waits for them, showing them in bulk where they changed, taking old ones away.
+
+A bulk update of `{id, suggestions}` alone touches neither fields, metadata nor responses. Argilla needs ten
+milliseconds of its server's time for each record in it, however many go together, so only what changed is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from plugins.argilla import ordering
+from plugins.argilla.answers import Value, decode, encode
+from plugins.argilla.client import Missing, Rejected
+from plugins.argilla.dataset import START, Dataset, Row
+from plugins.argilla.layout import Layout
+from plugins.connector import Page, Suggestion
+from training.questions import Answer, Question
+
+log = logging.getLogger(__name__)
+
+PAGE = 100
+"""So many records a page, of the 500 that Argilla takes at once: about a second, in which an annotator waits."""
+SAME_SCORE = 0.05
+"""Scores are shown with one decimal; a smaller difference is not worth a write."""
+FOREIGN = re.compile(r"[^a-zA-Z0-9_:./\s-]")
+"""What the name of an agent may not contain."""
+
+
+class Pusher:
+    """Remembers the records of the last page, and which were looked at for which version."""
+
+    def __init__(self, dataset: Dataset, ordered: bool) -> None:
+        self._dataset = dataset
+        self._ordered = ordered
+        self._version: str | None = None
+        self._done: set[str] = set()
+        self._listed: dict[str, Row] = {}
+
+    def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
+        """Records that people are still to answer, without those that were looked at for `version`.
+
+        Those that have a rank come first, as people who sort by it see them next; the others as they were added. When
+        all have their suggestions, the ranks are written anew.
+        """
+        if version != self._version:
+            self._version, self._done = version, set()
+        if self._ordered and cursor is None:
+            ranked = ordering.ranked(self._dataset)
+            for start in range(0, len(ranked), PAGE):
+                yield from self._page(ranked[start : start + PAGE], START)
+        for listing in self._dataset.scan(("suggestions",), PAGE, cursor):
+            yield from self._page(listing.rows, listing.cursor)
+        self._listed = {}
+        if self._ordered:
+            ordering.write(self._dataset)
+
+    def _page(self, listed: Sequence[Row], cursor: str) -> Iterator[Page]:
+        rows = [row for row in listed if row.get("status") == "pending" and row["id"] not in self._done]
+        self._listed = {str(row["id"]): row for row in rows}
+        if rows:
+            yield Page(examples=tuple(self._dataset.layout.example(row) for row in rows), cursor=cursor)
+
+    def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
+        """Show what changed, take away what is not suggested any more; returns for how many records all is well."""
+        known = {question.name for question in questions}
+        items: list[Row] = []
+        taken = 0
+        for suggestion in suggestions:
+            row = self._listed.get(suggestion.example.key) or self._dataset.record(suggestion.example.key)
+            if row is None:
+                continue
+            item, gone = changes(self._dataset, row, suggestion, known)
+            if gone:
+                self._delete(row, gone)
+            if item:
+                items.append(item)
+            else:
+                taken += 1
+            self._done.add(suggestion.example.key)
+        return taken + self._send(items)
+
+    def retire(self, versions: Iterable[str]) -> None:
+        """Take away what these versions suggest to people, unless a newer version looked at it and left it standing."""
+        gone = {agent(version) for version in versions}
+        if self._version is not None and self._version not in gone:
+            return
+        for listing in self._dataset.scan(("suggestions",), PAGE):
+            for row in listing.rows:
+                old = [one["id"] for one in row.get("suggestions") or [] if one.get("agent") in gone]
+                if old and row.get("status") == "pending":
+                    self._delete(row, old)
+
+    def _send(self, items: list[Row]) -> int:
+        """How many Argilla took. What it rejects as a whole is halved until the bad item stands alone."""
+        taken = 0
+        for start in range(0, len(items), PAGE):
+            taken += self._bisect(items[start : start + PAGE])
+        return taken
+
+    def _bisect(self, items: list[Row]) -> int:
+        try:
+            self._dataset.client.send("PUT", f"{self._dataset.path}/records/bulk", {"items": items})
+        except Rejected as error:
+            if len(items) == 1:
+                log.warning("Argilla did not take a suggestion for record %s: %s", items[0]["id"], error)
+                return 0
+            middle = len(items) // 2
+            return self._bisect(items[:middle]) + self._bisect(items[middle:])
+        return len(items)
+
+    def _delete(self, row: Row, suggestions: Sequence[str]) -> None:
+        try:
+            self._dataset.client.send(
+                "DELETE", f"/records/{row['id']}/suggestions", params={"ids": ",".join(suggestions)}
+            )
+        except Missing:
+            log.info("record %s or its suggestions went away meanwhile", row["id"])
+
+
+def changes(dataset: Dataset, row: Row, suggestion: Suggestion, known: set[str]) -> tuple[Row | None, list[str]]:
+    """What to send for a record, if anything, and the ids of suggestions of ours to take away."""
+    layout = dataset.layout
+    example = layout.example(row)
+    present = {str(one["question_id"]): one for one in row.get("suggestions") or []}
+    name = agent(suggestion.version)
+    sent, gone = [], []
+    for control in layout.controls:
+        if not any(question.name in known for question in control.questions):
+            continue
+        value, shown = encode(control, suggestion.predictions, example), present.get(control.id)
+        if value is None:
+            if shown is not None and ours(shown, name):
+                gone.append(str(shown["id"]))
+        elif shown is None or not same(value, shown):
+            body = {"question_id": control.id, "value": value.value, "score": value.score}
+            sent.append({**body, "agent": name, "type": "model"})
+    return ({"id": row["id"], "suggestions": sent} if sent else None), gone
+
+
+def shows(layout: Layout, suggestion: Suggestion) -> dict[str, Answer]:
+    """What people get to see of a suggestion: a span may be left out, and a ranking overrule one of its pairs."""
+    answers: dict[str, Answer] = {}
+    for control in layout.controls:
+        value = encode(control, suggestion.predictions, suggestion.example)
+        if value is not None and value.value != []:
+            answers |= decode(control, {control.name: {"value": value.value}}, suggestion.example)[0]
+    return answers
+
+
+def same(value: Value, shown: Mapping[str, Any]) -> bool:
+    """Whether people would see no difference."""
+    if shown.get("value") != value.value:
+        return False
+    one, other = (score if isinstance(score, list) else [score] for score in (value.score, shown.get("score")))
+    if len(one) != len(other):
+        return False
+    return all(a == b or (None not in (a, b) and abs(a - b) < SAME_SCORE) for a, b in zip(one, other, strict=True))
+
+
+def agent(version: str) -> str:
+    """A version as the name of an agent."""
+    return FOREIGN.sub("-", version)[:200]
+
+
+def ours(shown: Mapping[str, Any], name: str) -> bool:
+    """Whether a suggestion came from some version of ours: their names begin alike."""
+    return str(shown.get("agent") or "").startswith(name.partition("-")[0] + "-")

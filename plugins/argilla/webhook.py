@@ -1,0 +1,65 @@
+"""What Argilla calls: a webhook that says that somebody answered. It can carry no token, so it is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, request
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from plugins.connector import Host, own_credentials
+from plugins.errors import InvalidPayload, InvalidSignature, UnknownProject
+
+TOOL = "argilla"
+
+
+def blueprint(host: Host) -> Blueprint:
+    """The one route, on top of what the web process offers."""
+    routes = Blueprint("argilla", __name__)
+
+    @routes.post("/argilla/<uuid:dataset>/webhook")
+    @own_credentials
+    def webhook(dataset: object) -> tuple[str, int]:
+        reference = str(dataset)
+        event = verified(_secret(host, reference), request.get_data(), dict(request.headers))
+        # a server sends the events of all of its datasets to all of its webhooks
+        if str(event.get("type")).startswith("response.") and dataset_of(event) == reference:
+            host.hint(TOOL, reference)
+        return "", 204
+
+    return routes
+
+
+def verified(secret: str | None, body: bytes, headers: Mapping[str, str]) -> Mapping[str, Any]:
+    """The event of a signed request no older or newer than five minutes; raises InvalidSignature."""
+    try:
+        if secret is None:
+            raise WebhookVerificationError
+        Webhook(secret).verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, ValueError):
+        raise InvalidSignature("The webhook's signature is missing, forged or old: connect the dataset again") from None
+    try:
+        event = request.get_json(force=True, silent=True)
+    except RecursionError:
+        event = None
+    if not isinstance(event, dict):
+        raise InvalidPayload("A webhook is a JSON object")
+    return event
+
+
+def dataset_of(event: Mapping[str, Any]) -> str | None:
+    """Which dataset an event of a response is about."""
+    found: Any = event.get("data")
+    for step in ("record", "dataset", "id"):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return str(found) if found is not None else None
+
+
+def _secret(host: Host, reference: str) -> str | None:
+    """The secret that was kept; None where nothing of the kind is connected, which no stranger needs to know."""
+    try:
+        found = host.options(TOOL, reference).get("secret")
+    except UnknownProject:
+        return None
+    return str(found) if found else None

@@ -1,0 +1,118 @@
+"""Connecting: Argilla tells labelwheel when somebody answered, and gets a place for the order that helps most."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from plugins.argilla import ordering
+from plugins.argilla.client import Client, Missing, Rejected
+from plugins.argilla.dataset import Dataset, Row
+from plugins.connector import Service
+from plugins.errors import ToolRefused
+
+log = logging.getLogger(__name__)
+
+EVENTS = ("response.created", "response.updated", "response.deleted")
+"""None of records: each suggestion that is pushed would come back as one, in front of what people do."""
+
+
+def wire(dataset: Dataset, options: Mapping[str, Any], service: Service) -> dict[str, Any]:
+    """Webhook and metadata property, or neither; returns what the webhook's route and `unwire` need."""
+    path = dataset.path  # found before anything is changed
+    webhook = _webhook(dataset, options, service)
+    try:
+        ordered = _property(dataset, path)
+    except BaseException:
+        if webhook is not None and webhook["id"] != options.get("webhook"):
+            _remove(dataset.client, webhook["id"])
+        raise
+    return {
+        "dataset": dataset.id,
+        "webhook": webhook["id"] if webhook else None,
+        "secret": webhook["secret"] if webhook else None,
+        "address": address(service, dataset.id),
+        "ordered": ordered,
+    }
+
+
+def unwire(dataset: Dataset, options: Mapping[str, Any]) -> None:
+    """Remove webhook, ranks and property; responses and suggestions stay."""
+    for webhook in _ours(dataset.client, options):
+        _remove(dataset.client, webhook["id"])
+    if not options.get("ordered"):
+        return
+    try:
+        ordering.clear(dataset)
+        for one in dataset.client.get(f"/me{dataset.path}/metadata-properties")["items"]:
+            if one["name"] == ordering.PROPERTY:
+                dataset.client.send("DELETE", f"/metadata-properties/{one['id']}")
+    except Missing as error:
+        log.info("nothing to tidy up: %s", error)
+
+
+def address(service: Service, dataset: str) -> str:
+    """Where Argilla sends its webhooks: one address for each dataset, so that each has a secret of its own."""
+    return f"{service.url.rstrip('/')}/argilla/{dataset}/webhook"
+
+
+def _webhook(dataset: Dataset, options: Mapping[str, Any], service: Service) -> Row | None:
+    """The webhook of this dataset; None where Argilla grants none, as polling finds everything without one."""
+    url = address(service, dataset.id)
+    body = {"url": url, "events": list(EVENTS), "description": f"labelwheel: responses of {dataset.name}"[:1000]}
+    client = dataset.client
+    try:
+        present = _ours(client, {**options, "address": url})
+        if not present:
+            made: Row = client.send("POST", "/webhooks", body)
+            return made
+        first, *doubled = present
+        changed: Row = client.send("PATCH", f"/webhooks/{first['id']}", {**body, "enabled": True})
+        for one in doubled:
+            _remove(client, one["id"])
+        return changed
+    except ToolRefused:
+        log.warning("only an owner's key may register a webhook in Argilla; answers are noticed by polling alone")
+    except Rejected as error:
+        if "create more than" not in str(error):
+            raise
+        log.warning("Argilla has as many webhooks as it takes; answers are noticed by polling alone: %s", error)
+    return None
+
+
+def _ours(client: Client, options: Mapping[str, Any]) -> list[Row]:
+    """Webhooks of ours by id or address, the one that is known first."""
+    try:
+        found = client.get("/webhooks")["items"]
+    except ToolRefused:
+        return []  # not an owner's key, so there never was one
+    known = options.get("webhook")
+    mine = [one for one in found if one["id"] == known or one["url"] == options.get("address")]
+    return sorted(mine, key=lambda one: one["id"] != known)
+
+
+def _remove(client: Client, webhook: str) -> None:
+    try:
+        client.send("DELETE", f"/webhooks/{webhook}")
+    except Missing:
+        log.info("webhook %s is gone already", webhook)
+
+
+def _property(dataset: Dataset, path: str) -> bool:
+    """Whether records can be given a rank."""
+    present = {one["name"]: one for one in dataset.client.get(f"/me{path}/metadata-properties")["items"]}
+    if ordering.PROPERTY in present:
+        return bool(present[ordering.PROPERTY]["settings"].get("type") == "integer")
+    body = {
+        "name": ordering.PROPERTY,
+        "title": "What helps most (1 first)",
+        "settings": {"type": "integer"},
+        "visible_for_annotators": True,
+    }
+    try:
+        dataset.client.send("POST", f"{path}/metadata-properties", body)
+    except (Rejected, ToolRefused) as error:
+        log.warning("records are not ordered by what helps most: %s", error)
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""Answers in both directions: what fits passes, the rest is named or left out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugins.argilla.answers import decode, encode, probability
+from plugins.argilla.layout import Control
+from plugins.argilla.responses import moment, work_of
+from tests.plugins.argilla.test_layout import asked, layout
+from training.questions import Example, Prediction
+
+EMOJI = Example(key="1", fields={"text": "😀 Jane 😀"})
+
+
+def control(*arguments: Any, **more: Any) -> Control:
+    return layout(asked(*arguments, **more)).controls[0]
+
+
+WHO = control("who", "span", ["PER", "ORG"], field="text")
+MANY = control("many", "multi_label_selection", ["a", "b", "c"])
+MOOD = control("mood", "label_selection", ["good", "bad"])
+
+
+def test_labels_that_are_not_offered_any_more_are_named_and_the_rest_is_taken() -> None:
+    assert decode(MANY, {"many": {"value": ["c", "gone", "a"]}}, EMOJI)[0] == {"many": ["a", "c"]}
+    assert "gone" in decode(MANY, {"many": {"value": ["c", "gone", "a"]}}, EMOJI)[1][0]
+    assert decode(MANY, {"many": {"value": ["gone"]}}, EMOJI)[0] == {}, "this is not to say that none fits"
+    answers, (reason,) = decode(MOOD, {"mood": {"value": "gone"}}, EMOJI)
+    assert answers == {}
+    assert "gone" in reason
+
+
+def test_what_is_left_open_is_none_of_them_for_lists_and_nothing_for_others() -> None:
+    assert decode(MANY, {}, EMOJI) == ({"many": []}, [])
+    assert decode(WHO, {"who": {"value": []}}, EMOJI) == ({"who": []}, [])
+    assert decode(MOOD, {"mood": None}, EMOJI) == ({}, [])
+
+
+def test_spans_between_the_halves_of_an_emoji_or_outside_are_refused() -> None:
+    spans = [
+        {"start": 3, "end": 7, "label": "PER"},
+        {"start": 1, "end": 7, "label": "PER"},
+        {"start": 3, "end": 99, "label": "PER"},
+        {"start": 3, "end": 7, "label": "gone"},
+        "nonsense",
+    ]
+    answers, rejected = decode(WHO, {"who": {"value": spans}}, EMOJI)
+    assert answers == {"who": [{"start": 2, "end": 6, "label": "PER"}]}
+    assert len(rejected) == 4
+
+
+def test_a_span_that_the_server_would_refuse_is_left_out_and_crossing_ones_go_by_score() -> None:
+    said = [(2, 6, 0.5), (2, 4, 0.9), (7, 8, 0.9)]  # the last one ends behind the text, in UTF-16
+    answer = [{"start": start, "end": end, "label": "PER"} for start, end, _ in said]
+    prediction = Prediction(answer=answer, score=0.5, item_scores=tuple(score for *_, score in said))
+    assert encode(WHO, {"who": prediction}, EMOJI) == ([{"start": 3, "end": 5, "label": "PER"}], [0.9])
+    wide = control("who", "span", ["PER"], field="text", allow_overlapping=True)
+    found = encode(wide, {"who": prediction}, EMOJI)
+    assert found
+    assert [(one["start"], one["end"]) for one in found.value] == [(3, 5), (3, 7)]
+    none = encode(WHO, {"who": Prediction(answer=[], score=0.9)}, EMOJI)
+    assert none == ([], None), "no score for an empty list, which Argilla would refuse"
+
+
+def test_what_does_not_fit_is_not_suggested() -> None:
+    assert encode(MOOD, {"mood": Prediction(answer="gone", score=1.0)}, EMOJI) is None
+    assert encode(MOOD, {"mood": Prediction(answer="good", score=1.0)}, Example(key="1", fields={})) is None
+    assert encode(MANY, {"many": Prediction(answer=[], score=1.0)}, EMOJI) is None
+    assert encode(MANY, {"many": Prediction(answer=["a", "b"], score=0.5, item_scores=(0.9,))}, EMOJI) == (
+        ["a", "b"],
+        [0.9, 0.5],
+    )
+
+
+@given(st.floats())
+def test_a_score_is_always_one_that_argilla_takes(score: float) -> None:
+    assert 0.0 <= probability(score) <= 1.0
+    assert not math.isnan(probability(score))
+
+
+def test_work_is_what_was_submitted_or_discarded() -> None:
+    base = {"user_id": "u", "inserted_at": "2026-11-21T19:42:40", "updated_at": "2026-11-21T19:42:41.5"}
+    responses = [
+        {"id": "1", "status": "submitted", "values": {"mood": {"value": "good"}}, **base},
+        {"id": "2", "status": "draft", "values": {"mood": {"value": "good"}}, **base},
+        {"id": "3", "status": "discarded", "values": {"mood": {"value": "good"}}, **base},
+        {"id": "4", "status": "discarded", "values": None, **base},
+        {"id": "5", "status": "submitted", "values": None, **base, "user_id": None},
+    ]
+    found = list(work_of(layout(asked("mood", "label_selection", ["good"])), {"responses": responses}, EMOJI))
+    assert [(one.key, one.skipped, one.answers) for one in found] == [
+        ("1", False, {"mood": "good"}),
+        ("3", True, {}),
+        ("4", True, {}),
+        ("5", False, {}),
+    ]
+    assert found[0].updated_at.isoformat() == "2026-11-21T19:42:41.500000+00:00"
+    assert (found[0].annotator, found[-1].annotator) == ("argilla:u", "argilla:nobody")
+    assert moment("nonsense").year == 1970

@@ -1,0 +1,98 @@
+"""A dataset's settings as questions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plugins.argilla.answers import decode, encode
+from plugins.argilla.layout import Layout, read
+from training.questions import Example, Kind, Prediction
+
+FIELDS = [{"name": "text", "title": "Text", "settings": {"type": "text"}}]
+
+
+def asked(name: str, kind: str, options: list[Any] | None = None, **more: Any) -> dict[str, Any]:
+    settings = {"type": kind, "options": [one if isinstance(one, dict) else {"value": one} for one in options or []]}
+    return {"id": f"id-{name}", "name": name, "title": name, "settings": {**settings, **more}}
+
+
+def layout(*questions: dict[str, Any], fields: list[dict[str, Any]] | None = None) -> Layout:
+    return read(FIELDS if fields is None else fields, questions)
+
+
+def field(name: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "title": name, "settings": {"type": kind}}
+
+
+def test_labels_carry_what_people_are_told_about_them() -> None:
+    options = [{"value": "neg", "text": "Negative", "description": "it complains"}, {"value": "pos", "text": "pos"}]
+    (question,) = layout(asked("mood", "label_selection", options)).questions
+    assert [(one.value, one.hint) for one in question.options] == [("neg", "Negative, it complains"), ("pos", "")]
+
+
+def test_a_rating_with_gaps_is_a_choice_among_its_numbers() -> None:
+    found = layout(asked("stars", "rating", [1, 2, 3]), asked("odd", "rating", [10, 1, 5]))
+    stars, odd = found.questions
+    assert (stars.kind, stars.minimum, stars.maximum) == (Kind.RATING, 1, 3)
+    assert (odd.kind, odd.values) == (Kind.CHOICE, ("1", "5", "10"))
+    example = Example(key="1", fields={"text": "fine"})
+    assert decode(found.controls[1], {"odd": {"value": 5}}, example) == ({"odd": "5"}, [])
+    assert encode(found.controls[1], {"odd": Prediction(answer="10", score=0.5)}, example) == (10, 0.5)
+
+
+def test_a_ranking_is_a_question_for_each_pair() -> None:
+    fields = [field("text", "text"), field("a", "text"), field("b", "text")]
+    found = layout(asked("best", "ranking", ["a", "b", "c"]), asked("two", "ranking", ["a", "b"]), fields=fields)
+    assert [(one.name, one.kind) for one in found.questions] == [
+        ("best: a or b", Kind.PAIRWISE),
+        ("best: a or c", Kind.CHOICE),
+        ("best: b or c", Kind.CHOICE),
+        ("two", Kind.PAIRWISE),
+    ]
+    assert found.questions[0].inputs == ("a", "b")
+    assert found.questions[1].inputs == ("text", "a", "b")
+    example = Example(key="1", fields={"text": "t", "a": "x", "b": "y"})
+    ranked = [{"value": "c", "rank": 1}, {"value": "a", "rank": 2}, {"value": "b", "rank": 2}]
+    answers, rejected = decode(found.controls[0], {"best": {"value": ranked}}, example)
+    assert answers == {"best: a or c": "c", "best: b or c": "c"}, "a tie leaves its pair open"
+    assert rejected == []
+    said = {
+        "best: a or b": Prediction(answer="right", score=0.6),
+        "best: a or c": Prediction(answer="c", score=0.9),
+        "best: b or c": Prediction(answer="c", score=0.8),
+    }
+    value = encode(found.controls[0], said, example)
+    assert value
+    assert [one["value"] for one in value.value] == ["c", "b", "a"]
+    assert [one["rank"] for one in value.value] == [1, 2, 3]
+    assert value.score == [0.85, 0.4, 0.25]
+    assert encode(found.controls[0], {**said, "best: a or b": Prediction()}, example) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "fields", "reason"),
+    [
+        (asked("note", "text"), FIELDS, "free text"),
+        (asked("mood", "label_selection", ["a", "b"]), [field("photo", "image")], "no text or chat field"),
+        (asked("who", "span", ["a"], field="talk"), [field("talk", "chat"), *FIELDS], "no text field"),
+        (asked("rank", "ranking", list("abcde")), FIELDS, "5 options"),
+        (asked("one", "rating", [3]), FIELDS, "single rating"),
+        (asked("new", "drawing", ["a"]), FIELDS, "not known"),
+    ],
+)
+def test_what_is_not_learnt_says_why(question: dict[str, Any], fields: list[Any], reason: str) -> None:
+    found = layout(question, fields=fields)
+    assert found.questions == ()
+    (unlearnt,) = [one for one in found.unlearnt if one.name == question["name"]]
+    assert reason in unlearnt.reason
+
+
+def test_fields_without_text_are_named() -> None:
+    found = layout(fields=[field("photo", "image"), field("card", "custom"), field("talk", "chat"), *FIELDS])
+    assert [one.name for one in found.unlearnt] == ["field photo", "field card"]
+    talk = [{"role": "user", "content": "hi"}, "nonsense", {"content": None}]
+    record = {"id": "1", "fields": {"text": "a\ud800\x00b", "talk": talk, "photo": "x", "card": {}}}
+    assert found.example(record).fields == {"talk": "user: hi\n: ", "text": "a\ufffd\ufffdb"}
+    assert found.example({"id": "1", "fields": {"text": None}}).fields == {}

@@ -1,0 +1,62 @@
+"""What is sent and shown of a suggestion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plugins.argilla.answers import Value
+from plugins.argilla.pushing import agent, ours, same, shows
+from plugins.connector import Suggestion
+from tests.plugins.argilla.test_layout import asked, layout
+from training.questions import Example, Prediction
+
+
+def test_people_see_what_fits_and_what_the_pairs_agree_on() -> None:
+    found = layout(
+        asked("who", "span", ["PER"], field="text"),
+        asked("many", "multi_label_selection", ["a", "b"]),
+        asked("best", "ranking", ["x", "y", "z"]),
+    )
+    spans = [{"start": 2, "end": 6, "label": "PER"}, {"start": 7, "end": 8, "label": "PER"}]
+    said = {
+        "who": Prediction(answer=spans, score=0.5, item_scores=(0.5, 0.5)),
+        "many": Prediction(answer=[], score=0.9),
+        # a circle, which no order can show: the weakest of the three gives way
+        "best: x or y": Prediction(answer="x", score=0.9),
+        "best: y or z": Prediction(answer="y", score=0.8),
+        "best: x or z": Prediction(answer="z", score=0.6),
+    }
+    example = Example(key="1", fields={"text": "😀 Jane 😀"})
+    assert shows(found, Suggestion(example=example, version="lw-1", predictions=said)) == {
+        "who": spans[:1],
+        "best: x or y": "x",
+        "best: y or z": "y",
+        "best: x or z": "x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "expected"),
+    [
+        (Value("a", 0.8), {"value": "a", "score": 0.82}, True),
+        (Value("a", 0.8), {"value": "a", "score": 0.9}, False),
+        (Value("a", 0.8), {"value": "b", "score": 0.8}, False),
+        (Value("a", 0.8), {"value": "a", "score": None}, False),
+        (Value(["a"], [0.8]), {"value": ["a"], "score": [0.81]}, True),
+        (Value(["a"], [0.8]), {"value": ["a"], "score": [0.8, 0.8]}, False),
+        (Value([], None), {"value": [], "score": None}, True),
+    ],
+)
+def test_only_what_people_would_see_is_a_difference(value: Value, shown: dict[str, Any], expected: bool) -> None:
+    assert same(value, shown) is expected
+
+
+def test_a_version_is_an_agent_in_the_characters_that_are_allowed() -> None:
+    assert agent("lw-1-0001-abc") == "lw-1-0001-abc"
+    assert agent("m@1+2 é") == "m-1-2 -"
+    assert len(agent("x" * 300)) == 200
+    assert ours({"agent": "lw-1-0002-xyz"}, "lw-1-0001-abc")
+    assert not ours({"agent": "gpt"}, "lw-1-0001-abc")
+    assert not ours({"agent": None}, "lw-1-0001-abc")
