@@ -19,18 +19,26 @@ QUESTIONS = [label_question("topic", TOPICS), span_question("mentions", MENTIONS
 class Stage:
     """`server` and `wheel` joined by one dataset; `number` is labelwheel's own id of it."""
 
-    def __init__(self, server: ArgillaServer, wheel: LabelwheelServer, name: str, records: int, **more: Any) -> None:
+    def __init__(
+        self,
+        server: ArgillaServer,
+        wheel: LabelwheelServer,
+        name: str,
+        records: int,
+        share_with: int | None = None,
+        **more: Any,
+    ) -> None:
         self.server, self.wheel, self.name = server, wheel, name
         self.rows = messages.rows()[:records]
         self.dataset = server.create_dataset(
             name, [text_field()], QUESTIONS, [{"text": row["text"]} for row in self.rows], **more
         )
         self.keys = [record["id"] for record in server.records(self.dataset)]
-        self.connect()
+        self.connect(**({} if share_with is None else {"share-with": share_with}))
 
-    def connect(self) -> None:
+    def connect(self, **options: int | str) -> None:
         """`labelwheel connect`, as people type it."""
-        self.wheel.connect("argilla", self.server.url, self.server.api_key, dataset=self.name)
+        self.wheel.connect("argilla", self.server.url, self.server.api_key, dataset=self.name, **options)
 
     @property
     def number(self) -> int:
