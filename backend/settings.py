@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     )
     job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
     job_minutes: float = Field(30.0, gt=0, description="how long one training job may take")
+    artefact: bool = Field(
+        True, description="whether a job also writes an ONNX graph, in int8 where it gives the same answers"
+    )
     max_length: int = Field(256, ge=16, le=8192, description="how many tokens of a text a model reads at once")
     max_characters: int = Field(20_000, ge=100, description="texts longer than this are not suggested anything")
     max_body_mb: float = Field(32.0, gt=0, description="larger request bodies are refused with 413")
