@@ -9,7 +9,7 @@ from backend.serving.engine import Engine, Loaded
 from backend.serving.engines import memory
 from backend.serving.engines.onnx import OnnxEngine
 from backend.serving.engines.pytorch import TorchEngine
-from training import checkpoint
+from training import checkpoint, foreign
 
 Name = Literal["auto", "onnx", "torch"]
 
@@ -29,6 +29,12 @@ class ChosenEngine:
         if self._name != "torch" and not self._on_gpu() and checkpoint.read(folder, verify=False).manifest.artefact:
             return self._onnx.load(folder)
         return engine.load(folder)
+
+    def load_any(self, folder: Path, field: str = "text") -> Loaded:
+        """Also a plain transformers folder, which reads `field`, on torch; raises InvalidCheckpoint."""
+        if foreign.is_plain(folder):
+            return self._torch.load(folder, foreign.manifest(folder, field))
+        return self.load(folder)
 
     def forget(self) -> None:
         memory.release()

@@ -16,6 +16,7 @@ import numpy as np
 
 from backend.serving.engines import memory
 from backend.serving.engines.member import Member
+from training.checkpoint import Manifest
 from training.learners.base import Encoding
 
 CPU_THREADS = 1
@@ -30,13 +31,13 @@ class TorchEngine:
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 1024, 64
         self._encoders: weakref.WeakValueDictionary[str, TorchEncoder] = weakref.WeakValueDictionary()
 
-    def load(self, folder: Path) -> Member:
+    def load(self, folder: Path, manifest: Manifest | None = None) -> Member:
         # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from training.artefact.session import Head
         from training.model import Model, pad_token
 
-        model = Model.load(folder, device=self.device, threads=self.threads)
+        model = Model.load(folder, self.device, self.threads, manifest)
         if model.device.startswith("cuda"):
             self.batch_rows, self.batch_tokens, self.polite_tokens = 128, 32_768, 8_192
         pad = pad_token(model.tokenizer)
@@ -44,7 +45,7 @@ class TorchEngine:
             encoder, head = TorchEncoder(model.module, pad), None
         else:
             head = Head.of(model.module)
-            key = f"{model.manifest.encoder_digest} {model.device} {pad}"
+            key = f"{model.manifest.encoder_digest or folder} {model.device} {pad}"
             shared = self._encoders.get(key)
             if shared is None:
                 shared = self._encoders[key] = TorchEncoder(_headless(model.module), pad)
