@@ -23,7 +23,7 @@ def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Pa
     labelled = [
         LabelledExample(
             example=Example(key=str(number), fields={"text": row["text"]}), answer=row["topic"],
-            group=str(number),
+            part=Part.TRAIN if number % 5 else Part.HELD_OUT, group=str(number),
         )
         for number, row in enumerate(rows)
     ]  # fmt: skip
@@ -31,7 +31,7 @@ def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Pa
     (folder / "data.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in labelled), "utf-8")
     spec = JobSpec(
         version="bench-1", question=question, data=str(folder / "data.jsonl"), output=str(folder / "bench-1"),
-        recipe=Recipe.AUTO, device=device, base_model=base_model,
+        recipe=Recipe.AUTO, device=device, base_model=base_model, max_minutes=0.3,
     )  # fmt: skip
     (folder / "spec.json").write_text(spec.model_dump_json())
     done = subprocess.run(
