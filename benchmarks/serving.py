@@ -183,7 +183,7 @@ def main() -> int:
         folder = make(home / "checkpoints")
         entry = checkpoint.read(folder).manifest.artefact
         assert entry is not None, checkpoint.read(folder).report["artefact"]
-        with servers.labelwheel(home, folder) as wheel, servers.stock(folder) as stock:
+        with servers.labelwheel(home, folder, arguments.threads) as wheel, servers.stock(folder) as stock:
             bench = Bench(folder, {"labelwheel": wheel, "stock": stock}, arguments.quick, arguments.threads)
             for turn in range(arguments.rounds or (1 if arguments.quick else 3)):
                 for length in lengths:

@@ -45,7 +45,7 @@ class Bulk:
     ) -> None:
         self._members, self._count = members, count
         self._queue = InferenceQueue(engine, limit=LINES * (_AHEAD + 1), bulk_limit=_AHEAD + 1)
-        self._predictor = Predictor(self._queue, AnswerCache(), max_characters, LINES)
+        self._predictor = Predictor(self._queue, AnswerCache(LINES), max_characters, LINES)
         self._versions = {name: member.model.version for name, member in members.items()}
 
     def run(self, source: Path, target: Path) -> tuple[int, int]:

@@ -4,7 +4,8 @@ Work is cut into batches of bounded size, so that a single task waits for at mos
 `PATIENCE` of them in a row one batch of bulk work goes ahead, or it would starve). While people ask, the batches of
 bulk work are small ones. Rows of several requests that want the same encoder share a batch, and a batch of what people
 wait for is held back for `WINDOW_SECONDS` while others are known to be on their way: they have been admitted and are
-being tokenized. Who is alone never waits.
+being tokenized. Who is alone never waits. (Measured with 32 clients on two cores: as many answers a second as without,
+for what comes while a batch is computed fills the next one.)
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def clients(port: int, number: int, seconds: float, bodies: list[Iterator[bytes]
 
 
 @contextmanager
-def labelwheel(home: Path, folder: Path, device: str = "cpu") -> Iterator[int]:
+def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator[int]:
     """The web process alone, serving one checkpoint to one project; its port."""
     manifest = checkpoint.read(folder).manifest
     database = Database(f"sqlite:///{home / 'labelwheel.db'}")
@@ -117,8 +117,10 @@ def labelwheel(home: Path, folder: Path, device: str = "cpu") -> Iterator[int]:
     port = free_port()
     settings = {
         "HOME": str(home), "STORE": str(folder.parent), "PORT": str(port), "LOG_LEVEL": "WARNING",
-        "DEVICE": device, "WEB_THREADS": "48",
+        "DEVICE": "cpu", "WEB_THREADS": "48",
     }  # fmt: skip
+    if threads:
+        settings["SERVING_THREADS"] = str(threads)
     environment = {f"LABELWHEEL_{name}": value for name, value in settings.items()}
     environment |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "true"}
     with _running(["-c", "python:backend.gunicorn_conf"], environment, port):
