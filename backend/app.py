@@ -12,8 +12,10 @@ from flask import Flask
 
 from backend import connectors
 from backend.database import Database
+from backend.serving.budget import Budget
 from backend.serving.cache import AnswerCache
-from backend.serving.engine import Engine, TorchEngine
+from backend.serving.engine import Engine
+from backend.serving.engines.choice import ChosenEngine
 from backend.serving.follower import Follower
 from backend.serving.hints import HintWriter
 from backend.serving.holder import Holder
@@ -42,11 +44,20 @@ class Service:
         self.queue = InferenceQueue(
             engine, settings.queue_examples, max(1, settings.web_threads // 2), self.metrics.batch
         )
-        self.holder = Holder(engine, self.queue, self.ledger.wanted)
+        budget = Budget(int(settings.models_mb * 1e6) if settings.models_mb else None)
+        self.holder = Holder(engine, self.queue, self.ledger.wanted, budget)
         self.predictor = Predictor(self.queue, AnswerCache(), settings.max_characters, settings.max_examples)
         self.hints = HintWriter(self.ledger.write)
-        self.host = ServingHost(self.holder, self.predictor, self.hints, self.ledger.names, kept=self.ledger.options)
+        self.host = ServingHost(
+            self.holder,
+            self.predictor,
+            self.hints,
+            self.ledger.names,
+            kept=self.ledger.options,
+            request_seconds=settings.request_seconds,
+        )
         self.follower = Follower(self.holder, self.ledger.report)
+        self.holder.on_call = self.follower.poke
         self._pid: int | None = None
         self._stopping = threading.Lock()
 
@@ -77,7 +88,8 @@ class Service:
 def create_app(settings: Settings | None = None, engine: Engine | None = None, start: bool = True) -> Flask:
     """The web process's app; `app.extensions["labelwheel"]` is its Service. The tables have to be there already."""
     settings = settings or load()
-    service = Service(settings, engine or TorchEngine(settings.device, settings.serving_threads))
+    chosen = engine or ChosenEngine(settings.engine, settings.device, settings.serving_threads)
+    service = Service(settings, chosen)
     app = Flask("labelwheel", static_folder=None)
     app.json = StrictJSON(app)
     app.extensions[EXTENSION] = service

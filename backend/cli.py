@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backend.commands import connecting, exporting, learning, looking, running
+from backend.commands import connecting, exporting, learning, looking, predicting, running
 from training.errors import LabelwheelError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command()(learning.rollback)
 app.command()(learning.checkpoints)
 app.command()(looking.report)
 app.command()(exporting.export)
+app.command()(predicting.predict)
 app.command(hidden=True)(running.web)
 app.command(hidden=True)(running.worker)
 

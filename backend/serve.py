@@ -172,7 +172,7 @@ def child_environment(settings: Settings, port: int) -> dict[str, dict[str, str]
         common["LABELWHEEL_URL"] = settings.url
     if settings.base_model is None or Path(settings.base_model).exists():
         common["HF_HUB_OFFLINE"] = "1"
-    threads = str(settings.serving_threads)
+    threads = str(settings.serving_threads or 1)  # torch's; ONNX Runtime has its own
     web = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "true"}
     return {"web": {**common, **web, "HF_HUB_OFFLINE": "1"}, "worker": common}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import InvalidSettings
@@ -32,7 +33,19 @@ class Settings(BaseSettings):
     )
     device: str | None = Field(None, description="cpu, cuda or cuda:1; a GPU is used where there is one if not set")
     web_threads: int = Field(16, ge=2, le=256, description="how many requests are answered at once")
-    serving_threads: int = Field(1, ge=1, description="how many cores inference may use")
+    serving_threads: int | None = Field(
+        None, ge=1, description="how many cores inference may use; if not set, all with ONNX Runtime, one with torch"
+    )
+    engine: Literal["auto", "onnx", "torch"] = Field(
+        "auto",
+        description="`auto`: torch on a GPU, else ONNX Runtime where there is a graph for it; or `onnx` or `torch`",
+    )
+    models_mb: float | None = Field(
+        None, gt=0, description="how much memory models may take: beyond it, those that were not asked for longest go"
+    )
+    request_seconds: float = Field(
+        90.0, gt=0, description="a request that is not answered by then gets 503, and is not computed any more"
+    )
     jobs: int = Field(
         2,
         ge=1,
@@ -41,6 +54,9 @@ class Settings(BaseSettings):
     )
     job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
     job_minutes: float = Field(30.0, gt=0, description="how long one training job may take")
+    artefact: bool = Field(
+        True, description="whether a job also writes an ONNX graph, in int8 where it gives the same answers"
+    )
     max_length: int = Field(256, ge=16, le=8192, description="how many tokens of a text a model reads at once")
     max_characters: int = Field(20_000, ge=100, description="texts longer than this are not suggested anything")
     max_body_mb: float = Field(32.0, gt=0, description="larger request bodies are refused with 413")
@@ -64,6 +80,13 @@ class Settings(BaseSettings):
         if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
+
+    @field_validator("engine")
+    @classmethod
+    def _engine(cls, value: str, info: ValidationInfo) -> str:
+        if value == "onnx" and str(info.data.get("device") or "cpu").startswith("cuda"):
+            raise ValueError("onnx runs on a CPU; leave LABELWHEEL_DEVICE out, or take auto or torch")
+        return value
 
     @property
     def database_url(self) -> str:

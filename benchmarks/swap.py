@@ -1,10 +1,11 @@
-"""Twenty promotions under the constant load of eight clients: what the clients get, and how long they wait for it.
+"""Fifty promotions and five failing loads under the constant load of sixteen clients, while a training job runs.
 
-    python -m benchmarks.swap [--promotions 20] [--clients 8]
+    python -m benchmarks.swap [--promotions 50] [--failures 5] [--clients 16] [--answers 20000]
 
 A real Label Studio project with a choice and a span question, the embedded MiniLM, real rounds: one of each question
-before, and one more of the choice while the clients ask. The other promotions go back and forth between checkpoints;
-each is a new generation that is loaded, probed and announced like any other. Every answer is computed again from the
+before; then rounds of the spans follow each other all the time, without promotions and with them alike. The promotions
+go back and forth between checkpoints of the choice; each is a new generation that is loaded, probed and announced like
+any other. In between, checkpoints are promoted that cannot be loaded. Every answer is computed again from the
 checkpoints of the version that it claims.
 """
 
@@ -12,13 +13,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import threading
 import time
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import faults
 from benchmarks.common import machine, save
 from demo.messages import LABEL_CONFIG
 from demo.stack.label_studio import LabelStudioServer
@@ -36,12 +40,39 @@ FAULTS = {
 }
 
 
+class Training:
+    """Rounds of one question, one after the other: there is always a job."""
+
+    def __init__(self, stage: Stage, question: str) -> None:
+        self._stage, self._question = stage, question
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.rounds: list[int] = []
+
+    def __enter__(self) -> Training:
+        self._thread.start()
+        self._stage.wheel.until(lambda: self._stage.wheel.processes("job"), 120, "no job came")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+        if self.rounds:
+            self._stage.wheel.call("DELETE", f"/api/v1/rounds/{self.rounds[-1]}")
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            if not self.rounds or self._stage.round(self.rounds[-1])["state"] in truth.OVER:
+                self.rounds.append(self._stage.order(self._question))
+            self._stop.wait(0.5)
+
+
 def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Everything up, a load without and one with promotions, and the check of every answer."""
     # rounds are ordered here, and always promote: this is about the swap, not about the gate
     settings = {
         "LABELWHEEL_FIRST_ROUND": "5000", "LABELWHEEL_GATE_MARGIN": "1", "LABELWHEEL_GATE_FLOOR": "1",
-        "LABELWHEEL_KEEP_CHECKPOINTS": "10",
+        "LABELWHEEL_KEEP_CHECKPOINTS": "100", "LABELWHEEL_JOB_MINUTES": str(arguments.job_minutes),
     }  # fmt: skip
     with LabelStudioServer() as studio, LabelwheelServer(environment=settings) as wheel:
         stage = Stage(studio, wheel, config=LABEL_CONFIG, tasks=arguments.tasks, labelled=arguments.labels)
@@ -50,44 +81,77 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             row = stage.ended(stage.order(question), seconds=1800)
             assert row["state"] == "promoted", row["reason"]
         stage.converged()
-        topics = [
-            row["version"]
-            for row in truth.rows(wheel, "SELECT version FROM checkpoints WHERE version LIKE '%-topic-%' ORDER BY id")
-        ]
-        console.print(f"{arguments.seconds:.0f} s of load without a promotion …")
-        with Load(stage, arguments.clients) as quiet:
-            time.sleep(arguments.seconds)
-        console.print(f"{arguments.promotions} promotions under the same load …")
-        began = time.monotonic()
-        with Load(stage, arguments.clients) as load:
-            first = (arguments.promotions - 1) // 2
-            swap_back_and_forth(stage, topics, first, arguments.pause)
-            number = stage.order("topic")
-            assert stage.ended(number, seconds=1800)["state"] == "promoted"
-            wheel.until(lambda: served(stage), 300, "the round's checkpoint was not served")
-            topics.append(stage.round(number)["version"])
-            swap_back_and_forth(stage, topics, arguments.promotions - 1 - first, arguments.pause)
-            time.sleep(2)
-        seconds = time.monotonic() - began
+        query = "SELECT version FROM checkpoints WHERE version LIKE '%-topic-%' ORDER BY id"
+        topics = [row["version"] for row in truth.rows(wheel, query)]
+        with Training(stage, "mentions") as training:
+            console.print(f"{arguments.seconds:.0f} s of load without a promotion …")
+            with Load(stage, arguments.clients) as quiet:
+                time.sleep(arguments.seconds)
+            swap_back_and_forth(stage, topics, 2, arguments.pause)  # both have been in memory once
+            before = memory(stage)
+            told = f"{arguments.promotions} promotions and {arguments.failures} failing loads"
+            console.print(f"{told} under the same load …")
+            began = time.monotonic()
+            with Load(stage, arguments.clients) as load:
+                failed = promote(stage, topics, arguments)
+                after = memory(stage)
+                while len(load.answers) < arguments.answers:
+                    time.sleep(0.5)
+            seconds = time.monotonic() - began
         console.print(f"checking {len(load.answers) + len(quiet.answers)} answers …")
         checker = Checker(stage)
         return {
-            "machine": machine(),
+            "machine": machine() | {"load": os.getloadavg()},
             "clients": arguments.clients,
             "promotions": arguments.promotions,
+            "failing_loads": failed,
+            "training_rounds": len(training.rounds),
+            "memory_mb": {"before": before, "after": after},
             "seconds": round(seconds, 1),
             "with_promotions": checker.check(load.answers) | latency(load.answers),
             "without": checker.check(quiet.answers) | latency(quiet.answers),
         }
 
 
+def promote(stage: Stage, topics: list[str], arguments: argparse.Namespace) -> list[dict[str, str]]:
+    """All promotions, and the failing loads spread among them; what each of those was refused for."""
+    failed: list[dict[str, str]] = []
+    for number in range(arguments.promotions):
+        swap_back_and_forth(stage, topics, 1, arguments.pause)
+        if len(failed) < arguments.failures * (number + 1) // arguments.promotions:
+            kind = faults.KINDS[len(failed) % len(faults.KINDS)]
+            failed.append({"kind": kind, "told": fail(stage, topics[0], kind, len(failed))})
+    return failed
+
+
+def fail(stage: Stage, source: str, kind: str, number: int) -> str:
+    """Promote what cannot be loaded, and wait until it was noticed and what was served before is served again."""
+    store, database = stage.wheel.home / "checkpoints", stage.wheel.home / "labelwheel.db"
+    version = faults.make(store, database, source, f"{source}-bad{number}", kind)
+    path = f"/api/v1/projects/{stage.number}/questions/topic/rollback"
+    answer = stage.wheel.call("POST", path, json={"version": version})
+    assert answer.ok, answer.text
+    noticed = "SELECT broken FROM checkpoints WHERE version = ? AND broken IS NOT NULL AND broken != ''"
+    stage.wheel.until(lambda: truth.rows(stage.wheel, noticed, version), 120, f"nobody noticed {version}")
+    stage.wheel.until(lambda: served(stage), 120, f"nothing was served instead of {version}")
+    return str(truth.rows(stage.wheel, noticed, version)[0]["broken"])
+
+
+def memory(stage: Stage) -> float:
+    """Megabytes of the web process and the gunicorn above it."""
+    return round(sum(process.memory_info().rss for process in stage.wheel.processes("web")) / 1e6, 1)
+
+
 def main() -> int:
     """Run, print the table, keep the numbers; 1 where any answer was not right."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--promotions", type=int, default=20)
-    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--promotions", type=int, default=50)
+    parser.add_argument("--failures", type=int, default=5, help="promotions of what cannot be loaded")
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--answers", type=int, default=20_000, help="go on until there are so many")
     parser.add_argument("--labels", type=int, default=110, help="labelled tasks before the first round")
     parser.add_argument("--tasks", type=int, default=160, help="tasks in the project")
+    parser.add_argument("--job-minutes", type=float, default=5.0, help="how long one training job may take")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two promotions")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure without promotions")
     arguments = parser.parse_args()
@@ -105,11 +169,15 @@ def main() -> int:
     for key, title in lines.items():
         table.add_row(title, str(record["with_promotions"][key]), str(record["without"][key]))
     console.print(table)
+    for each in record["failing_loads"]:
+        console.print(f"{each['kind']}: {each['told'][:150]}")
+    told = record["memory_mb"]
+    console.print(f"memory of the web process: {told['before']} MB before, {told['after']} MB after")
     console.print(f"kept in {save('swap', record)}")
-    faults = {key: record[part][key] for part in ("with_promotions", "without") for key in FAULTS if record[part][key]}
-    if faults:
+    wrong = {key: record[part][key] for part in ("with_promotions", "without") for key in FAULTS if record[part][key]}
+    if wrong:
         console.print(f"[red]not right:[/] {json.dumps(record['with_promotions']['examples'], indent=1)}")
-    return 1 if faults else 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

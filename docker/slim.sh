@@ -10,7 +10,7 @@ rm -rf "$packages/torch/include" "$packages/torch/share" "$packages/pyarrow/incl
 find "$packages" -name '*.a' -delete
 # torch's own test programs, and the compiler of protocol buffers. torch_shm_manager must stay: DataLoader workers use it.
 find "$packages/torch/bin" -type f ! -name torch_shm_manager -delete
-rm -rf "$packages/torch/test"
+rm -rf "$packages/torch/test" "$packages/onnx/backend/test"
 # Not numpy's: numpy.testing imports from them, and scipy imports that.
 find "$packages" -depth -type d \( -name tests -o -name test \) \
   \( -path '*/pandas/*' -o -path '*/scipy/*' -o -path '*/sklearn/*' -o -path '*/pyarrow/*' \
@@ -20,7 +20,8 @@ find "$packages" -depth -type d \( -name tests -o -name test \) \
 # nobody may write down. So: what is really imported, which also shows that nothing is missing.
 find "$packages" -depth -name __pycache__ -exec rm -rf {} +
 env -u PYTHONDONTWRITEBYTECODE "$1/bin/python" - <<'E2'
-import accelerate, alembic.command, datasets, datasketch, flask, fsspec, prometheus_client, psutil, psycopg, rich.live
+import accelerate, alembic.command, datasets, datasketch, flask, fsspec, onnx.helper, onnxruntime
+import prometheus_client, psutil, psycopg, rich.live
 import gunicorn.app.wsgiapp, gunicorn.workers.gthread, label_studio_sdk.label_interface, pydantic_settings, requests
 import scipy.optimize, scipy.stats, sklearn.linear_model, sklearn.metrics, sklearn.model_selection, sqlalchemy.orm, typer
 import sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite

@@ -11,17 +11,22 @@ import numpy as np
 from training.learners.base import Encoding
 
 
+def padded(rows: Sequence[Sequence[int]], pad_token_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """`input_ids` and `attention_mask`, (rows, longest row) of int64."""
+    shape = len(rows), max(len(row) for row in rows)
+    ids, mask = np.full(shape, pad_token_id, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for index, row in enumerate(rows):
+        ids[index, : len(row)] = row
+        mask[index, : len(row)] = 1
+    return ids, mask
+
+
 def pad(rows: Sequence[Sequence[int]], pad_token_id: int, device: Any = None) -> dict[str, Any]:
-    """`input_ids` and `attention_mask`, (rows, longest row)."""
+    """The same as tensors, by name."""
     import torch
 
-    width = max(len(row) for row in rows)
-    ids = torch.full((len(rows), width), pad_token_id, dtype=torch.long)
-    mask = torch.zeros((len(rows), width), dtype=torch.long)
-    for index, row in enumerate(rows):
-        ids[index, : len(row)] = torch.as_tensor(row, dtype=torch.long)
-        mask[index, : len(row)] = 1
-    return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+    ids, mask = padded(rows, pad_token_id)
+    return {"input_ids": torch.from_numpy(ids).to(device), "attention_mask": torch.from_numpy(mask).to(device)}
 
 
 def forward(

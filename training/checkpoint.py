@@ -33,11 +33,20 @@ MANIFEST = "labelwheel.json"
 REPORT = "report.json"
 CARD = "report.md"
 _PRIVATE = (MANIFEST, CARD, "result.json")  # an export leaves them out: they name people's examples, or other files
+_SERVED = "onnx/"  # nor what only serving reads: an export is a plain folder for transformers
 _TEMPORARY = ".writing-"
 _UNSAFE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".msgpack", ".py"}
 _CODE_KEYS = ("auto_map", "custom_pipelines")
 _FOREIGN_SECONDS = 24 * 3600.0
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "scikit-learn", "numpy", "labelwheel")
+
+
+class Artefact(Frozen):
+    """The ONNX graph of the encoder and the head apart from it, by their names in `files`."""
+
+    graph: str
+    head: str
+    precision: Literal["int8", "fp32"]
 
 
 class Manifest(Frozen):
@@ -58,6 +67,7 @@ class Manifest(Frozen):
     seed: int
     settings: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
+    artefact: Artefact | None = None  # what a CPU serves with; torch reads the weights where there is none
     files: dict[str, str] = Field(default_factory=dict)
 
 
@@ -93,6 +103,7 @@ def write(
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
         for name, content in files.items():
+            (temporary / name).parent.mkdir(exist_ok=True)
             (temporary / name).write_bytes(content.encode() if isinstance(content, str) else content)
         digests = {name: _sha256(temporary / name) for name in _names(temporary)}
         manifest = manifest.model_copy(update={"files": digests})
@@ -145,7 +156,7 @@ def export(checkpoint: Checkpoint, folder: str | Path) -> Path:
     manifest = checkpoint.manifest
     with _appearing(folder) as temporary:
         for name in _names(checkpoint.folder):
-            if name not in _PRIVATE:
+            if name not in _PRIVATE and not name.startswith(_SERVED):
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(checkpoint.folder / name, temporary / name)
         card = checkpoint.folder / CARD

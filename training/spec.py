@@ -53,6 +53,7 @@ class JobSpec(Frozen):
     max_minutes: float = 30.0
     device: str | None = None  # "cpu", "cuda", "cuda:1"; None takes a GPU where there is one
     threads: int | None = None
+    artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
 
 
 class Unit(Frozen):

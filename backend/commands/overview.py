@@ -34,6 +34,7 @@ def _service(status: Row, url: str) -> Text:
     memory = sum(each["memory_mb"] or 0 for each in alive)
     if alive:
         line.append(f" · {len(alive)} web process{'es' * (len(alive) > 1)}, {memory:.0f} MB")
+        line.append(_models(alive))
     else:
         line.append(" · no web process reports that it serves", style="red")
     if not status["worker"]["alive"]:
@@ -42,6 +43,17 @@ def _service(status: Row, url: str) -> Text:
         for number, problem in (server["problems"] or {}).items():
             line.append(f"\n{server['name']} cannot serve project {number}: {problem.get('message')}", style="red")
     return line
+
+
+def _models(alive: list[Row]) -> str:
+    """Such as `, models 118 of 200 MB, 2 projects unloaded`; empty where nothing limits them."""
+    limited = [each["models"] for each in alive if (each.get("models") or {}).get("budget_mb")]
+    if not limited:
+        return ""
+    used, budget = (sum(each[name] for each in limited) for name in ("mb", "budget_mb"))
+    gone = {project for each in limited for project in each["unloaded"]}
+    unloaded = f", {len(gone)} project{'s' * (len(gone) != 1)} unloaded" if gone else ""
+    return f", models {used} of {budget} MB{unloaded}"
 
 
 def _project(project: Row, decisions: int) -> Iterator[RenderableType]:

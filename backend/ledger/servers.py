@@ -20,9 +20,11 @@ def report(
     serving: dict[str, str],
     problems: dict[str, dict[str, str]] | None = None,
     memory_mb: float | None = None,
+    models: dict[str, Any] | None = None,
 ) -> None:
     """A web process's heartbeat: the generation it serves by project id, and what it could not load.
 
+    `models` is {"mb", "budget_mb", "unloaded": [project id]};
     `problems` is {project id: {"generation": name, "checkpoint": version, "message": …}}.
     """
     server = tx.get(Server, name)
@@ -31,6 +33,7 @@ def report(
         server = Server(name=name)
         tx.add(server)
     server.serving, server.problems, server.memory_mb, server.seen_at = serving, problems or {}, memory_mb, now()
+    server.models = models or {}
 
 
 def leave(tx: Session, name: str) -> None:

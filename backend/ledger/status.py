@@ -35,7 +35,8 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
 
     ```
     {"worker": {"alive": bool, "owner": str | None, "seen_until": time | None},
-     "servers": [{"name", "alive", "seen_at", "memory_mb", "serving": {project id: generation}, "problems"}],
+     "servers": [{"name", "alive", "seen_at", "memory_mb", "serving": {project id: generation}, "problems",
+                  "models": {"mb", "budget_mb", "unloaded": [project id]}}],
      "projects": [{
        "id", "tool", "url", "external_id", "title", "state", "step", "problem",
        "version": {"current": str | None, "served": [str], "announced": str | None},
@@ -77,7 +78,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
 
 
 def _server(server: Server, alive: bool) -> dict[str, Any]:
-    shown = {name: getattr(server, name) for name in ("name", "memory_mb", "serving", "problems")}
+    shown = {name: getattr(server, name) for name in ("name", "memory_mb", "models", "serving", "problems")}
     return shown | {"alive": alive, "seen_at": _time(server.seen_at)}
 
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psutil
 
@@ -16,8 +17,8 @@ log = logging.getLogger(__name__)
 FOLLOW_SECONDS = 0.5
 REPORT_SECONDS = 2.0
 
-Report = Callable[[dict[str, str], dict[str, dict[str, str]], float], None]
-"""Takes generation by project id, problems by project id, and this process's memory in MB."""
+Report = Callable[[dict[str, str], dict[str, dict[str, str]], dict[str, Any], float], None]
+"""Takes generation by project id, problems by project id, what models are held, and this process's memory in MB."""
 
 
 class Follower:
@@ -27,7 +28,7 @@ class Follower:
         self._holder, self._report, self._follow_seconds = holder, report, follow_seconds
         self._poked = threading.Event()
         self._stopped = False
-        self._last: tuple[object, object] | None = None
+        self._last: tuple[object, ...] | None = None
         self._reported = 0.0
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._beat = threading.Thread(target=self._heartbeat, name="heartbeat", daemon=True)
@@ -74,7 +75,7 @@ class Follower:
 
     def _say(self) -> None:
         with self._lock:
-            now = (self._holder.serving, self._holder.problems)
+            now = (self._holder.serving, self._holder.problems, self._holder.models)
             if self._stopped:
                 return
             if now == self._last and time.monotonic() - self._reported < REPORT_SECONDS:

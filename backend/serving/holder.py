@@ -6,20 +6,24 @@ freed by Python when the last request that holds them ends.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from backend.errors import Overloaded
+from backend.serving.budget import Budget
 from backend.serving.engine import Engine, Loaded
 from backend.serving.loading import load, probe
 from backend.serving.predictor import Member
 from backend.serving.queue import InferenceQueue
+from backend.serving.served import Served, Table, Wanted
 from plugins.errors import UnknownProject
 from training.errors import InvalidCheckpoint
 from training.questions import Question
@@ -27,52 +31,6 @@ from training.questions import Question
 log = logging.getLogger(__name__)
 
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the database says a project should be served with; `members`: question → (version, folder)."""
-
-    project: int
-    tool: str
-    reference: str | None
-    generation: str
-    questions: Mapping[str, Question]
-    members: Mapping[str, tuple[str, Path]]
-
-    @property
-    def key(self) -> str:
-        """Equal where there is nothing to change."""
-        asked = {name: question.model_dump(mode="json") for name, question in self.questions.items()}
-        versions = {name: version for name, (version, _) in self.members.items()}
-        return json.dumps([self.tool, self.reference, self.generation, asked, versions], sort_keys=True)
-
-
-@dataclass(frozen=True)
-class Served:
-    """What one project is served with; never changed. `complete` is False where a member could not be loaded."""
-
-    project: int
-    tool: str
-    reference: str | None
-    generation: str
-    questions: tuple[Question, ...]
-    members: Mapping[str, Member]
-    key: str
-    complete: bool = True
-
-
-@dataclass(frozen=True)
-class _Table:
-    """All that is served at one moment. Where a tool's project was connected twice, the later one answers."""
-
-    projects: Mapping[int, Served] = field(default_factory=dict)
-    references: Mapping[tuple[str, str], int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, projects: Mapping[int, Served]) -> _Table:
-        named = sorted((each.project, each.tool, each.reference) for each in projects.values() if each.reference)
-        return cls(projects, {(tool, reference or ""): project for project, tool, reference in named})
 
 
 @dataclass
@@ -87,9 +45,19 @@ class _Failure:
 class Holder:
     """What is served, and the way from one generation to the next. Any thread may read, one thread calls `follow`."""
 
-    def __init__(self, engine: Engine, queue: InferenceQueue, source: Callable[[], Mapping[int, Wanted]]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        queue: InferenceQueue,
+        source: Callable[[], Mapping[int, Wanted]],
+        budget: Budget | None = None,
+    ) -> None:
         self._engine, self._queue, self._source = engine, queue, source
-        self._table = _Table()
+        self.budget = budget or Budget()
+        self.on_call: Callable[[], None] = lambda: None
+        self._called: dict[int, Future[Served]] = {}
+        self._calling = threading.Lock()
+        self._table = Table()
         self._models: weakref.WeakValueDictionary[str, Loaded] = weakref.WeakValueDictionary()
         self._failures: dict[str, _Failure] = {}
         self._problems: Mapping[int, dict[str, str]] = {}
@@ -114,6 +82,20 @@ class Holder:
             raise self._missing(f"project {project}", False)
         return served
 
+    def awake(self, served: Served, seconds: float = 30.0) -> Served:
+        """The same project with its models in memory; raises Overloaded where that takes longer."""
+        self.budget.touch(served.project)
+        if not served.unloaded:
+            return served
+        with self._calling:
+            future = self._called.setdefault(served.project, Future())
+        self.on_call()
+        try:
+            return future.result(seconds)
+        except FutureTimeout:
+            message = f"the model of project {served.project} is being loaded; try again in a few seconds"
+            raise Overloaded(message) from None
+
     def _missing(self, name: str, known: bool) -> Exception:
         if known or not self.ready.is_set():
             return Overloaded(f"the model of {name} is being loaded; try again in a few seconds")
@@ -123,6 +105,18 @@ class Holder:
     def serving(self) -> dict[str, str]:
         """Generation by project id, whole ones only: what this process reports."""
         return {str(each.project): each.generation for each in self._table.projects.values() if each.complete}
+
+    @property
+    def unloaded(self) -> list[int]:
+        """The projects whose models wait on disk."""
+        return [project for project, each in self._table.projects.items() if each.unloaded]
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """Megabytes of encoders in memory, how many there may be, and whose wait on disk."""
+        most = self.budget.most
+        used, limit = round(self.budget.used / 1e6), None if most is None else round(most / 1e6)
+        return {"mb": used, "budget_mb": limit, "unloaded": sorted(self.unloaded)}
 
     @property
     def problems(self) -> dict[str, dict[str, str]]:
@@ -142,11 +136,16 @@ class Holder:
         self._known = frozenset((each.tool, each.reference) for each in wanted.values())
         problems: dict[int, dict[str, str]] = {}
         changed = self._drop(wanted)
+        with self._calling:
+            called, self._called = self._called, {}
         for project, want in wanted.items():
             current = self._table.projects.get(project)
-            if current is not None and current.key == want.key and current.complete:
+            asleep = current is not None and current.unloaded and project in called
+            if current is not None and current.key == want.key and current.complete and not asleep:
                 continue
             changed |= self._swap(want, current, problems)
+        self._answer(called)
+        self._unload()
         self._problems = problems
         versions = {version for want in wanted.values() for version, _ in want.members.values()}
         self._failures = {version: each for version, each in self._failures.items() if version in versions}
@@ -156,12 +155,30 @@ class Holder:
             self._engine.forget()
         return changed
 
+    def _answer(self, called: Mapping[int, Future[Served]]) -> None:
+        for project, future in called.items():
+            found = self._table.projects.get(project)
+            if found is None or found.unloaded:
+                future.set_exception(Overloaded(f"the model of project {project} cannot be loaded at the moment"))
+            else:
+                future.set_result(found)
+
+    def _unload(self) -> None:
+        projects = self._table.projects
+        held = {project: each for project, each in projects.items() if not each.unloaded}
+        encoders = {project: [one.model.encoder for one in each.members.values()] for project, each in held.items()}
+        gone = self.budget.surplus(encoders)
+        if gone:
+            log.info("the models of projects %s are unloaded: the memory is for those that are asked", gone)
+            left = {project: replace(held[project], members={}, unloaded=True) for project in gone}
+            self._table = Table.of({**projects, **left})
+
     def _drop(self, wanted: Mapping[int, Wanted]) -> bool:
         served = self._table.projects
         kept = {project: each for project, each in served.items() if project in wanted}
         if len(kept) == len(served):
             return False
-        self._table = _Table.of(kept)
+        self._table = Table.of(kept)
         return True
 
     def _swap(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, str]]) -> bool:
@@ -183,7 +200,7 @@ class Holder:
         served = Served(
             want.project, want.tool, want.reference, want.generation, questions, members, want.key, complete
         )
-        self._table = _Table.of({**self._table.projects, want.project: served})
+        self._table = Table.of({**self._table.projects, want.project: served})
         if current is None or current.generation != want.generation:
             self.swaps += 1
             log.info("project %d is served by %s", want.project, want.generation)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from backend.serving import guard
+from backend.serving.batching import Priority
 from backend.serving.hints import HintWriter
 from backend.serving.holder import Holder, Served
 from backend.serving.predictor import Predictor
-from backend.serving.queue import Priority
 from plugins.connector import Suggestion
 from training.questions import Example, Question
 
@@ -29,9 +29,10 @@ class ServingHost:
         names: Callable[[str, str | None], list[str]],
         wait_seconds: float = 30.0,
         kept: Callable[[str, str], Mapping[str, Any]] = lambda tool, reference: {},
+        request_seconds: float = 90.0,
     ) -> None:
         self._holder, self._predictor, self._hints, self._names = holder, predictor, hints, names
-        self._wait_seconds, self._kept = wait_seconds, kept
+        self._wait_seconds, self._kept, self._request_seconds = wait_seconds, kept, request_seconds
 
     def version(self, tool: str, reference: str) -> str:
         return self._holder.served(tool, reference).generation
@@ -55,9 +56,11 @@ class ServingHost:
         served: Served,
         examples: Sequence[Example],
         priority: Priority | None = None,
-        seconds: float = 90.0,
+        seconds: float | None = None,
     ) -> list[Suggestion]:
         """One suggestion per example, in order, all of the generation that was taken."""
+        seconds = seconds or self._request_seconds
+        served = self._holder.awake(served, min(seconds, self._wait_seconds))
         answers = self._predictor.suggest(served.members, examples, priority, seconds)
         unanswered = {question.name: guard.NOTHING for question in served.questions}
         return [

@@ -53,9 +53,15 @@ class ServingLedger:
         with self._database.session() as session:
             return dict(projects.find(session, tool, reference).options or {})
 
-    def report(self, serving: dict[str, str], problems: dict[str, dict[str, str]], memory_mb: float) -> None:
+    def report(
+        self,
+        serving: dict[str, str],
+        problems: dict[str, dict[str, str]],
+        models: dict[str, Any],
+        memory_mb: float,
+    ) -> None:
         with self._database.transaction() as tx:
-            servers.report(tx, self._name, serving, problems, memory_mb)
+            servers.report(tx, self._name, serving, problems, memory_mb, models)
 
     def leave(self) -> None:
         """Nobody has to wait for this process any more."""

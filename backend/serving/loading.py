@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from backend.serving import guard
+from backend.serving.batching import Priority
 from backend.serving.engine import Engine, Loaded
-from backend.serving.queue import InferenceQueue, Priority
+from backend.serving.queue import InferenceQueue
 from training import checkpoint
 from training.errors import InvalidCheckpoint
 from training.questions import Example, Question
@@ -33,7 +34,8 @@ def probe(model: Loaded, question: Question, queue: InferenceQueue, seconds: flo
     examples = [Example(key=text[:9], fields=dict.fromkeys(question.inputs, text)) for text in PROBES]
     encodings = model.encode(question, examples)
     deadline = time.monotonic() + seconds
-    logits = queue.submit(model, encodings, Priority.INTERACTIVE, deadline).result(timeout=seconds + 1)
+    features = queue.submit(model.encoder, encodings, Priority.INTERACTIVE, deadline).result(timeout=seconds + 1)
+    logits = model.head(features)
     if len(logits) != len(encodings) or not all(np.isfinite(row).all() for row in logits):
         raise InvalidCheckpoint(f"{model.version} answers with numbers that are none; roll back or train anew")
     predictions = model.decode(question, examples, encodings, logits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
@@ -12,11 +12,12 @@ import numpy as np
 
 from backend.errors import Overloaded, TooLarge
 from backend.serving import guard
+from backend.serving.batching import Priority
 from backend.serving.cache import AnswerCache
-from backend.serving.engine import Loaded
-from backend.serving.queue import InferenceQueue, Priority
+from backend.serving.engine import Encoder, Loaded
+from backend.serving.queue import InferenceQueue
 from training.learners.base import Encoding
-from training.questions import Example, Prediction, Question
+from training.questions import Example, Kind, Prediction, Question
 
 SLICE = 128
 """How many examples of a request are tokenized ahead: bounds its memory, keeps the device busy."""
@@ -50,7 +51,37 @@ class _Pending:
     places: list[int]
     examples: list[Example]
     encodings: list[Encoding]
-    logits: Future[list[np.ndarray]] = field(default_factory=Future)
+    features: Future[list[np.ndarray]] = field(default_factory=Future)
+
+
+class _Shared:
+    """What the questions of one slice have in common: rows of the same texts, and passes of them through an encoder."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Hashable, list[Encoding]] = {}
+        self._passes: dict[Hashable, Future[list[np.ndarray]]] = {}
+
+    def rows(self, pending: _Pending) -> list[Encoding]:
+        key = self._key(pending)
+        if key not in self._rows:
+            member = pending.member
+            self._rows[key] = member.model.encode(member.question, pending.examples)
+        return self._rows[key]
+
+    def features(
+        self, pending: _Pending, submit: Callable[[Encoder, list[Encoding]], Future[list[np.ndarray]]]
+    ) -> Future[list[np.ndarray]]:
+        encoder = pending.member.model.encoder
+        key = id(encoder), self._key(pending)
+        if key not in self._passes:
+            self._passes[key] = submit(encoder, pending.encodings)
+        return self._passes[key]
+
+    @staticmethod
+    def _key(pending: _Pending) -> Hashable:
+        question = pending.member.question
+        paired = question.kind is Kind.PAIRWISE  # two rows for an example, not one
+        return pending.member.model.reading, question.inputs, paired, tuple(pending.places)
 
 
 class Predictor:
@@ -78,10 +109,14 @@ class Predictor:
         deadline = time.monotonic() + seconds
         answers: list[dict[str, Prediction]] = [dict.fromkeys(members, guard.NOTHING) for _ in examples]
         self.counts.examples += len(examples)
-        with self._queue.admit(len(examples), priority):
+        with self._queue.admit(len(examples), priority) as seat:
             ahead: list[tuple[str, _Pending]] = []
+
+            def submit(encoder: Encoder, rows: list[Encoding]) -> Future[list[np.ndarray]]:
+                return self._queue.submit(encoder, rows, priority, deadline, seat)
+
             try:
-                for piece in self._submissions(members, examples, answers, priority, deadline):
+                for piece in self._submissions(members, examples, answers, submit):
                     ahead.append(piece)
                     if len(ahead) > len(members):
                         self._collect(*ahead.pop(0), answers, deadline)
@@ -89,7 +124,7 @@ class Predictor:
                     self._collect(*ahead.pop(0), answers, deadline)
             finally:
                 for _, pending in ahead:
-                    pending.logits.cancel()
+                    pending.features.cancel()
         return answers
 
     def _submissions(
@@ -97,16 +132,16 @@ class Predictor:
         members: Mapping[str, Member],
         examples: Sequence[Example],
         answers: list[dict[str, Prediction]],
-        priority: Priority,
-        deadline: float,
+        submit: Callable[[Encoder, list[Encoding]], Future[list[np.ndarray]]],
     ) -> Iterator[tuple[str, _Pending]]:
         for start in range(0, len(examples), SLICE):
+            shared = _Shared()
             for name, member in members.items():
                 pending = self._open(name, member, range(start, min(start + SLICE, len(examples))), examples, answers)
                 if not pending.examples:
                     continue
-                pending.encodings = member.model.encode(member.question, pending.examples)
-                pending.logits = self._queue.submit(member.model, pending.encodings, priority, deadline)
+                pending.encodings = shared.rows(pending)
+                pending.features = shared.features(pending, submit)
                 yield name, pending
 
     def _open(
@@ -134,10 +169,11 @@ class Predictor:
 
     def _collect(self, name: str, pending: _Pending, answers: list[dict[str, Prediction]], deadline: float) -> None:
         try:
-            logits = pending.logits.result(timeout=max(0.0, deadline - time.monotonic()) + 1.0)
+            features = pending.features.result(timeout=max(0.0, deadline - time.monotonic()) + 1.0)
         except FutureTimeout:
             raise Overloaded("the model did not answer in time; try again in a few seconds") from None
         member = pending.member
+        logits = member.model.head(features)
         predictions = member.model.decode(member.question, pending.examples, pending.encodings, logits)
         for place, example, prediction in zip(pending.places, pending.examples, predictions, strict=True):
             cleaned, dropped = guard.clean(member.question, example, prediction)

@@ -14,9 +14,9 @@ from backend.ledger import projects
 from backend.ledger import status as ledger_status
 from backend.ledger.tables import CheckpointRow, Project, Round
 from backend.rounds import orders, progress
+from backend.serving.batching import Priority
 from backend.serving.holder import Holder
 from backend.serving.host import ServingHost
-from backend.serving.queue import Priority
 from backend.settings import Settings
 from backend.web import auth
 from backend.web.body import json_object, text

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 from typing import Protocol
 
 from flask import Flask, Response, g, request
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
 
+from backend.database import Database
+from backend.ledger import figures
 from backend.serving.holder import Holder
 from backend.serving.predictor import Predictor
 from backend.serving.queue import InferenceQueue
+
+log = logging.getLogger(__name__)
 
 _LATENCY = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -42,10 +48,16 @@ class Metrics:
             buckets=tuple(size * 32 for size in _SIZES), registry=self.registry,
         )  # fmt: skip
 
-    def batch(self, rows: int, tokens: int, seconds: float) -> None:
-        """Told by the queue of each batch."""
+        # tokens a second is rate(tokens) / rate(batch_seconds_sum), what is wasted is padding / (padding + tokens)
+        self.computed = Counter("labelwheel_tokens", "tokens that went through an encoder", registry=self.registry)
+        self.padding = Counter("labelwheel_padding", "tokens that only filled up a batch", registry=self.registry)
+
+    def batch(self, rows: int, tokens: int, padded: int, seconds: float) -> None:
+        """Told by the queue of each batch; `padded` are its tokens with what fills it up."""
         self.batch_rows.observe(rows)
         self.tokens.observe(tokens)
+        self.computed.inc(tokens)
+        self.padding.inc(padded - tokens)
         self.batch_seconds.observe(seconds)
 
 
@@ -55,6 +67,7 @@ class _Source(Protocol):
     holder: Holder
     predictor: Predictor
     queue: InferenceQueue
+    database: Database
 
 
 class _State:
@@ -71,6 +84,7 @@ class _State:
         yield _counter("labelwheel_examples", "examples that suggestions were asked for", predictor.counts.examples)
         yield _counter("labelwheel_dropped", "parts of predictions that did not fit", predictor.counts.dropped)
         yield _counter("labelwheel_unreadable", "texts that were empty or too long", predictor.counts.unreadable)
+        yield _counter("labelwheel_late", "rows that nobody waited for any more and were not computed", queue.late)
         yield GaugeMetricFamily("labelwheel_queue_examples", "examples that wait for the model", queue.depth)
         failing = sum(bool(problem) for problem in holder.problems.values())
         yield GaugeMetricFamily("labelwheel_load_problems", "projects whose next models cannot be loaded", failing)
@@ -81,6 +95,22 @@ class _State:
             for question, version in versions.items():
                 serving.add_metric([str(project), question, version], 1)
         yield serving
+        yield GaugeMetricFamily("labelwheel_encoders_bytes", "memory of the encoders' weights", holder.budget.used)
+        yield GaugeMetricFamily("labelwheel_unloaded", "projects whose models wait on disk", len(holder.unloaded))
+        try:
+            yield from _ledger(figures.read(self._source.database))
+        except SQLAlchemyError as error:  # what the process itself knows is worth having without
+            log.warning("the metrics of the database are left out: %s", error)
+
+
+def _ledger(found: figures.Figures) -> Iterable[Metric]:
+    rounds = CounterMetricFamily("labelwheel_rounds", "rounds, by where they are or how they ended", labels=["state"])
+    for state, count in found.rounds.items():
+        rounds.add_metric([state], count)
+    lag = GaugeMetricFamily("labelwheel_ledger_lag_seconds", "since labels were looked for", labels=["project"])
+    for project, seconds in found.lag.items():
+        lag.add_metric([str(project)], seconds)
+    yield from (rounds, lag)
 
 
 def install(app: Flask, metrics: Metrics, source: _Source) -> None:

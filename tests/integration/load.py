@@ -1,7 +1,9 @@
 """Clients that ask as Label Studio does, and a checker that knows what each answer had to be.
 
 The checker loads the checkpoints of the version that an answer claims and computes the answer again, so that an answer
-of another version, or one that mixes two, cannot pass for the right one.
+of another version, or one that mixes two, cannot pass for the right one. It takes the engine that serves them, for int8
+says something else than torch: but neither queue, cache nor holder. An answer is the same in any batch, so that one
+computed here is the one that had to come.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from typing import Any
 
 import requests
 
+from backend.serving.engine import Loaded
+from backend.serving.engines.choice import ChosenEngine
 from demo import messages
 from tests.integration import truth
 from tests.integration.stage import Stage
-from training.model import Model
-from training.questions import Example, Question
+from training.questions import Example, Prediction
 
 TOLERANCE = 1e-4
 
@@ -104,7 +107,8 @@ class Checker:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._models: dict[str, Model] = {}
+        self._engine = ChosenEngine("auto", "cpu")
+        self._models: dict[str, Loaded] = {}
         self._said: dict[tuple[str, str, str], list[Any]] = {}
         query = "SELECT name, members FROM generations WHERE project_id = ? ORDER BY id"
         found = truth.rows(stage.wheel, query, stage.number)
@@ -157,19 +161,18 @@ class Checker:
                 for question, checkpoint in self.members[one["model_version"]].items():
                     wanted[question, checkpoint].add(text)
         for (question, checkpoint), texts in wanted.items():
-            model = self._model(checkpoint)
-            asked: Question = model.manifest.question
-            ordered = sorted(texts, key=len)
-            examples = [Example(key=str(place), fields={asked.inputs[0]: text}) for place, text in enumerate(ordered)]
-            for text, prediction in zip(ordered, model.predict(asked, examples), strict=True):
-                self._said[checkpoint, question, text] = _regions(question, prediction)
+            model, ordered = self._model(checkpoint), sorted(texts, key=len)
+            for start in range(0, len(ordered), 16):
+                chosen = ordered[start : start + 16]
+                for text, prediction in zip(chosen, _answers(model, chosen), strict=True):
+                    self._said[checkpoint, question, text] = _regions(question, prediction)
 
     def _expected(self, version: str, question: str, text: str) -> list[Any]:
         return self._said[self.members[version][question], question, text]
 
-    def _model(self, checkpoint: str) -> Model:
+    def _model(self, checkpoint: str) -> Loaded:
         if checkpoint not in self._models:
-            self._models[checkpoint] = Model.load(self._stage.wheel.home / "checkpoints" / checkpoint)
+            self._models[checkpoint] = self._engine.load(self._stage.wheel.home / "checkpoints" / checkpoint)
         return self._models[checkpoint]
 
 
@@ -208,6 +211,13 @@ def spread(times: Sequence[float]) -> dict[str, float]:
     """Median, 99th percentile and worst."""
     cuts = statistics.quantiles(times, n=100, method="inclusive")
     return {"p50": cuts[49], "p99": cuts[98], "worst": max(times)}
+
+
+def _answers(model: Loaded, texts: Sequence[str]) -> list[Prediction]:
+    asked = model.question
+    examples = [Example(key=str(place), fields={asked.inputs[0]: text}) for place, text in enumerate(texts)]
+    rows = model.encode(asked, examples)
+    return model.decode(asked, examples, rows, model.head(model.encoder.features(rows)))
 
 
 def _regions(question: str, prediction: Any) -> list[tuple[str, Any, float]]:

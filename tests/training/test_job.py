@@ -25,7 +25,7 @@ def write(
     data = folder / "labels.jsonl"
     data.write_text("".join(row.model_dump_json() + "\n" for row in labelled), "utf-8")
     settings = {"version": "v1", "question": question or choice(), "data": str(data), "output": str(folder / "v1")}
-    spec = JobSpec(**{**settings, "device": "cpu", "threads": 1, **fields})  # type: ignore[arg-type]
+    spec = JobSpec(**{**settings, "device": "cpu", "threads": 1, "artefact": False, **fields})  # type: ignore[arg-type]
     path = folder / f"{spec.version}.json"
     path.write_text(spec.model_dump_json(), "utf-8")
     return path

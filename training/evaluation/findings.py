@@ -68,4 +68,5 @@ class Findings:
     libraries: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     peak_memory: int = 0  # bytes
+    artefact: Mapping[str, Any] = field(default_factory=dict)  # an `artefact.agreement.Agreement`; empty without one
     notes: Sequence[str] = ()  # such as "12 overlapping spans could not be learnt"

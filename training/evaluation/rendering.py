@@ -21,6 +21,7 @@ def render(report: Mapping[str, Any]) -> str:
         _how(report),
         _curves(report),
         _scores(report),
+        _artefact(report),
         _data(report),
         _trace(report),
     ]
@@ -134,6 +135,21 @@ def _scores(report: Mapping[str, Any]) -> str:
         f"## Are the scores honest?\n\nOn average a score is off by {error:.3f} (expected calibration error).\n\n"
         + _table(("score says", "right in fact", "examples"), rows)
     )
+
+
+def _artefact(report: Mapping[str, Any]) -> str:
+    found = report["artefact"]
+    if not found:
+        return ""
+    if found["precision"] is None:
+        return f"## What a CPU serves\n\nThe weights, with torch: {_cell(found['reason'])}."
+    text = f"## What a CPU serves\n\nAn ONNX graph in **{found['precision']}**: {_cell(found['reason'])}."
+    if found["int8_score"] is not None:
+        text += (
+            f" The mean score is {_number(found['fp32_score'])} in fp32 and {_number(found['int8_score'])} in int8 "
+            f"(90 % interval of the difference {found['low']:+.3f} to {found['high']:+.3f})."
+        )
+    return text
 
 
 def _data(report: Mapping[str, Any]) -> str:

@@ -54,6 +54,7 @@ def build(findings: Findings) -> dict[str, Any]:
         "training_verdict": curves.training_verdict(findings.training_curve),
         "learning_curve": [point.model_dump() for point in findings.learning_curve],
         "learning_outlook": curves.learning_outlook(findings.learning_curve),
+        "artefact": dict(findings.artefact),
         "leakage": leaks,
         "labels": _labels(findings),
         "label_set": findings.label_set,

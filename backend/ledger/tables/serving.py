@@ -50,6 +50,7 @@ class Server(Base):
     serving: Mapped[dict[str, Any]]
     problems: Mapped[dict[str, Any]] = mapped_column(default=dict)
     memory_mb: Mapped[float | None]
+    models: Mapped[dict[str, Any]] = mapped_column(default=dict)
     seen_at: Mapped[datetime] = mapped_column(default=now)
 
 

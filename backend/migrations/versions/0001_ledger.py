@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("serving", sa.JSON(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("memory_mb", sa.Double(), nullable=True),
+        sa.Column("models", sa.JSON(), nullable=False),
         sa.Column("seen_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )

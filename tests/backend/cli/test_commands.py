@@ -305,3 +305,11 @@ def test_settings_that_do_not_fit_are_one_line(run, monkeypatch):
     code, _, err = run("status")
     assert (code, "LABELWHEEL_TOKEN" in err) == (1, True)
     assert "short\n" not in err
+
+
+def test_an_engine_that_the_device_cannot_have_is_one_line(run, monkeypatch):
+    monkeypatch.setenv("LABELWHEEL_DEVICE", "cuda")
+    monkeypatch.setenv("LABELWHEEL_ENGINE", "onnx")
+    code, _, err = run("status")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "LABELWHEEL_ENGINE: Value error, onnx runs on a CPU" in err

@@ -63,7 +63,17 @@ class FakeModel:
     def encode(self, asked: Question, examples: list[Example]) -> list[Encoding]:
         return [Encoding(place, [1] * max(1, len(asked.text(each)) // 4)) for place, each in enumerate(examples)]
 
-    def logits(self, encodings: list[Encoding]) -> list[np.ndarray]:
+    size = 1000
+    reading = "fake"
+
+    @property
+    def encoder(self) -> FakeModel:
+        return self
+
+    def head(self, features: list[np.ndarray]) -> list[np.ndarray]:
+        return features
+
+    def features(self, encodings: list[Encoding]) -> list[np.ndarray]:
         with self._engine.lock:
             self._engine.batches.append((self.version, len(encodings)))
         if self._engine.seconds:
@@ -82,6 +92,7 @@ class FakeEngine:
 
     batch_rows = 32
     batch_tokens = 100_000
+    polite_tokens = 100_000
 
     def __init__(self, seconds: float = 0.0, load_seconds: float = 0.0) -> None:
         self.seconds, self.load_seconds = seconds, load_seconds

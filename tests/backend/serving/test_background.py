@@ -64,6 +64,7 @@ def test_stopping_writes_what_is_left():
 class Holder:
     serving: dict[str, str] = {}  # noqa: RUF012
     problems: dict = {}  # noqa: RUF012
+    models: dict = {}  # noqa: RUF012
     follows = 0
 
     def follow(self):
@@ -82,7 +83,7 @@ def test_the_follower_reports_changes_at_once_and_survives_trouble():
     until(lambda: holder.follows > 10)
     follower.stop()
     assert [report[0] for report in reports] == [{}, {"1": "g1"}]
-    assert reports[0][2] > 1
+    assert reports[0][3] > 1
 
 
 def test_a_poke_is_answered_at_once():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import Overloaded
+from backend.serving.budget import Budget
 from backend.serving.cache import AnswerCache
 from backend.serving.hints import HintWriter
 from backend.serving.holder import Holder, Wanted
@@ -20,11 +21,11 @@ from training.questions import Kind, Option
 class World:
     """A holder over a table that the test changes, as the worker would."""
 
-    def __init__(self, folder: Path, engine: FakeEngine | None = None) -> None:
+    def __init__(self, folder: Path, engine: FakeEngine | None = None, budget: int | None = None) -> None:
         self.folder, self.engine = folder, engine or FakeEngine()
         self.queue = InferenceQueue(self.engine)
         self.wanted: dict[int, Wanted] = {}
-        self.holder = Holder(self.engine, self.queue, lambda: dict(self.wanted))
+        self.holder = Holder(self.engine, self.queue, lambda: dict(self.wanted), Budget(budget))
         self.predictor = Predictor(self.queue, AnswerCache())
         self.hints = HintWriter(lambda keys: None)
         self.host = ServingHost(self.holder, self.predictor, self.hints, lambda tool, ref: [], wait_seconds=0.1)
@@ -268,3 +269,75 @@ def test_where_a_project_was_connected_twice_the_later_one_answers(world):
     world.holder.follow()
     assert world.host.version("tool", "p1") == "h1"
     assert world.holder.served_by_id(1).generation == "g2"
+
+
+@pytest.fixture
+def crowded(tmp_path):
+    """Room for two of three projects, one model each."""
+    world = World(tmp_path, budget=2000)
+    for number in (1, 2, 3):
+        world.want(f"g{number}", project=number, reference=f"p{number}", mood=f"v{number}")
+    world.holder.follow()
+    world.holder.on_call = lambda: threading.Thread(target=world.holder.follow).start()
+    yield world
+    world.queue.close()
+
+
+def ask(world, project, text="hello"):
+    [suggestion] = world.host.suggest("tool", f"p{project}", [example(text)])
+    return suggestion.version, suggestion.predictions["mood"].score
+
+
+def test_beyond_the_budget_models_are_unloaded_but_stay_announced(crowded):
+    assert len(crowded.holder.unloaded) == 1
+    assert crowded.engine.alive == 2
+    assert crowded.holder.serving == {"1": "g1", "2": "g2", "3": "g3"}
+    assert crowded.host.version("tool", "p1") == "g1"
+    assert crowded.holder.models == {"mb": 0, "budget_mb": 0, "unloaded": crowded.holder.unloaded}
+    assert not crowded.holder.follow(), "what is unloaded is not loaded without being asked for"
+
+
+def test_an_unloaded_project_is_loaded_when_it_is_asked_and_the_longest_idle_one_goes(crowded):
+    for number in (1, 2, 3):
+        assert ask(crowded, number) == (f"g{number}", number / 10_000)
+    crowded.holder.follow()
+    assert crowded.holder.unloaded == [1]
+    assert ask(crowded, 1, "again") == ("g1", 0.0001)
+    assert crowded.holder.unloaded == [2]
+    gc.collect()
+    assert crowded.engine.alive == 2
+
+
+def test_a_new_generation_of_an_unloaded_project_is_proven_all_the_same(crowded):
+    [asleep] = crowded.holder.unloaded
+    crowded.want("g9", project=asleep, reference=f"p{asleep}", mood="v9")
+    crowded.holder.follow()
+    assert crowded.holder.serving[str(asleep)] == "g9"
+    assert "v9" in crowded.engine.loads
+
+
+def test_what_cannot_be_loaded_again_says_so(crowded):
+    [asleep] = crowded.holder.unloaded
+    crowded.engine.broken.add(f"v{asleep}")
+    gc.collect()
+    with pytest.raises(Overloaded, match="cannot be loaded"):
+        ask(crowded, asleep)
+    assert crowded.holder.problems[str(asleep)]["checkpoint"] == f"v{asleep}"
+
+
+def test_one_project_alone_may_exceed_the_budget(tmp_path):
+    world = World(tmp_path, budget=1)
+    world.want("g1", mood="v1", tone="v2")
+    world.holder.follow()
+    assert world.holder.unloaded == []
+    assert ask(world, 1) == ("g1", 0.0001)
+    world.queue.close()
+
+
+def test_projects_that_share_an_encoder_count_it_once(tmp_path):
+    world = World(tmp_path, budget=1000)
+    for number in (1, 2):
+        world.want(f"g{number}", project=number, reference=f"p{number}", mood="v1")
+    world.holder.follow()
+    assert world.holder.unloaded == []
+    world.queue.close()

@@ -3,10 +3,12 @@ import time
 import pytest
 
 from backend.errors import Overloaded
+from backend.serving.batching import Priority
 from backend.serving.cache import AnswerCache
 from backend.serving.predictor import Member, Predictor
-from backend.serving.queue import InferenceQueue, Priority
+from backend.serving.queue import InferenceQueue
 from tests.backend.serving.fakes import FakeEngine, FakeModel, example, question
+from training.questions import Example
 
 
 @pytest.fixture
@@ -95,3 +97,67 @@ def test_overload_is_refused_at_once(engine, predictor):
 def test_no_examples_and_no_questions(engine, predictor):
     assert predictor.suggest(members(engine), []) == []
     assert predictor.suggest({}, [example()]) == [{}]
+
+
+class Reader(FakeModel):
+    """Counts how often texts are tokenized; the encoder is another model's where one is given."""
+
+    tokenized = 0
+
+    def __init__(self, version, engine, shared=None, asked=None):
+        super().__init__(version, asked or question(), engine)
+        self.shared = shared
+
+    @property
+    def encoder(self):
+        return self.shared or self
+
+    def encode(self, asked, examples):
+        Reader.tokenized += 1
+        return super().encode(asked, examples)
+
+    def head(self, features):
+        return [row + (1000 if self.shared else 0) for row in features]
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    monkeypatch.setattr(Reader, "tokenized", 0)
+    return Reader
+
+
+def test_questions_with_one_encoder_share_tokens_and_pass(engine, predictor, reader):
+    first = reader("v1", engine)
+    asked = {"mood": Member(question(), first), "tone": Member(question("tone"), reader("v2", engine, first))}
+    [answer] = predictor.suggest(asked, [example()])
+    assert {name: each.score for name, each in answer.items()} == {"mood": 0.0001, "tone": 0.1001}
+    assert engine.batches == [("v1", 1)]
+    assert reader.tokenized == 1
+
+
+def test_questions_that_read_other_fields_share_nothing(engine, predictor, reader):
+    first = reader("v1", engine)
+    other = question("tone", inputs=("title",))
+    asked = {"mood": Member(question(), first), "tone": Member(other, reader("v2", engine, first, other))}
+    both = Example(key="1", fields={"text": "a", "title": "b"})
+    predictor.suggest(asked, [both])
+    assert reader.tokenized == 2
+    assert sum(size for _, size in engine.batches) == 2
+
+
+def test_what_one_question_knows_already_is_not_asked_again(engine, predictor, reader):
+    first = reader("v1", engine)
+    mood, tone = Member(question(), first), Member(question("tone", inputs=("text",)), reader("v2", engine, first))
+    predictor.suggest({"mood": mood}, [example("known")])
+    answers = predictor.suggest({"mood": mood, "tone": tone}, [example("known"), example("new")])
+    assert [{name: each.score for name, each in answer.items()} for answer in answers] == [
+        {"mood": 0.0001, "tone": 0.1001}
+    ] * 2
+
+
+def test_questions_with_encoders_of_their_own_share_the_tokens(engine, predictor, reader):
+    asked = {"mood": Member(question(), reader("v1", engine)), "tone": Member(question("tone"), reader("v2", engine))}
+    [answer] = predictor.suggest(asked, [example()])
+    assert {name: each.score for name, each in answer.items()} == {"mood": 0.0001, "tone": 0.0002}
+    assert reader.tokenized == 1
+    assert len(engine.batches) == 2

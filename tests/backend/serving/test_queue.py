@@ -4,7 +4,8 @@ import time
 import pytest
 
 from backend.errors import Overloaded
-from backend.serving.queue import PATIENCE, InferenceQueue, Priority
+from backend.serving.batching import Priority
+from backend.serving.queue import PATIENCE, InferenceQueue
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
 from training.learners.base import Encoding
 
@@ -31,7 +32,7 @@ def queue(engine):
 
 def test_every_row_gets_its_own_logits_whatever_the_lengths(engine, queue):
     class Echo(FakeModel):
-        def logits(self, encodings):
+        def features(self, encodings):
             return [[len(row.input_ids)] for row in encodings]
 
     lengths = [5, 900, 1, 33, 33, 2] * 20
@@ -96,6 +97,41 @@ def test_single_requests_share_a_batch(engine, queue):
     assert len(engine.batches) <= 3
 
 
+def test_bulk_batches_are_small_while_people_ask(engine, queue):
+    engine.polite_tokens = 12
+    bulk, single = FakeModel("bulk1", question(), engine), FakeModel("single2", question(), engine)
+    queue.submit(bulk, rows(60), Priority.BULK, soon()).result(5)
+    queue.submit(single, rows(1), Priority.INTERACTIVE, soon()).result(5)
+    result = queue.submit(bulk, rows(60), Priority.BULK, soon()).result(5)
+    assert len(result) == 60
+    before, after = engine.batches[:2], engine.batches[3:]
+    assert [size for _, size in before] == [32, 28]
+    assert {size for _, size in after} == {4}  # of three tokens each
+
+
+def test_who_is_on_the_way_is_waited_for(engine, queue, monkeypatch):
+    monkeypatch.setattr("backend.serving.queue.WINDOW_SECONDS", 10.0)
+    model = FakeModel("v1", question(), engine)
+    with queue.admit(1, Priority.INTERACTIVE) as first, queue.admit(1, Priority.INTERACTIVE) as second:
+        one = queue.submit(model, rows(1), Priority.INTERACTIVE, soon(), first)
+        time.sleep(0.05)
+        assert not engine.batches
+        other = queue.submit(model, rows(1), Priority.INTERACTIVE, soon(), second)
+        assert len(one.result(5)) == len(other.result(5)) == 1
+        assert engine.batches == [("v1", 2)]
+        with queue.admit(1, Priority.BULK):  # bulk work is nobody to wait for
+            queue.submit(model, rows(1), Priority.INTERACTIVE, soon(), first).result(5)
+
+
+def test_who_turns_out_to_ask_nothing_is_not_waited_for(engine, queue, monkeypatch):
+    monkeypatch.setattr("backend.serving.queue.WINDOW_SECONDS", 10.0)
+    model = FakeModel("v1", question(), engine)
+    with queue.admit(1, Priority.INTERACTIVE) as seat:
+        with queue.admit(1, Priority.INTERACTIVE):
+            pass
+        queue.submit(model, rows(1), Priority.INTERACTIVE, soon(), seat).result(5)
+
+
 def test_models_do_not_share_a_batch(engine, queue):
     engine.seconds = 0.02
     models = [FakeModel(f"v{number}", question(), engine) for number in (1, 2)]
@@ -150,6 +186,7 @@ def test_what_nobody_waits_for_is_not_computed(engine, queue):
     cancelled.cancel()
     queue.submit(model, rows(1), Priority.BULK, soon()).result(5)
     assert "late2" not in [version for version, _ in engine.batches]
+    assert queue.late == 2
 
 
 def test_the_idle_thread_holds_no_model(engine, queue):

@@ -138,7 +138,7 @@ def test_examples_are_checked(client, stage, examples, status):
 
 
 def test_overload_says_when_to_come_back(client, app, stage):
-    from backend.serving.queue import Priority
+    from backend.serving.batching import Priority
 
     with app.extensions["labelwheel"].queue.admit(20_000, Priority.INTERACTIVE):
         answer = client.post(

@@ -3,6 +3,7 @@ import json
 import logging
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from backend.app import create_app
 from backend.database import Database
@@ -190,8 +191,29 @@ def test_metrics_know_routes_not_paths(client):
     text = client.get("/metrics", headers=BEARER).text
     assert "made-up" not in text
     assert 'route="/api/v1/projects/<int:number>",status="404"' in text
-    for name in ("labelwheel_batch_rows", "labelwheel_queue_examples", "labelwheel_swaps_total", "labelwheel_dropped"):
-        assert name in text
+    for name in (
+        "batch_rows", "batch_seconds", "queue_examples", "swaps_total", "dropped", "tokens_total", "padding_total",
+        "cache_hits", "late_total", "encoders_bytes", "unloaded", "rounds", "ledger_lag_seconds", "serving_info",
+    ):  # fmt: skip
+        assert f"# HELP labelwheel_{name}" in text, name
+
+
+def test_padding_is_counted(app, client):
+    app.extensions["labelwheel"].metrics.batch(rows=2, tokens=30, padded=40, seconds=0.1)
+    text = client.get("/metrics", headers=BEARER).text
+    assert "labelwheel_tokens_total 30.0" in text
+    assert "labelwheel_padding_total 10.0" in text
+
+
+def test_metrics_of_a_database_that_is_away_are_left_out(app, client, monkeypatch):
+    def fail(_):
+        raise OperationalError("SELECT", {}, Exception("away"))
+
+    monkeypatch.setattr("backend.web.metrics.figures.read", fail)
+    answer = client.get("/metrics", headers=BEARER)
+    assert answer.status_code == 200
+    assert "labelwheel_rounds" not in answer.text
+    assert "labelwheel_swaps_total" in answer.text
 
 
 def test_the_token_is_nowhere_to_be_seen(app, client, settings):

@@ -1,0 +1,75 @@
+"""predict: a whole file of texts, past HTTP, with the champions or with a checkpoint's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from backend.commands import choosing
+from backend.errors import InvalidSettings, NotFound
+from backend.settings import Settings, load
+
+CheckpointOption = Annotated[
+    list[Path] | None,
+    typer.Option("--checkpoint", help="a checkpoint's folder, or an exported one; again for another question"),
+]
+FieldOption = Annotated[str, typer.Option(help="what an exported folder reads, for it does not say so itself")]
+
+
+def predict(
+    source: Annotated[Path, typer.Argument(help="JSON lines: {“text”: …}, or tasks with “data”", metavar="IN.jsonl")],
+    out: Annotated[Path, typer.Option(help="JSON lines, one for each of the input; what is there already stays")],
+    checkpoint: CheckpointOption = None,
+    project: choosing.ProjectOption = None,
+    question: choosing.QuestionOption = None,
+    field: FieldOption = "text",
+) -> None:
+    """Answer every line of a file, with this machine's own engine; run again, it goes on where it stopped."""
+    if not source.is_file():
+        raise NotFound(f"there is no file {source}")
+    if out.resolve() == source.resolve():
+        raise InvalidSettings("--out must be another file than the input")
+    settings = load()
+    folders = checkpoint or _champions(settings, project, question)
+    # the engines' imports would make every other command slower
+    from backend.serving.bulk import Bulk
+    from backend.serving.engines.choice import ChosenEngine
+    from backend.serving.predictor import Member
+
+    console = Console()
+    engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads)
+    models = [engine.load_any(folder, field) for folder in folders]
+    members = {model.question.name: Member(model.question, model) for model in models}
+    if len(members) < len(models):
+        raise InvalidSettings("two of the checkpoints answer the same question; give one of them at a time")
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("predicting", total=source.stat().st_size)
+        bulk = Bulk(engine, members, settings.max_characters, lambda size, _: bar.advance(task, size))
+        try:
+            before, added = bulk.run(source, out)
+        finally:
+            bulk.close()
+    known = f", {before:,} were there already" if before else ""
+    console.print(f"{added:,} lines answered{known}: {out}", highlight=False, soft_wrap=True)
+
+
+def _champions(settings: Settings, project: str | None, question: str | None) -> list[Path]:
+    client = choosing.service()
+    found = choosing.project(client.status(), project)
+    asked = [choosing.question(found, question)] if question else found["questions"]
+    versions = [each["champion"]["version"] for each in asked if each["champion"] and each.get("active", True)]
+    if not versions:
+        raise NotFound(f"project {choosing.title(found)} has no champion yet; label some examples first")
+    folders = [settings.store_folder / version for version in versions]
+    for folder in folders:
+        if not folder.is_dir():
+            raise NotFound(
+                f"{folder} is not on this machine; set LABELWHEEL_HOME to that of the service, or `labelwheel export` "
+                "the champion and give its folder as --checkpoint"
+            )
+    return folders

@@ -1,0 +1,68 @@
+"""Which engine serves a checkpoint: torch on a GPU, else ONNX Runtime where the checkpoint has a graph, else torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from backend.serving.engine import Engine, Loaded
+from backend.serving.engines import memory
+from backend.serving.engines.onnx import OnnxEngine
+from backend.serving.engines.pytorch import TorchEngine
+from training import checkpoint, foreign
+
+Name = Literal["auto", "onnx", "torch"]
+
+_GPU_NODES = ("/dev/nvidiactl", "/dev/dxg")
+
+
+class ChosenEngine:
+    """One device with both engines; which of them, is decided when the first checkpoint is loaded."""
+
+    def __init__(self, name: Name = "auto", device: str | None = None, threads: int | None = None) -> None:
+        self._name, self._device = name, device
+        self._onnx = OnnxEngine(threads)
+        self._torch = TorchEngine("cpu" if name == "onnx" else device, threads)
+
+    def load(self, folder: Path) -> Loaded:
+        engine = self._torch
+        if self._name != "torch" and not self._on_gpu() and checkpoint.read(folder, verify=False).manifest.artefact:
+            return self._onnx.load(folder)
+        return engine.load(folder)
+
+    def load_any(self, folder: Path, field: str = "text") -> Loaded:
+        """Also a plain transformers folder, which reads `field`, on torch; raises InvalidCheckpoint."""
+        if foreign.is_plain(folder):
+            return self._torch.load(folder, foreign.manifest(folder, field))
+        return self.load(folder)
+
+    def forget(self) -> None:
+        memory.release()
+
+    @property
+    def batch_rows(self) -> int:
+        return self._limits.batch_rows
+
+    @property
+    def batch_tokens(self) -> int:
+        return self._limits.batch_tokens
+
+    @property
+    def polite_tokens(self) -> int:
+        return self._limits.polite_tokens
+
+    @property
+    def _limits(self) -> Engine:
+        # torch raises its own once a model is on a GPU, and both are alike on a CPU
+        return self._torch
+
+    def _on_gpu(self) -> bool:
+        if self._name == "onnx":
+            return False
+        if self._device is not None:
+            return self._device.startswith("cuda")
+        if not any(Path(node).exists() for node in _GPU_NODES):
+            return False  # importing torch to be told so would cost 200 MB
+        from training.model import default_device
+
+        return default_device() == "cuda"

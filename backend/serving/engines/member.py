@@ -1,0 +1,66 @@
+"""A checkpoint as every engine serves it: its own words and head, around an encoder that others may share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.serving.engine import Encoder
+from training.artefact.session import Head
+from training.checkpoint import Manifest
+from training.errors import InvalidCheckpoint
+from training.learners import learner_for
+from training.learners.base import Encoding
+from training.questions import Example, Prediction, Question
+
+
+class Member:
+    """Keeps the protocol of `engine.Loaded`. Without a head the encoder answers with logits already."""
+
+    def __init__(
+        self, manifest: Manifest, encoder: Encoder, head: Head | None, tokenizer: Any, id2label: Mapping[int, str]
+    ) -> None:
+        self.version, self.question, self.encoder = manifest.version, manifest.question, encoder
+        self._manifest, self._head, self._tokenizer, self._id2label = manifest, head, tokenizer, id2label
+        self._learner = learner_for(manifest.question)
+        words = sorted((name, digest) for name, digest in manifest.files.items() if "token" in name or "vocab" in name)
+        reading = f"{words} {manifest.max_length} {self._learner.auto_class}"
+        self.reading = hashlib.sha256(reading.encode()).hexdigest()
+
+    def encode(self, question: Question, examples: Sequence[Example]) -> list[Encoding]:
+        return self._learner.encode(question, examples, self._tokenizer, self._manifest.max_length)
+
+    def head(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return list(features) if self._head is None else self._head(features)
+
+    def decode(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        encodings: Sequence[Encoding],
+        logits: Sequence[np.ndarray],
+    ) -> list[Prediction]:
+        calibration = self._manifest.calibration
+        return self._learner.decode(question, examples, encodings, logits, self._id2label, calibration)
+
+
+def read_words(folder: Path) -> tuple[Any, dict[int, str]]:
+    """A checkpoint's tokenizer and labels, without its weights; raises InvalidCheckpoint."""
+    import transformers
+
+    from training import batches
+
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        with batches.quiet():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)
+            config = transformers.AutoConfig.from_pretrained(folder, **local)
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidCheckpoint(
+            f"{folder} cannot be loaded ({type(error).__name__}: {str(error).splitlines()[0]}); roll back or train anew"
+        ) from error
+    return tokenizer, {int(index): str(label) for index, label in config.id2label.items()}

@@ -1,0 +1,100 @@
+"""Torch: bfloat16 and fused attention on a GPU, float32 on a CPU where a checkpoint has no ONNX graph.
+
+Nothing here imports torch before a model is loaded: CUDA does not survive a fork, torch on a CPU hangs in one, and the
+gunicorn master has to be able to fork.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.serving.engines import memory
+from backend.serving.engines.member import Member
+from training.checkpoint import Manifest
+from training.learners.base import Encoding
+
+CPU_THREADS = 1
+"""Torch's threads spin while they wait: beside other work on two cores, two of them take four times as long as one."""
+
+
+class TorchEngine:
+    """Runs a checkpoint as training does: `training.model.Model` on one device."""
+
+    def __init__(self, device: str | None = None, threads: int | None = None) -> None:
+        self.device, self.threads = device, threads or CPU_THREADS
+        self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 1024, 64
+        self._encoders: weakref.WeakValueDictionary[str, TorchEncoder] = weakref.WeakValueDictionary()
+
+    def load(self, folder: Path, manifest: Manifest | None = None) -> Member:
+        # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+        from training.artefact.session import Head
+        from training.model import Model, pad_token
+
+        model = Model.load(folder, self.device, self.threads, manifest)
+        if model.device.startswith("cuda"):
+            self.batch_rows, self.batch_tokens, self.polite_tokens = 128, 32_768, 8_192
+        pad = pad_token(model.tokenizer)
+        if not _ends_with_head(model.module, pad):
+            encoder, head = TorchEncoder(model.module, pad), None
+        else:
+            head = Head.of(model.module)
+            key = f"{model.manifest.encoder_digest or folder} {model.device} {pad}"
+            shared = self._encoders.get(key)
+            if shared is None:
+                shared = self._encoders[key] = TorchEncoder(_headless(model.module), pad)
+            encoder = shared
+        return Member(model.manifest, encoder, head, model.tokenizer, model.id2label)
+
+    def forget(self) -> None:
+        memory.release()
+
+
+class TorchEncoder:
+    """A transformers module on its device, in evaluation mode."""
+
+    def __init__(self, module: Any, pad_token_id: int) -> None:
+        self._module, self._pad_token_id = module, pad_token_id
+        self.size = sum(each.numel() * each.element_size() for each in module.parameters())
+
+    def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
+        from training import batches
+
+        return batches.forward(self._module, encodings, self._pad_token_id, max(1, len(encodings)))
+
+
+def _ends_with_head(module: Any, pad_token_id: int) -> bool:
+    """Whether the last Linear's output is the answer as it is: some architectures go on behind it."""
+    import torch
+
+    from training import batches, encoders
+    from training.errors import InvalidJob
+
+    try:
+        last = encoders.head(module)
+    except InvalidJob:
+        return False
+    caught: list[Any] = []
+    hook = last.register_forward_hook(lambda _, __, output: caught.append(output))
+    try:
+        with torch.inference_mode():
+            answer = module(**batches.pad([[1, 2, 3], [1, 2]], pad_token_id, module.device)).logits
+    finally:
+        hook.remove()
+    return len(caught) == 1 and torch.equal(caught[0], answer)
+
+
+def _headless(module: Any) -> Any:
+    from torch import nn
+
+    from training import encoders
+
+    last = encoders.head(module)
+    module.set_submodule(next(name for name, each in module.named_modules() if each is last), nn.Identity())
+    return module

@@ -1,0 +1,58 @@
+"""What a project should be served with, and what it is served with: values that are never changed, only replaced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backend.serving.predictor import Member
+from training.questions import Question
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the database says a project should be served with; `members`: question → (version, folder)."""
+
+    project: int
+    tool: str
+    reference: str | None
+    generation: str
+    questions: Mapping[str, Question]
+    members: Mapping[str, tuple[str, Path]]
+
+    @property
+    def key(self) -> str:
+        """Equal where there is nothing to change."""
+        asked = {name: question.model_dump(mode="json") for name, question in self.questions.items()}
+        versions = {name: version for name, (version, _) in self.members.items()}
+        return json.dumps([self.tool, self.reference, self.generation, asked, versions], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What one project is served with; never changed. `complete` is False where a member could not be loaded."""
+
+    project: int
+    tool: str
+    reference: str | None
+    generation: str
+    questions: tuple[Question, ...]
+    members: Mapping[str, Member]
+    key: str
+    complete: bool = True
+    unloaded: bool = False  # its models wait on disk, for those of other projects took their place
+
+
+@dataclass(frozen=True)
+class Table:
+    """All that is served at one moment. Where a tool's project was connected twice, the later one answers."""
+
+    projects: Mapping[int, Served] = field(default_factory=dict)
+    references: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, projects: Mapping[int, Served]) -> Table:
+        named = sorted((each.project, each.tool, each.reference) for each in projects.values() if each.reference)
+        return cls(projects, {(tool, reference or ""): project for project, tool, reference in named})

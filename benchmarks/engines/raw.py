@@ -1,0 +1,76 @@
+"""The engine with nothing around it: tokenize, encode, read off, decode, in a plain loop in one thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from backend.serving.cache import AnswerCache
+from backend.serving.engine import Engine, Loaded
+from backend.serving.predictor import Member, Predictor
+from backend.serving.queue import InferenceQueue
+from training.questions import Example, Prediction
+
+
+def examples(texts: Sequence[str]) -> list[Example]:
+    return [Example(key=str(place), fields={"text": text}) for place, text in enumerate(texts)]
+
+
+class Raw:
+    """One checkpoint in one engine."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.model: Loaded = engine.load(folder)
+
+    def answer(self, texts: Sequence[str]) -> list[Prediction]:
+        """All in one batch."""
+        model, asked = self.model, examples(texts)
+        rows = model.encode(model.question, asked)
+        return model.decode(model.question, asked, rows, model.head(model.encoder.features(rows)))
+
+    def seconds(self, texts: Sequence[str], batch: int) -> float:
+        """In batches of so many."""
+        began = time.perf_counter()
+        for start in range(0, len(texts), batch):
+            self.answer(texts[start : start + batch])
+        return time.perf_counter() - began
+
+
+class InProcess:
+    """Labelwheel without HTTP: predictor, queue and engine."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self._queue = InferenceQueue(engine)
+        model = engine.load(folder)
+        self._members = {"topic": Member(model.question, model)}
+        self._predictor = Predictor(self._queue, AnswerCache())
+
+    def answer(self, texts: Sequence[str]) -> list[Any]:
+        return self._predictor.suggest(self._members, examples(texts))
+
+    def rate(self, number: int, seconds: float, texts: list[Iterator[str]]) -> float:
+        """Answers a second of so many threads that ask one text after the other."""
+        stop, counts = threading.Event(), [0] * number
+
+        def ask(place: int) -> None:
+            while not stop.is_set():
+                self.answer([next(texts[place])])
+                counts[place] += 1
+
+        threads = [threading.Thread(target=ask, args=(place,)) for place in range(number)]
+        for thread in threads:
+            thread.start()
+        time.sleep(min(1.0, seconds / 4))
+        began, before = time.monotonic(), sum(counts)
+        time.sleep(seconds)
+        rate = (sum(counts) - before) / (time.monotonic() - began)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        return rate
+
+    def close(self) -> None:
+        self._queue.close()

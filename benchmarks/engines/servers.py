@@ -1,0 +1,178 @@
+"""Labelwheel's web process and the stock design, each under gunicorn as their users run them, and clients for both."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from backend.database import Database
+from backend.ledger import generations
+from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from training import checkpoint
+
+REFERENCE = "1.99"
+
+
+def config(labels: Iterable[str]) -> str:
+    """The label config of one choice."""
+    choices = "".join(f'<Choice value="{label}"/>' for label in labels)
+    return f'<View><Text name="text" value="$text"/><Choices name="topic" toName="text">{choices}</Choices></View>'
+
+
+def body(texts: Iterable[str], config: str) -> bytes:
+    """What Label Studio sends."""
+    tasks = [{"id": number, "data": {"text": text}} for number, text in enumerate(texts)]
+    return json.dumps({"tasks": tasks, "project": REFERENCE, "label_config": config, "params": {}}).encode()
+
+
+class Client:
+    """One connection that stays open."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._connection.close()
+        self._connection.connect()
+        assert self._connection.sock is not None
+        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def predict(self, sent: bytes) -> list[dict[str, Any]]:
+        """The results; raises where there is anything else."""
+        try:
+            answer = self._ask(sent)
+        except (http.client.RemoteDisconnected, ConnectionError):  # closed while nobody asked
+            self._connect()
+            answer = self._ask(sent)
+        told = json.loads(answer.read())
+        if answer.status != 200:
+            raise RuntimeError(f"{answer.status}: {told}")
+        return list(told["results"])
+
+    def _ask(self, sent: bytes) -> http.client.HTTPResponse:
+        self._connection.request("POST", "/predict", sent, {"Content-Type": "application/json"})
+        return self._connection.getresponse()
+
+
+def clients(port: int, number: int, seconds: float, bodies: list[Iterator[bytes]]) -> float:
+    """Answers a second of so many clients that ask one task after the other."""
+    stop, counts = threading.Event(), [0] * number
+
+    def ask(place: int) -> None:
+        client = Client(port)
+        while not stop.is_set():
+            client.predict(next(bodies[place]))
+            counts[place] += 1
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(number)]
+    for thread in threads:
+        thread.start()
+    time.sleep(min(1.0, seconds / 4))
+    began, before = time.monotonic(), sum(counts)
+    time.sleep(seconds)
+    rate = (sum(counts) - before) / (time.monotonic() - began)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    return rate
+
+
+@contextmanager
+def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator[int]:
+    """The web process alone, serving one checkpoint to one project; its port."""
+    manifest = checkpoint.read(folder).manifest
+    database = Database(f"sqlite:///{home / 'labelwheel.db'}")
+    database.migrate()
+    with database.transaction() as tx:
+        project = Project(
+            tool="label-studio", url="http://tool.test", external_id="1", api_key="none", reference=REFERENCE,
+            title="Messages", service_url="http://here.test", state=ProjectState.CONNECTED,
+        )  # fmt: skip
+        tx.add(project)
+        tx.flush()
+        question = QuestionRow(project_id=project.id, name="topic", spec=manifest.question.model_dump(mode="json"))
+        tx.add(question)
+        tx.flush()
+        row = CheckpointRow(
+            question_id=question.id, version=manifest.version, folder=folder.name, recipe="names", label_count=0,
+            metric="accuracy", score=None, low=None, high=None, kind="choice", digest=manifest.question.digest,
+        )  # fmt: skip
+        tx.add(row)
+        tx.flush()
+        question.champion_id = row.id
+        tx.flush()
+        generations.create(tx, project, "a benchmark")
+    database.dispose()
+    port = free_port()
+    settings = {
+        "HOME": str(home), "STORE": str(folder.parent), "PORT": str(port), "LOG_LEVEL": "WARNING",
+        "DEVICE": "cpu", "WEB_THREADS": "48",
+    }  # fmt: skip
+    if threads:
+        settings["SERVING_THREADS"] = str(threads)
+    environment = {f"LABELWHEEL_{name}": value for name, value in settings.items()}
+    environment |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "true"}
+    with _running(["-c", "python:backend.gunicorn_conf"], environment, port):
+        yield port
+
+
+@contextmanager
+def stock(folder: Path, device: str = "cpu") -> Iterator[int]:
+    """The design of label-studio-ml 2.x; its port."""
+    port = free_port()
+    environment = {"STOCK_MODEL": str(folder), "STOCK_DEVICE": device, "HF_HUB_OFFLINE": "1"}
+    command = [
+        "--workers",
+        "1",
+        "--threads",
+        "8",
+        "--timeout",
+        "0",
+        "--keep-alive",
+        "15",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--log-level",
+    ]
+    with _running([*command, "warning", "benchmarks.stock:app"], environment, port):
+        yield port
+
+
+@contextmanager
+def _running(arguments: list[str], environment: Mapping[str, str], port: int) -> Iterator[None]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LABELWHEEL_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *arguments], env={**inherited, **environment}, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                if Client(port).predict(body(["Where is my parcel?"], config("a"))):
+                    break
+            except (OSError, RuntimeError, http.client.HTTPException):
+                if time.monotonic() > deadline or process.poll() is not None:
+                    sys.exit(f"gunicorn {' '.join(arguments)} does not answer")
+                time.sleep(0.5)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,84 @@
+"""`labelwheel predict` on real checkpoints, in a process as people call it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.backend import real
+from training import checkpoint, foreign
+from training.errors import InvalidCheckpoint
+from training.questions import Kind
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "where is my parcel, it never came"}\n{"text": ""}\n{"text": "my card is blocked"}\n')
+    return path
+
+
+def predict(source, *arguments):
+    command = [sys.executable, "-m", "backend.cli", "predict", str(source), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_a_checkpoint_and_its_export_answer_alike(source, tmp_path):
+    checkpoint.export(checkpoint.read(real.store() / "n1"), tmp_path / "exported")
+    found = []
+    for folder in (real.store() / "n1", tmp_path / "exported"):
+        out = tmp_path / f"{folder.name}.jsonl"
+        done = predict(source, "--out", out, "--checkpoint", folder)
+        assert (done.returncode, "3 lines answered" in done.stdout) == (0, True), done.stderr
+        found.append([next(iter(json.loads(line)["predictions"].values())) for line in out.read_text().splitlines()])
+    for rows in found:
+        assert [row["answer"] for row in rows] == ["parcel lost", None, "card blocked"]
+    done = predict(source, "--out", tmp_path / "n1.jsonl", "--checkpoint", real.store() / "n1")
+    assert "0 lines answered, 3 were there already" in done.stdout
+
+
+def test_what_cannot_be_is_one_line(source, tmp_path):
+    for arguments, told in (
+        (["--out", source, "--checkpoint", real.store() / "n1"], "another file"),
+        (["--out", tmp_path / "o", "--checkpoint", tmp_path / "none"], "no checkpoint"),
+        (["--out", tmp_path / "o", "--checkpoint", real.store() / "n1", "--checkpoint", real.store() / "n2"], "same"),
+    ):
+        done = predict(source, *arguments)
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1
+        assert told in done.stderr
+    done = predict(tmp_path / "none.jsonl", "--out", tmp_path / "o")
+    assert (done.returncode, "no file" in done.stderr) == (1, True)
+
+
+def config(folder, **values):
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(values))
+    (folder / "tokenizer_config.json").write_text('{"model_max_length": 128}')
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("architecture", "problem", "labels", "kind", "values"),
+    [
+        ("XForTokenClassification", None, ["O", "B-A b", "I-A b"], Kind.SPANS, ("A b",)),
+        ("XForSequenceClassification", None, ["x", "y"], Kind.CHOICE, ("x", "y")),
+        ("XForSequenceClassification", "multi_label_classification", ["x", "y"], Kind.CHOICES, ("x", "y")),
+        ("XForSequenceClassification", "regression", ["price"], Kind.NUMBER, ()),
+    ],
+)
+def test_a_plain_folder_tells_its_question(tmp_path, architecture, problem, labels, kind, values):
+    folder = config(
+        tmp_path / "m", architectures=[architecture], problem_type=problem, id2label=dict(enumerate(labels))
+    )
+    assert foreign.is_plain(folder)
+    found = foreign.manifest(folder, "body")
+    assert (found.question.kind, found.question.values, found.question.inputs) == (kind, values, ("body",))
+    assert (found.version, found.max_length) == ("m", 128)
+
+
+@pytest.mark.parametrize("values", [{}, {"architectures": ["XForCausalLM"], "id2label": {"0": "a"}}])
+def test_a_folder_that_does_not_classify_is_refused(tmp_path, values):
+    with pytest.raises(InvalidCheckpoint, match="no classifier"):
+        foreign.manifest(config(tmp_path / "m", **values))

@@ -1,0 +1,126 @@
+"""A file in, a file out: one line for each, in order, whatever happened to an earlier run."""
+
+import json
+
+import pytest
+
+from backend.errors import Conflict, InvalidRequest
+from backend.serving import bulk
+from backend.serving.predictor import Member
+from tests.backend.serving.fakes import FakeEngine, FakeModel, question
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(bulk, "LINES", 4)
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps({"id": number, "text": f"text {number}"}) + "\n" for number in range(21)))
+    return path
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "out.jsonl"
+
+
+def run(source, target, version="v7", engine=None, **more):
+    engine = engine or FakeEngine()
+    made = bulk.Bulk(engine, {"mood": Member(question(), FakeModel(version, question(), engine))}, **more)
+    try:
+        return made.run(source, target)
+    finally:
+        made.close()
+
+
+def rows(target):
+    return [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+
+
+def test_each_line_is_answered_in_order(source, target):
+    told = []
+    assert run(source, target, count=lambda size, lines: told.append((size, lines))) == (0, 21)
+    found = rows(target)
+    assert [row["key"] for row in found] == [str(number) for number in range(21)]
+    assert found[0]["versions"] == {"mood": "v7"}
+    assert found[0]["predictions"]["mood"] == {"answer": "good", "score": 0.0007, "item_scores": []}
+    assert sum(size for size, _ in told) == source.stat().st_size
+    assert sum(lines for _, lines in told) == 21
+
+
+@pytest.mark.parametrize("cut", [0, 1, 30, 500, -1, -10])
+def test_a_run_that_was_cut_off_is_continued(source, target, cut):
+    run(source, target)
+    whole = target.read_bytes()
+    target.write_bytes(whole[:cut])
+    left = whole[:cut].count(b"\n")
+    engine = FakeEngine()
+    assert run(source, target, engine=engine) == (left, 21 - left)
+    assert target.read_bytes() == whole
+    assert sum(size for _, size in engine.batches) == 21 - left
+    assert run(source, target) == (21, 0)
+    assert target.read_bytes() == whole
+
+
+def test_more_lines_are_added(source, target):
+    run(source, target)
+    with source.open("a") as file:
+        file.write('\n{"id": "new", "text": "more"}\n')
+    assert run(source, target) == (21, 1)
+    assert rows(target)[-1]["key"] == "new"
+
+
+def test_another_models_answers_are_not_mixed_in(source, target):
+    run(source, target)
+    before = target.read_bytes()
+    with pytest.raises(Conflict, match="another model"):
+        run(source, target, "v8")
+    assert target.read_bytes() == before
+
+
+def test_another_inputs_answers_are_not_mixed_in(source, target):
+    run(source, target)
+    source.write_text('{"id": "x", "text": "a"}\n' * 30)
+    with pytest.raises(Conflict, match="another input"):
+        run(source, target)
+    source.write_text('{"id": 0, "text": "a"}\n')
+    with pytest.raises(Conflict, match="another input"):
+        run(source, target)
+
+
+@pytest.mark.parametrize("content", ["precious notes", "precious\nnotes\n", "1\n"])
+def test_what_is_no_output_of_ours_stays(source, target, content):
+    target.write_text(content)
+    with pytest.raises(Conflict):
+        run(source, target)
+    assert target.read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{", "line 6 .* no JSON"),
+        ("[1]", "line 6 .* no JSON object"),
+        ('{"title": "x"}', "line 6 .*'title'.*'text'"),
+        ('{"text": 7}', "line 6 .* no text at all"),
+    ],
+)
+def test_a_bad_line_is_named_and_what_came_before_is_kept(source, target, line, told):
+    lines = source.read_text().splitlines()
+    source.write_text("\n".join([*lines[:4], "", line, *lines[5:]]) + "\n")
+    with pytest.raises(InvalidRequest, match=told):
+        run(source, target)
+    assert len(rows(target)) == 4
+    source.write_text("\n".join([*lines[:4], "", '{"text": "mended"}', *lines[5:]]) + "\n")
+    assert run(source, target) == (4, 17)
+
+
+def test_tasks_and_examples_are_read_too(source, target):
+    source.write_text(
+        '{"id": 5, "data": {"text": "a", "n": 1}}\n{"key": "k", "fields": {"text": "b"}}\n{"text": "c"}\n'
+    )
+    run(source, target)
+    assert [row["key"] for row in rows(target)] == ["5", "k", "3"]
