@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import messages
+from training import checkpoint
 from training.questions import Example, Kind, Option, Question
 from training.spec import JobSpec, LabelledExample, Part, Recipe
 
@@ -31,7 +32,7 @@ def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Pa
     (folder / "data.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in labelled), "utf-8")
     spec = JobSpec(
         version="bench-1", question=question, data=str(folder / "data.jsonl"), output=str(folder / "bench-1"),
-        recipe=Recipe.AUTO, device=device, base_model=base_model, max_minutes=0.3,
+        recipe=Recipe.AUTO, device=device, base_model=base_model, max_minutes=0.5,
     )  # fmt: skip
     (folder / "spec.json").write_text(spec.model_dump_json())
     done = subprocess.run(
@@ -39,6 +40,8 @@ def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Pa
     )
     if done.returncode:
         sys.exit(f"the job failed: {done.stderr[-2000:]}")
+    told = checkpoint.read(folder / "bench-1").report
+    print(f"{told['chosen']}; {told['artefact'].get('precision')}, for {told['artefact'].get('reason')}")
     return folder / "bench-1"
 
 
