@@ -49,16 +49,20 @@ class Texts:
     """Texts of about so many tokens, never the same twice: the cache must not answer."""
 
     def __init__(self, tokenizer: Any, seed: int = 13) -> None:
-        self._tokenizer, self._chance = tokenizer, random.Random(seed)
+        self._chance = random.Random(seed)
         self._words = " ".join(row["text"] for row in messages.rows()).split()
+        # counted once: whoever measures must not tokenize meanwhile
+        self._sizes = [len(ids) - 2 for ids in tokenizer([*self._words, "100000"])["input_ids"]]
         self._numbers = itertools.count(100_000)
 
     def one(self, tokens: int) -> str:
         """A text whose last word is a number that no other text has."""
-        start = self._chance.randrange(len(self._words) - 2 * tokens)
-        words: list[str] = []
-        while self._count([*words, "100000"]) < tokens:
-            words.append(self._words[start + len(words)])
+        place = self._chance.randrange(len(self._words) - 2 * tokens)
+        words, size = list[str](), 2 + self._sizes[-1]
+        while size < tokens:
+            words.append(self._words[place])
+            size += self._sizes[place]
+            place += 1
         return " ".join([*words, str(next(self._numbers))])
 
     def many(self, tokens: int, count: int) -> list[str]:
@@ -71,6 +75,3 @@ class Texts:
         made = [self.one(tokens).rsplit(" ", 1)[0] for _ in range(5)]
         for place in itertools.count():
             yield f"{made[place % len(made)]} {next(self._numbers)}"
-
-    def _count(self, words: list[str]) -> int:
-        return len(self._tokenizer(" ".join(words))["input_ids"])
