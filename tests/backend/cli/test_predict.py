@@ -1,11 +1,11 @@
-"""`labelwheel predict` on real checkpoints, in a process as people call it."""
+"""`labelwheel predict` on real checkpoints."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 
+from backend import cli
 from tests.backend import real
 from training import checkpoint, foreign
 from training.errors import InvalidCheckpoint
@@ -19,37 +19,44 @@ def source(tmp_path):
     return path
 
 
-def predict(source, *arguments):
-    command = [sys.executable, "-m", "backend.cli", "predict", str(source), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+@pytest.fixture
+def predict(monkeypatch, capsys):
+    """Runs the command as its own process would; exit code, output, errors."""
+
+    def run(source, *arguments):
+        monkeypatch.setattr(sys, "argv", ["labelwheel", "predict", str(source), *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return run
 
 
-def test_a_checkpoint_and_its_export_answer_alike(source, tmp_path):
+def test_a_checkpoint_and_its_export_answer_alike(source, tmp_path, predict):
     checkpoint.export(checkpoint.read(real.store() / "n1"), tmp_path / "exported")
     found = []
     for folder in (real.store() / "n1", tmp_path / "exported"):
         out = tmp_path / f"{folder.name}.jsonl"
-        done = predict(source, "--out", out, "--checkpoint", folder)
-        assert (done.returncode, "3 lines answered" in done.stdout) == (0, True), done.stderr
+        code, told, errors = predict(source, "--out", out, "--checkpoint", folder)
+        assert (code, "3 lines answered" in told) == (0, True), errors
         found.append([next(iter(json.loads(line)["predictions"].values())) for line in out.read_text().splitlines()])
     for rows in found:
         assert [row["answer"] for row in rows] == ["parcel lost", None, "card blocked"]
-    done = predict(source, "--out", tmp_path / "n1.jsonl", "--checkpoint", real.store() / "n1")
-    assert "0 lines answered, 3 were there already" in done.stdout
+    _, told, _ = predict(source, "--out", tmp_path / "n1.jsonl", "--checkpoint", real.store() / "n1")
+    assert "0 lines answered, 3 were there already" in told
 
 
-def test_what_cannot_be_is_one_line(source, tmp_path):
+def test_what_cannot_be_is_one_line(source, tmp_path, predict):
     for arguments, told in (
         (["--out", source, "--checkpoint", real.store() / "n1"], "another file"),
         (["--out", tmp_path / "o", "--checkpoint", tmp_path / "none"], "no checkpoint"),
         (["--out", tmp_path / "o", "--checkpoint", real.store() / "n1", "--checkpoint", real.store() / "n2"], "same"),
     ):
-        done = predict(source, *arguments)
-        assert done.returncode == 1
-        assert done.stderr.count("\n") == 1
-        assert told in done.stderr
-    done = predict(tmp_path / "none.jsonl", "--out", tmp_path / "o")
-    assert (done.returncode, "no file" in done.stderr) == (1, True)
+        code, _, errors = predict(source, *arguments)
+        assert (code, errors.count("\n")) == (1, 1)
+        assert told in errors
+    code, _, errors = predict(tmp_path / "none.jsonl", "--out", tmp_path / "o")
+    assert (code, "no file" in errors) == (1, True)
 
 
 def config(folder, **values):
