@@ -58,14 +58,19 @@ class Bench:
         connections = {name: servers.Client(port) for name, port in self.ports.items()}
         ways: dict[str, Callable[[str], object]] = {
             "raw": lambda text: self.raw.answer([text]),
-            "torch": lambda text: self.torch.answer([text]),
             "in process": lambda text: self.inside.answer([text]),
             **{
                 name: lambda text, client=client: client.predict(servers.body([text], self.config))  # type: ignore[misc]
                 for name, client in connections.items()
             },
         }
-        for turn in range(22 if self.quick else 62):
+        turns = 22 if self.quick else 62
+        self._turns(length, ways, turns)
+        # by itself: torch's threads go on spinning for a while, which whoever comes next would pay for
+        self._turns(length, {"torch": lambda text: self.torch.answer([text])}, turns)
+
+    def _turns(self, length: str, ways: dict[str, Callable[[str], object]], turns: int) -> None:
+        for turn in range(turns):
             for name, way in ways.items():
                 text = self.texts.many(LENGTHS[length], 1)[0]
                 began = time.perf_counter()
