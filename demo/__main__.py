@@ -39,7 +39,8 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two simulated submits")
     parser.add_argument("--home", type=Path, help="where everything is kept")
     arguments = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Ctrl-C too: who is started in the background by a script inherits that it is ignored
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = Console()
     try:
