@@ -19,7 +19,8 @@ SCRIPT = """
 import json, os, pathlib, signal, subprocess, sys, time
 spec = json.loads(open(sys.argv[1]).read())
 folder = pathlib.Path(sys.argv[1]).parent
-names = ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "KUBEFLOW_TRAINER_SERVER_URL", "KUBEFLOW_TRAINER_SERVER_TOKEN")
+names = ["OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HF_HUB_OFFLINE"]
+names += ["KUBEFLOW_TRAINER_SERVER_URL", "KUBEFLOW_TRAINER_SERVER_TOKEN"]
 seen = {name: os.environ.get(name) for name in names} | {"nice": os.nice(0)}
 if seen["KUBEFLOW_TRAINER_SERVER_TOKEN"]:
     seen["token"] = open(seen["KUBEFLOW_TRAINER_SERVER_TOKEN"]).read()
@@ -89,6 +90,7 @@ def test_a_job_runs_at_low_priority_with_its_limits_and_succeeds(start, tmp_path
     assert launcher.poll(handle) == State(phase=Phase.RUNNING)
     found = seen(tmp_path)
     assert (found["OMP_NUM_THREADS"], found["HF_HUB_OFFLINE"]) == ("1", "1")
+    assert found["OMP_WAIT_POLICY"] == "PASSIVE", "its threads would take the cores of those that people wait for"
     assert found["KUBEFLOW_TRAINER_SERVER_URL"] is None
     until(lambda: psutil.Process(Handle.model_validate_json(handle).pid).nice() == min(19, os.nice(0) + 10))
     (tmp_path / "go").touch()

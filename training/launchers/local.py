@@ -124,6 +124,8 @@ class LocalLauncher:
         environment = dict(os.environ)
         environment["PYTHONUNBUFFERED"] = "1"
         environment["TOKENIZERS_PARALLELISM"] = "false"
+        # a thread that waits for the others would spin: where a core is wanted elsewhere too, eight times as slow
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if self._threads:
             for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
                 environment[name] = str(self._threads)
