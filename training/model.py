@@ -37,7 +37,7 @@ class Model:
     ) -> Model:
         """Verify and load a checkpoint; `device` None takes a GPU where there is one, `threads` is torch's own count.
 
-        A `manifest` is given where the folder has none, which therefore cannot be verified.
+        A `manifest` is given where the caller has verified the folder, or where it has none.
 
         Raises InvalidCheckpoint where the folder is not what its manifest says, or transformers cannot read it.
         """

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from training.checkpoint import Manifest
 from training.learners.base import Encoding
 from training.questions import Example, Prediction, Question
 
@@ -70,8 +71,11 @@ class Engine(Protocol):
     @property
     def polite_tokens(self) -> int: ...
 
-    def load(self, folder: Path) -> Loaded:
-        """A checkpoint in memory; raises InvalidCheckpoint, OutOfMemory or whatever the library raises."""
+    def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:
+        """A checkpoint in memory; raises InvalidCheckpoint, OutOfMemory or whatever the library raises.
+
+        It is verified first, unless a `manifest` is given: the caller has done so, or there is none in the folder.
+        """
 
     def forget(self) -> None:
         """Give the memory of models that nobody holds any more back to the system."""

@@ -24,7 +24,7 @@ def load(engine: Engine, queue: InferenceQueue, folder: Path, version: str, seco
     manifest = checkpoint.read(folder, verify=True).manifest
     if manifest.version != version:
         raise InvalidCheckpoint(f"{folder} holds {manifest.version}, not {version}; roll back or train anew")
-    model = engine.load(folder)
+    model = engine.load(folder, manifest)
     probe(model, model.question, queue, seconds)
     return model
 

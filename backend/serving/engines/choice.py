@@ -10,6 +10,7 @@ from backend.serving.engines import memory
 from backend.serving.engines.onnx import OnnxEngine
 from backend.serving.engines.pytorch import TorchEngine
 from training import checkpoint, foreign
+from training.checkpoint import Manifest
 
 Name = Literal["auto", "onnx", "torch"]
 
@@ -24,17 +25,15 @@ class ChosenEngine:
         self._onnx = OnnxEngine(threads)
         self._torch = TorchEngine("cpu" if name == "onnx" else device, threads)
 
-    def load(self, folder: Path) -> Loaded:
-        engine = self._torch
-        if self._name != "torch" and not self._on_gpu() and checkpoint.read(folder, verify=False).manifest.artefact:
-            return self._onnx.load(folder)
-        return engine.load(folder)
+    def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:
+        manifest = manifest or checkpoint.read(folder).manifest
+        if self._name != "torch" and manifest.artefact and not self._on_gpu():
+            return self._onnx.load(folder, manifest)
+        return self._torch.load(folder, manifest)
 
     def load_any(self, folder: Path, field: str = "text") -> Loaded:
         """Also a plain transformers folder, which reads `field`, on torch; raises InvalidCheckpoint."""
-        if foreign.is_plain(folder):
-            return self._torch.load(folder, foreign.manifest(folder, field))
-        return self.load(folder)
+        return self.load(folder, foreign.manifest(folder, field) if foreign.is_plain(folder) else None)
 
     def forget(self) -> None:
         memory.release()

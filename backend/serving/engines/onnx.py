@@ -13,6 +13,7 @@ from backend.serving.engines import memory
 from backend.serving.engines.member import Member, read_words
 from training import checkpoint
 from training.artefact.session import Head, Session
+from training.checkpoint import Manifest
 from training.errors import InvalidCheckpoint
 from training.learners.base import Encoding
 from training.model import pad_token
@@ -26,9 +27,9 @@ class OnnxEngine:
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 1024, 64
         self._encoders: weakref.WeakValueDictionary[str, OnnxEncoder] = weakref.WeakValueDictionary()
 
-    def load(self, folder: Path) -> Member:
+    def load(self, folder: Path, manifest: Manifest | None = None) -> Member:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-        manifest = checkpoint.read(folder).manifest
+        manifest = manifest or checkpoint.read(folder).manifest
         if manifest.artefact is None:
             raise InvalidCheckpoint(f"{folder} has no ONNX graph; set LABELWHEEL_ENGINE to auto, or train anew")
         tokenizer, id2label = read_words(Path(folder))

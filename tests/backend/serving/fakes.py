@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from pathlib import Path
@@ -103,14 +102,14 @@ class FakeEngine:
         self.alive = self.forgotten = self.poison = 0
         self.answer: Any = "good"
 
-    def load(self, folder: Path) -> FakeModel:
-        manifest = json.loads((Path(folder) / "labelwheel.json").read_text())
-        self.loads.append(manifest["version"])
+    def load(self, folder: Path, manifest: Manifest | None = None) -> FakeModel:
+        manifest = manifest or Manifest.model_validate_json((Path(folder) / "labelwheel.json").read_text())
+        self.loads.append(manifest.version)
         if self.load_seconds:
             time.sleep(self.load_seconds)
-        if manifest["version"] in self.broken:
+        if manifest.version in self.broken:
             raise RuntimeError("CUDA out of memory\nand a second line")
-        return FakeModel(manifest["version"], Question(**manifest["question"]), self)
+        return FakeModel(manifest.version, manifest.question, self)
 
     def forget(self) -> None:
         self.forgotten += 1
