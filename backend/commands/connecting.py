@@ -20,6 +20,8 @@ from backend.errors import Conflict
 from plugins.connector import Argument, Connector
 from training.errors import LabelwheelError
 
+_HELP = "Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat."
+
 WORKER_SECONDS = 30.0
 """How long to wait for a worker that gives no sign of life."""
 
@@ -43,7 +45,7 @@ class Tools(TyperGroup):
 
 connect = typer.Typer(
     cls=Tools,
-    help="Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat.",
+    help=_HELP,
     subcommand_metavar="TOOL …",
 )
 
@@ -53,7 +55,7 @@ def _command(tool: str, connector: type[Connector]) -> Callable[..., None]:
         ours = {name: given.pop(name) for name in (each.name for each in _OURS)}
         _connect(tool, connector.place({name: value for name, value in given.items() if value}), **ours)
 
-    run.__doc__ = "Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat."
+    run.__doc__ = _HELP
     places = [_option(each) for each in connector.arguments]
     run.__signature__ = inspect.Signature([_OURS[0], *places, *_OURS[1:]])  # type: ignore[attr-defined]
     return run

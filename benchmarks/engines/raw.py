@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from backend.serving.cache import AnswerCache
 from backend.serving.engine import Engine, Loaded
 from backend.serving.predictor import Member, Predictor
 from backend.serving.queue import InferenceQueue
+from benchmarks.engines import crowd
 from training.questions import Example, Prediction
 
 
@@ -53,24 +53,7 @@ class InProcess:
 
     def rate(self, number: int, seconds: float, texts: list[Iterator[str]]) -> float:
         """Answers a second of so many threads that ask one text after the other."""
-        stop, counts = threading.Event(), [0] * number
-
-        def ask(place: int) -> None:
-            while not stop.is_set():
-                self.answer([next(texts[place])])
-                counts[place] += 1
-
-        threads = [threading.Thread(target=ask, args=(place,)) for place in range(number)]
-        for thread in threads:
-            thread.start()
-        time.sleep(min(1.0, seconds / 4))
-        began, before = time.monotonic(), sum(counts)
-        time.sleep(seconds)
-        rate = (sum(counts) - before) / (time.monotonic() - began)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        return rate
+        return crowd.rate(number, seconds, lambda place: lambda: self.answer([next(texts[place])]))
 
     def close(self) -> None:
         self._queue.close()

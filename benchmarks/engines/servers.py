@@ -8,9 +8,8 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from backend.database import Database
 from backend.ledger import generations
 from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from benchmarks.engines import crowd
 from training import checkpoint
 
 REFERENCE = "1.99"
@@ -67,25 +67,12 @@ class Client:
 
 def clients(port: int, number: int, seconds: float, bodies: list[Iterator[bytes]]) -> float:
     """Answers a second of so many clients that ask one task after the other."""
-    stop, counts = threading.Event(), [0] * number
 
-    def ask(place: int) -> None:
+    def enter(place: int) -> Callable[[], object]:
         client = Client(port)
-        while not stop.is_set():
-            client.predict(next(bodies[place]))
-            counts[place] += 1
+        return lambda: client.predict(next(bodies[place]))
 
-    threads = [threading.Thread(target=ask, args=(place,)) for place in range(number)]
-    for thread in threads:
-        thread.start()
-    time.sleep(min(1.0, seconds / 4))
-    began, before = time.monotonic(), sum(counts)
-    time.sleep(seconds)
-    rate = (sum(counts) - before) / (time.monotonic() - began)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    return rate
+    return crowd.rate(number, seconds, enter)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ class Frozen:
         if self.names is not None:
             pinned = counts == 0
             if pinned.any():
-                prior = self._beside_names(pinned, setting.share)
+                prior = self._beside_names(prior, pinned)
         return fit(
             problem.objective,
             features.astype(np.float64),
@@ -89,7 +89,7 @@ class Frozen:
             bias=problem.question.kind is not Kind.PAIRWISE,
         )
 
-    def _beside_names(self, unused: np.ndarray, share: float) -> Head:
+    def _beside_names(self, prior: Head, unused: np.ndarray) -> Head:
         """The prior while nobody has used some classes: they have their names, and no example could show a wrong share.
 
         Classes that exclude each other all keep the names' whole say then, or they would not be on one scale. Measured
@@ -99,7 +99,6 @@ class Frozen:
         full = self.prior(1.0)
         if isinstance(self.problem.objective, Softmax):
             return full
-        prior = self.prior(share)
         prior.weight[unused], prior.bias[unused] = full.weight[unused], full.bias[unused]
         return prior
 
