@@ -97,7 +97,8 @@ def test_labels_of_both_projects_train_the_champion_of_both(studio: LabelStudioS
     assert (ended["state"], ended["label_count"]) == ("promoted", OURS + THEIRS), ended["reason"]
     assert champions(wheel, stage.number, number) == {ended["version"]}
     for one, theirs in ((stage.number, stage.project), (number, second)):
-        assert set(truth.shown_version(studio, theirs)) == {project(wheel, one)["version"]["current"]}
+        version = project(wheel, one)["version"]["current"]
+        truth.wait_until_shown(wheel, studio, theirs, version)
     text = "Where is my parcel? It should have been here on Monday."
     assert answer(wheel, stage.number, {"text": text}, "topic") == answer(wheel, number, {"message": text}, "subject")
 

@@ -43,7 +43,7 @@ def test_labels_of_both_tools_train_one_champion(
     version = dataset.backfilled()
     assert version in {one["agent"] for one in dataset.suggested("topic").values()}
     project.backfilled()
-    assert set(truth.shown_version(studio, project.project)) == {project.state()["version"]["current"]}
+    truth.wait_until_shown(wheel, studio, project.project, project.state()["version"]["current"])
     champions = {each.state()["questions"][0]["champion"]["version"] for each in (project, dataset)}
     assert champions == {ended["version"]}
 

@@ -113,6 +113,11 @@ def shown_version(studio: LabelStudioServer, project: int) -> tuple[str, str]:
     return studio.project(project)["model_version"], backend["title"]
 
 
+def wait_until_shown(wheel: LabelwheelServer, studio: LabelStudioServer, project: int, version: str) -> None:
+    """Wait for Label Studio to name a version; it forgets it for the moment in which an old one's predictions go."""
+    wheel.until(lambda: set(shown_version(studio, project)) == {version}, 60, f"Label Studio does not show {version}")
+
+
 def _label(row: Mapping[str, Any]) -> dict[str, Any]:
     answer = json.loads(row["answer"])
     return {"example": row["example_key"], "annotator": row["annotator"], "answer": _sorted(answer)}
