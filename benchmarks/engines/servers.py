@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 from backend.database import Database
 from backend.ledger import generations
 from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
-from benchmarks.engines import crowd
 from training import checkpoint
 
 REFERENCE = "1.99"
@@ -65,16 +64,6 @@ class Client:
         return self._connection.getresponse()
 
 
-def clients(port: int, number: int, seconds: float, bodies: list[Iterator[bytes]]) -> float:
-    """Answers a second of so many clients that ask one task after the other."""
-
-    def enter(place: int) -> Callable[[], object]:
-        client = Client(port)
-        return lambda: client.predict(next(bodies[place]))
-
-    return crowd.rate(number, seconds, enter)
-
-
 @contextmanager
 def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator[int]:
     """The web process alone, serving one checkpoint to one project; its port."""
@@ -115,24 +104,16 @@ def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator
 
 
 @contextmanager
-def stock(folder: Path, device: str = "cpu") -> Iterator[int]:
-    """The design of label-studio-ml 2.x; its port."""
+def stock(folder: Path, device: str = "cpu", keeps: bool = False) -> Iterator[int]:
+    """The design of label-studio-ml 2.x, which loads its model for each request unless it `keeps` it; its port."""
     port = free_port()
-    environment = {"STOCK_MODEL": str(folder), "STOCK_DEVICE": device, "HF_HUB_OFFLINE": "1"}
+    environment = {"STOCK_MODEL": str(folder), "STOCK_DEVICE": device, "STOCK_KEEPS": str(int(keeps))}
+    environment |= {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
     command = [
-        "--workers",
-        "1",
-        "--threads",
-        "8",
-        "--timeout",
-        "0",
-        "--keep-alive",
-        "15",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--log-level",
-    ]
-    with _running([*command, "warning", "benchmarks.stock:app"], environment, port):
+        "--workers", "1", "--threads", "8", "--timeout", "0", "--keep-alive", "15", "--bind", f"127.0.0.1:{port}",
+        "--log-level", "warning", "benchmarks.stock:app",
+    ]  # fmt: skip
+    with _running(command, environment, port):
         yield port
 
 
