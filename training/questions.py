@@ -66,12 +66,14 @@ class Question(Frozen):
     """One thing that is asked about each example of a project.
 
     `inputs` names the example's fields that the question reads, in order: exactly one for spans, exactly two (left,
-    right) for pairwise. `options` is empty for rating, number and pairwise.
+    right) for pairwise. `options` is empty for rating, number and pairwise. `titles` are what people see above the
+    inputs, one each or none at all.
     """
 
     name: str
     kind: Kind
     inputs: tuple[str, ...]
+    titles: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     prompt: str = ""
     minimum: float | None = None
@@ -82,6 +84,8 @@ class Question(Frozen):
         wanted = {Kind.SPANS: 1, Kind.PAIRWISE: 2}.get(self.kind)
         if not self.inputs or (wanted and len(self.inputs) != wanted):
             raise ValueError(f"question {self.name!r}: {self.kind} reads {wanted or 'at least one'} field(s)")
+        if self.titles and len(self.titles) != len(self.inputs):
+            raise ValueError(f"question {self.name!r}: a title for each field it reads, or none")
         if self.kind in (Kind.CHOICE, Kind.CHOICES, Kind.SPANS, Kind.TAXONOMY) and not self.options:
             raise ValueError(f"question {self.name!r}: {self.kind} needs options")
         if self.kind is Kind.RATING and (self.minimum is None or self.maximum is None or self.minimum >= self.maximum):
@@ -103,7 +107,7 @@ class Question(Frozen):
 
     @cached_property
     def digest(self) -> str:
-        """Names what a checkpoint has to fit: kind, inputs and values, not the prompt or the hints."""
+        """Names what a checkpoint has to fit: kind, inputs and values, not the prompt, the titles or the hints."""
         shape = self.model_dump_json(include={"kind", "inputs", "minimum", "maximum"}) + "\0".join(self.values)
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
@@ -114,20 +118,28 @@ class Question(Frozen):
         )  # fmt: skip
 
     def text(self, example: Example) -> str:
-        """The text that the question reads: its inputs, a line each. Empty where the example has none of them."""
+        """People's own words: the inputs, a line each. Empty where the example has none of them."""
         return "\n".join(filter(None, (example.fields.get(name, "") for name in self.inputs)))
 
     def texts(self, example: Example) -> tuple[str, ...]:
-        """What a learner reads: one text, or the two that a pairwise question compares."""
+        """What a learner reads: one text, or the two that a pairwise question compares.
+
+        Of several inputs each line begins with its title, which is not among what two examples are compared by: the
+        titles are the same in all of them.
+        """
         if self.kind is Kind.PAIRWISE:
             return tuple(example.fields.get(name, "") for name in self.inputs)
-        return (self.text(example),)
+        found = [(title, example.fields.get(name, "")) for title, name in zip(self.titles, self.inputs, strict=False)]
+        lines = [f"{title}: {text}" for title, text in found if text]
+        return ("\n".join(lines) if len(lines) > 1 else self.text(example),)
 
     def posed(self, other: Question, example: Example) -> Example:
         """The example as this question has to be given it to read what `other` reads in it."""
-        if self.kind is Kind.PAIRWISE:
-            return Example(key=example.key, fields=dict(zip(self.inputs, other.texts(example), strict=True)))
-        return Example(key=example.key, fields={self.inputs[0]: other.text(example)})
+        if self.kind is Kind.PAIRWISE or (self.titles == other.titles and len(self.inputs) == len(other.inputs)):
+            texts = tuple(example.fields.get(name, "") for name in other.inputs)
+        else:
+            texts = other.texts(example)
+        return Example(key=example.key, fields=dict(zip(self.inputs, texts, strict=False)))
 
     def check(self, answer: Answer, example: Example) -> Answer:
         """The answer in its canonical form; raises InvalidAnswer where it does not fit question or text."""

@@ -35,9 +35,13 @@ class Control:
 
 @dataclass
 class Layout:
-    """A dataset's fields and questions. `read` has the type of each field with text, by name, in their order."""
+    """A dataset's fields and questions. `read` has the type of each field with text, by name, in their order.
+
+    `titles` has what people see above each of them.
+    """
 
     read: dict[str, str] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
     controls: list[Control] = field(default_factory=list)
     unlearnt: list[Unlearnt] = field(default_factory=list)
 
@@ -58,12 +62,13 @@ def read(shown: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]])
         kind = str(one["settings"].get("type"))
         if kind in fields.READ:
             layout.read[str(one["name"])] = kind
+            layout.titles[str(one["name"])] = str(one.get("title") or one["name"])
         else:
             reason = fields.UNREAD.get(kind, f"fields of the type {kind} are not known")
             layout.unlearnt.append(Unlearnt(name=f"field {one['name']}", reason=reason))
     for one in asked:
         name, settings = str(one["name"]), one["settings"]
-        found = _learnt(one, settings, layout.read)
+        found = _learnt(one, settings, layout)
         if isinstance(found, str):
             layout.unlearnt.append(Unlearnt(name=name, reason=found))
         else:
@@ -77,14 +82,15 @@ def read(shown: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]])
 _Found = tuple[list[Question], list[tuple[str, str]]]
 
 
-def _learnt(one: Mapping[str, Any], settings: Mapping[str, Any], read: Mapping[str, str]) -> _Found | str:
+def _learnt(one: Mapping[str, Any], settings: Mapping[str, Any], layout: Layout) -> _Found | str:
     """What is learnt of a question, or why nothing is."""
-    kind, name = str(settings.get("type")), str(one["name"])
+    kind, name, read = str(settings.get("type")), str(one["name"]), layout.read
     if kind == "text":
         return "it is answered with free text, which is not learnt"
     if not read:
         return "the dataset has no text or chat field to read"
-    base: dict[str, Any] = {"name": name, "inputs": tuple(read), "prompt": _prompt(one)}
+    titles = tuple(layout.titles.values()) if len(read) > 1 else ()
+    base: dict[str, Any] = {"name": name, "inputs": tuple(read), "titles": titles, "prompt": _prompt(one)}
     options = _options(settings)
     match kind:
         case "label_selection":
@@ -94,7 +100,9 @@ def _learnt(one: Mapping[str, Any], settings: Mapping[str, Any], read: Mapping[s
         case "span":
             if read.get(str(settings.get("field"))) != "text":
                 return f"it marks parts of {settings.get('field')!r}, which is no text field"
-            return [Question(kind=Kind.SPANS, options=options, **{**base, "inputs": (settings["field"],)})], []
+            return [
+                Question(kind=Kind.SPANS, options=options, **{**base, "inputs": (settings["field"],), "titles": ()})
+            ], []
         case "rating":
             return _rating(settings, base)
         case "ranking":
@@ -122,7 +130,8 @@ def _ranking(options: Sequence[Option], base: dict[str, Any], read: Mapping[str,
         name = base["name"] if len(pairs) == 1 else f"{base['name']}: {one.value} or {other.value}"
         if one.value in read and other.value in read:
             inputs = (one.value, other.value)
-            questions.append(Question(kind=Kind.PAIRWISE, **{**base, "name": name, "inputs": inputs}))
+            sides = {"name": name, "inputs": inputs, "titles": ()}
+            questions.append(Question(kind=Kind.PAIRWISE, **{**base, **sides}))
         else:
             questions.append(Question(kind=Kind.CHOICE, options=(one, other), **{**base, "name": name}))
     return questions, [(one.value, other.value) for one, other in pairs]

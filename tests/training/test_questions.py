@@ -110,6 +110,15 @@ def test_several_inputs_are_read_as_lines_and_missing_ones_left_out() -> None:
     assert question(Kind.PAIRWISE).texts(EXAMPLE) == ("one", "two")
 
 
+def test_several_inputs_are_learnt_from_with_their_titles_and_compared_without() -> None:
+    asked = question(Kind.CHOICE, inputs=("left", "missing", "right"), titles=("Question", "Notes", "Answer"))
+    assert asked.texts(EXAMPLE) == ("Question: one\nAnswer: two",)
+    assert asked.text(EXAMPLE) == "one\ntwo"
+    assert asked.texts(Example(key="1", fields={"right": "two"})) == ("two",)
+    assert question(Kind.CHOICE, inputs=("left",), titles=("Text",)).texts(EXAMPLE) == ("one",)
+    assert asked.digest == question(Kind.CHOICE, inputs=asked.inputs).digest
+
+
 @given(st.lists(st.sampled_from(["PER", "ORG"])))
 def test_checking_twice_changes_nothing(answer: list[str]) -> None:
     asked = question(Kind.CHOICES)
@@ -140,8 +149,15 @@ def test_ratings_are_alike_by_their_range() -> None:
 
 
 def test_an_example_of_another_question_is_posed_as_the_same_texts() -> None:
-    asked = question(Kind.CHOICE, inputs=("title", "body"))
-    for other in (question(Kind.CHOICE), question(Kind.CHOICE, inputs=("left", "right"))):
-        assert asked.text(asked.posed(other, EXAMPLE)) == other.text(EXAMPLE) != ""
+    sides, others = {"inputs": ("left", "right")}, {"inputs": ("title", "body")}
+    for asked in (question(Kind.CHOICE, **others), question(Kind.CHOICE, **others, titles=("Title", "Body"))):
+        for other in (
+            question(Kind.CHOICE),
+            question(Kind.CHOICE, **sides),
+            question(Kind.CHOICE, **sides, titles=("Left", "Right")),
+            question(Kind.CHOICE, **sides, titles=("Title", "Body")),
+            question(Kind.CHOICE, inputs=("left", "missing", "right"), titles=("Left", "Middle", "Right")),
+        ):
+            assert asked.texts(asked.posed(other, EXAMPLE)) == other.texts(EXAMPLE) != ("",)
     pair, other = question(Kind.PAIRWISE), question(Kind.PAIRWISE, inputs=("right", "left"))
     assert pair.texts(pair.posed(other, EXAMPLE)) == ("two", "one")

@@ -71,6 +71,17 @@ def test_a_ranking_is_a_question_for_each_pair() -> None:
     assert encode(found.controls[0], {**said, "best: a or b": Prediction()}, example) is None
 
 
+def test_several_fields_are_read_under_their_titles() -> None:
+    fields = [field("q", "text") | {"title": "Question"}, field("talk", "chat") | {"title": ""}]
+    mood, who = layout(
+        asked("mood", "label_selection", ["a", "b"]), asked("who", "span", ["x"], field="q"), fields=fields
+    ).questions
+    example = Example(key="1", fields={"q": "why?", "talk": "user: hi"})
+    assert mood.texts(example) == ("Question: why?\ntalk: user: hi",)
+    assert who.texts(example) == ("why?",), "offsets count from the beginning of the field"
+    assert layout(asked("mood", "label_selection", ["a", "b"])).questions[0].titles == ()
+
+
 @pytest.mark.parametrize(
     ("question", "fields", "reason"),
     [
