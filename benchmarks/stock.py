@@ -21,11 +21,13 @@ _kept: Any = None
 def _load() -> Any:
     from transformers import pipeline
 
-    return pipeline("text-classification", model=os.environ["STOCK_MODEL"], device=os.environ.get("STOCK_DEVICE", "cpu"))
+    return pipeline(
+        "text-classification", model=os.environ["STOCK_MODEL"], device=os.environ.get("STOCK_DEVICE", "cpu")
+    )
 
 
 class Backend:
-    """What a user of label-studio-ml writes: it loads its pipeline when it is first asked, and goes through the tasks."""
+    """What a user of label-studio-ml writes: it loads its pipeline when first asked, and goes through the tasks."""
 
     def __init__(self, project: str, label_config: str) -> None:
         self.project, self.label_config = project, label_config

@@ -85,7 +85,7 @@ def _make(
         answers = _answers(source, head, session, chosen)
         found = judge(source.question, source.learner, chosen, answers, answers, seed)
     else:
-        quantise(plain, small)
+        quantise(plain, small, source.tokenizer)
         one, other = (_answers(source, head, each, chosen) for each in (session, Session(small, pad, source.threads)))
         found = judge(source.question, source.learner, chosen, one, other, seed)
     path = small if found.precision == "int8" else plain
