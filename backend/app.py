@@ -7,6 +7,8 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 
@@ -85,12 +87,19 @@ class Service:
             self.database.dispose()
 
 
+class App(Flask):
+    """Flask without coroutines: it would look for one in every hook and view of every request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings | None = None, engine: Engine | None = None, start: bool = True) -> Flask:
     """The web process's app; `app.extensions["labelwheel"]` is its Service. The tables have to be there already."""
     settings = settings or load()
     chosen = engine or ChosenEngine(settings.engine, settings.device, settings.serving_threads)
     service = Service(settings, chosen)
-    app = Flask("labelwheel", static_folder=None)
+    app = App("labelwheel", static_folder=None)
     app.json = StrictJSON(app)
     app.extensions[EXTENSION] = service
     # the order matters: measured first, then who asks, then how much

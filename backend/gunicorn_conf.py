@@ -9,6 +9,8 @@ import threading
 from types import FrameType
 from typing import Any
 
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
 from backend import home, logs
 from backend.app import EXTENSION
 from backend.settings import load
@@ -29,8 +31,14 @@ graceful_timeout = 5
 keepalive = 15
 preload_app = False
 control_socket_disable = True
-accesslog = None
 logconfig_dict = logs.config(_settings.log_level)
+
+
+class logger_class(Logger):  # noqa: N801 (gunicorn's setting)
+    """Writes no line for a request, and does not put one together to throw it away."""
+
+    def access(self, *_: Any) -> None:
+        """/metrics counts the requests."""
 
 
 def on_starting(server: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, request
@@ -47,6 +48,7 @@ def bearer(request: Request) -> str:
     return (given.token or "") if given is not None and given.type == "bearer" else ""
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str | None) -> bool:
     """Whether an address or a host's name means this machine."""
     if host == "localhost":

@@ -5,7 +5,7 @@ Label Studio drops a whole batch where there is not one well-formed result for e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -15,7 +15,7 @@ from plugins.errors import InvalidConfig, InvalidPayload
 from plugins.label_studio.layout import Layout, read
 from plugins.label_studio.project import reference
 from plugins.label_studio.regions import encode, score_of
-from training.questions import Example
+from training.questions import Example, Question
 
 TOOL = "label-studio"
 MAX_TASKS = 10_000
@@ -30,6 +30,14 @@ class TooManyTasks(InvalidPayload):
 def blueprint(host: Host) -> Blueprint:
     """The routes, on top of what the web process offers."""
     routes = Blueprint("label_studio", __name__)
+    known: dict[str, tuple[Layout, Sequence[Question], bool]] = {}
+
+    def outdated(project: str, layout: Layout) -> bool:
+        """Whether the config asks what is not learnt; both sides are the same objects from request to request."""
+        learnt, last = host.questions(TOOL, project), known.get(project)
+        if last is None or last[0] is not layout or last[1] is not learnt:
+            last = known[project] = layout, learnt, any(question not in learnt for question in layout.questions)
+        return last[2]
 
     @routes.get("/")
     @routes.get("/health")
@@ -47,8 +55,7 @@ def blueprint(host: Host) -> Blueprint:
         project, tasks = _project(body), _tasks(body)
         layout = _layout(body)
         examples = [layout.example(str(task.get("id", "")), task.get("data")) for task in tasks]
-        learnt = host.questions(TOOL, project)
-        if any(question not in learnt for question in layout.questions):
+        if outdated(project, layout):
             host.hint(TOOL, project)
         suggestions = host.suggest(TOOL, project, examples)
         rows = zip(tasks, examples, suggestions, strict=True)
