@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -32,12 +33,15 @@ class Ticket:
     missing: int
     deadline: float
     future: Future[list[np.ndarray]] = field(default_factory=Future)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def deliver(self, places: Sequence[int], features: Sequence[np.ndarray]) -> None:
         for place, row in zip(places, features, strict=True):
             self.features[place] = row
-        self.missing -= len(places)
-        if not self.missing and not self.future.done():
+        with self._lock:  # several lanes may come at once
+            self.missing -= len(places)
+            whole = not self.missing
+        if whole and not self.future.done():
             with suppress(InvalidStateError):  # cancelled since
                 self.future.set_result(self.features)  # type: ignore[arg-type]
 

@@ -18,7 +18,7 @@ from training.questions import Example, Prediction, Question
 
 
 class Encoder(Protocol):
-    """The part that is shared; `size` is its memory in bytes. Only the queue's thread calls `features`."""
+    """The part that is shared; `size` is its memory in bytes. As many threads call `features` as there are lanes."""
 
     size: int
 
@@ -59,8 +59,12 @@ class Loaded(Protocol):
 class Engine(Protocol):
     """Loads checkpoints. A batch has at most so many rows and so many tokens, padding included.
 
+    `lanes` is how many batches may be computed at a time; it is asked for once the first checkpoint is in memory.
     `polite_tokens` bounds a batch of bulk work while people ask as well: it is what one of them may have to wait for.
     """
+
+    @property
+    def lanes(self) -> int: ...
 
     @property
     def batch_rows(self) -> int: ...

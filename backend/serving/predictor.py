@@ -109,11 +109,11 @@ class Predictor:
         deadline = time.monotonic() + seconds
         answers: list[dict[str, Prediction]] = [dict.fromkeys(members, guard.NOTHING) for _ in examples]
         self.counts.examples += len(examples)
-        with self._queue.admit(len(examples), priority) as seat:
+        with self._queue.admit(len(examples), priority):
             ahead: list[tuple[str, _Pending]] = []
 
             def submit(encoder: Encoder, rows: list[Encoding]) -> Future[list[np.ndarray]]:
-                return self._queue.submit(encoder, rows, priority, deadline, seat)
+                return self._queue.submit(encoder, rows, priority, deadline)
 
             try:
                 for piece in self._submissions(members, examples, answers, submit):

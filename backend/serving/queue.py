@@ -1,11 +1,10 @@
-"""The way to the device: one thread runs the encoders, what a person waits for goes first.
+"""The way to the device: a thread for each of its lanes runs the encoders, what a person waits for goes first.
 
 Work is cut into batches of bounded size, so that a single task waits for at most the batch that is under way (after
 `PATIENCE` of them in a row one batch of bulk work goes ahead, or it would starve). While people ask, the batches of
-bulk work are small ones. Rows of several requests that want the same encoder share a batch, and a batch of what people
-wait for is held back for `WINDOW_SECONDS` while others are known to be on their way: they have been admitted and are
-being tokenized. Who is alone never waits. (Measured with 32 clients on two cores: as many answers a second as without,
-for what comes while a batch is computed fills the next one.)
+bulk work are small ones. Rows of several requests that want the same encoder share a batch: those that came while the
+batch before was computed. Nobody is held back for others that might come, and nobody computes in the thread of a
+request (both measured on two cores: neither gives more answers a second to 32 clients, nor a single one sooner).
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 16
 POLITE_SECONDS = 5.0
-WINDOW_SECONDS = 0.001
 
 OnBatch = Callable[[int, int, int, float], None]
 """Is told of each batch: rows, tokens, tokens with padding, seconds."""
@@ -37,15 +35,8 @@ OnBatch = Callable[[int, int, int, float], None]
 _STOPPING = "the service is stopping; try again in a few seconds"
 
 
-class Seat:
-    """One admitted request; it is expected until it has submitted something, or ended."""
-
-    def __init__(self, expected: bool) -> None:
-        self.expected = expected
-
-
 class InferenceQueue:
-    """One device's queue and its thread; the engine says how large a batch may be.
+    """One device's queue and its threads; the engine says how many there are and how large a batch may be.
 
     `limit` bounds the examples of all admitted requests, `bulk_limit` how many bulk requests are admitted at once, so
     that they can never take every thread of the web server.
@@ -57,12 +48,12 @@ class InferenceQueue:
         self._engine = engine
         self._limit, self._bulk_limit = limit, bulk_limit
         self._on_batch = on_batch
-        self._admitted = self._bulk = self._in_a_row = self._expected = 0
+        self._admitted = self._bulk = self._in_a_row = 0
         self._asked = -POLITE_SECONDS
         self._chunks: dict[Priority, deque[Chunk]] = {priority: deque() for priority in Priority}
         self._changed = threading.Condition()
         self._closed = False
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self.late = 0
 
     @property
@@ -71,10 +62,9 @@ class InferenceQueue:
         return self._admitted
 
     @contextmanager
-    def admit(self, examples: int, priority: Priority) -> Iterator[Seat]:
+    def admit(self, examples: int, priority: Priority) -> Iterator[None]:
         """Holds a place for a whole request; raises Overloaded at once where there is none."""
         bulk = priority is Priority.BULK
-        seat = Seat(expected=not bulk)
         with self._changed:
             if self._admitted and self._admitted + examples > self._limit:
                 raise Overloaded(f"{self._admitted} examples are waiting for the model; try again in a few seconds")
@@ -82,22 +72,15 @@ class InferenceQueue:
                 raise Overloaded(f"{self._bulk} bulk requests are under way; try again in a few seconds")
             self._admitted += examples
             self._bulk += bulk
-            self._expected += seat.expected
         try:
-            yield seat
+            yield
         finally:
             with self._changed:
                 self._admitted -= examples
                 self._bulk -= bulk
-                self._arrived(seat)
 
     def submit(
-        self,
-        encoder: Encoder,
-        encodings: Sequence[Encoding],
-        priority: Priority,
-        deadline: float,
-        seat: Seat | None = None,
+        self, encoder: Encoder, encodings: Sequence[Encoding], priority: Priority, deadline: float
     ) -> Future[list[np.ndarray]]:
         """The features of the rows, in order. After `deadline` (time.monotonic) nothing is computed: Overloaded."""
         ticket = Ticket([None] * len(encodings), len(encodings), deadline)
@@ -108,31 +91,27 @@ class InferenceQueue:
         with self._changed:
             if self._closed:
                 raise Overloaded(_STOPPING)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
-                self._thread.start()
+            if not self._threads:
+                lanes = range(self._engine.lanes)
+                self._threads = [threading.Thread(target=self._run, name=f"inference-{n}", daemon=True) for n in lanes]
+                for thread in self._threads:
+                    thread.start()
             self._chunks[priority].extend(chunks)
             if priority is Priority.INTERACTIVE:
                 self._asked = time.monotonic()
-            if seat is not None:
-                self._arrived(seat)
-            self._changed.notify()
+            self._changed.notify(len(chunks))
         return ticket.future
 
     def close(self) -> None:
-        """Stops the thread after the batch that is under way; whatever still waits fails as Overloaded."""
+        """Stops the threads after the batches that are under way; whatever still waits fails as Overloaded."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join(30)
+        for thread in self._threads:
+            thread.join(30)
         for chunks in self._chunks.values():
             while chunks:
                 chunks.popleft().ticket.fail(Overloaded(_STOPPING))
-
-    def _arrived(self, seat: Seat) -> None:
-        self._expected -= seat.expected
-        seat.expected = False
 
     def _run(self) -> None:
         # all that holds a model lives in the call: an old one must not be kept while the thread waits for work
@@ -156,26 +135,19 @@ class InferenceQueue:
             rows, tokens = self._engine.batch_rows, self._engine.batch_tokens
             if interactive and not (bulk and self._in_a_row >= PATIENCE):
                 self._in_a_row += 1
-                self._hold_back(interactive, rows)
                 return gather(interactive, rows, tokens)
             self._in_a_row = 0
             if time.monotonic() - self._asked < POLITE_SECONDS:
                 tokens = self._engine.polite_tokens
             return gather(bulk, rows, tokens)
 
-    def _hold_back(self, waiting: deque[Chunk], rows: int) -> None:
-        """For a moment, while others are about to ask; `_changed` is held."""
-        until = time.monotonic() + WINDOW_SECONDS
-        while self._expected and len(waiting) < rows and not self._closed:
-            left = until - time.monotonic()
-            if left <= 0 or not self._changed.wait(left):
-                return
-
     def _compute(self, batch: list[Chunk]) -> None:
         now = time.monotonic()
         late = [chunk for chunk in batch if chunk.ticket.deadline < now or chunk.ticket.future.done()]
+        if late:
+            with self._changed:
+                self.late += sum(len(chunk.rows) for chunk in late)
         for chunk in late:
-            self.late += len(chunk.rows)
             chunk.ticket.fail(Overloaded("the model did not get to it in time; try again in a few seconds"))
         batch = [chunk for chunk in batch if chunk not in late]
         if not batch:

@@ -20,10 +20,10 @@ _GPU_NODES = ("/dev/nvidiactl", "/dev/dxg")
 class ChosenEngine:
     """One device with both engines; which of them, is decided when the first checkpoint is loaded."""
 
-    def __init__(self, name: Name = "auto", device: str | None = None, threads: int | None = None) -> None:
+    def __init__(self, name: Name = "auto", device: str | None = None, cores: int | None = None) -> None:
         self._name, self._device = name, device
-        self._onnx = OnnxEngine(threads)
-        self._torch = TorchEngine("cpu" if name == "onnx" else device, threads)
+        self._onnx = OnnxEngine(cores)
+        self._torch = TorchEngine("cpu" if name == "onnx" else device, cores)
 
     def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:
         manifest = manifest or checkpoint.read(folder).manifest
@@ -37,6 +37,10 @@ class ChosenEngine:
 
     def forget(self) -> None:
         memory.release()
+
+    @property
+    def lanes(self) -> int:
+        return self._limits.lanes
 
     @property
     def batch_rows(self) -> int:

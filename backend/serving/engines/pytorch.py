@@ -16,19 +16,22 @@ import numpy as np
 
 from backend.serving.engines import memory
 from backend.serving.engines.member import Member
+from backend.serving.engines.onnx import available
 from training.checkpoint import Manifest
 from training.learners.base import Encoding
 
-CPU_THREADS = 1
-"""Torch's threads spin while they wait: beside other work on two cores, two of them take four times as long as one."""
-
 
 class TorchEngine:
-    """Runs a checkpoint as training does: `training.model.Model` on one device."""
+    """Runs a checkpoint as training does: `training.model.Model` on one device.
 
-    def __init__(self, device: str | None = None, threads: int | None = None) -> None:
-        self.device, self.threads = device, threads or CPU_THREADS
-        self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 1024, 64
+    On a CPU each core computes a batch of its own, unless `per_batch` is higher: torch's threads spin while they wait,
+    and beside other work on two cores two of them take four times as long as one.
+    """
+
+    def __init__(self, device: str | None = None, cores: int | None = None, per_batch: int = 1) -> None:
+        self.device, self._per_batch = device, per_batch
+        self.lanes = max(1, (cores or available()) // per_batch)
+        self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, TorchEncoder] = weakref.WeakValueDictionary()
 
     def load(self, folder: Path, manifest: Manifest | None = None) -> Member:
@@ -37,9 +40,9 @@ class TorchEngine:
         from training.artefact.session import Head
         from training.model import Model, pad_token
 
-        model = Model.load(folder, self.device, self.threads, manifest)
+        model = Model.load(folder, self.device, self._per_batch, manifest)
         if model.device.startswith("cuda"):
-            self.batch_rows, self.batch_tokens, self.polite_tokens = 128, 32_768, 8_192
+            self.lanes, self.batch_rows, self.batch_tokens, self.polite_tokens = 1, 128, 32_768, 8_192
         pad = pad_token(model.tokenizer)
         if not _ends_with_head(model.module, pad):
             encoder, head = TorchEncoder(model.module, pad), None

@@ -92,6 +92,7 @@ class FakeEngine:
     batch_rows = 32
     batch_tokens = 100_000
     polite_tokens = 100_000
+    lanes = 1
 
     def __init__(self, seconds: float = 0.0, load_seconds: float = 0.0) -> None:
         self.seconds, self.load_seconds = seconds, load_seconds

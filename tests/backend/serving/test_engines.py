@@ -35,7 +35,7 @@ TEXTS = [
     "",
     "half a pair: \ud83d",
 ]
-ENGINES = {"torch": lambda: TorchEngine("cpu", threads=1), "onnx": lambda: OnnxEngine(threads=1)}
+ENGINES = {"torch": lambda: TorchEngine("cpu", cores=1), "onnx": lambda: OnnxEngine(cores=1)}
 
 
 @pytest.fixture(params=ENGINES)

@@ -109,27 +109,33 @@ def test_bulk_batches_are_small_while_people_ask(engine, queue):
     assert {size for _, size in after} == {4}  # of three tokens each
 
 
-def test_who_is_on_the_way_is_waited_for(engine, queue, monkeypatch):
-    monkeypatch.setattr("backend.serving.queue.WINDOW_SECONDS", 10.0)
-    model = FakeModel("v1", question(), engine)
-    with queue.admit(1, Priority.INTERACTIVE) as first, queue.admit(1, Priority.INTERACTIVE) as second:
-        one = queue.submit(model, rows(1), Priority.INTERACTIVE, soon(), first)
-        time.sleep(0.05)
-        assert not engine.batches
-        other = queue.submit(model, rows(1), Priority.INTERACTIVE, soon(), second)
-        assert len(one.result(5)) == len(other.result(5)) == 1
-        assert engine.batches == [("v1", 2)]
-        with queue.admit(1, Priority.BULK):  # bulk work is nobody to wait for
-            queue.submit(model, rows(1), Priority.INTERACTIVE, soon(), first).result(5)
+def test_each_lane_computes_a_batch_of_its_own(engine):
+    class Meeting(FakeModel):
+        def features(self, encodings):
+            both.wait(5)  # raises where the other lane does not come
+            return super().features(encodings)
+
+    both = threading.Barrier(2)
+    engine.lanes, engine.batch_rows = 2, 4
+    queue = InferenceQueue(engine)
+    assert len(queue.submit(Meeting("v1", question(), engine), rows(8), Priority.BULK, soon()).result(5)) == 8
+    assert [size for _, size in engine.batches] == [4, 4]
+    queue.close()
 
 
-def test_who_turns_out_to_ask_nothing_is_not_waited_for(engine, queue, monkeypatch):
-    monkeypatch.setattr("backend.serving.queue.WINDOW_SECONDS", 10.0)
-    model = FakeModel("v1", question(), engine)
-    with queue.admit(1, Priority.INTERACTIVE) as seat:
-        with queue.admit(1, Priority.INTERACTIVE):
-            pass
-        queue.submit(model, rows(1), Priority.INTERACTIVE, soon(), seat).result(5)
+def test_lanes_lose_and_mix_up_no_row(engine):
+    class Echo(FakeModel):
+        def features(self, encodings):
+            time.sleep(0.0001)
+            return [[row.example] for row in encodings]
+
+    engine.lanes, engine.batch_rows = 4, 2
+    queue = InferenceQueue(engine)
+    model = Echo("v1", question(), engine)
+    asked = [queue.submit(model, rows(50), Priority.BULK, soon()) for _ in range(40)]
+    for future in asked:
+        assert [row[0] for row in future.result(10)] == list(range(50))
+    queue.close()
 
 
 def test_models_do_not_share_a_batch(engine, queue):
