@@ -24,7 +24,8 @@ from rich.table import Table
 from benchmarks.common import machine, save
 from demo import messages
 from demo.messages import ArgillaGold
-from demo.stack.argilla import ArgillaServer, text_field
+from demo.stack.argilla import ArgillaServer
+from demo.stack.argilla_api import text_field
 from demo.stack.labelwheel import LabelwheelServer
 from tests.integration import truth
 from tests.integration.argilla_stage import labelled

@@ -88,13 +88,13 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             with Load(stage, arguments.clients) as quiet:
                 time.sleep(arguments.seconds)
             swap_back_and_forth(stage, topics, 2, arguments.pause)  # both have been in memory once
-            before = memory(stage)
+            before, models = memory(stage), encoders(stage)
             told = f"{arguments.promotions} promotions and {arguments.failures} failing loads"
             console.print(f"{told} under the same load …")
             began = time.monotonic()
             with Load(stage, arguments.clients) as load:
                 failed = promote(stage, topics, arguments)
-                after = memory(stage)
+                after, models_after = memory(stage), encoders(stage)
                 while len(load.answers) < arguments.answers:
                     time.sleep(0.5)
             seconds = time.monotonic() - began
@@ -107,6 +107,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             "failing_loads": failed,
             "training_rounds": len(training.rounds),
             "memory_mb": {"before": before, "after": after},
+            "encoders_mb": {"before": models, "after": models_after},
             "seconds": round(seconds, 1),
             "with_promotions": checker.check(load.answers) | latency(load.answers),
             "without": checker.check(quiet.answers) | latency(quiet.answers),
@@ -140,6 +141,11 @@ def fail(stage: Stage, source: str, kind: str, number: int) -> str:
 def memory(stage: Stage) -> float:
     """Megabytes of the web process and the gunicorn above it."""
     return round(sum(process.memory_info().rss for process in stage.wheel.processes("web")) / 1e6, 1)
+
+
+def encoders(stage: Stage) -> int:
+    """Megabytes of the models among it: what the rounds of the spans promote may be larger than what was there."""
+    return int(next(server["models"]["mb"] for server in stage.wheel.status()["servers"] if server["models"]))
 
 
 def main() -> int:

@@ -9,8 +9,9 @@ from rich.console import Console
 from demo.home import DemoError, Home, free_port, is_free
 from demo.messages import LABEL_CONFIG, ArgillaGold, Gold, argilla_questions, tasks
 from demo.stack.annotator import Annotator
-from demo.stack.argilla import ArgillaServer, text_field
+from demo.stack.argilla import ArgillaServer
 from demo.stack.argilla_annotator import ArgillaAnnotator
+from demo.stack.argilla_api import text_field
 from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
 

@@ -1,8 +1,8 @@
 """The way to the device: a thread for each of its lanes runs the encoders, what a person waits for goes first.
 
-Work is cut into batches of bounded size, so that a single task waits for at most the batch that is under way (after
-`PATIENCE` of them in a row one batch of bulk work goes ahead, or it would starve). While people ask, the batches of
-bulk work are small ones. Rows of several requests that want the same encoder share a batch: those that came while the
+Work is cut into batches of bounded size, so that a single task waits for at most the batch that is under way. While
+people ask, the batches of bulk work are small ones; where people ask for more than the device can do, bulk work still
+gets a third of its tokens. Rows of several requests that want the same encoder share a batch: those that came while the
 batch before was computed. Nobody is held back for others that might come, and nobody computes in the thread of a
 request (both measured on two cores: neither gives more answers a second to 32 clients, nor a single one sooner).
 """
@@ -26,8 +26,10 @@ from training.learners.base import Encoding
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 16
+BULK_SHARE = 1 / 3
 POLITE_SECONDS = 5.0
+LARGE = 128
+"""A bulk request of more examples holds its thread for long; one of fewer is a matter of a second."""
 
 OnBatch = Callable[[int, int, int, float], None]
 """Is told of each batch: rows, tokens, tokens with padding, seconds."""
@@ -38,7 +40,7 @@ _STOPPING = "the service is stopping; try again in a few seconds"
 class InferenceQueue:
     """One device's queue and its threads; the engine says how many there are and how large a batch may be.
 
-    `limit` bounds the examples of all admitted requests, `bulk_limit` how many bulk requests are admitted at once, so
+    `limit` bounds the examples of all admitted requests, `bulk_limit` how many large ones are admitted at once, so
     that they can never take every thread of the web server.
     """
 
@@ -48,7 +50,8 @@ class InferenceQueue:
         self._engine = engine
         self._limit, self._bulk_limit = limit, bulk_limit
         self._on_batch = on_batch
-        self._admitted = self._bulk = self._in_a_row = 0
+        self._admitted = self._large = 0
+        self._owed = 0.0  # tokens that bulk work has waited for
         self._asked = -POLITE_SECONDS
         self._chunks: dict[Priority, deque[Chunk]] = {priority: deque() for priority in Priority}
         self._changed = threading.Condition()
@@ -64,20 +67,20 @@ class InferenceQueue:
     @contextmanager
     def admit(self, examples: int, priority: Priority) -> Iterator[None]:
         """Holds a place for a whole request; raises Overloaded at once where there is none."""
-        bulk = priority is Priority.BULK
+        large = priority is Priority.BULK and examples > LARGE
         with self._changed:
             if self._admitted and self._admitted + examples > self._limit:
                 raise Overloaded(f"{self._admitted} examples are waiting for the model; try again in a few seconds")
-            if bulk and self._bulk >= self._bulk_limit:
-                raise Overloaded(f"{self._bulk} bulk requests are under way; try again in a few seconds")
+            if large and self._large >= self._bulk_limit:
+                raise Overloaded(f"{self._large} bulk requests are under way; try again in a few seconds")
             self._admitted += examples
-            self._bulk += bulk
+            self._large += large
         try:
             yield
         finally:
             with self._changed:
                 self._admitted -= examples
-                self._bulk -= bulk
+                self._large -= large
 
     def submit(
         self, encoder: Encoder, encodings: Sequence[Encoding], priority: Priority, deadline: float
@@ -132,13 +135,14 @@ class InferenceQueue:
                 self._changed.wait()
             if self._closed:
                 return None
-            rows, tokens = self._engine.batch_rows, self._engine.batch_tokens
-            if interactive and not (bulk and self._in_a_row >= PATIENCE):
-                self._in_a_row += 1
-                return gather(interactive, rows, tokens)
-            self._in_a_row = 0
+            rows, tokens, polite = self._engine.batch_rows, self._engine.batch_tokens, self._engine.polite_tokens
+            if interactive and not (bulk and self._owed >= polite):
+                batch = gather(interactive, rows, tokens)
+                self._owed += _tokens(batch) * BULK_SHARE / (1 - BULK_SHARE) if bulk else 0.0
+                return batch
             if time.monotonic() - self._asked < POLITE_SECONDS:
-                tokens = self._engine.polite_tokens
+                tokens = min(tokens, max(polite, int(self._owed)))
+            self._owed = 0.0
             return gather(bulk, rows, tokens)
 
     def _compute(self, batch: list[Chunk]) -> None:
@@ -170,3 +174,7 @@ class InferenceQueue:
         for chunk in batch:
             chunk.ticket.deliver(chunk.places, features[start : start + len(chunk.rows)])
             start += len(chunk.rows)
+
+
+def _tokens(batch: Sequence[Chunk]) -> int:
+    return sum(len(chunk.rows) for chunk in batch) * max(chunk.longest for chunk in batch)

@@ -6,25 +6,26 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import requests
 
+from demo.stack.server import Process, Server
+
 ROLES = {"web": "gunicorn", "worker": "backend.worker", "job": "training.job", "supervisor": "serve"}
 
 
-class LabelwheelServer:
-    """One running labelwheel. Attributes: url, port, token, home, log (the file that it writes to)."""
+class LabelwheelServer(Server):
+    """One running labelwheel. Attributes beside those of every server: token, home (its folder)."""
+
+    name = "labelwheel"
 
     def __init__(
         self,
@@ -34,30 +35,16 @@ class LabelwheelServer:
         token: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(port, home)
+        self.home = self.folder
         self.token = token or secrets.token_urlsafe(24)
-        self.home = home or Path(tempfile.mkdtemp(prefix="labelwheel-home-"))
-        self.log = self.home / "labelwheel.log"
         self.environment = dict(environment or {})
-        self._owned = home is None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._session = requests.Session()
+        self._process: Process | None = None
 
-    def __enter__(self) -> LabelwheelServer:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def start(self, timeout: float = 120) -> LabelwheelServer:
+    def start(self, timeout: float = 120) -> Self:
         """Start it and wait until it answers."""
-        self.home.mkdir(parents=True, exist_ok=True)
         command = [_command(), "serve", "--port", str(self.port), "--home", str(self.home)]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=self._env(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-            )
+        self._process = self._spawn(command, self._env())
         self.until(self._answers, timeout, "labelwheel did not come up")
         return self
 
@@ -76,21 +63,10 @@ class LabelwheelServer:
         self._process.wait(timeout=10)
         self._process = None
 
-    def close(self) -> None:
-        """Stop, and take its home away where it made one."""
-        self.stop()
-        self._session.close()
-        if self._owned:
-            shutil.rmtree(self.home, ignore_errors=True)
-
     @property
     def running(self) -> bool:
         """Whether the supervisor is alive."""
         return self._process is not None and self._process.poll() is None
-
-    def tail(self, lines: int = 60) -> str:
-        """The end of its log, for a failure's message."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
     def family(self) -> list[psutil.Process]:
         """Every process of this service: supervisor, web, worker, jobs (those that outlived their parent too)."""
@@ -164,14 +140,6 @@ class LabelwheelServer:
         own = {"LABELWHEEL_TOKEN": self.token, "LABELWHEEL_URL": self.url, "LABELWHEEL_HOME": str(self.home)}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LABELWHEEL_")}
         return {**inherited, **self.environment, **own}
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _command() -> str:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from demo import messages
-from demo.stack.argilla import ArgillaServer, label_question, span_question, text_field
+from demo.stack.argilla import ArgillaServer
+from demo.stack.argilla_api import label_question, span_question, text_field
 from demo.stack.labelwheel import LabelwheelServer
 from tests.integration import truth
 from tests.integration.conftest import PATIENCE

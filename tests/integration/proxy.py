@@ -15,7 +15,7 @@ from types import TracebackType
 
 import requests
 
-from demo.stack.labelwheel import free_port
+from demo.stack.server import free_port
 
 DROP, PASS, DOUBLE, HOLD = "drop", "pass", "double", "hold"
 _HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length", "host"}

@@ -10,7 +10,8 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from demo.stack.argilla import ArgillaServer, label_question, question, span_question, text_field
+from demo.stack.argilla import ArgillaServer
+from demo.stack.argilla_api import label_question, question, span_question, text_field
 from plugins.argilla import Argilla
 from plugins.argilla import polling as polling_module
 from plugins.argilla.ordering import PROPERTY

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from werkzeug.serving import make_server
 
 from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import free_port
+from demo.stack.server import free_port
 from plugins.connector import Connection, Page, Service, Suggestion, Work
 from plugins.errors import AddressRefused, ToolError, ToolRefused, UnknownProject
 from plugins.label_studio import LabelStudio

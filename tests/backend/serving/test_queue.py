@@ -5,7 +5,7 @@ import pytest
 
 from backend.errors import Overloaded
 from backend.serving.batching import Priority
-from backend.serving.queue import PATIENCE, InferenceQueue
+from backend.serving.queue import LARGE, InferenceQueue
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
 from training.learners.base import Encoding
 
@@ -70,7 +70,7 @@ def test_a_person_waits_for_one_batch_only(engine, queue):
 
 
 def test_bulk_work_is_not_starved(engine, queue):
-    engine.seconds = 0.002
+    engine.seconds, engine.polite_tokens, engine.batch_rows = 0.002, 12, 4
     bulk, single = FakeModel("bulk1", question(), engine), FakeModel("single2", question(), engine)
     stop = threading.Event()
 
@@ -82,10 +82,18 @@ def test_bulk_work_is_not_starved(engine, queue):
     for thread in threads:
         thread.start()
     time.sleep(0.05)
-    queue.submit(bulk, rows(64), Priority.BULK, soon()).result(2 * PATIENCE)
+    while not engine.batches:
+        time.sleep(0.001)
+    before = len(engine.batches)
+    queue.submit(bulk, rows(64), Priority.BULK, soon()).result(20)
+    while_it_waited = engine.batches[before:]
     stop.set()
     for thread in threads:
         thread.join()
+    tokens = {
+        version: sum(size for name, size in while_it_waited if name == version) for version in ("bulk1", "single2")
+    }
+    assert tokens["single2"] <= 4 * tokens["bulk1"], "bulk work gets about a third"
 
 
 def test_single_requests_share_a_batch(engine, queue):
@@ -173,11 +181,12 @@ def test_one_large_request_is_taken_when_nothing_waits(queue):
         pass
 
 
-def test_bulk_requests_leave_threads_for_people(queue):
-    with queue.admit(1, Priority.BULK), queue.admit(1, Priority.BULK):
-        with pytest.raises(Overloaded, match="bulk"), queue.admit(1, Priority.BULK):
+def test_large_requests_leave_threads_for_people(engine):
+    queue = InferenceQueue(engine, bulk_limit=2)
+    with queue.admit(LARGE + 1, Priority.BULK), queue.admit(LARGE + 1, Priority.BULK):
+        with pytest.raises(Overloaded, match="bulk"), queue.admit(LARGE + 1, Priority.BULK):
             pass
-        with queue.admit(1, Priority.INTERACTIVE):
+        with queue.admit(LARGE, Priority.BULK), queue.admit(1, Priority.INTERACTIVE):
             pass
 
 
