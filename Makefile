@@ -22,8 +22,9 @@ help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {sub("%", "NAME", $$1); printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: install ## Label Studio (TOOL=argilla: Argilla) and labelwheel over 412 messages (SIMULATE=1: and an annotator)
-	@if [ "$(TOOL)" = argilla ]; then $(MAKE) --no-print-directory .venv-argilla/installed && .ci/system argilla; fi
+demo: .venv/installed ## Label Studio (TOOL=argilla: Argilla) and labelwheel over 412 messages (SIMULATE=1: and an annotator)
+	@$(MAKE) --no-print-directory .venv-$(or $(TOOL),label-studio)/installed
+	@if [ "$(TOOL)" = argilla ]; then .ci/system argilla; fi
 	@$(BIN)/python -m demo --tool $(or $(TOOL),label-studio) $(if $(filter-out 0 no false,$(SIMULATE)),--simulate) $(ARGS)
 
 # Unit tests run side by side. Those with real servers do not: they measure who waits for whom. 5 says that ARGS chose none.
