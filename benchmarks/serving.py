@@ -3,10 +3,10 @@
     python -m benchmarks.serving [--quick] [--device cuda]
 
 In one run, for texts of about 12 and about 250 tokens: the raw engine in a plain loop, with one core and with all of
-them for a batch, whichever is faster, and in a loop for each core; labelwheel without and with
-HTTP; the design of label-studio-ml 2.x (`benchmarks.stock`) under gunicorn, as its examples are and with the model kept
-between requests. Each figure is a median over rounds that
-take turns, with its 95 % interval. The clients run on the same cores as the servers, and are part of what HTTP costs.
+them for a batch, whichever is faster, and in a loop for each core; labelwheel without and with HTTP; the design of
+label-studio-ml 2.x (`benchmarks.stock`) under gunicorn, as its examples are and with the model kept between requests.
+Each figure is a median over rounds that take turns, with its 95 % interval. The clients run on the same cores as the
+servers, and are part of what HTTP costs.
 """
 
 from __future__ import annotations

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from backend.serving.cache import AnswerCache
 from backend.serving.engine import Engine, Loaded
 from backend.serving.predictor import Member, Predictor
 from backend.serving.queue import InferenceQueue
-from benchmarks.engines import crowd
 from training.questions import Example, Prediction
 
 
@@ -65,7 +64,24 @@ class InProcess:
 
     def rate(self, number: int, seconds: float, texts: list[Iterator[str]]) -> float:
         """Answers a second of so many threads that ask one text after the other."""
-        return crowd.rate(number, seconds, lambda place: lambda: self.answer([next(texts[place])]))
+        stop, counts = Event(), [0] * number
+
+        def ask(place: int) -> None:
+            while not stop.is_set():
+                self.answer([next(texts[place])])
+                counts[place] += 1
+
+        threads = [Thread(target=ask, args=(place,)) for place in range(number)]
+        for thread in threads:
+            thread.start()
+        time.sleep(min(1.0, seconds / 4))
+        began, before = time.monotonic(), sum(counts)
+        time.sleep(seconds)
+        found = (sum(counts) - before) / (time.monotonic() - began)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        return found
 
     def close(self) -> None:
         self._queue.close()

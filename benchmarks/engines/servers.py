@@ -17,6 +17,7 @@ from typing import Any
 from backend.database import Database
 from backend.ledger import generations
 from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from demo.stack.server import free_port
 from training import checkpoint
 
 REFERENCE = "1.99"
@@ -137,10 +138,3 @@ def _running(arguments: list[str], environment: Mapping[str, str], port: int) ->
     finally:
         process.terminate()
         process.wait(30)
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -25,8 +25,7 @@ def quantise(source: Path, target: Path, tokenizer: Any) -> int:
 
     model = onnx.load(str(source))
     rewriting = _Rewriting(model.graph)
-    rewriting.strengths = smoothing.strengths(source, rewriting.weights(), tokenizer)
-    found = rewriting.run()
+    found = rewriting.run(smoothing.strengths(source, rewriting.weights(), tokenizer))
     onnx.save(model, str(target))
     return found
 
@@ -39,7 +38,6 @@ class _Rewriting:
         self._constants = {each.name: each for each in graph.initializer}
         self._quantised: set[str] = set()
         self._count = 0
-        self.strengths: Mapping[str, np.ndarray] = {}
 
     def weights(self) -> dict[str, list[np.ndarray]]:
         """The constant matrices that read each activation, by its name."""
@@ -50,13 +48,14 @@ class _Rewriting:
             found.setdefault(node.input[0], []).append(numpy_helper.to_array(self._constants[node.input[1]]))
         return found
 
-    def run(self) -> int:
+    def run(self, strengths: Mapping[str, np.ndarray]) -> int:
         from onnx import helper
 
         nodes = []
         for node in self._graph.node:
             if self._is_product(node):
-                nodes += [helper.make_node(*each, **more) for each, more in self._product(node)]
+                product = self._product(node, strengths[node.input[0]])
+                nodes += [helper.make_node(*each, **more) for each, more in product]
             else:
                 nodes.append(node)
         if self._count:
@@ -77,11 +76,13 @@ class _Rewriting:
             return False
         return len(self._constants[node.input[1]].dims) == 2
 
-    def _product(self, node: Any) -> Iterator[tuple[tuple[str, list[str], list[str]], dict[str, Any]]]:
+    def _product(
+        self, node: Any, strengths: np.ndarray
+    ) -> Iterator[tuple[tuple[str, list[str], list[str]], dict[str, Any]]]:
         from onnx import TensorProto, numpy_helper
 
         values, matrix = node.input
-        weight = numpy_helper.to_array(self._constants[matrix]) * self.strengths[values][:, None]
+        weight = numpy_helper.to_array(self._constants[matrix]) * strengths[:, None]
         scale = np.abs(weight).max(0) / 127
         scale[scale == 0] = 1
         name = f"int8_{self._count}"
@@ -93,7 +94,7 @@ class _Rewriting:
         small = f"{values}_int8"
         if values not in self._quantised:  # query, key and value read the same
             self._quantised.add(values)
-            self._add(f"{small}_strengths", 1 / self.strengths[values])
+            self._add(f"{small}_strengths", 1 / strengths)
             yield ("Mul", [values, f"{small}_strengths"], [f"{small}_even"]), {}
             for edge in ("Max", "Min"):
                 yield (f"Reduce{edge}", [f"{small}_even"], [f"{small}_{edge}"]), {"axes": [-1], "keepdims": 1}
