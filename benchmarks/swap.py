@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import sys
 import threading
 import time
@@ -87,17 +88,19 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             console.print(f"{arguments.seconds:.0f} s of load without a promotion …")
             with Load(stage, arguments.clients) as quiet:
                 time.sleep(arguments.seconds)
-            swap_back_and_forth(stage, topics, 2, arguments.pause)  # both have been in memory once
-            before, models = memory(stage), encoders(stage)
+            with Load(stage, arguments.clients):  # both have been in memory once, and been asked
+                swap_back_and_forth(stage, topics, 2, arguments.pause)
+            before, models = at_rest(stage), encoders(stage)
             told = f"{arguments.promotions} promotions and {arguments.failures} failing loads"
             console.print(f"{told} under the same load …")
             began = time.monotonic()
+            under_load: list[float] = []
             with Load(stage, arguments.clients) as load:
-                failed = promote(stage, topics, arguments)
-                after, models_after = memory(stage), encoders(stage)
+                failed = promote(stage, topics, arguments, under_load)
                 while len(load.answers) < arguments.answers:
                     time.sleep(0.5)
             seconds = time.monotonic() - began
+            after, models_after = at_rest(stage), encoders(stage)
         console.print(f"checking {len(load.answers) + len(quiet.answers)} answers …")
         checker = Checker(stage)
         return {
@@ -106,7 +109,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             "promotions": arguments.promotions,
             "failing_loads": failed,
             "training_rounds": len(training.rounds),
-            "memory_mb": {"before": before, "after": after},
+            "memory_mb": {"before": before, "after": after, "after_each_promotion": under_load},
             "encoders_mb": {"before": models, "after": models_after},
             "seconds": round(seconds, 1),
             "with_promotions": checker.check(load.answers) | latency(load.answers),
@@ -114,11 +117,14 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         }
 
 
-def promote(stage: Stage, topics: list[str], arguments: argparse.Namespace) -> list[dict[str, str]]:
+def promote(
+    stage: Stage, topics: list[str], arguments: argparse.Namespace, megabytes: list[float]
+) -> list[dict[str, str]]:
     """All promotions, and the failing loads spread among them; what each of those was refused for."""
     failed: list[dict[str, str]] = []
     for number in range(arguments.promotions):
         swap_back_and_forth(stage, topics, 1, arguments.pause)
+        megabytes.append(memory(stage))
         if len(failed) < arguments.failures * (number + 1) // arguments.promotions:
             kind = faults.KINDS[len(failed) % len(faults.KINDS)]
             failed.append({"kind": kind, "told": fail(stage, topics[0], kind, len(failed))})
@@ -141,6 +147,15 @@ def fail(stage: Stage, source: str, kind: str, number: int) -> str:
 def memory(stage: Stage) -> float:
     """Megabytes of the web process and the gunicorn above it."""
     return round(sum(process.memory_info().rss for process in stage.wheel.processes("web")) / 1e6, 1)
+
+
+def at_rest(stage: Stage) -> float:
+    """The same while nobody asks: the least of some seconds, for the replaced goes a little later."""
+    found = []
+    for _ in range(10):
+        time.sleep(0.5)
+        found.append(memory(stage))
+    return min(found)
 
 
 def encoders(stage: Stage) -> int:
@@ -175,10 +190,14 @@ def main() -> int:
     for key, title in lines.items():
         table.add_row(title, str(record["with_promotions"][key]), str(record["without"][key]))
     console.print(table)
-    for each in record["failing_loads"]:
-        console.print(f"{each['kind']}: {each['told'][:150]}")
+    for load in record["failing_loads"]:
+        console.print(f"{load['kind']}: {load['told'][:150]}")
     told = record["memory_mb"]
-    console.print(f"memory of the web process: {told['before']} MB before, {told['after']} MB after")
+    each = told["after_each_promotion"]
+    fifth = max(1, len(each) // 5)
+    first, last = (statistics.median(part) for part in (each[:fifth], each[-fifth:]))
+    console.print(f"memory of the web process at rest: {told['before']} MB before, {told['after']} MB after")
+    console.print(f"and under load: {first:.0f} MB in the first fifth of the promotions, {last:.0f} MB in the last")
     console.print(f"kept in {save('swap', record)}")
     wrong = {key: record[part][key] for part in ("with_promotions", "without") for key in FAULTS if record[part][key]}
     if wrong:

@@ -41,12 +41,24 @@ _FOREIGN_SECONDS = 24 * 3600.0
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "scikit-learn", "numpy", "labelwheel")
 
 
+class Words(Frozen):
+    """What has to be known beside `tokenizer.json` to read texts and to name logits: two token ids, labels in order."""
+
+    pad: int
+    unknown: int | None
+    labels: tuple[str, ...]
+
+
 class Artefact(Frozen):
-    """The ONNX graph of the encoder and the head apart from it, by their names in `files`."""
+    """The ONNX graph of the encoder and the head apart from it, by their names in `files`.
+
+    `words` is None where only transformers reads texts as they were read in training.
+    """
 
     graph: str
     head: str
     precision: Literal["int8", "fp32"]
+    words: Words | None = None
 
 
 class Manifest(Frozen):

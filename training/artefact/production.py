@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from training import batches
-from training.artefact import graph
+from training.artefact import graph, reading
 from training.artefact.agreement import ENOUGH, Agreement, judge
 from training.artefact.quantisation import quantise
 from training.artefact.session import Head, Session
-from training.checkpoint import Artefact
+from training.checkpoint import Artefact, Words
 from training.learners.base import Encoding, Learner
 from training.model import pad_token
 from training.questions import Question
@@ -90,7 +90,20 @@ def _make(
         found = judge(source.question, source.learner, chosen, one, other, seed)
     path = small if found.precision == "int8" else plain
     files = {GRAPH: path.read_bytes(), HEAD: head.dump()}
-    return Artefact(graph=GRAPH, head=HEAD, precision=found.precision), files, found
+    words = _words(source, chosen, scratch)
+    return Artefact(graph=GRAPH, head=HEAD, precision=found.precision, words=words), files, found
+
+
+def _words(source: Source, rows: Sequence[LabelledExample], scratch: Path) -> Words | None:
+    """What reads texts without transformers, if it reads these, and the probes, as transformers does."""
+    if not source.tokenizer.is_fast:
+        return None
+    words = reading.words(source.tokenizer, source.id2label)
+    folder = scratch / "words"
+    source.tokenizer.save_pretrained(folder)
+    texts = [text for row in rows for text in source.question.texts(row.example)]
+    alike = reading.alike(source.tokenizer, reading.Reader.load(folder, words), texts, source.max_length)
+    return words if alike else None
 
 
 def _check(source: Source, head: Head, session: Session) -> None:

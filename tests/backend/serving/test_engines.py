@@ -202,6 +202,19 @@ def test_on_a_cpu_the_graph_is_taken_unless_torch_is_asked_for(name, encoder):
     assert type(ChosenEngine(name, "cpu", 1).load(real.store() / "n1").encoder).__name__ == encoder
 
 
+def without_words(folder):
+    manifest = checkpoint.read(folder).manifest
+    artefact = manifest.artefact.model_copy(update={"words": None})
+    (folder / checkpoint.MANIFEST).write_text(manifest.model_copy(update={"artefact": artefact}).model_dump_json())
+
+
+def test_transformers_reads_what_only_it_can_read(tmp_path):
+    folder = damaged(tmp_path / "n1", without_words)
+    engine = OnnxEngine(cores=1)
+    assert "transformers" in type(engine.load(folder)._tokenizer).__module__
+    assert answers(engine, folder, TOPIC, whole()) == answers(engine, real.store() / "n1", TOPIC, whole())
+
+
 def test_what_goes_on_behind_the_head_is_not_cut_in_two(tmp_path):
     """GPT-2 labels every token and then picks one: its last Linear is not its answer."""
     from tests.training.models import choice
