@@ -19,6 +19,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ TASKS = 500
 BATCHES = (1, 4, 8, 16, 32)
 
 Numbers = dict[str, list[float]]
+Way = Callable[[str], Callable[[], object]]
+"""From a text to what is timed: a body is put together before."""
 
 
 class Bench:
@@ -60,28 +63,28 @@ class Bench:
 
     def singles(self, length: str) -> None:
         """Milliseconds of one text, one after the other; the ways take turns."""
-        connections = {name: servers.Client(port) for name, port in self.ports.items()}
-        over_http: dict[str, Callable[[str], object]] = {
-            name: lambda text, client=client: client.predict(servers.body([text], self.config))  # type: ignore[misc]
-            for name, client in connections.items()
-        }
+        over_http = {name: self._over_http(port) for name, port in self.ports.items()}
         turns = 22 if self.quick else 62
-        ways: dict[str, Callable[[str], object]] = {
-            **{name: lambda text, raw=raw: raw.answer([text]) for name, raw in self.raw.items()},  # type: ignore[misc]
-            "in process": lambda text: self.inside.answer([text]),
+        ways: dict[str, Way] = {
+            **{name: lambda text, raw=raw: partial(raw.answer, [text]) for name, raw in self.raw.items()},  # type: ignore[misc]
+            "in process": lambda text: partial(self.inside.answer, [text]),
             "labelwheel": over_http.pop("labelwheel"),
         }
         self._turns(length, ways, turns)
         # each by itself: torch's threads go on spinning for a while, which whoever comes next would pay for
-        for name, way in {"torch": lambda text: self.torch.answer([text]), **over_http}.items():
+        for name, way in {"torch": lambda text: partial(self.torch.answer, [text]), **over_http}.items():
             self._turns(length, {name: way}, turns)
 
-    def _turns(self, length: str, ways: dict[str, Callable[[str], object]], turns: int) -> None:
+    def _over_http(self, port: int) -> Way:
+        client = sockets.Client(port)
+        return lambda text: partial(client.predict, servers.body([text], self.config))
+
+    def _turns(self, length: str, ways: dict[str, Way], turns: int) -> None:
         for turn in range(turns):
             for name, way in ways.items():
-                text = self.texts.many(LENGTHS[length], 1)[0]
+                ask = way(self.texts.many(LENGTHS[length], 1)[0])
                 began = time.perf_counter()
-                way(text)
+                ask()
                 if turn >= 2:
                     self.found[length][f"single, {name}"].append((time.perf_counter() - began) * 1000)
 
@@ -113,13 +116,13 @@ class Bench:
                 taken = raw.seconds(self.texts.many(tokens, count), batch)
                 numbers[f"bulk, {name} in batches of {batch}"].append(count / taken)
         numbers["bulk, labelwheel"].append(self._request(port, tokens, count))
-        idle, stop, waited = servers.Client(port), threading.Event(), list[float]()
+        idle, stop, waited = self._over_http(port), threading.Event(), list[float]()
 
         def ask() -> None:
             while not stop.wait(0.02):
-                sent = servers.body(self.texts.many(tokens, 1), self.config)
+                ask_once = idle(self.texts.many(tokens, 1)[0])
                 began = time.perf_counter()
-                idle.predict(sent)
+                ask_once()
                 waited.append((time.perf_counter() - began) * 1000)
 
         thread = threading.Thread(target=ask)
@@ -131,7 +134,7 @@ class Bench:
 
     def _request(self, port: int, tokens: int, count: int) -> float:
         sent = servers.body(self.texts.many(tokens, count), self.config)
-        client = servers.Client(port)
+        client = sockets.Client(port)
         began = time.perf_counter()
         assert len(client.predict(sent)) == count
         return count / (time.perf_counter() - began)

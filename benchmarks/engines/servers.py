@@ -1,22 +1,20 @@
-"""Labelwheel's web process and the stock design, each under gunicorn as their users run them, and clients for both."""
+"""Labelwheel's web process and the stock design, each under gunicorn as their users run them, and what they get."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from backend.database import Database
 from backend.ledger import generations
 from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from benchmarks.engines import sockets
 from demo.stack.server import free_port
 from training import checkpoint
 
@@ -33,36 +31,6 @@ def body(texts: Iterable[str], config: str) -> bytes:
     """What Label Studio sends."""
     tasks = [{"id": number, "data": {"text": text}} for number, text in enumerate(texts)]
     return json.dumps({"tasks": tasks, "project": REFERENCE, "label_config": config, "params": {}}).encode()
-
-
-class Client:
-    """One connection that stays open."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-        self._connect()
-
-    def _connect(self) -> None:
-        self._connection.close()
-        self._connection.connect()
-        assert self._connection.sock is not None
-        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def predict(self, sent: bytes) -> list[dict[str, Any]]:
-        """The results; raises where there is anything else."""
-        try:
-            answer = self._ask(sent)
-        except (http.client.RemoteDisconnected, ConnectionError):  # closed while nobody asked
-            self._connect()
-            answer = self._ask(sent)
-        told = json.loads(answer.read())
-        if answer.status != 200:
-            raise RuntimeError(f"{answer.status}: {told}")
-        return list(told["results"])
-
-    def _ask(self, sent: bytes) -> http.client.HTTPResponse:
-        self._connection.request("POST", "/predict", sent, {"Content-Type": "application/json"})
-        return self._connection.getresponse()
 
 
 @contextmanager
@@ -128,9 +96,9 @@ def _running(arguments: list[str], environment: Mapping[str, str], port: int) ->
         deadline = time.monotonic() + 120
         while True:
             try:
-                if Client(port).predict(body(["Where is my parcel?"], config("a"))):
+                if sockets.Client(port).predict(body(["Where is my parcel?"], config("a"))):
                     break
-            except (OSError, RuntimeError, http.client.HTTPException):
+            except (OSError, RuntimeError):
                 if time.monotonic() > deadline or process.poll() is not None:
                     sys.exit(f"gunicorn {' '.join(arguments)} does not answer")
                 time.sleep(0.5)
