@@ -13,6 +13,8 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from backend import home, logs
 from backend.app import EXTENSION
+from backend.serving import cores
+from backend.serving.engines.choice import gpu_in_sight
 from backend.settings import load
 
 _settings = load()
@@ -53,6 +55,12 @@ def pre_fork(server: Any, worker: Any) -> None:
     """The last moment to notice that the master would pass torch on to its worker."""
     if "torch" in sys.modules:
         raise SystemExit("torch was imported before the fork; a worker would hang in its first prediction")
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Before the worker starts a thread, which keeps to the cores of the one that starts it."""
+    if not gpu_in_sight(_settings.engine, _settings.device):
+        cores.leave_one()
 
 
 def post_worker_init(worker: Any) -> None:

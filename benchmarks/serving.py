@@ -26,7 +26,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from backend.serving.engines.onnx import OnnxEngine, available
+from backend.serving.cores import count
+from backend.serving.engines.onnx import OnnxEngine
 from backend.serving.engines.pytorch import TorchEngine
 from benchmarks.common import machine, save
 from benchmarks.engines import servers, sockets
@@ -50,7 +51,7 @@ class Bench:
 
     def __init__(self, folder: Path, ports: dict[str, int], quick: bool, threads: int | None) -> None:
         self.folder, self.ports, self.quick = folder, ports, quick
-        cores = threads or available()
+        cores = threads or count()
         self.onnx = OnnxEngine(cores)
         self.loops = [Raw(self.onnx, folder) for _ in range(cores)]
         self.raw = {"raw": self.loops[0], "raw on all cores": Raw(OnnxEngine(cores, cores), folder)}

@@ -63,6 +63,10 @@ class Chunk:
     def longest(self) -> int:
         return max(1, len(self.rows[0].input_ids))
 
+    @property
+    def tokens(self) -> int:
+        return sum(len(row.input_ids) for row in self.rows)
+
     def split(self, count: int) -> tuple[Chunk, Chunk]:
         """The first few rows, and the others."""
         first, other = slice(None, count), slice(count, None)

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from backend.serving import cores
 from backend.serving.holder import Holder
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Follower:
         self._poked.set()
 
     def _run(self) -> None:
+        cores.take_all()  # what loads a model keeps nobody from computing
         trouble = ""
         while not self._stopped:
             try:

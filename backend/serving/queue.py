@@ -1,5 +1,7 @@
 """The way to the device: a thread for each of its lanes runs the encoders, what a person waits for goes first.
 
+The last lane only helps where more waits than one batch can hold: until then its core is for those who ask.
+
 Work is cut into batches of bounded size, so that a single task waits for at most the batch that is under way. While
 people ask, the batches of bulk work are small ones; where people ask for more than the device can do, bulk work still
 gets a third of its tokens. Rows of several requests that want the same encoder share a batch: those that came while the
@@ -20,6 +22,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from backend.errors import Overloaded
+from backend.serving import cores
 from backend.serving.batching import Chunk, Priority, Ticket, cut, gather
 from backend.serving.engine import Encoder, Engine
 from training.learners.base import Encoding
@@ -54,7 +57,10 @@ class InferenceQueue:
         self._owed = 0.0  # tokens that bulk work has waited for
         self._asked = -POLITE_SECONDS
         self._chunks: dict[Priority, deque[Chunk]] = {priority: deque() for priority in Priority}
-        self._changed = threading.Condition()
+        self._rows = self._tokens = 0  # that wait
+        self._called = False  # the last lane, for a batch
+        lock = threading.Lock()
+        self._changed, self._crowded = threading.Condition(lock), threading.Condition(lock)
         self._closed = False
         self._threads: list[threading.Thread] = []
         self.late = 0
@@ -95,14 +101,15 @@ class InferenceQueue:
             if self._closed:
                 raise Overloaded(_STOPPING)
             if not self._threads:
-                lanes = range(self._engine.lanes)
-                self._threads = [threading.Thread(target=self._run, name=f"inference-{n}", daemon=True) for n in lanes]
-                for thread in self._threads:
-                    thread.start()
+                self._start()
             self._chunks[priority].extend(chunks)
+            self._count(chunks, 1)
             if priority is Priority.INTERACTIVE:
                 self._asked = time.monotonic()
             self._changed.notify(len(chunks))
+            if self._is_crowded():
+                self._called = True
+                self._crowded.notify()
         return ticket.future
 
     def close(self) -> None:
@@ -110,40 +117,63 @@ class InferenceQueue:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+            self._crowded.notify_all()
         for thread in self._threads:
             thread.join(30)
         for chunks in self._chunks.values():
             while chunks:
                 chunks.popleft().ticket.fail(Overloaded(_STOPPING))
 
-    def _run(self) -> None:
+    def _start(self) -> None:
+        lanes = self._engine.lanes
+        for number in range(lanes):
+            helps = (number == lanes - 1 > 0,)
+            thread = threading.Thread(target=self._run, args=helps, name=f"inference-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _run(self, helps: bool) -> None:
+        cores.take_all()
         # all that holds a model lives in the call: an old one must not be kept while the thread waits for work
-        while self._step():
+        while self._step(helps):
             pass
 
-    def _step(self) -> bool:
-        batch = self._take()
+    def _step(self, helps: bool) -> bool:
+        batch = self._take(helps)
         if batch is None:
             return False
         self._compute(batch)
         return True
 
-    def _take(self) -> list[Chunk] | None:
-        interactive, bulk = self._chunks[Priority.INTERACTIVE], self._chunks[Priority.BULK]
+    def _take(self, helps: bool) -> list[Chunk] | None:
         with self._changed:
-            while not self._closed and not interactive and not bulk:
-                self._changed.wait()
+            while not self._closed and not (self._rows and (not helps or self._called or self._is_crowded())):
+                (self._crowded if helps else self._changed).wait()
             if self._closed:
                 return None
-            rows, tokens, polite = self._engine.batch_rows, self._engine.batch_tokens, self._engine.polite_tokens
-            if interactive and not (bulk and self._owed >= polite):
-                batch = gather(interactive, rows, tokens)
-                self._owed += _tokens(batch) * BULK_SHARE / (1 - BULK_SHARE) if bulk else 0.0
-                return batch
-            if time.monotonic() - self._asked < POLITE_SECONDS:
-                tokens = min(tokens, max(polite, int(self._owed)))
-            self._owed = 0.0
-            return gather(bulk, rows, tokens)
+            self._called = self._called and not helps
+            batch = self._next()
+            self._count(batch, -1)
+            return batch
+
+    def _count(self, chunks: Sequence[Chunk], sign: int) -> None:
+        self._rows += sign * sum(len(chunk.rows) for chunk in chunks)
+        self._tokens += sign * sum(chunk.tokens for chunk in chunks)
+
+    def _is_crowded(self) -> bool:
+        return self._rows > self._engine.batch_rows or self._tokens > self._engine.batch_tokens
+
+    def _next(self) -> list[Chunk]:
+        interactive, bulk = self._chunks[Priority.INTERACTIVE], self._chunks[Priority.BULK]
+        rows, tokens, polite = self._engine.batch_rows, self._engine.batch_tokens, self._engine.polite_tokens
+        if interactive and not (bulk and self._owed >= polite):
+            batch = gather(interactive, rows, tokens)
+            self._owed += _padded(batch) * BULK_SHARE / (1 - BULK_SHARE) if bulk else 0.0
+            return batch
+        if time.monotonic() - self._asked < POLITE_SECONDS:
+            tokens = min(tokens, max(polite, int(self._owed)))
+        self._owed = 0.0
+        return gather(bulk, rows, tokens)
 
     def _compute(self, batch: list[Chunk]) -> None:
         now = time.monotonic()
@@ -176,5 +206,5 @@ class InferenceQueue:
             start += len(chunk.rows)
 
 
-def _tokens(batch: Sequence[Chunk]) -> int:
+def _padded(batch: Sequence[Chunk]) -> int:
     return sum(len(chunk.rows) for chunk in batch) * max(chunk.longest for chunk in batch)

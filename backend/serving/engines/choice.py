@@ -60,12 +60,17 @@ class ChosenEngine:
         return self._torch
 
     def _on_gpu(self) -> bool:
-        if self._name == "onnx":
-            return False
-        if self._device is not None:
-            return self._device.startswith("cuda")
-        if not any(Path(node).exists() for node in _GPU_NODES):
-            return False  # importing torch to be told so would cost 200 MB
+        if self._device is not None or not gpu_in_sight(self._name, self._device):
+            return gpu_in_sight(self._name, self._device)
         from training.model import default_device
 
         return default_device() == "cuda"
+
+
+def gpu_in_sight(name: Name, device: str | None) -> bool:
+    """Whether these settings may lead to a GPU; torch, which knows for sure, takes 200 MB to be asked."""
+    if name == "onnx":
+        return False
+    if device is not None:
+        return device.startswith("cuda")
+    return any(Path(node).exists() for node in _GPU_NODES)

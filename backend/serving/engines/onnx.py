@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from backend.serving.cores import count
 from backend.serving.engines import memory
 from backend.serving.engines.member import Member, read_words
 from training import checkpoint
@@ -31,7 +32,7 @@ class OnnxEngine:
 
     def __init__(self, cores: int | None = None, per_batch: int = 1) -> None:
         self._per_batch = per_batch
-        self.lanes = max(1, (cores or available()) // per_batch)
+        self.lanes = max(1, (cores or count()) // per_batch)
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, OnnxEncoder] = weakref.WeakValueDictionary()
 
@@ -67,8 +68,3 @@ class OnnxEncoder:
 
     def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
         return self._session.features(encodings)
-
-
-def available() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
