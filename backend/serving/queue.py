@@ -1,6 +1,6 @@
 """The way to the device: a thread for each of its lanes runs the encoders, what a person waits for goes first.
 
-The last lane only helps where more waits than one batch can hold: until then its core is for those who ask.
+The last lane only helps where more waits than a quarter of a batch: until then its core is for those who ask.
 
 Work is cut into batches of bounded size, so that a single task waits for at most the batch that is under way. While
 people ask, the batches of bulk work are small ones; where people ask for more than the device can do, bulk work still
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 BULK_SHARE = 1 / 3
 POLITE_SECONDS = 5.0
+CROWD = 1 / 4
+"""Of a batch; with a whole one, threads without HTTP get two thirds of the answers, and clients over HTTP no more."""
+
 LARGE = 128
 """A bulk request of more examples holds its thread for long; one of fewer is a matter of a second."""
 
@@ -161,7 +164,7 @@ class InferenceQueue:
         self._tokens += sign * sum(chunk.tokens for chunk in chunks)
 
     def _is_crowded(self) -> bool:
-        return self._rows > self._engine.batch_rows or self._tokens > self._engine.batch_tokens
+        return self._rows > CROWD * self._engine.batch_rows or self._tokens > CROWD * self._engine.batch_tokens
 
     def _next(self) -> list[Chunk]:
         interactive, bulk = self._chunks[Priority.INTERACTIVE], self._chunks[Priority.BULK]

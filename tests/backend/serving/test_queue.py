@@ -131,21 +131,21 @@ def test_each_lane_computes_a_batch_of_its_own(engine):
     queue.close()
 
 
-def test_the_last_lane_leaves_its_core_to_others_until_more_waits_than_a_batch_can_hold(engine):
+def test_the_last_lane_leaves_its_core_to_others_until_a_crowd_waits(engine):
     class Named(FakeModel):
         def features(self, encodings):
             computing.append(threading.current_thread().name)
             return super().features(encodings)
 
     computing: list[str] = []
-    engine.lanes, engine.batch_rows, engine.batch_tokens, engine.seconds = 2, 4, 100, 0.01
+    engine.lanes, engine.batch_rows, engine.batch_tokens, engine.seconds = 2, 16, 100, 0.01
     queue = InferenceQueue(engine)
     model = Named("v1", question(), engine)
-    for length in (3, 25):  # both fill a batch at most
+    for count, length in ((4, 3), (1, 25)):  # a quarter of a batch by its rows, by its tokens
         for _ in range(10):
-            queue.submit(model, rows(4, length), Priority.INTERACTIVE, soon()).result(5)
+            queue.submit(model, rows(count, length), Priority.INTERACTIVE, soon()).result(5)
     assert set(computing) == {"inference-0"}
-    for crowd in (rows(12), rows(3, 100)):  # too many rows, too many tokens
+    for crowd in (rows(40), rows(3, 100)):  # too many rows, too many tokens
         computing.clear()
         queue.submit(model, crowd, Priority.INTERACTIVE, soon()).result(5)
         assert set(computing) == {"inference-0", "inference-1"}
