@@ -61,7 +61,6 @@ class InferenceQueue:
         self._asked = -POLITE_SECONDS
         self._chunks: dict[Priority, deque[Chunk]] = {priority: deque() for priority in Priority}
         self._rows = self._tokens = 0  # that wait
-        self._called = False  # the last lane, for a batch
         lock = threading.Lock()
         self._changed, self._crowded = threading.Condition(lock), threading.Condition(lock)
         self._closed = False
@@ -111,7 +110,6 @@ class InferenceQueue:
                 self._asked = time.monotonic()
             self._changed.notify(len(chunks))
             if self._is_crowded():
-                self._called = True
                 self._crowded.notify()
         return ticket.future
 
@@ -130,10 +128,9 @@ class InferenceQueue:
     def _start(self) -> None:
         lanes = self._engine.lanes
         for number in range(lanes):
-            helps = (number == lanes - 1 > 0,)
-            thread = threading.Thread(target=self._run, args=helps, name=f"inference-{number}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            helps, name = number == lanes - 1 > 0, f"inference-{number}"
+            self._threads.append(threading.Thread(target=self._run, args=(helps,), name=name, daemon=True))
+            self._threads[-1].start()
 
     def _run(self, helps: bool) -> None:
         cores.take_all()
@@ -150,11 +147,10 @@ class InferenceQueue:
 
     def _take(self, helps: bool) -> list[Chunk] | None:
         with self._changed:
-            while not self._closed and not (self._rows and (not helps or self._called or self._is_crowded())):
+            while not self._closed and not (self._is_crowded() if helps else self._rows):
                 (self._crowded if helps else self._changed).wait()
             if self._closed:
                 return None
-            self._called = self._called and not helps
             batch = self._next()
             self._count(batch, -1)
             return batch
