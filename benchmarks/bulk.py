@@ -23,7 +23,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from backend.serving import cores
+from backend.serving.cores import available
 from backend.serving.engines.onnx import OnnxEngine
 from benchmarks.common import machine, save
 from benchmarks.engines.checkpoint import Texts, make
@@ -90,7 +90,7 @@ def main() -> int:
             Path(scratch) / "in.jsonl",
             Path(scratch) / "out.jsonl",
         )
-        raws = [Raw(OnnxEngine(cores.count(), per_batch), folder) for per_batch in (1, cores.count())]
+        raws = [Raw(OnnxEngine(available(), per_batch), folder) for per_batch in (1, available())]
         texts = Texts(raws[0].model._tokenizer)  # type: ignore[attr-defined]
         source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts.many(tokens, lines)), "utf-8")
         count = max(64, min(2000, 24_000 // tokens))

@@ -26,7 +26,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from backend.serving.cores import count
+from backend.serving.cores import available
 from backend.serving.engines.onnx import OnnxEngine
 from backend.serving.engines.pytorch import TorchEngine
 from benchmarks.common import machine, save
@@ -51,7 +51,7 @@ class Bench:
 
     def __init__(self, folder: Path, ports: dict[str, int], quick: bool, threads: int | None) -> None:
         self.folder, self.ports, self.quick = folder, ports, quick
-        cores = threads or count()
+        cores = threads or available()
         self.onnx = OnnxEngine(cores)
         self.loops = [Raw(self.onnx, folder) for _ in range(cores)]
         self.raw = {"raw": self.loops[0], "raw on all cores": Raw(OnnxEngine(cores, cores), folder)}

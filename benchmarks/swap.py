@@ -190,12 +190,12 @@ def main() -> int:
     for key, title in lines.items():
         table.add_row(title, str(record["with_promotions"][key]), str(record["without"][key]))
     console.print(table)
-    for load in record["failing_loads"]:
-        console.print(f"{load['kind']}: {load['told'][:150]}")
+    for each in record["failing_loads"]:
+        console.print(f"{each['kind']}: {each['told'][:150]}")
     told = record["memory_mb"]
-    each = told["after_each_promotion"]
-    fifth = max(1, len(each) // 5)
-    first, last = (statistics.median(part) for part in (each[:fifth], each[-fifth:]))
+    under_load = told["after_each_promotion"]
+    fifth = max(1, len(under_load) // 5)
+    first, last = (statistics.median(part) for part in (under_load[:fifth], under_load[-fifth:]))
     console.print(f"memory of the web process at rest: {told['before']} MB before, {told['after']} MB after")
     console.print(f"and under load: {first:.0f} MB in the first fifth of the promotions, {last:.0f} MB in the last")
     console.print(f"kept in {save('swap', record)}")

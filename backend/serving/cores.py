@@ -20,7 +20,7 @@ _ALL = _allowed()
 """As the process was started: what `leave_one` takes from a thread, `take_all` has to know."""
 
 
-def count() -> int:
+def available() -> int:
     """How many cores this process may use."""
     return len(_ALL)
 

@@ -50,7 +50,7 @@ class Follower:
         self._poked.set()
 
     def _run(self) -> None:
-        cores.take_all()  # what loads a model keeps nobody from computing
+        cores.take_all()  # loading a model is computing, too
         trouble = ""
         while not self._stopped:
             try:

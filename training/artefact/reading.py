@@ -12,6 +12,7 @@ from typing import Any
 
 from training.checkpoint import Words
 from training.errors import InvalidCheckpoint
+from training.learners import span_windows
 from training.model import pad_token
 
 FILE = "tokenizer.json"
@@ -33,8 +34,7 @@ class Reader:
         tokenizer.no_padding()
         self._tokenizer = tokenizer
         self.pad_token_id, self.unk_token_id = words.pad, words.unknown
-        special = [bool(each) for each in tokenizer.encode("a").special_tokens_mask]
-        self._behind = special[::-1].index(False) if False in special else 0
+        self._behind = len(span_windows.special_tokens(self)[1])
 
     @classmethod
     def load(cls, folder: Path, words: Words) -> Reader:
@@ -95,11 +95,6 @@ def alike(tokenizer: Any, reader: Reader, texts: Sequence[str], max_length: int)
     ]  # fmt: skip
     for way in ways:
         one, other = tokenizer(asked, **way), reader(asked, **way)
-        for name in set(one) & {"input_ids", "offset_mapping"}:
-            if [list(map(_plain, row)) for row in one[name]] != [list(map(_plain, row)) for row in other[name]]:
-                return False
+        if any(one[name] != rows for name, rows in other.items()):
+            return False
     return True
-
-
-def _plain(each: Any) -> Any:
-    return tuple(each) if isinstance(each, list | tuple) else each

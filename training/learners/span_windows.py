@@ -27,7 +27,7 @@ def encode(texts: Sequence[str], tokenizer: Any, max_length: int) -> list[Encodi
         raise InvalidJob("spans need a fast tokenizer, which knows the place of each token; take another base model")
     if not texts:
         return []
-    prefix, suffix = _frame(tokenizer)
+    prefix, suffix = special_tokens(tokenizer)
     body = max_length - len(prefix) - len(suffix)
     if body < 2:
         raise InvalidJob(f"max_length {max_length} leaves no room for a text; take a greater one")
@@ -106,7 +106,7 @@ def _tokens(texts: list[str], tokenizer: Any) -> Any:
     )
 
 
-def _frame(tokenizer: Any) -> tuple[list[int], list[int]]:
+def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The special tokens before and after a text."""
     row = tokenizer("a", return_special_tokens_mask=True, truncation=False, padding=False)
     inside = [index for index, special in enumerate(row["special_tokens_mask"]) if not special]

@@ -60,8 +60,9 @@ class ChosenEngine:
         return self._torch
 
     def _on_gpu(self) -> bool:
-        if self._device is not None or not gpu_in_sight(self._name, self._device):
-            return gpu_in_sight(self._name, self._device)
+        in_sight = gpu_in_sight(self._name, self._device)
+        if self._device is not None or not in_sight:
+            return in_sight
         from training.model import default_device
 
         return default_device() == "cuda"

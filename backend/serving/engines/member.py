@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from backend.serving.engine import Encoder
+from training.artefact.reading import Reader
 from training.artefact.session import Head
-from training.checkpoint import Manifest
+from training.checkpoint import Manifest, Words
 from training.errors import InvalidCheckpoint
 from training.learners import learner_for
 from training.learners.base import Encoding
@@ -48,8 +49,13 @@ class Member:
         return self._learner.decode(question, examples, encodings, logits, self._id2label, calibration)
 
 
-def read_words(folder: Path) -> tuple[Any, dict[int, str]]:
-    """A checkpoint's tokenizer and labels, without its weights; raises InvalidCheckpoint."""
+def read_words(folder: Path, words: Words | None) -> tuple[Any, dict[int, str]]:
+    """A checkpoint's tokenizer and labels, without its weights, and with `words` without transformers.
+
+    Raises InvalidCheckpoint.
+    """
+    if words is not None:
+        return Reader.load(folder, words), dict(enumerate(words.labels))
     import transformers
 
     from training import batches

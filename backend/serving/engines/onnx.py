@@ -11,17 +11,15 @@ import os
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from backend.serving.cores import count
+from backend.serving.cores import available
 from backend.serving.engines import memory
 from backend.serving.engines.member import Member, read_words
 from training import checkpoint
-from training.artefact.reading import Reader
 from training.artefact.session import Head, Session
-from training.checkpoint import Manifest, Words
+from training.checkpoint import Manifest
 from training.errors import InvalidCheckpoint
 from training.learners.base import Encoding
 from training.model import pad_token
@@ -32,7 +30,7 @@ class OnnxEngine:
 
     def __init__(self, cores: int | None = None, per_batch: int = 1) -> None:
         self._per_batch = per_batch
-        self.lanes = max(1, (cores or count()) // per_batch)
+        self.lanes = max(1, (cores or available()) // per_batch)
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, OnnxEncoder] = weakref.WeakValueDictionary()
 
@@ -41,7 +39,7 @@ class OnnxEngine:
         manifest = manifest or checkpoint.read(folder).manifest
         if manifest.artefact is None:
             raise InvalidCheckpoint(f"{folder} has no ONNX graph; set LABELWHEEL_ENGINE to auto, or train anew")
-        tokenizer, id2label = _reading(Path(folder), manifest.artefact.words)
+        tokenizer, id2label = read_words(Path(folder), manifest.artefact.words)
         pad = pad_token(tokenizer)
         key = f"{manifest.files[manifest.artefact.graph]} {pad}"
         encoder = self._encoders.get(key)
@@ -53,11 +51,6 @@ class OnnxEngine:
 
     def forget(self) -> None:
         memory.release()
-
-
-def _reading(folder: Path, words: Words | None) -> tuple[Any, dict[int, str]]:
-    """A checkpoint's tokenizer and labels, without transformers where the job has seen that it is not needed."""
-    return read_words(folder) if words is None else (Reader.load(folder, words), dict(enumerate(words.labels)))
 
 
 class OnnxEncoder:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.serving.cores import count
+from backend.serving.cores import available
 from backend.serving.engines import memory
 from backend.serving.engines.member import Member
 from training.checkpoint import Manifest
@@ -30,7 +30,7 @@ class TorchEngine:
 
     def __init__(self, device: str | None = None, cores: int | None = None, per_batch: int = 1) -> None:
         self.device, self._per_batch = device, per_batch
-        self.lanes = max(1, (cores or count()) // per_batch)
+        self.lanes = max(1, (cores or available()) // per_batch)
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, TorchEncoder] = weakref.WeakValueDictionary()
 

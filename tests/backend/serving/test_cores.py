@@ -23,7 +23,7 @@ def allowed(monkeypatch):
 def test_one_core_is_left(allowed):
     cores.leave_one()
     assert allowed == {threading.current_thread().name: ALL - {7}}
-    assert cores.count() == 8
+    assert cores.available() == 8
 
 
 def test_a_thread_may_take_all_again(allowed):
@@ -47,7 +47,7 @@ def test_systems_without_such_calls_are_left_alone(allowed, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no such call")
 def test_threads_inherit_it():
-    if cores.count() < 2:
+    if cores.available() < 2:
         pytest.skip("one core is all there is")
     seen = []
 
@@ -61,4 +61,4 @@ def test_threads_inherit_it():
     thread = threading.Thread(target=begin)
     thread.start()
     thread.join()
-    assert seen == [cores.count() - 1, cores.count()]
+    assert seen == [cores.available() - 1, cores.available()]
