@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         None, description="a hub name or a folder to start from; the embedded MiniLM if not set"
     )
     device: str | None = Field(None, description="cpu, cuda or cuda:1; a GPU is used where there is one if not set")
-    web_threads: int = Field(16, ge=2, le=256, description="how many requests are answered at once")
+    web_threads: int = Field(48, ge=2, le=256, description="how many requests are answered at once")
     serving_threads: int | None = Field(
         None, ge=1, description="how many cores inference may use, each for a batch of its own; all if not set"
     )

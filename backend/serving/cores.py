@@ -1,8 +1,7 @@
 """Which cores compute, and which are left to those who ask.
 
-A model empties the caches of the core that it runs on: measured on two cores with MiniLM, a request's own Python takes
-five times as long there. So the threads that answer requests keep off the last core, and a model that is not asked for
-much runs there alone: 32 clients with short texts get 40 % more answers, four of them 25 %, a single one the same.
+The threads that answer requests keep off the last core, and a model that is not asked for much runs there alone.
+Measured on two cores with MiniLM and short texts: 32 clients get 40 % more answers, four 25 %, a single one the same.
 """
 
 from __future__ import annotations

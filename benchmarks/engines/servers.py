@@ -62,7 +62,7 @@ def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator
     port = free_port()
     settings = {
         "HOME": str(home), "STORE": str(folder.parent), "PORT": str(port), "LOG_LEVEL": "WARNING",
-        "DEVICE": "cpu", "WEB_THREADS": "48",
+        "DEVICE": "cpu",
     }  # fmt: skip
     if threads:
         settings["SERVING_THREADS"] = str(threads)
