@@ -25,8 +25,13 @@ def pad(rows: Sequence[Sequence[int]], pad_token_id: int, device: Any = None) ->
     """The same as tensors, by name."""
     import torch
 
-    ids, mask = padded(rows, pad_token_id)
-    return {"input_ids": torch.from_numpy(ids).to(device), "attention_mask": torch.from_numpy(mask).to(device)}
+    found = {}
+    for name, values in zip(("input_ids", "attention_mask"), padded(rows, pad_token_id), strict=True):
+        tensor = torch.from_numpy(values)
+        if device is not None and torch.device(device).type == "cuda":  # the copy goes on while kernels are launched
+            tensor = tensor.pin_memory()
+        found[name] = tensor.to(device, non_blocking=True)
+    return found
 
 
 def forward(
@@ -57,8 +62,9 @@ def _forward(
 ) -> list[np.ndarray]:
     import torch
 
-    device = next(model.parameters()).device
-    autocast = torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
+    weight = next(model.parameters())
+    device, whole = weight.device, weight.dtype is torch.float32
+    autocast = torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" and whole else nullcontext()
     order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].input_ids))
     found: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(encodings)
     with torch.inference_mode(), autocast:
