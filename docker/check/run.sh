@@ -1,8 +1,18 @@
 #!/usr/bin/env bash
 # Builds the images and brings docker-compose.yml up for real, under a name, ports, volumes and secrets of its own, and
-# takes all of it down again. IMAGES=stand-ins builds Label Studio and PostgreSQL as well, where no registry is in reach.
+# takes all of it down again. IMAGES=stand-ins builds the images of others as well, where no registry is in reach, and
+# TOOL=argilla brings up the profile argilla in place of Label Studio.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+case ${TOOL:=label-studio} in
+  label-studio) services=(label-studio) journey=journey.py profile=() ;;
+  argilla)
+    services=(argilla-elasticsearch argilla-redis argilla argilla-worker) journey=argilla_journey.py
+    profile=(--profile argilla)
+    ;;
+  *) echo "TOOL is label-studio or argilla, not $TOOL" >&2; exit 2 ;;
+esac
 
 say() { printf '%s  %s\n' "$(date +%T)" "$*"; }
 fail() { say "$*" >&2; exit 1; }
@@ -15,10 +25,10 @@ export DOCKER_BUILDKIT=1 COMPOSE_DOCKER_CLI_BUILD=1
 work=$(mktemp -d)
 name=labelwheel-check-$$
 docker/write-env.sh "$work/env" >/dev/null
-export LABELWHEEL_IMAGE_TAG=check LABELWHEEL_PUBLISH=127.0.0.1: LABEL_STUDIO_PUBLISH=127.0.0.1:
+export LABELWHEEL_IMAGE_TAG=check LABELWHEEL_PUBLISH=127.0.0.1: LABEL_STUDIO_PUBLISH=127.0.0.1: ARGILLA_PUBLISH=127.0.0.1:
 # A .env in the clone, and variables of this shell, are a real installation's: the check has its own.
 while IFS='=' read -r key value; do [[ $key = [A-Z]* ]] && export "$key=$value"; done < "$work/env"
-dc() { "${compose[@]}" --env-file "$work/env" --project-name "$name" --file docker-compose.yml "$@"; }
+dc() { "${compose[@]}" --env-file "$work/env" --project-name "$name" --file docker-compose.yml "${profile[@]}" "$@"; }
 
 stand_ins=()
 end() {
@@ -26,7 +36,7 @@ end() {
   if [ $code != 0 ]; then
     dc ps || true
     dc logs --no-color --tail 60 web worker || true
-    dc logs --no-color --tail 20 label-studio postgres || true
+    dc logs --no-color --tail 20 postgres "${services[@]}" || true
   fi
   say "down"
   dc down --volumes --timeout 30 >/dev/null 2>&1 || true
@@ -44,11 +54,19 @@ stand_in() { # IMAGE DOCKERFILE CONTEXT
   docker build --quiet --tag "$1" --file "$2" "$3" >/dev/null
   stand_ins+=("$1")
 }
+official() { dc config | sed -n "s/^ *image: *\\(.*$1.*\\)/\\1/p" | head -1; }
 if [ "${IMAGES-}" = stand-ins ]; then
-  stand_in "$(dc config | sed -n 's/^ *image: *\(postgres:.*\)/\1/p')" docker/check/postgres/Dockerfile docker/check/postgres
-  stand_in "$(dc config | sed -n 's/^ *image: *\(heartexlabs.*\)/\1/p')" docker/check/label-studio/Dockerfile .
+  stand_in "$(official postgres:)" docker/check/postgres/Dockerfile docker/check/postgres
+  if [ "$TOOL" = argilla ]; then
+    stand_in "$(official redis:)" docker/check/redis/Dockerfile docker/check/redis
+    stand_in "$(official /elasticsearch:)" docker/check/elasticsearch/Dockerfile .
+    stand_in "$(official argilla-server:)" docker/check/argilla/Dockerfile .
+  else
+    stand_in "$(official heartexlabs/)" docker/check/label-studio/Dockerfile .
+  fi
 else
-  dc pull --quiet postgres label-studio || fail "the images cannot be pulled; where no registry is in reach: make compose-check IMAGES=stand-ins"
+  dc pull --quiet postgres "${services[@]}" \
+    || fail "the images cannot be pulled; where no registry is in reach: make compose-check IMAGES=stand-ins"
 fi
 
 say "building labelwheel"
@@ -60,17 +78,17 @@ say "built in $SECONDS s: $(docker image inspect labelwheel:check --format '{{.S
 docker history --no-trunc labelwheel:check >"$work/layers"
 docker image inspect labelwheel:check >>"$work/layers"
 while IFS='=' read -r key value; do
-  case $key in *TOKEN | *PASSWORD) ! grep -qF "$value" "$work/layers" || fail "$key is in the image" ;; esac
+  case $key in *TOKEN | *PASSWORD | *API_KEY) ! grep -qF "$value" "$work/layers" || fail "$key is in the image" ;; esac
 done < "$work/env"
 [ "$(docker run --rm --user 4321:4321 labelwheel:check sh -c 'touch /data/a ~/b && id -u')" = 4321 ] \
   || fail "it does not run under an arbitrary uid"
 
 say "up"
 SECONDS=0
-dc up --detach >"$work/up.log" 2>&1 || { tail -40 "$work/up.log"; fail "docker-compose up failed"; }
+dc up --detach web worker "${services[@]}" >"$work/up.log" 2>&1 || { tail -40 "$work/up.log"; fail "docker-compose up failed"; }
 health() { docker inspect "$(dc ps -q "$1")" --format '{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}'; }
-for service in postgres web worker label-studio; do
-  while state=$(health "$service"); [ "$state" != healthy ] && { [ "$state" != running ] || [ "$service" != worker ]; }; do
+for service in postgres web worker "${services[@]}"; do
+  while state=$(health "$service"); [ "$state" != healthy ] && { [ "$state" != running ] || [[ $service != *worker ]]; }; do
     [ $SECONDS -lt 600 ] || fail "$service is $state after $SECONDS s"
     sleep 2
   done
@@ -81,10 +99,10 @@ for service in web worker; do
 done
 
 web=$(dc ps -q web)
-for path in demo docker/check/journey.py; do docker cp "$path" "$web:/tmp/"; done
+for path in demo docker/check/journey.py docker/check/argilla_journey.py; do docker cp "$path" "$web:/tmp/"; done
 journey() {
   dc exec -T -e PYTHONPATH=/tmp -e LABEL_STUDIO_USERNAME="$LABEL_STUDIO_USERNAME" \
-    -e LABEL_STUDIO_PASSWORD="$LABEL_STUDIO_PASSWORD" web python /tmp/journey.py "$@" </dev/null
+    -e LABEL_STUDIO_PASSWORD="$LABEL_STUDIO_PASSWORD" -e ARGILLA_API_KEY="$ARGILLA_API_KEY" web python "/tmp/$journey" "$@" </dev/null
 }
 say "the first day"
 journey | tee "$work/journey"
