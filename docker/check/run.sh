@@ -54,7 +54,7 @@ stand_in() { # IMAGE DOCKERFILE CONTEXT
   docker build --quiet --tag "$1" --file "$2" "$3" >/dev/null
   stand_ins+=("$1")
 }
-official() { dc config | sed -n "s/^ *image: *\\(.*$1.*\\)/\\1/p" | head -1; }
+official() { dc config | sed -n "s|^ *image: *\(.*$1.*\)|\1|p" | head -1; }
 if [ "${IMAGES-}" = stand-ins ]; then
   stand_in "$(official postgres:)" docker/check/postgres/Dockerfile docker/check/postgres
   if [ "$TOOL" = argilla ]; then
