@@ -167,6 +167,7 @@ def test_what_the_children_get_to_see(tmp_path, monkeypatch):
     monkeypatch.delenv("LABELWHEEL_URL", raising=False)
     seen = serve.child_environment(Settings(home=tmp_path, serving_threads=3), 9191)
     assert seen["web"]["OMP_NUM_THREADS"] == "3"
+    assert seen["web"]["MALLOC_ARENA_MAX"] == os.environ.get("MALLOC_ARENA_MAX", "2")
     assert "OMP_NUM_THREADS" not in seen["worker"] or seen["worker"]["OMP_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"]
     for role in seen.values():
         assert role["LABELWHEEL_URL"] == "http://127.0.0.1:9191"
