@@ -30,17 +30,12 @@ demo: .venv/installed ## Label Studio (TOOL=argilla: Argilla) and labelwheel ove
 # Unit tests run side by side. Those with real servers do not: they measure who waits for whom. 5 says that ARGS chose none.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile
 
-# What a GPU computes is tested where there is one; elsewhere those tests are left out, and a line says so.
-GPU := $(wildcard /dev/nvidiactl /dev/dxg)
-LEFT_OUT := $(if $(GPU),, and not gpu)
-
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
 .PHONY: test
 test: install .venv-argilla/installed system ## install what is missing and run everything: linter, types, all tests
-	@if [ -z "$(GPU)" ]; then echo "there is no GPU here: the tests that need one, pytest -m gpu, are left out"; fi
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
-	unit=0; $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 -m "not server$(LEFT_OUT)" $(ARGS) || unit=$$?; \
-	server=0; $(BIN)/python -m pytest --durations=10 -m "server$(LEFT_OUT)" $(ARGS) || server=$$?; \
+	unit=0; $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 -m "not server" $(ARGS) || unit=$$?; \
+	server=0; $(BIN)/python -m pytest --durations=10 -m server $(ARGS) || server=$$?; \
 	if [ $$lint != 0 ]; then echo "the linter or mypy failed: see above, before the tests" >&2; fi; \
 	if [ $$unit != 0 ] && [ $$unit != 5 ]; then echo "unit tests failed: see above, before those with servers" >&2; fi; \
 	if [ $$unit = 5 ] && [ $$server != 5 ]; then unit=0; elif [ $$server = 5 ]; then server=0; fi; \
@@ -48,7 +43,7 @@ test: install .venv-argilla/installed system ## install what is missing and run 
 
 .PHONY: unit
 unit: install ## the tests that need no server, browser or engine
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not server$(LEFT_OUT)" $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not server" $(ARGS)
 
 .PHONY: lint
 lint: install ## ruff and mypy

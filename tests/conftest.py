@@ -1,0 +1,28 @@
+"""What a GPU computes is tested where there is one; elsewhere those tests are left out, and a line says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.serving.engines.choice import gpu_in_sight
+
+
+def _gpu() -> bool:
+    if not gpu_in_sight("auto", None):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def pytest_report_header() -> str | None:
+    return None if _gpu() else "there is no GPU here: the tests that need one (marked gpu) are deselected"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _gpu():
+        return
+    left = [item for item in items if item.get_closest_marker("gpu")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
