@@ -5,14 +5,11 @@ from __future__ import annotations
 import pytest
 
 from backend.serving.engines.choice import gpu_in_sight
+from training.model import default_device
 
 
 def _gpu() -> bool:
-    if not gpu_in_sight("auto", None):
-        return False
-    import torch
-
-    return torch.cuda.is_available()
+    return gpu_in_sight("auto", None) and default_device() == "cuda"
 
 
 def pytest_report_header() -> str | None:

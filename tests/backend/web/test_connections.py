@@ -10,35 +10,27 @@ import time
 import pytest
 
 from backend.web.connections import LINGER_SECONDS
-from tests.backend.serve.processes import free_port
-
-
-@contextlib.contextmanager
-def gunicorn(threads):
-    port = free_port()
-    worker = ["--worker-class", "tests.backend.web.lingering_app.CountingWorker", "--threads", str(threads)]
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket", *worker]
-    process = subprocess.Popen([*command, "--graceful-timeout", "5", "tests.backend.web.lingering_app:app"])
-    try:
-        yield port, process
-    finally:
-        process.kill()
-        process.wait()
+from tests.backend.serve.processes import free_port, until
 
 
 @pytest.fixture
 def server():
-    with gunicorn(threads=2) as (port, process):
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                ask(connection(port))
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-                continue
-            yield port, process
-            return
+    """Two threads, of which one lingers."""
+    port = free_port()
+    worker = ["--worker-class", "tests.backend.web.lingering_app.CountingWorker", "--threads", "2"]
+    command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket", *worker]
+    process = subprocess.Popen([*command, "--graceful-timeout", "5", "tests.backend.web.lingering_app:app"])
+
+    def answers():
+        with contextlib.suppress(OSError):
+            return ask(connection(port))
+
+    try:
+        until(answers, seconds=30)
+        yield port, process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def connection(port):
