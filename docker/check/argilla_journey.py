@@ -3,7 +3,6 @@
 Makes a dataset and connects it, sees a suggestion on every record, answers some as a person would, and waits until a
 checkpoint trained by the worker's container suggests.
 """
-# ruff: noqa: T201
 
 import json
 import os
@@ -11,7 +10,7 @@ import subprocess
 import sys
 
 import requests
-from journey import LABELS, TASKS, status, until
+from journey import LABELS, TASKS, after_restart, answer, main, status, until
 
 from demo.messages import ArgillaGold, argilla_questions, tasks
 from demo.stack.argilla_annotator import ArgillaAnnotator
@@ -57,9 +56,7 @@ def first_day():
     )
     [before] = set().union(*argilla.versions(dataset))
     annotator = ArgillaAnnotator(argilla.api, dataset, ArgillaGold())
-    turns = [annotator.turn() for _ in range(LABELS)]
-    right = sum(turn.accepted["topic"] for turn in turns)
-    print(f"{LABELS} records answered, {right / LABELS:.0%} of the suggested topics were right", flush=True)
+    answer(annotator)
     until("a webhook arrived", lambda: state()["poll"]["hinted_at"], 60)
     until(
         "a checkpoint trained, gated, promoted and suggesting",
@@ -73,10 +70,7 @@ def first_day():
 def next_day(dataset):
     """After a restart of everything: state is where it was."""
     argilla = Argilla()
-    turn = ArgillaAnnotator(argilla.api, dataset, ArgillaGold()).turn()
-    if turn is None or turn.version is None:
-        sys.exit("no suggestion after the restart")
-    print(f"after the restart the next record shows a suggestion of {turn.version}")
+    after_restart(ArgillaAnnotator(argilla.api, dataset, ArgillaGold()))
     until("its answer is in the ledger", lambda: state()["work"]["total"] == LABELS + 1, 120)
 
 
@@ -87,7 +81,4 @@ def state():
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        next_day(sys.argv[1])
-    else:
-        print(f"project={first_day()}")
+    main(first_day, next_day)

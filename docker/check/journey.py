@@ -79,6 +79,30 @@ def status():
     subprocess.run(["labelwheel", "status"], check=False)
 
 
+def answer(annotator):
+    for _ in range(LABELS):
+        annotator.turn()
+    print(
+        f"{LABELS} tasks labelled, {annotator.accepted_share('topic'):.0%} of the suggested topics were right",
+        flush=True,
+    )
+
+
+def after_restart(annotator):
+    turn = annotator.turn()
+    if turn is None or turn.version is None:
+        sys.exit("no suggestion after the restart")
+    print(f"after the restart the next task shows a suggestion of {turn.version}")
+
+
+def main(first_day, next_day):
+    """Without an argument the first day, whose project is the next day's argument."""
+    if len(sys.argv) > 1:
+        next_day(sys.argv[1])
+    else:
+        print(f"project={first_day()}")
+
+
 def first_day():
     studio = Studio()
     project = studio.api("POST", "/api/projects/", json={"title": "check", "label_config": LABEL_CONFIG})["id"]
@@ -93,12 +117,7 @@ def first_day():
     )
     before = studio.api("GET", f"/api/projects/{project}/")["model_version"]
     annotator = Annotator(studio.api, project, Gold())
-    for _ in range(LABELS):
-        annotator.turn()
-    print(
-        f"{LABELS} tasks labelled, {annotator.accepted_share('topic'):.0%} of the suggested topics were right",
-        flush=True,
-    )
+    answer(annotator)
     after = until(
         "a checkpoint trained, gated, promoted and announced",
         lambda: (now := studio.api("GET", f"/api/projects/{project}/")["model_version"]) != before and now,
@@ -115,14 +134,8 @@ def first_day():
 def next_day(project):
     """After a restart of everything: state is where it was."""
     studio = Studio()
-    turn = Annotator(studio.api, project, Gold()).turn()
-    if turn is None or turn.version is None:
-        sys.exit("no suggestion after the restart")
-    print(f"after the restart the next task shows a suggestion of {turn.version}")
+    after_restart(Annotator(studio.api, int(project), Gold()))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        next_day(int(sys.argv[1]))
-    else:
-        print(f"project={first_day()}")
+    main(first_day, next_day)
