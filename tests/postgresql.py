@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 MISSING = "PostgreSQL's server programs are missing (initdb, pg_ctl): run `make install`, which installs them"
@@ -45,6 +44,8 @@ class Server:
 
     def _execute(self, statement: str) -> None:
         dsn = f"host=127.0.0.1 port={self.port} user=labelwheel dbname=postgres"
+        import psycopg  # here: the tests of a GPU run where there is none
+
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(statement)
 

@@ -1,5 +1,6 @@
 """The split holds for life: nothing that comes later moves an example, and near-duplicates never face each other."""
 
+import os
 import subprocess
 import sys
 import time
@@ -107,7 +108,11 @@ def test_parts_come_in_the_share_that_was_asked_for_and_differ_by_salt():
 def test_another_process_with_another_hash_seed_agrees():
     code = "from training.evaluation.splits import *; print(signature('Grüße 🙂 12').pack().hex(), side('g'))"
     run = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONHASHSEED": "77"}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "77"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert run.stdout.split() == [signature("Grüße 🙂 12").pack().hex(), side("g")]
 
