@@ -57,10 +57,10 @@ format: install ## bring the code into shape
 	@$(BIN)/ruff format --quiet .
 
 .PHONY: docs
-docs: install ## write the table of settings into the README
+docs: install ## write the table of settings into docs/settings.md
 	@$(BIN)/python docs/settings.py
 
-bench-%: install always ## a measurement that the README quotes: names, learning, spans, loop, swap …
+bench-%: install always ## a measurement that docs/figures.md quotes: names, learning, spans, loop, swap …
 	@$(BIN)/python -m benchmarks.$(subst -,_,$*) $(ARGS)
 
 .PHONY: compose-check

@@ -1,4 +1,4 @@
-"""Write the README's table of settings from backend/settings.py: one place to change, one that people read."""
+"""Write the table of docs/settings.md from backend/settings.py: one place to change, one that people read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from backend.settings import Settings
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent / "settings.md"
 BLOCK = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
@@ -25,16 +25,16 @@ def table() -> str:
 
 
 def replaced(text: str) -> str:
-    """The README with a fresh table; raises LookupError if it has no place for one."""
+    """The page with a fresh table; raises LookupError if it has no place for one."""
     text, found = BLOCK.subn(lambda _: table(), text)
     if found != 1:
-        raise LookupError("README.md needs exactly one <!-- settings --> … <!-- /settings -->")
+        raise LookupError("docs/settings.md needs exactly one <!-- settings --> … <!-- /settings -->")
     return text
 
 
 if __name__ == "__main__":
-    old = README.read_text(encoding="utf-8")
+    old = PAGE.read_text(encoding="utf-8")
     new = replaced(old)
     if new != old:
-        README.write_text(new, encoding="utf-8")
-    sys.stdout.write("README.md: settings are up to date\n" if new == old else "README.md: settings written\n")
+        PAGE.write_text(new, encoding="utf-8")
+    sys.stdout.write("docs/settings.md is up to date\n" if new == old else "docs/settings.md is written\n")

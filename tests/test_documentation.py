@@ -38,8 +38,8 @@ def test_each_setting_says_what_it_is() -> None:
         assert "|" not in field.description, f"{name}: this would break the table"
 
 
-def test_the_readme_has_the_table_of_settings(generator: ModuleType) -> None:
-    assert generator.replaced(read("README.md")) == read("README.md"), "out of date: run `make docs`"
+def test_the_page_has_the_table_of_settings(generator: ModuleType) -> None:
+    assert generator.replaced(read("docs/settings.md")) == read("docs/settings.md"), "out of date: run `make docs`"
 
 
 def test_the_table_does_not_print_secrets(generator: ModuleType) -> None:
@@ -49,9 +49,9 @@ def test_the_table_does_not_print_secrets(generator: ModuleType) -> None:
         assert f"| `LABELWHEEL_{name.upper()}` |  |" in generator.table()
 
 
-def test_a_readme_without_a_place_for_the_table_is_refused(generator: ModuleType) -> None:
+def test_a_page_without_a_place_for_the_table_is_refused(generator: ModuleType) -> None:
     with pytest.raises(LookupError):
-        generator.replaced("# Labelwheel\n")
+        generator.replaced("# Settings\n")
 
 
 def test_each_command_is_in_the_readme() -> None:
