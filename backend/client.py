@@ -12,6 +12,7 @@ import requests
 from pydantic import SecretStr
 
 from backend.errors import ServiceUnreachable, Unauthorized
+from plugins.http import own_session
 from training.errors import LabelwheelError
 
 
@@ -28,9 +29,7 @@ class Client:
 
     def __init__(self, url: str, token: SecretStr | None = None, seconds: float = 60.0) -> None:
         self.url, self._seconds = url.rstrip("/"), seconds
-        self._session = requests.Session()
-        # neither a proxy nor ~/.netrc may see or replace our own credentials
-        self._session.trust_env = False
+        self._session = own_session()
         if token is not None:
             self._session.headers["Authorization"] = f"Bearer {token.get_secret_value()}"
 
@@ -100,9 +99,7 @@ class Client:
     @contextmanager
     def _answer(self, method: str, path: str, **options: Any) -> Iterator[requests.Response]:
         try:
-            answer = self._session.request(
-                method, f"{self.url}/api/v1{path}", timeout=self._seconds, allow_redirects=False, **options
-            )
+            answer = self._session.request(method, f"{self.url}/api/v1{path}", timeout=self._seconds, **options)
         except requests.exceptions.InvalidURL as error:
             raise ServiceUnreachable(f"LABELWHEEL_URL {self.url!r} is no address: {error}") from None
         except requests.RequestException as error:

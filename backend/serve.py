@@ -19,6 +19,7 @@ from rich.text import Text
 
 from backend import home
 from backend.settings import Settings
+from plugins.http import own_session
 
 FIRST_PAUSE, LAST_PAUSE, STEADY_SECONDS = 0.5, 30.0, 60.0
 STOP_SECONDS = 10.0
@@ -187,12 +188,12 @@ def local_url(host: str, port: int) -> str:
 
 def _announce(console: Console, settings: Settings, url: str) -> None:
     headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"} if settings.token else {}
-    while True:
-        with contextlib.suppress(requests.RequestException):
-            answer = requests.get(f"{url}/metrics", headers=headers, timeout=2)
-            if answer.ok:
-                break
-        time.sleep(0.3)
+    with own_session() as session:
+        while True:
+            with contextlib.suppress(requests.RequestException):
+                if session.get(f"{url}/metrics", headers=headers, timeout=2).status_code == 200:
+                    break
+            time.sleep(0.3)
     _say(console, "serve", f"labelwheel is ready at {url}, its home is {settings.home}; stop it with Ctrl-C")
 
 

@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import InvalidSettings
+from plugins.addresses import Allowed, allow
+from plugins.errors import InvalidAddress
 
 
 class Settings(BaseSettings):
@@ -25,6 +27,11 @@ class Settings(BaseSettings):
     url: str = Field("http://127.0.0.1:9090", description="where the commands find the running service")
     public_url: str | None = Field(
         None, description="where the labelling tool finds the service, if that is another address than the commands use"
+    )
+    tool_addresses: str = Field(
+        "",
+        description="the only places where labelling tools may be, separated by commas, such as "
+        "`https://label.example.org, *.example.net, 10.0.0.5:8080`; anywhere if empty",
     )
     database: str | None = Field(None, description="a SQLAlchemy URL; SQLite in `home` if not set")
     store: str | None = Field(None, description="the folder of the checkpoints; `checkpoints` in `home` if not set")
@@ -81,12 +88,25 @@ class Settings(BaseSettings):
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
 
+    @field_validator("tool_addresses")
+    @classmethod
+    def _tool_addresses(cls, value: str) -> str:
+        try:
+            allow(value)
+        except InvalidAddress as error:
+            raise ValueError(str(error)) from None
+        return value
+
     @field_validator("engine")
     @classmethod
     def _engine(cls, value: str, info: ValidationInfo) -> str:
         if value == "onnx" and str(info.data.get("device") or "cpu").startswith("cuda"):
             raise ValueError("onnx runs on a CPU; leave LABELWHEEL_DEVICE out, or take auto or torch")
         return value
+
+    @property
+    def tool_places(self) -> tuple[Allowed, ...]:
+        return allow(self.tool_addresses)
 
     @property
     def database_url(self) -> str:

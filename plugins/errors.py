@@ -9,6 +9,12 @@ class ToolError(LabelwheelError):
     """The labelling tool said no, or something that makes no sense. The message names the call."""
 
     status = 502
+    http_status: int = 0
+    """What the tool answered with; 0 where it did not answer."""
+
+
+class ToolFailed(ToolError):
+    """The labelling tool itself broke over what it was asked for. Ask for less: one item may be to blame."""
 
 
 class ToolUnreachable(ToolError):
@@ -33,6 +39,12 @@ class AddressRefused(ToolError):
     """The labelling tool refuses to call labelwheel's address. The message names the setting to change over there."""
 
     status = 409
+
+
+class InvalidAddress(ToolError):
+    """An address that may not be called, or is none. The message says what one looks like."""
+
+    status = 400
 
 
 class InvalidPayload(LabelwheelError):

@@ -12,6 +12,7 @@ from backend import connectors
 from backend.errors import InvalidRequest, NotFound
 from backend.ledger.tables import Project, ProjectState, QuestionRow
 from backend.settings import Settings
+from plugins.addresses import check_allowed, checked
 from plugins.errors import UnknownProject
 
 
@@ -29,12 +30,11 @@ def register(
     """Notes a project for the worker to connect; once more for a known one renews its key and its wiring.
 
     `service_url` is where the labelling tool reaches us (None: as the settings say); `share_with` names a project whose
-    champions it shares where both ask the same. Raises InvalidRequest where something is missing, NotFound where no
-    connector is called `tool`, or no project `share_with`.
+    champions it shares where both ask the same. Raises InvalidRequest where something is missing, InvalidAddress for an
+    address that may not be called, NotFound where no connector is called `tool`, or no project `share_with`.
     """
-    url, external_id = url.strip().rstrip("/"), str(external_id).strip()
-    if not url.startswith(("http://", "https://")):
-        raise InvalidRequest(f"the labelling tool's url must begin with http:// or https://, not {url!r:.100}")
+    url, external_id = checked(url), str(external_id).strip()
+    check_allowed(url, settings.tool_places)
     if not external_id or not api_key:
         raise InvalidRequest("a project and an api key are needed to connect")
     if tool not in connectors.names():
@@ -45,7 +45,7 @@ def register(
         project = Project(tool=tool, url=url, external_id=external_id)
         tx.add(project)
     project.api_key = api_key
-    project.service_url = (service_url or settings.public_url or settings.url).rstrip("/")
+    project.service_url = checked(service_url) if service_url else (settings.public_url or settings.url).rstrip("/")
     project.options = {**(project.options or {}), **(options or {})}
     project.state, project.step, project.problem = ProjectState.CONNECTING, "waiting for the worker", None
     project.announced = None

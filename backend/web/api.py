@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import ValidationError
@@ -41,16 +40,13 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
         options = body.get("options") or {}
         if not isinstance(options, dict):
             raise InvalidRequest("'options' must be a JSON object")
-        url = _address(text(body, "url"), "url")
-        service_url = body.get("service_url")
-        if service_url is not None:
-            service_url = _address(text(body, "service_url"), "service_url")
+        service_url = None if body.get("service_url") is None else text(body, "service_url")
         with database.transaction() as tx:
             found = projects.register(
                 tx,
                 settings,
                 text(body, "tool"),
-                url,
+                text(body, "url"),
                 _name(body, "project"),
                 text(body, "api_key"),
                 service_url,
@@ -140,19 +136,6 @@ def _examples(body: dict[str, Any], limit: int) -> list[Example]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise InvalidRequest(f"'examples' need a key and fields of text: {first['loc']}: {first['msg']}") from None
-
-
-def _address(url: str, name: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port_is_fine = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_is_fine = urlsplit(""), False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-        raise InvalidRequest(f"{name!r} must be an address such as http://host:8080")
-    if parts.username is not None or parts.password is not None:
-        raise InvalidRequest(f"{name!r} must not carry credentials; the api key has a field of its own")
-    return url
 
 
 def _name(body: dict[str, Any], name: str) -> str:

@@ -22,6 +22,7 @@ from backend.worker.announcing import Announcer
 from backend.worker.backfill import Backfiller, Suggester
 from backend.worker.connecting import Connecting, disconnect
 from backend.worker.looking import Looking
+from plugins.addresses import check_allowed
 from plugins.connector import Connector
 from plugins.errors import ToolError, ToolUnreachable
 
@@ -89,6 +90,7 @@ class Attendant:
     def _connect(self, project: Project) -> Connector:
         known = (project.url, project.api_key, project.external_id, project.options)
         if self._connector is None or known != self._known:
+            check_allowed(project.url, self._settings.tool_places)
             self._connector, self._known = connectors.connect(project), known
         return self._connector
 

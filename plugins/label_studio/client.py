@@ -1,4 +1,4 @@
-"""Label Studio's HTTP API, as far as a connector needs it: tokens of both kinds, timeouts, retries, one error tree."""
+"""Label Studio's HTTP API, as far as a connector needs it: tokens of both kinds, one error tree. See plugins.http."""
 
 from __future__ import annotations
 
@@ -9,80 +9,58 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import requests
 from pydantic import SecretStr
 
-from plugins.errors import AddressRefused, ToolError, ToolRefused, ToolUnreachable
+from plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, ToolUnreachable
+from plugins.http import ATTEMPTS, Answer, ToolSession, patiently
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 60.0
-ATTEMPTS = 4
-PASSING = frozenset({429, 500, 502, 503, 504})
-"""Answers after which a GET is tried again: a proxy without a backend, SQLite's "database is locked"."""
+SAID = 500
+"""So many characters of Label Studio's own words are worth repeating."""
 
 
 class Client:
     """One person's access to one Label Studio. A personal access token and a legacy token are told apart by shape."""
 
     def __init__(self, url: str, api_key: SecretStr, *, attempts: int = ATTEMPTS) -> None:
-        self.url = url.rstrip("/")
+        self._session = ToolSession("Label Studio", url, "token")
+        self.url = self._session.url
         self._key = SecretStr(api_key.get_secret_value().strip())
         self._attempts = attempts
-        self._session = requests.Session()
         self._access: tuple[str, float] | None = None
+        self._met = False
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None, *, timeout: float = READ_TIMEOUT) -> Any:
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = READ_TIMEOUT,
+        attempts: int | None = None,
+    ) -> Any:
         """JSON of a GET; tried again with growing pauses while Label Studio is away."""
-        for attempt in range(self._attempts):
-            try:
-                return self._json("GET", path, params=params, timeout=timeout)
-            except ToolError as error:
-                passing = isinstance(error, ToolUnreachable) or getattr(error, "http_status", 0) in PASSING
-                if not passing or attempt + 1 == self._attempts:
-                    raise
-                time.sleep(0.25 * 3**attempt)
-        raise AssertionError("unreachable")
+        return patiently(lambda: self._json("GET", path, params=params, timeout=timeout), attempts or self._attempts)
 
     def send(self, method: str, path: str, body: Any = None, *, timeout: float = READ_TIMEOUT) -> Any:
         """JSON of a call that changes something, or None; sent once, because it may have happened."""
         return self._json(method, path, json=body, timeout=timeout)
 
     def _json(self, method: str, path: str, *, timeout: float, **arguments: Any) -> Any:
-        response = self._request(method, path, timeout, **arguments)
-        if response.status_code == 401 and self._personal:
+        answer = self._call(method, path, timeout, **arguments)
+        if answer.status == 401 and self._personal:
             self._access = None
-            response = self._request(method, path, timeout, **arguments)
-        call = f"{method} {self.url}{path}"
-        if response.is_redirect:
-            raise ToolError(f"{call} leads to {response.headers.get('Location')}: connect with the address it leads to")
-        if not response.ok:
-            raise _refusal(response, call)
-        if not response.content:
-            return None
-        try:
-            return response.json()
-        except ValueError:
-            raise ToolError(f"{call} answered something that is not JSON: is this Label Studio's address?") from None
+            answer = self._call(method, path, timeout, **arguments)
+        if not answer.ok:
+            raise self._refusal(answer)
+        found = self._session.json(answer)
+        self._met = True
+        return found
 
-    def _request(self, method: str, path: str, timeout: float, **arguments: Any) -> requests.Response:
+    def _call(self, method: str, path: str, timeout: float, **arguments: Any) -> Answer:
         headers = {"Authorization": self._authorization()}
-        return self._raw(method, path, timeout, headers=headers, **arguments)
-
-    def _raw(self, method: str, path: str, timeout: float, **arguments: Any) -> requests.Response:
-        try:
-            return self._session.request(
-                method, self.url + path, timeout=(CONNECT_TIMEOUT, timeout), allow_redirects=False, **arguments
-            )
-        except requests.Timeout as error:
-            raise ToolUnreachable(f"Label Studio did not answer {method} {self.url}{path} in time") from error
-        except requests.ConnectionError as error:
-            raise ToolUnreachable(f"Label Studio at {self.url} cannot be reached ({method} {path})") from error
-        except UnicodeError:
-            raise ToolRefused("The token has characters that no token of Label Studio has: copy it again") from None
-        except requests.RequestException as error:
-            raise ToolError(f"{method} {self.url}{path} cannot be sent: {type(error).__name__}") from error
+        return self._session.call(method, path, timeout, headers=headers, **arguments)
 
     @property
     def _personal(self) -> bool:
@@ -97,18 +75,56 @@ class Client:
         return f"Bearer {self._access[0]}"
 
     def _refresh(self, key: str) -> tuple[str, float]:
-        response = self._raw("POST", "/api/token/refresh/", READ_TIMEOUT, json={"refresh": key})
-        if response.status_code in (400, 401, 403):
+        answer = self._session.call("POST", "/api/token/refresh/", READ_TIMEOUT, json={"refresh": key})
+        if answer.status in (400, 401, 403):
+            self._check_place()
             raise ToolRefused(f"Label Studio at {self.url} does not accept the personal access token: make a new one")
-        if not response.ok:
-            raise _refusal(response, f"POST {self.url}/api/token/refresh/")
+        if not answer.ok:
+            raise self._refusal(answer)
         try:
-            access = str(response.json()["access"])
+            access = str(answer.json()["access"])
         except (ValueError, KeyError, TypeError):
             raise ToolError(f"{self.url}/api/token/refresh/ gave no token: is this Label Studio's address?") from None
         told = claims(access)
         lifetime = float(told.get("exp", 0)) - float(told.get("iat", 0)) if told else 0.0
         return access, time.monotonic() + max(lifetime - 30.0, 30.0)
+
+    def _refusal(self, answer: Answer) -> ToolError:
+        if answer.status < 500:
+            self._check_place()
+        detail = _detail(answer)
+        error: ToolError
+        if "reserved network address" in detail:
+            error = AddressRefused(detail)
+        elif answer.status == 401:
+            hint = " (legacy tokens are off by default: use a personal access token)" if "legacy" in detail else ""
+            error = ToolRefused(f"Label Studio does not accept the token for {answer.call}{hint}: {detail}")
+        elif answer.status == 403:
+            error = ToolRefused(f"Label Studio does not let this token's owner do {answer.call}: {detail}")
+        else:
+            kind = ToolFailed if answer.status == 500 else ToolError
+            error = kind(f"Label Studio answered {answer.call} with {answer.status}: {detail}")
+        error.http_status = answer.status
+        return error
+
+    def _check_place(self) -> None:
+        """Raises ToolError where another server answers: what that one refuses says nothing of Label Studio."""
+        if self._met:
+            return
+        try:
+            answer = self._session.call("GET", "/api/version/", READ_TIMEOUT)
+            status, told = answer.status, answer.json() if answer.ok else {}
+        except ToolUnreachable:
+            return
+        except (ToolError, ValueError):
+            status, told = 404, {}
+        if isinstance(told, dict) and ("release" in told or "label-studio-os-package" in told):
+            self._met = True
+        elif status < 400 or status == 404:
+            raise ToolError(
+                f"{self.url} is not Label Studio's address: something else answers there. Give its base address, as "
+                "the browser shows it before /projects, such as http://host:8080"
+            )
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -123,32 +139,16 @@ def claims(token: str) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _refusal(response: requests.Response, call: str) -> ToolError:
-    detail = _detail(response)
-    error: ToolError
-    if "reserved network address" in detail:
-        error = AddressRefused(detail)
-    elif response.status_code == 401:
-        hint = " (legacy tokens are off by default: use a personal access token)" if "legacy" in detail else ""
-        error = ToolRefused(f"Label Studio does not accept the token for {call}{hint}: {detail}")
-    elif response.status_code == 403:
-        error = ToolRefused(f"Label Studio does not let this token's owner do {call}: {detail}")
-    else:
-        error = ToolError(f"Label Studio answered {call} with {response.status_code}: {detail}")
-    error.http_status = response.status_code  # type: ignore[attr-defined]
-    return error
-
-
-def _detail(response: requests.Response) -> str:
-    """The part of an error that is meant for people; never the whole page of a traceback."""
+def _detail(answer: Answer) -> str:
+    """The part of one of Label Studio's own errors that is meant for people; nothing of anybody else's page."""
     try:
-        body = response.json()
+        body = answer.json()
     except ValueError:
-        return response.reason or "no reason given"
-    if not isinstance(body, dict):
-        return str(body)[:500]
-    parts = [str(body.get("detail") or "")]
+        body = None
+    if not isinstance(body, dict) or not {"status_code", "version", "detail"} <= body.keys():
+        return answer.phrase
     problems = body.get("validation_errors")
+    parts = [str(body["detail"] or "")]
     if isinstance(problems, dict):
         parts += [str(text) for texts in problems.values() for text in (texts if isinstance(texts, list) else [texts])]
-    return " ".join(part for part in parts if part)[:1000] or str(body)[:500]
+    return " ".join(" ".join(parts).split())[:SAID] or answer.phrase

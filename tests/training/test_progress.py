@@ -55,3 +55,35 @@ def test_nobody_listening_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with progress.phase("one", 40):
         progress.update(1.0, force=True)
     assert progress.percent == 40
+
+
+def test_the_rounds_token_passes_no_proxy_and_follows_no_redirect(
+    heard: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str | None] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            taken.append(self.headers["Authorization"])
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/caught")
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *arguments: object) -> None:
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Elsewhere)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    Progress().update(1.0, force=True)
+    assert [status["progressPercentage"] for status in heard] == [100]
+    assert taken == [], "a proxy saw the token"
+    monkeypatch.setenv("KUBEFLOW_TRAINER_SERVER_URL", f"http://127.0.0.1:{server.server_port}/progress")
+    Progress().update(1.0, force=True)
+    assert taken == ["Bearer secret"], "the redirect was followed"
+    server.shutdown()

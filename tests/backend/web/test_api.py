@@ -73,6 +73,11 @@ def test_a_project_to_share_with_is_meant_by_number_or_title(client, stage):
         {"url": "http://"},
         {"url": "http://[::1"},
         {"url": "http://host:99999"},
+        {"url": "http://intern.test/secrets?x="},
+        {"url": "http://intern.test/secrets#"},
+        {"url": "http://intern.test/a/../secrets"},
+        {"url": "http://169.254.169.254"},
+        {"service_url": "http://here.test/?x="},
         {"url": 7},
         {"service_url": "http://user@here.test"},
         {"project": None},
@@ -86,7 +91,16 @@ def test_a_project_to_share_with_is_meant_by_number_or_title(client, stage):
 )
 def test_a_registration_that_makes_no_sense_is_a_400(client, changes):
     answer = client.post("/api/v1/projects", json=BODY | changes)
-    assert (answer.status_code, answer.json["error"]["type"]) == (400, "InvalidRequest")
+    address = isinstance(changes.get("url") or changes.get("service_url"), str)
+    kind = "InvalidAddress" if address else "InvalidRequest"
+    assert (answer.status_code, answer.json["error"]["type"]) == (400, kind)
+
+
+def test_only_an_allowed_address_is_registered(client, settings, monkeypatch):
+    monkeypatch.setattr(settings.__class__, "tool_places", allow("https://label.example.org, *.test"))
+    assert client.post("/api/v1/projects", json=BODY).status_code == 202
+    answer = client.post("/api/v1/projects", json=BODY | {"url": "http://10.0.0.1"})
+    assert (answer.status_code, "LABELWHEEL_TOOL_ADDRESSES" in answer.json["error"]["message"]) == (400, True)
 
 
 def test_an_unknown_tool_is_a_404_that_names_the_known_ones(client):

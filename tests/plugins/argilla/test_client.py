@@ -12,9 +12,10 @@ from pydantic import SecretStr
 from werkzeug import Response
 from werkzeug.serving import make_server
 
-from plugins.argilla import client as module
+from plugins import http
 from plugins.argilla.client import Client, Missing, Rejected
-from plugins.errors import ToolError, ToolRefused, ToolUnreachable
+from plugins.errors import InvalidAddress, ToolError, ToolRefused, ToolUnreachable
+from tests.plugins.web_servers import listening, said
 
 
 class Tool:
@@ -22,6 +23,10 @@ class Tool:
         self.answers: list[Any] = []
         self.seen: list[tuple[str, str, str]] = []
         app = Flask(__name__)
+
+        @app.get("/api/v1/version")
+        def version() -> Any:
+            return jsonify({"version": "2.8.0"})
 
         @app.route("/<path:path>", methods=["GET", "POST"])
         def anything(path: str) -> Any:
@@ -38,7 +43,7 @@ class Tool:
 
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
-    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(http.time, "sleep", lambda seconds: None)
     tool = Tool()
     yield tool
     tool.server.shutdown()
@@ -67,7 +72,8 @@ def test_reading_is_tried_again_and_writing_is_not(tool: Tool, client: Client) -
         (({"detail": "Dataset with id `1` not found"}, 404), Missing, "not found"),
         (({"detail": {"code": "x", "params": {"errors": [{"msg": "no url"}]}}}, 422), Rejected, "no url"),
         (({"detail": "fields cannot be empty"}, 422), Rejected, "cannot be empty"),
-        ((["odd"], 422), Rejected, "odd"),
+        ((["hunter2"], 422), Rejected, "Unprocessable"),
+        (({"secret": "hunter2"}, 403), ToolRefused, "Forbidden"),
         ("<html>", ToolError, "not JSON"),
         (redirect("https://elsewhere/"), ToolError, "https://elsewhere/"),
     ],
@@ -79,6 +85,7 @@ def test_refusals_say_what_argilla_said(
     with pytest.raises(error, match=said) as raised:
         client.send("POST", "/things", {})
     assert "secret-key" not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
 
 
 def test_a_server_that_is_away_is_unreachable() -> None:
@@ -86,5 +93,16 @@ def test_a_server_that_is_away_is_unreachable() -> None:
         Client("http://127.0.0.1:9", SecretStr("key"), attempts=1).get("/me")
     with pytest.raises(ToolRefused, match="characters"):
         Client("http://127.0.0.1:9", SecretStr("schlüssel →"), attempts=1).get("/me")
-    with pytest.raises(ToolError):
-        Client("nonsense", SecretStr("key"), attempts=1).get("/me")
+    with pytest.raises(InvalidAddress):
+        Client("nonsense", SecretStr("key"), attempts=1)
+
+
+def test_another_server_at_that_address_is_called_that() -> None:
+    for status in (404, 403, 401):
+
+        def refuses(handler: Any, status: int = status) -> None:
+            said(404 if handler.path == "/api/v1/version" else status, b'{"detail": "hunter2"}')(handler)
+
+        with listening(refuses) as other, pytest.raises(ToolError, match="is not Argilla's address") as caught:
+            Client(other.url, SecretStr("key")).get("/me")
+        assert "hunter2" not in str(caught.value)

@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from werkzeug import Response
 from werkzeug.serving import make_server
 
-from plugins.errors import AddressRefused, ToolError, ToolRefused, ToolUnreachable
-from plugins.label_studio import client as module
+from plugins import http
+from plugins.errors import AddressRefused, InvalidAddress, ToolError, ToolRefused, ToolUnreachable
 from plugins.label_studio.client import Client
+from tests.plugins.web_servers import listening, said
 
 
 def jwt(**claims: Any) -> str:
@@ -25,6 +26,18 @@ def jwt(**claims: Any) -> str:
 
 
 PAT = jwt(token_type="refresh", exp=9e9, iat=1)
+
+
+def error(status: int, detail: str, **more: Any) -> tuple[dict[str, Any], int]:
+    """What Label Studio's own handler makes of an exception."""
+    return {
+        "id": "6c3e",
+        "status_code": status,
+        "version": "1.23.0",
+        "detail": detail,
+        "exc_info": None,
+        **more,
+    }, status
 
 
 class Tool:
@@ -42,6 +55,10 @@ class Tool:
             self.refreshed += 1
             return jsonify({"access": jwt(n=self.refreshed, exp=400, iat=100)})
 
+        @app.get("/api/version/")
+        def version() -> Any:
+            return jsonify({"release": "1.23.0"})
+
         @app.route("/<path:path>", methods=["GET", "POST"])
         def anything(path: str) -> Any:
             self.seen.append((request.method, path, request.headers.get("Authorization", "")))
@@ -57,7 +74,7 @@ class Tool:
 
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
-    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(http.time, "sleep", lambda seconds: None)
     it = Tool()
     yield it
     it.server.shutdown()
@@ -69,7 +86,7 @@ def test_a_personal_token_is_exchanged_once_and_again_when_it_is_refused(tool: T
     client.get("/api/b")
     assert tool.refreshed == 1
     assert tool.seen[0][2].startswith("Bearer e30.")
-    tool.answers = [({"detail": "expired"}, 401)]
+    tool.answers = [error(401, "expired")]
     assert client.send("POST", "/api/c", {}) == {"fine": True}
     assert tool.refreshed == 2
 
@@ -78,7 +95,7 @@ def test_a_legacy_token_is_sent_as_it_is(tool: Tool) -> None:
     client = Client(tool.url, SecretStr("abc123"))
     client.get("/api/a")
     assert tool.seen == [("GET", "api/a", "Token abc123")]
-    tool.answers = [({"detail": "legacy token authentication has been disabled for this organization"}, 401)]
+    tool.answers = [error(401, "legacy token authentication has been disabled for this organization")]
     with pytest.raises(ToolRefused, match="use a personal access token"):
         client.get("/api/a")
 
@@ -87,13 +104,13 @@ def test_refusals(tool: Tool) -> None:
     with pytest.raises(ToolRefused, match="make a new one"):
         Client(tool.url, SecretStr(jwt(token_type="refresh", other=1))).get("/api/a")
     client = Client(tool.url, SecretStr(PAT))
-    tool.answers = [({"detail": "URL resolves to a reserved network address (block: 127.0.0.0/8)"}, 403)]
+    tool.answers = [error(403, "URL resolves to a reserved network address (block: 127.0.0.0/8)")]
     with pytest.raises(AddressRefused):
         client.send("POST", "/api/ml", {})
-    tool.answers = [({"detail": "You do not have permission"}, 403)]
+    tool.answers = [error(403, "You do not have permission")]
     with pytest.raises(ToolRefused, match=r"POST .*/api/ml"):
         client.send("POST", "/api/ml", {})
-    tool.answers = [({"validation_errors": {"url": ["wrong"]}, "detail": "Validation error"}, 400)]
+    tool.answers = [error(400, "Validation error", validation_errors={"url": ["wrong"]})]
     with pytest.raises(ToolError, match="400: Validation error wrong"):
         client.send("POST", "/api/ml", {})
 
@@ -127,8 +144,8 @@ def test_something_else_than_label_studio(tool: Tool) -> None:
     for url in ("http://127.0.0.1:1", "http://no.such.host.invalid"):
         with pytest.raises(ToolUnreachable):
             Client(url, SecretStr("abc"), attempts=2).get("/api/a")
-    with pytest.raises(ToolError):
-        Client("not a url", SecretStr("abc")).get("/api/a")
+    with pytest.raises(InvalidAddress):
+        Client("not a url", SecretStr("abc"))
 
 
 def test_a_token_copied_badly(tool: Tool) -> None:
@@ -138,7 +155,41 @@ def test_a_token_copied_badly(tool: Tool) -> None:
 
 
 def test_no_error_tells_the_token(tool: Tool) -> None:
-    tool.answers = [({"detail": "no"}, 403)]
+    tool.answers = [error(403, "no")]
     with pytest.raises(ToolRefused) as caught:
         Client(tool.url, SecretStr("very-secret")).get("/api/a")
     assert "very-secret" not in repr(caught.value) + str(caught.value)
+
+
+def test_nothing_of_a_page_that_is_not_label_studios_is_repeated(tool: Tool) -> None:
+    client = Client(tool.url, SecretStr("abc"))
+    secret = "the database password is hunter2"
+    long = error(400, "Validation error", validation_errors={"x": ["y" * 5000]})
+    for body in ({"detail": secret}, {"secret": secret}, [secret], secret, {"status_code": 403, "note": secret}):
+        tool.answers = [(body, 403)]
+        with pytest.raises(ToolRefused, match="Forbidden") as caught:
+            client.send("POST", "/api/a", {})
+        assert "hunter2" not in str(caught.value)
+    tool.answers = [long]
+    with pytest.raises(ToolError, match="yyy") as failed:
+        client.send("POST", "/api/a", {})
+    assert len(str(failed.value)) < 700
+
+
+@pytest.mark.parametrize("key", ["abc", PAT])
+def test_another_server_at_that_address_is_called_that(key: str) -> None:
+    for status in (404, 403, 401, 400):
+        with (
+            listening(said(status, b'{"detail": "hunter2"}')) as other,
+            pytest.raises(ToolError) as caught,
+        ):
+            Client(other.url, SecretStr(key), attempts=1).get("/api/projects/21/")
+        assert "hunter2" not in str(caught.value)
+        assert ("is not Label Studio's address" in str(caught.value)) == (status == 404)
+
+    def refuses(handler: Any) -> None:
+        said(200 if handler.path == "/api/version/" else 403, b'{"detail": "hunter2"}')(handler)
+
+    with listening(refuses) as other, pytest.raises(ToolError, match="is not Label Studio's address") as caught:
+        Client(other.url, SecretStr(key)).get("/api/projects/21/")
+    assert "hunter2" not in str(caught.value)
