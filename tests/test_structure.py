@@ -90,6 +90,26 @@ def test_the_import_rule_catches_what_it_should(path: str, module: str, allowed:
     assert (forbidden(path.split("/")[0], module, Path(path)) is None) is allowed
 
 
+# Where a call over HTTP may be made: by the one policy, by a job (which knows no connector), by what has a policy.
+CALLERS = {"plugins/http.py", "training/progress.py"}
+CALLING = re.compile(
+    r"\brequests\.(Session|request|get|post|put|patch|delete|head)\b|\burlopen\b|\bhttp\.client\b|\bimport httpx\b"
+    r"|\burllib3\.(PoolManager|request)\b|\bbuild_opener\b|\bimport aiohttp\b"
+)
+
+
+def test_calls_over_http_have_one_policy() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for room in (*ROOMS, "demo")
+        for path in sources(room)
+        if str(path.relative_to(ROOT)) not in CALLERS
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if CALLING.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
 def test_only_connectors_name_a_labelling_tool() -> None:
     named = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"

@@ -94,7 +94,7 @@ class LabelStudioServer(LabelStudioAPI):
         }
         command = [str(executable()), "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(self.port)]
         self._process = self._spawn(command, environment)
-        self._up("Label Studio", self._process, lambda: answers(f"{self.url}/health"), timeout)
+        self._up("Label Studio", self._process, lambda: answers(f"{self.url}/health/"), timeout)
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 
 from demo.stack.server import Server
+from plugins.http import own_session
 
 
 class LabelStudioAPI(Server):
@@ -134,7 +136,8 @@ class LabelStudioAPI(Server):
 
     def make_token(self) -> str:
         """Log in as a browser does and make a personal access token."""
-        with requests.Session() as browser:
+        with own_session() as browser:
+            browser.cookies.set_policy(DefaultCookiePolicy())
             browser.get(f"{self.url}/user/login/", timeout=60)
             form = {"email": self.username, "password": self.password}
             form["csrfmiddlewaretoken"] = browser.cookies["csrftoken"]

@@ -18,6 +18,8 @@ from typing import Self
 
 import requests
 
+from plugins.http import own_session
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Process = subprocess.Popen[bytes]
@@ -37,7 +39,7 @@ class Server(ABC):
         self.folder = folder or Path(tempfile.mkdtemp(prefix=f"labelwheel-{self.name}-"))
         self.log = self.folder / f"{self.name}.log"
         self._owned = folder is None
-        self._session = requests.Session()
+        self._session = own_session()
 
     def __enter__(self) -> Self:
         self.start()
@@ -105,8 +107,8 @@ def end(process: Process, how: signal.Signals) -> None:
 
 def answers(url: str) -> bool:
     """Whether something answers there, and does not complain."""
-    with contextlib.suppress(requests.RequestException):
-        return requests.get(url, timeout=5).ok
+    with contextlib.suppress(requests.RequestException), own_session() as session:
+        return session.get(url, timeout=5).ok
     return False
 
 

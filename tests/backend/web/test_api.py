@@ -7,6 +7,7 @@ import pytest
 from backend.app import create_app
 from backend.ledger.tables import Project, Round
 from backend.settings import Settings
+from plugins.addresses import allow
 from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
 from tests.backend.stage import Stage
 
