@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     # the order matters: measured first, then who asks, then how much
     web_metrics.install(app, service.metrics, service)
     auth.install(app, settings)
-    limits.install(app, int(settings.max_body_mb * 2**20))
+    limits.install(app, int(settings.max_body_mb * 2**20), settings.receive_seconds)
     errors.install(app)
     app.register_blueprint(api.routes(settings, service.database, service.holder, service.host), url_prefix="/api/v1")
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")

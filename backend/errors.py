@@ -41,6 +41,12 @@ class TooLarge(LabelwheelError):
     status = 413
 
 
+class TooSlow(LabelwheelError):
+    """The request did not arrive in time. Send it all at once."""
+
+    status = 408
+
+
 class Overloaded(LabelwheelError):
     """More is waiting than can be answered in time. Try again in a few seconds."""
 

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     max_length: int = Field(256, ge=16, le=8192, description="how many tokens of a text a model reads at once")
     max_characters: int = Field(20_000, ge=100, description="texts longer than this are not suggested anything")
     max_body_mb: float = Field(32.0, gt=0, description="larger request bodies are refused with 413")
+    receive_seconds: float = Field(
+        30.0, gt=0, description="how long a request may take to arrive, its head and then its body: slower ones get 408"
+    )
     max_examples: int = Field(10_000, ge=1, description="more examples in one request are refused with 413")
     queue_examples: int = Field(20_000, ge=1, description="more examples waiting for the model are refused with 503")
     first_round: int = Field(16, ge=2, description="how many new labels start the first round of a question")

@@ -172,14 +172,33 @@ class Connector(Protocol):
     def routes(cls, host: Host) -> Blueprint:
         """The routes that the tool calls. Credentials and the body's size are checked before they are reached.
 
-        A route whose caller cannot send the token is marked with `own_credentials`, and checks what it can send.
+        A route whose caller cannot send the token is marked with `own_credentials`, and checks what it can send; one
+        that takes more than a small body with `body_limit`.
         """
 
 
-def own_credentials(view: _View) -> _View:
-    """Marks a route that checks credentials of its own, such as a signature."""
-    view.own_credentials = True  # type: ignore[attr-defined]
-    return view
+def own_credentials(check: Callable[..., object]) -> Callable[[_View], _View]:
+    """Marks a route whose caller cannot send the token.
+
+    `check` is called with the arguments of the route before a byte of the body is read, and raises what is to be
+    answered. What it has to see the body for, such as a signature, the route itself checks.
+    """
+
+    def mark(view: _View) -> _View:
+        view.own_credentials = check  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def body_limit(size: int | None) -> Callable[[_View], _View]:
+    """Marks a route that takes bodies of up to `size` bytes; None: as large as the settings allow at all."""
+
+    def mark(view: _View) -> _View:
+        view.body_limit = size  # type: ignore[attr-defined]
+        return view
+
+    return mark
 
 
 class Host(Protocol):

@@ -16,16 +16,21 @@ from backend.ledger.tables import ACTIVE, Round
 _METRICS = 50
 
 
-def record(tx: Session, round_id: int, token: str, body: object) -> None:
-    """Notes `{"trainerStatus": {"progressPercentage", "estimatedRemainingSeconds", "metrics": [{"name", "value"}]}}`.
-
-    Raises NotFound, Unauthorized (each round has a token of its own) and InvalidRequest.
-    """
-    wanted = tx.scalar(select(Round.progress_token).where(Round.id == round_id, Round.state.in_(ACTIVE)))
+def authorize(session: Session, round_id: int, token: str) -> None:
+    """Raises NotFound where the round does not run, and Unauthorized: each round has a token of its own."""
+    wanted = session.scalar(select(Round.progress_token).where(Round.id == round_id, Round.state.in_(ACTIVE)))
     if wanted is None:
         raise NotFound(f"round {round_id} is not running")
     if not hmac.compare_digest(wanted.encode(), token.encode()):
         raise Unauthorized("the token is not that of this round")
+
+
+def record(tx: Session, round_id: int, token: str, body: object) -> None:
+    """Notes `{"trainerStatus": {"progressPercentage", "estimatedRemainingSeconds", "metrics": [{"name", "value"}]}}`.
+
+    Raises what `authorize` does, and InvalidRequest.
+    """
+    authorize(tx, round_id, token)
     status = body.get("trainerStatus") if isinstance(body, Mapping) else None
     if not isinstance(status, Mapping):
         raise InvalidRequest("the body needs a trainerStatus")
@@ -44,7 +49,7 @@ def _number(value: object, name: str) -> float:
     # transformers posts numbers, kubeflow's own client posts them as text
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidRequest(f"{name} must be a number, not {value!r:.50}") from None
     if not math.isfinite(number):
         raise InvalidRequest(f"{name} must be a finite number")

@@ -18,7 +18,8 @@ from backend.serving.holder import Holder
 from backend.serving.host import ServingHost
 from backend.settings import Settings
 from backend.web import auth
-from backend.web.body import json_object, text
+from backend.web.body import ADDRESS, SECRET, json_object, text
+from plugins.connector import body_limit, own_credentials
 from training.questions import Example
 from training.spec import Recipe
 
@@ -40,15 +41,15 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
         options = body.get("options") or {}
         if not isinstance(options, dict):
             raise InvalidRequest("'options' must be a JSON object")
-        service_url = None if body.get("service_url") is None else text(body, "service_url")
+        service_url = None if body.get("service_url") is None else text(body, "service_url", most=ADDRESS)
         with database.transaction() as tx:
             found = projects.register(
                 tx,
                 settings,
                 text(body, "tool"),
-                text(body, "url"),
+                text(body, "url", most=ADDRESS),
                 _name(body, "project"),
-                text(body, "api_key"),
+                text(body, "api_key", most=SECRET),
                 service_url,
                 options,
                 None if body.get("share_with") is None else _name(body, "share_with"),
@@ -100,13 +101,20 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
         with database.transaction() as tx:
             return jsonify(_round(orders.cancel(tx, number)))
 
+    def of_the_job(number: int) -> None:
+        with database.session() as session:
+            progress.authorize(session, number, auth.bearer(request))
+
     @api.post("/rounds/<int:number>/progress", endpoint="progress")
+    @own_credentials(of_the_job)
     def take_progress(number: int) -> Response:
+        body = json_object()
         with database.transaction() as tx:
-            progress.record(tx, number, auth.bearer(request), json_object())
+            progress.record(tx, number, auth.bearer(request), body)
         return jsonify(ok=True)
 
     @api.post("/projects/<int:number>/suggest")
+    @body_limit(None)
     def suggest(number: int) -> Response:
         examples = _examples(json_object(), settings.max_examples)
         served = holder.served_by_id(number)
@@ -141,7 +149,7 @@ def _examples(body: dict[str, Any], limit: int) -> list[Example]:
 def _name(body: dict[str, Any], name: str) -> str:
     """Labelling tools call their projects by numbers and by texts."""
     value = body.get(name)
-    return str(value) if type(value) is int else text(body, name)
+    return str(value) if type(value) is int and abs(value) < 2**63 else text(body, name)
 
 
 def _project(row: Project, questions: list[str] | None = None) -> dict[str, Any]:

@@ -7,14 +7,11 @@ import ipaddress
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import Forbidden
 
 from backend.errors import Unauthorized
 from backend.settings import Settings
-
-OPEN_ENDPOINTS = frozenset({"api.progress"})
-"""Routes with credentials of their own, beside those that connectors mark so."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -27,16 +24,20 @@ def install(app: Flask, settings: Settings) -> None:
     @app.before_request
     def check() -> None:
         _refuse_foreign_pages(request)
-        view = app.view_functions.get(request.endpoint or "")
-        if request.endpoint in OPEN_ENDPOINTS or getattr(view, "own_credentials", False):
-            return
-        if token is None:
+        own = getattr(app.view_functions.get(request.endpoint or ""), "own_credentials", None)
+        if own is not None:
+            own(**(request.view_args or {}))
+        elif token is None:
             _require_this_machine(request, hosts)
         elif not hmac.compare_digest(_presented(request).encode("utf-8", "replace"), token.encode()):
             raise Unauthorized("no credentials, or wrong ones; send the token as a bearer or as the password of Basic")
+        g.admitted = True
 
     @app.after_request
     def challenge(response: Response) -> Response:
+        if not g.get("admitted") or response.status_code == Unauthorized.status:
+            # a stranger gets one answer, and cannot keep a thread with many that it does not read
+            response.headers["Connection"] = "close"
         if response.status_code == Unauthorized.status:
             response.headers["WWW-Authenticate"] = 'Basic realm="labelwheel", charset="UTF-8"'
         return response
@@ -76,7 +77,7 @@ def _require_this_machine(request: Request, hosts: set[str]) -> None:
     if not is_loopback(request.remote_addr) or "X-Forwarded-For" in request.headers:
         raise Forbidden("only this machine may ask while no LABELWHEEL_TOKEN is set")
     # a page of a stranger can make its own name point to 127.0.0.1, but not change the name it asks for
-    name = urlsplit(f"//{request.host}").hostname or ""
+    name = _host(f"//{request.host}")[0]
     if not is_loopback(name) and name not in hosts:
         raise Forbidden(f"the service does not answer as {name!r:.100}; set LABELWHEEL_PUBLIC_URL or a token")
 
@@ -86,6 +87,15 @@ def _refuse_foreign_pages(request: Request) -> None:
     if request.method in _SAFE:
         return
     origin = request.headers.get("Origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.host
+    foreign = origin is not None and _host(origin)[1] != request.host
     if foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("pages of other sites may not change anything here")
+
+
+def _host(url: str) -> tuple[str, str]:
+    """A URL's host without and with its port; neither of what is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as http://[
+        return "", ""
+    return parts.hostname or "", parts.netloc

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
+import numpy as np
 from flask import request
 from flask.json.provider import DefaultJSONProvider
 
 from backend.errors import InvalidRequest
 
+MAX_DEPTH = 100
+MAX_PARTS = 2_000_000
+"""Lists, objects and what stands in them: beyond it, a body's size says little about the memory it takes."""
+
+NAME, ADDRESS, SECRET = 255, 2000, 4000
+"""How many characters a text may have that the database is to keep."""
+
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # possessive: linear, whatever stands there
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_CLOSES = 0b100
+"""The bit that tells ] and } from [ and {."""
 
 
 class StrictJSON(DefaultJSONProvider):
-    """JSON as the standard says: no NaN, no half surrogates, no nesting that would exhaust the stack."""
+    """JSON as the standard says, of bounded depth: no NaN, no number beyond all numbers, no half surrogates."""
 
     sort_keys = False
     compact = True
@@ -24,8 +37,9 @@ class StrictJSON(DefaultJSONProvider):
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Raises ValueError, which Flask answers as 400."""
         raw = s if isinstance(s, bytes) else s.encode("utf-8", "surrogatepass")
+        _measure(raw)
         try:
-            value = json.loads(raw, parse_constant=_refuse)
+            value = json.loads(raw, parse_constant=_refuse, parse_float=_finite)
             return _whole(value) if _ESCAPED_SURROGATE.search(raw) else value
         except RecursionError:
             raise ValueError("the JSON is nested too deeply") from None
@@ -39,11 +53,35 @@ def json_object() -> dict[str, Any]:
     return body
 
 
-def text(body: dict[str, Any], name: str, default: str | None = None) -> str:
-    """A text of the body; raises InvalidRequest where it is missing or something else."""
+def text(body: dict[str, Any], name: str, default: str | None = None, most: int = NAME) -> str:
+    """A text of the body; raises InvalidRequest where it is missing, something else, or cannot be kept."""
     value = body.get(name, default)
     if not isinstance(value, str) or (default is None and not value):
         raise InvalidRequest(f"{name!r} must be a text" + ("" if name in body else ", and is missing"))
+    if len(value) > most:
+        raise InvalidRequest(f"{name!r} has {len(value)} characters; at most {most} are taken")
+    if "\0" in value:
+        raise InvalidRequest(f"{name!r} holds a NUL character; leave it out")
+    return value
+
+
+def _measure(raw: bytes) -> None:
+    """Bounds what parsing costs before anything is parsed; a body of few brackets needs no closer look."""
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH and raw.count(b",") <= MAX_PARTS:
+        return
+    bare = _STRING.sub(b"", raw)
+    if bare.count(b"[") + bare.count(b"{") + bare.count(b",") > MAX_PARTS:
+        raise ValueError(f"the JSON has more than {MAX_PARTS} parts")
+    brackets = np.frombuffer(bare.translate(None, _NO_BRACKET), np.uint8)
+    depths = np.cumsum(np.where(brackets & _CLOSES, -1, 1), dtype=np.int64)
+    if depths.max(initial=0) > MAX_DEPTH:
+        raise ValueError(f"the JSON is nested more than {MAX_DEPTH} deep")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number:.40} is too large for a number")
     return value
 
 

@@ -6,7 +6,7 @@ import logging
 import secrets
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from training.errors import LabelwheelError
@@ -30,6 +30,11 @@ def install(app: Flask) -> None:
             if name.lower() in ("allow", "location"):
                 answer.headers[name] = value
         return answer
+
+    @app.errorhandler(DataError)
+    def unkept(error: DataError) -> Response:
+        log.warning("%s %s: the database refuses a value: %s", request.method, request.path, error.orig)
+        return _answer(400, "InvalidRequest", "the request holds a value that the database cannot keep")
 
     @app.errorhandler(OperationalError)
     def busy(error: OperationalError) -> Response:

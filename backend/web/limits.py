@@ -1,20 +1,20 @@
-"""How large a request may be, and the numbers in its address."""
+"""How large a request may be, how long it may take to arrive, and what may stand in its address."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import time
-from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
+from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
 from werkzeug.routing import IntegerConverter
 
-from backend.errors import TooLarge
+from backend.errors import InvalidRequest, TooLarge, TooSlow
 
-_DRAIN_SECONDS = 5.0
-_DRAIN_BYTES = 256 * 2**20
+SMALL_BODY = 64 * 1024
+"""What a route takes that is not marked with `body_limit`."""
+
 _PIECE = 2**16
 
 
@@ -25,46 +25,67 @@ class _Number(IntegerConverter):
         super().__init__(*arguments, **{"max": 2**31 - 1, **settings})
 
 
-def install(app: Flask, max_bytes: int) -> None:
-    """Refuses larger bodies: at once where their length is announced, else (chunked) as soon as they get there."""
+def install(app: Flask, max_bytes: int, seconds: float = 30.0) -> None:
+    """Reads each body before its route does: no more than the route takes, in no more than so many seconds.
+
+    A body that is too large is refused at once where its length is announced, else (chunked) as soon as it gets there.
+    """
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = 0
     app.url_map.converters["int"] = _Number
 
     @app.before_request
-    def refuse() -> None:
-        if (request.content_length or 0) > max_bytes:
-            raise TooLarge(f"the body has {request.content_length} bytes; at most {max_bytes} are taken")
-        if "chunked" in request.environ.get("HTTP_TRANSFER_ENCODING", "").lower():
-            _collect(request.environ, max_bytes)
+    def take() -> None:
+        _check_address()
+        environ = request.environ
+        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        length = request.content_length
+        if not chunked and not length:
+            return
+        limit = getattr(app.view_functions.get(request.endpoint or ""), "body_limit", SMALL_BODY)
+        limit = max_bytes if limit is None else min(limit, max_bytes)
+        if (length or 0) > limit:
+            raise TooLarge(f"the body has {length} bytes; {request.path:.100} takes at most {limit}")
+        receiving = getattr(environ.get("gunicorn.socket"), "receiving", None)
+        with receiving(seconds) if receiving else contextlib.nullcontext():
+            body = _read(environ["wsgi.input"], None if chunked else length, limit)
+        # Werkzeug would cut a chunked body off at its limit and hand the rest on as if it were whole
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ["labelwheel.body"] = True
+        request.__dict__.pop("content_length", None)
 
     @app.after_request
-    def drain(response: Response) -> Response:
-        if response.status_code == TooLarge.status:
-            # a client that is still sending would see a reset connection instead of the answer: it has its answer
-            # first, then what is on its way is thrown away piece by piece, and the connection ends
+    def part(response: Response) -> Response:
+        environ = request.environ
+        sent = environ.get("HTTP_TRANSFER_ENCODING") or environ.get("CONTENT_LENGTH") not in (None, "", "0")
+        if sent and not environ.get("labelwheel.body"):
+            # where the next request would begin is only known to who reads what is left of this one
             response.headers["Connection"] = "close"
-            response.call_on_close(partial(_throw_away, request.environ.get("wsgi.input")))
         return response
 
 
-def _collect(environ: dict[str, Any], max_bytes: int) -> None:
-    """Werkzeug would cut a chunked body off at the limit and hand the rest on as if it were whole."""
-    stream, body = environ["wsgi.input"], bytearray()
-    while piece := stream.read(_PIECE):
-        body += piece
-        if len(body) > max_bytes:
-            raise TooLarge(f"the body has more than {max_bytes} bytes, which is all that is taken")
-    environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
-    environ.pop("HTTP_TRANSFER_ENCODING")
-    request.__dict__.pop("content_length", None)
-
-
-def _throw_away(stream: Any) -> None:
-    deadline, left = time.monotonic() + _DRAIN_SECONDS, _DRAIN_BYTES
-    with contextlib.suppress(Exception):
-        while left > 0 and time.monotonic() < deadline:
-            piece = stream.read(_PIECE)
+def _read(stream: Any, length: int | None, limit: int) -> bytes:
+    body = bytearray()
+    try:
+        while length is None or len(body) < length:
+            piece = stream.read(_PIECE if length is None else min(_PIECE, length - len(body)))
             if not piece:
-                return
-            left -= len(piece)
+                break
+            body += piece
+            if len(body) > limit:
+                raise TooLarge(f"the body has more than {limit} bytes, which is all that {request.path:.100} takes")
+    except TimeoutError:
+        raise TooSlow("the body did not arrive in time; send it again, all at once") from None
+    except NoMoreData:
+        raise InvalidRequest("the body ended early; send it again") from None
+    except ParseException as error:
+        raise InvalidRequest(f"the body's chunks cannot be read: {error!s:.200}") from None
+    if length is not None and len(body) < length:
+        raise InvalidRequest(f"the body ended after {len(body)} of {length} bytes; send it again")
+    return bytes(body)
+
+
+def _check_address() -> None:
+    if "\0" in request.path or any("\0" in each for pair in request.args.items(multi=True) for each in pair):
+        raise InvalidRequest("the address holds a NUL character, which names nothing here; leave it out")

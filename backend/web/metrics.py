@@ -22,6 +22,7 @@ from backend.serving.queue import InferenceQueue
 log = logging.getLogger(__name__)
 
 _LATENCY = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -123,10 +124,11 @@ def install(app: Flask, metrics: Metrics, source: _Source) -> None:
 
     @app.after_request
     def observe(response: Response) -> Response:
-        # the rule, not the path: whoever asks for made-up paths must not be able to fill the memory
+        # the rule, not the path: whoever asks for made-up paths or methods must not be able to fill the memory
+        method = request.method if request.method in _METHODS else "other"
         route = request.url_rule.rule if request.url_rule else "unknown"
         seconds = time.perf_counter() - g.get("started", time.perf_counter())
-        metrics.requests.labels(request.method, route, response.status_code).observe(seconds)
+        metrics.requests.labels(method, route, response.status_code).observe(seconds)
         return response
 
     @app.get("/metrics")

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, request
 from standardwebhooks import Webhook, WebhookVerificationError
+from werkzeug.datastructures import Headers
 
-from plugins.connector import Host, own_credentials
+from plugins.connector import Host, body_limit, own_credentials
 from plugins.errors import InvalidPayload, InvalidSignature, UnknownProject
 
 TOOL = "argilla"
+
+_MAX_BYTES = 2**20
+_MAX_AGE_SECONDS = 300
+_REFUSAL = "The webhook's signature is missing, forged or old: connect the dataset again"
 
 
 def blueprint(host: Host) -> Blueprint:
     """The one route, on top of what the web process offers."""
     routes = Blueprint("argilla", __name__)
 
+    def signed(dataset: object) -> None:
+        if _secret(host, str(dataset)) is None or not presented(request.headers):
+            raise InvalidSignature(_REFUSAL)
+
     @routes.post("/argilla/<uuid:dataset>/webhook")
-    @own_credentials
+    @own_credentials(signed)
+    @body_limit(_MAX_BYTES)
     def webhook(dataset: object) -> tuple[str, int]:
         reference = str(dataset)
         event = verified(_secret(host, reference), request.get_data(), dict(request.headers))
@@ -31,6 +42,15 @@ def blueprint(host: Host) -> Blueprint:
     return routes
 
 
+def presented(headers: Headers) -> bool:
+    """Whether there is a signature of these minutes to check the body against."""
+    try:
+        age = abs(time.time() - float(headers.get("webhook-timestamp", "")))
+    except ValueError:
+        return False
+    return age <= _MAX_AGE_SECONDS and bool(headers.get("webhook-id")) and bool(headers.get("webhook-signature"))
+
+
 def verified(secret: str | None, body: bytes, headers: Mapping[str, str]) -> Mapping[str, Any]:
     """The event of a signed request no older or newer than five minutes; raises InvalidSignature."""
     try:
@@ -38,7 +58,7 @@ def verified(secret: str | None, body: bytes, headers: Mapping[str, str]) -> Map
             raise WebhookVerificationError
         Webhook(secret).verify(body, dict(headers), json_parse=False)
     except (WebhookVerificationError, ValueError):
-        raise InvalidSignature("The webhook's signature is missing, forged or old: connect the dataset again") from None
+        raise InvalidSignature(_REFUSAL) from None
     try:
         event = request.get_json(force=True, silent=True)
     except RecursionError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from plugins.connector import Host, Suggestion
+from plugins.connector import Host, Suggestion, body_limit
 from plugins.errors import InvalidConfig, InvalidPayload
 from plugins.label_studio.layout import Layout, read
 from plugins.label_studio.project import reference
@@ -19,6 +19,9 @@ from training.questions import Example, Question
 
 TOOL = "label-studio"
 MAX_TASKS = 10_000
+_MAX_CONFIG_BYTES = 4 * 2**20
+_MAX_EVENT_BYTES = 8 * 2**20
+"""An event carries the project's configuration, the task and the annotation."""
 
 
 class TooManyTasks(InvalidPayload):
@@ -45,11 +48,13 @@ def blueprint(host: Host) -> Blueprint:
         return jsonify({"status": "UP", "model_class": "labelwheel"})
 
     @routes.post("/setup")
+    @body_limit(_MAX_CONFIG_BYTES)
     def setup() -> Response:
         project = _project(_body())
         return jsonify({"model_version": host.version(TOOL, project)})
 
     @routes.post("/predict")
+    @body_limit(None)
     def predict() -> Response:
         body = _body()
         project, tasks = _project(body), _tasks(body)
@@ -63,6 +68,7 @@ def blueprint(host: Host) -> Blueprint:
         return jsonify({"results": results})
 
     @routes.post("/webhook")
+    @body_limit(_MAX_EVENT_BYTES)
     def webhook() -> Response:
         body = _body()
         found = body.get("project")
@@ -95,7 +101,7 @@ def _body() -> Mapping[str, Any]:
 
 def _project(body: Mapping[str, Any]) -> str:
     project = body.get("project")
-    if not isinstance(project, str) or not 0 < len(project) <= 100:
+    if not isinstance(project, str) or not 0 < len(project) <= 100 or "\0" in project:
         raise InvalidPayload('"project" has to be a string such as "5.1795289147"')
     return project
 
