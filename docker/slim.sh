@@ -3,8 +3,6 @@
 set -eu
 packages=$(echo "$1"/lib/python3*/site-packages)
 
-# label-studio-sdk asks for it to turn images into brush masks; 145 MB that no text ever needs.
-"$1/bin/python" -m pip --quiet uninstall --yes opencv-python-headless
 # Headers and static libraries serve whoever compiles against torch and pyarrow; there is no compiler in the image.
 rm -rf "$packages/torch/include" "$packages/torch/share" "$packages/pyarrow/include" "$packages/pyarrow/src"
 find "$packages" -name '*.a' -delete
@@ -22,7 +20,7 @@ find "$packages" -depth -name __pycache__ -exec rm -rf {} +
 env -u PYTHONDONTWRITEBYTECODE "$1/bin/python" - <<'E2'
 import accelerate, alembic.command, datasets, datasketch, flask, fsspec, onnx.helper, onnxruntime
 import prometheus_client, psutil, psycopg, rich.live
-import gunicorn.app.wsgiapp, gunicorn.workers.gthread, label_studio_sdk.label_interface, pydantic_settings, requests
+import gunicorn.app.wsgiapp, gunicorn.workers.gthread, lxml.etree, pydantic_settings, requests
 import scipy.optimize, scipy.stats, sklearn.linear_model, sklearn.metrics, sklearn.model_selection, sqlalchemy.orm, typer
 import sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer, Trainer

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import reprlib
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -106,6 +107,11 @@ class Question(Frozen):
         return tuple(option.value for option in self.options)
 
     @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each of `values` stands among them."""
+        return {value: place for place, value in enumerate(self.values)}
+
+    @cached_property
     def digest(self) -> str:
         """Names what a checkpoint has to fit: kind, inputs and values, not the prompt, the titles or the hints."""
         shape = self.model_dump_json(include={"kind", "inputs", "minimum", "maximum"}) + "\0".join(self.values)
@@ -165,15 +171,28 @@ class Prediction(Frozen):
     item_scores: tuple[float, ...] = ()
 
 
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 80
+
+
+def brief(value: object) -> str:
+    """Anything as it is quoted in a message: never long, whatever it is, however deep."""
+    try:
+        return _BRIEF.repr(value)
+    except Exception:  # Python writes no number of over 4,300 digits, and a stranger's repr may do anything
+        return f"a {type(value).__name__} that cannot be written down"
+
+
 def _known(question: Question, value: object) -> str:
-    if not isinstance(value, str) or value not in question.values:
-        raise InvalidAnswer(f"{question.name!r} has no label {value!r}; it knows {', '.join(question.values[:20])}")
+    if not isinstance(value, str) or value not in question.places:
+        known = ", ".join(question.values[:20])
+        raise InvalidAnswer(f"{question.name!r} has no label {brief(value)}; it knows {known:.500}")
     return value
 
 
 def _list(question: Question, answer: Answer) -> list[Any]:
     if not isinstance(answer, list):
-        raise InvalidAnswer(f"{question.name!r} is answered with a list, not {answer!r:.100}")
+        raise InvalidAnswer(f"{question.name!r} is answered with a list, not {brief(answer)}")
     return answer
 
 
@@ -183,30 +202,38 @@ def _choice(question: Question, answer: Answer, example: Example) -> str:
 
 def _choices(question: Question, answer: Answer, example: Example) -> list[str]:
     chosen = {_known(question, value) for value in _list(question, answer)}
-    return [value for value in question.values if value in chosen]
+    return sorted(chosen, key=question.places.__getitem__)
 
 
 def _taxonomy(question: Question, answer: Answer, example: Example) -> list[list[str]]:
     paths = _list(question, answer)
     if not all(isinstance(path, list) and all(isinstance(step, str) for step in path) for path in paths):
-        raise InvalidAnswer(f"{question.name!r} is answered with a list of paths, not {answer!r:.100}")
+        raise InvalidAnswer(f"{question.name!r} is answered with a list of paths, not {brief(answer)}")
     chosen = {_known(question, PATH_SEPARATOR.join(path)) for path in paths}
-    return [option.path for option in question.options if option.value in chosen]
+    return [value.split(PATH_SEPARATOR) for value in sorted(chosen, key=question.places.__getitem__)]
 
 
 def _number(question: Question, answer: Answer, example: Example) -> float:
-    if isinstance(answer, bool) or not isinstance(answer, int | float) or not math.isfinite(answer):
-        raise InvalidAnswer(f"{question.name!r} is answered with a number, not {answer!r:.100}")
+    if isinstance(answer, bool) or not isinstance(answer, int | float) or not finite(answer):
+        raise InvalidAnswer(f"{question.name!r} is answered with a number, not {brief(answer)}")
     low, high = question.minimum, question.maximum
     if (low is not None and answer < low) or (high is not None and answer > high):
-        raise InvalidAnswer(f"{question.name!r}: {answer} is outside of {low} to {high}")
+        raise InvalidAnswer(f"{question.name!r}: {brief(answer)} is outside of {low} to {high}")
     return answer
+
+
+def finite(number: float) -> bool:
+    """Whether a number can be reckoned with: JSON knows whole numbers of any length, and infinite ones."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def _rating(question: Question, answer: Answer, example: Example) -> int:
     number = _number(question, answer, example)
     if number != int(number):
-        raise InvalidAnswer(f"{question.name!r} is answered with a whole number, not {answer!r}")
+        raise InvalidAnswer(f"{question.name!r} is answered with a whole number, not {brief(answer)}")
     return int(number)
 
 
@@ -215,10 +242,11 @@ def _spans(question: Question, answer: Answer, example: Example) -> list[dict[st
     spans = set()
     for span in _list(question, answer):
         if not isinstance(span, dict) or not all(type(span.get(edge)) is int for edge in ("start", "end")):
-            raise InvalidAnswer(f"{question.name!r}: a span needs start, end and label, not {span!r:.100}")
+            raise InvalidAnswer(f"{question.name!r}: a span needs start, end and label, not {brief(span)}")
         if not 0 <= span["start"] < span["end"] <= length:
             raise InvalidAnswer(
-                f"{question.name!r}: span {span['start']}-{span['end']} is outside of the text ({length} characters)"
+                f"{question.name!r}: span {brief(span['start'])}-{brief(span['end'])} is outside of the text "
+                f"({length} characters)"
             )
         spans.add((span["start"], span["end"], _known(question, span.get("label"))))
     return [{"start": start, "end": end, "label": label} for start, end, label in sorted(spans)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from plugins.argilla.layout import Control
 from plugins.argilla.offsets import Offsets
 from training.errors import InvalidAnswer
-from training.questions import Answer, Example, Kind, Prediction, Question
+from training.questions import Answer, Example, Kind, Prediction, Question, brief
 
 
 class Value(NamedTuple):
@@ -23,21 +23,20 @@ def decode(control: Control, values: Mapping[str, Any], example: Example) -> tup
     """Answers by question name, and what could not be taken, in words; a question that was left open is no key."""
     given = values.get(control.name)
     said = given.get("value") if isinstance(given, Mapping) else None
-    if control.type == "ranking":
-        return _ranked(control, said), []
-    (question,) = control.questions
     rejected: list[str] = []
+    if control.type == "ranking":
+        return _ranked(control, said, rejected), rejected
+    (question,) = control.questions
     if said is None:
         # the only way to say "none of them", as Argilla takes no empty list of labels
         return ({question.name: []} if question.kind in (Kind.CHOICES, Kind.SPANS) else {}), []
-    if question.kind is Kind.SPANS:
-        said = _read_spans(question, said, example, rejected)
-    elif control.type == "rating" and question.kind is Kind.CHOICE:
-        said = str(said)
-    if isinstance(said, list):
+    if isinstance(said, list) and question.kind is Kind.SPANS:
+        said = _read_spans(control, said, example, rejected)
         return _fitting(question, said, example, rejected)
+    if isinstance(said, list) and question.kind is Kind.CHOICES:
+        return _fitting(question, [control.canonical(one) for one in said], example, rejected)
     try:
-        return {question.name: question.check(said, example)}, rejected
+        return {question.name: question.check(control.canonical(said), example)}, rejected
     except InvalidAnswer as error:
         return {}, [str(error)]
 
@@ -76,7 +75,8 @@ def _fitting(
     kept = []
     for item in items:
         try:
-            kept += question.check([item], example)
+            question.check([item], example)
+            kept.append(item)
         except InvalidAnswer as error:
             rejected.append(str(error))
     if rejected and not kept:
@@ -84,15 +84,16 @@ def _fitting(
     return {question.name: question.check(kept, example)}, rejected
 
 
-def _read_spans(question: Question, said: Any, example: Example, rejected: list[str]) -> list[Any]:
+def _read_spans(control: Control, said: Sequence[Any], example: Example, rejected: list[str]) -> list[Any]:
+    (question,) = control.questions
     offsets = Offsets(question.text(example))
     found = []
-    for span in said if isinstance(said, list) else []:
+    for span in said:
         start, end = (offsets.point(span.get(edge)) if isinstance(span, Mapping) else None for edge in ("start", "end"))
         if start is None or end is None:
-            rejected.append(f"{question.name!r}: {span!r:.100} is no place in the text ({offsets.length} characters)")
+            rejected.append(f"{question.name!r}: {brief(span)} is no place in the text ({offsets.length} characters)")
         else:
-            found.append({"start": start, "end": end, "label": span.get("label")})
+            found.append({"start": start, "end": end, "label": control.canonical(span.get("label"))})
     return found
 
 
@@ -118,9 +119,17 @@ def _spans(
     return Value(value, [scores[_key(one)] for one in kept] or None)
 
 
-def _ranked(control: Control, said: Any) -> dict[str, Answer]:
+def _ranked(control: Control, said: Any, rejected: list[str]) -> dict[str, Answer]:
     """Which of each pair comes first; a tie leaves its pair open."""
-    ranks = {one.get("value"): one.get("rank") for one in said or [] if isinstance(one, Mapping)}
+    if said is None:
+        return {}
+    ranks: dict[Any, int] = {}
+    for one in said if isinstance(said, list) else [said]:
+        value = control.canonical(one.get("value")) if isinstance(one, Mapping) else None
+        if not isinstance(value, str) or type(one.get("rank")) is not int:
+            rejected.append(f"{control.name!r}: {brief(one)} is no option with its rank")
+        else:
+            ranks[value] = one["rank"]
     answers = {}
     for question, (one, other) in zip(control.questions, control.pairs, strict=True):
         first, second = ranks.get(one), ranks.get(other)

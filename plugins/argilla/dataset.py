@@ -10,6 +10,7 @@ from plugins.argilla.client import Client, Missing
 from plugins.argilla.layout import Layout, read
 from plugins.connector import Config
 from plugins.errors import ToolError, ToolRefused
+from plugins.limits import clean
 
 SEPARATOR = "/"
 """Between workspace and dataset in a project's name; neither may contain it."""
@@ -86,13 +87,15 @@ class Dataset:
         fields = self.client.get(f"{self.path}/fields")["items"]
         asked = self.client.get(f"{self.path}/questions")["items"]
         self._layout = layout = read(fields, asked)
+        shown = ("name", "title", "settings")
         parts = [
-            [{key: one[key] for key in ("name", "title", "settings")} for one in items] for items in (fields, asked)
+            [{key: one.get(key) for key in shown} for one in items if isinstance(one, Mapping)]
+            for items in (fields, asked)
         ]
         return Config(
             reference=self.id,
-            title=str(found["name"]),
-            source=json.dumps({"fields": parts[0], "questions": parts[1]}, ensure_ascii=False, sort_keys=True),
+            title=clean(str(found.get("name"))),
+            source=clean(json.dumps({"fields": parts[0], "questions": parts[1]}, ensure_ascii=False, sort_keys=True)),
             questions=layout.questions,
             unlearnt=tuple(layout.unlearnt),
         )

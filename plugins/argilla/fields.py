@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from plugins.limits import clean
 from training.questions import Example
 
 READ = ("text", "chat")
@@ -14,8 +14,6 @@ UNREAD = {
     "image": "it shows an image, and only text is learnt from",
     "custom": "it shows a template of its own, whose text nobody knows",
 }
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""Half characters and zero bytes, which neither databases nor tokenizers take; one stand-in each keeps the offsets."""
 
 
 def example(record: Mapping[str, Any], read: Mapping[str, str]) -> Example:
@@ -31,8 +29,3 @@ def text(value: Any, kind: str) -> str:
         messages = [one for one in value if isinstance(one, Mapping)]
         return clean("\n".join(f"{one.get('role') or ''}: {one.get('content') or ''}" for one in messages))
     return clean(value if isinstance(value, str) else "" if value is None else str(value))
-
-
-def clean(value: str) -> str:
-    """The text with what cannot be stored replaced, code point for code point."""
-    return UNSTORABLE.sub("\ufffd", value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +12,24 @@ from typing import Any
 
 from plugins.argilla import fields
 from plugins.connector import Unlearnt
-from training.questions import Example, Kind, Option, Question
+from plugins.limits import (
+    LONGEST_NAME,
+    LONGEST_OPTION,
+    MOST_OPTIONS,
+    MOST_STEPS,
+    NotLearntError,
+    check_name,
+    clean,
+    in_words,
+    refused_option,
+)
+from training.questions import Example, Kind, Option, Question, brief
 
+log = logging.getLogger(__name__)
+
+FARTHEST = 1_000_000
+"""No rating is larger than this."""
+DIGITS = re.compile("-?[0-9]{1,9}")
 MOST_RANKED = 4
 """A ranking is learnt pair by pair: four options are six questions, five would be ten."""
 
@@ -27,10 +45,20 @@ class Control:
     questions: tuple[Question, ...]
     pairs: tuple[tuple[str, str], ...] = ()
 
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """The value of an option by what people see."""
+
     @cached_property
     def values(self) -> list[Any]:
         """The options' values, in their order."""
-        return [option["value"] for option in self.settings.get("options") or []]
+        return [option.get("value") for option in _listed(self.settings)]
+
+    def canonical(self, said: Any) -> Any:
+        """An option's value, from what an answer calls it; anything else as it is."""
+        if self.type == "rating":
+            said = int(said) if isinstance(said, str) and DIGITS.fullmatch(said) else said
+            return str(said) if type(said) is int and self.questions[0].kind is Kind.CHOICE else said
+        return self.aliases.get(said, said) if isinstance(said, str) else said
 
 
 @dataclass
@@ -58,72 +86,99 @@ class Layout:
 def read(shown: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> Layout:
     """The layout of a dataset with these fields and questions, as the API has them."""
     layout = Layout()
-    for one in shown:
-        kind = str(one["settings"].get("type"))
-        if kind in fields.READ:
-            layout.read[str(one["name"])] = kind
-            layout.titles[str(one["name"])] = str(one.get("title") or one["name"])
-        else:
-            reason = fields.UNREAD.get(kind, f"fields of the type {kind} are not known")
-            layout.unlearnt.append(Unlearnt(name=f"field {one['name']}", reason=reason))
-    for one in asked:
-        name, settings = str(one["name"]), one["settings"]
-        found = _learnt(one, settings, layout)
-        if isinstance(found, str):
-            layout.unlearnt.append(Unlearnt(name=name, reason=found))
-        else:
-            questions, pairs = found
+    for number, one in enumerate(shown):
+        name = _named(one, f"field {number + 1}")
+        try:
+            check_name(name)
+            kind = str(one["settings"].get("type"))
+            if kind not in fields.READ:
+                raise NotLearntError(fields.UNREAD.get(kind, f"fields of the type {kind:.80} are not known"))
+            layout.read[name], layout.titles[name] = kind, clean(str(one.get("title") or name))
+        except Exception as error:
+            _set_aside(layout, f"field {name}", error)
+    for number, one in enumerate(asked):
+        name = _named(one, f"question {number + 1}")
+        try:
+            check_name(name)
+            settings = one["settings"]
+            questions, pairs = _learnt(name, one, settings, layout)
+            for question in questions:
+                check_name(question.name)
+            kind, aliases = str(settings["type"]), _aliases(settings)
             layout.controls.append(
-                Control(str(one["id"]), name, str(settings["type"]), settings, tuple(questions), tuple(pairs))
+                Control(str(one["id"]), name, kind, settings, tuple(questions), tuple(pairs), aliases)
             )
+            if dropped := _refused(settings):
+                layout.unlearnt.append(Unlearnt(name=f"some options of {name}", reason=dropped))
+        except Exception as error:
+            _set_aside(layout, name, error)
     return layout
+
+
+def _set_aside(layout: Layout, name: str, error: Exception) -> None:
+    """One question costs no other, whatever is wrong with it."""
+    if not isinstance(error, NotLearntError):
+        log.error("%.100s of a dataset could not be read", name, exc_info=error)
+    layout.unlearnt.append(Unlearnt(name=clean(name)[:LONGEST_NAME], reason=in_words(error)))
+
+
+def _named(one: Any, otherwise: str) -> str:
+    return str(one.get("name") or otherwise) if isinstance(one, Mapping) else otherwise
 
 
 _Found = tuple[list[Question], list[tuple[str, str]]]
 
 
-def _learnt(one: Mapping[str, Any], settings: Mapping[str, Any], layout: Layout) -> _Found | str:
-    """What is learnt of a question, or why nothing is."""
-    kind, name, read = str(settings.get("type")), str(one["name"]), layout.read
+def _learnt(name: str, one: Mapping[str, Any], settings: Mapping[str, Any], layout: Layout) -> _Found:
+    """What is learnt of a question; raises NotLearntError with the reason where nothing is."""
+    kind, read = str(settings.get("type")), layout.read
     if kind == "text":
-        return "it is answered with free text, which is not learnt"
+        raise NotLearntError("it is answered with free text, which is not learnt")
     if not read:
-        return "the dataset has no text or chat field to read"
+        raise NotLearntError("the dataset has no text or chat field to read")
     titles = tuple(layout.titles.values()) if len(read) > 1 else ()
     base: dict[str, Any] = {"name": name, "inputs": tuple(read), "titles": titles, "prompt": _prompt(one)}
-    options = _options(settings)
     match kind:
         case "label_selection":
-            return [Question(kind=Kind.CHOICE, options=options, **base)], []
+            return [Question(kind=Kind.CHOICE, options=_options(settings), **base)], []
         case "multi_label_selection":
-            return [Question(kind=Kind.CHOICES, options=options, **base)], []
+            return [Question(kind=Kind.CHOICES, options=_options(settings), **base)], []
         case "span":
-            if read.get(str(settings.get("field"))) != "text":
-                return f"it marks parts of {settings.get('field')!r}, which is no text field"
-            return [
-                Question(kind=Kind.SPANS, options=options, **{**base, "inputs": (settings["field"],), "titles": ()})
-            ], []
+            marked = {**base, "inputs": (_text_field(settings, read),), "titles": ()}
+            return [Question(kind=Kind.SPANS, options=_options(settings), **marked)], []
         case "rating":
             return _rating(settings, base)
         case "ranking":
-            return _ranking(options, base, read)
-    return f"questions of the type {kind} are not known"
+            return _ranking(_options(settings), base, read)
+    raise NotLearntError(f"questions of the type {kind:.80} are not known")
 
 
-def _rating(settings: Mapping[str, Any], base: dict[str, Any]) -> _Found | str:
-    values = sorted(int(option["value"]) for option in settings["options"])
+def _text_field(settings: Mapping[str, Any], read: Mapping[str, str]) -> str:
+    name = settings.get("field")
+    if not isinstance(name, str) or read.get(name) != "text":
+        raise NotLearntError(f"it marks parts of {brief(name)}, which is no text field")
+    return name
+
+
+def _rating(settings: Mapping[str, Any], base: dict[str, Any]) -> _Found:
+    given: list[Any] = [option.get("value") for option in _listed(settings)]
+    values: list[int] = sorted({value for value in given if type(value) is int})
     if len(values) < 2:
-        return "it offers a single rating, so there is nothing to learn"
-    if values == list(range(values[0], values[-1] + 1)):
+        raise NotLearntError("it offers a single rating, so there is nothing to learn")
+    if len(values) > MOST_STEPS:
+        raise NotLearntError(f"it offers {len(values)} ratings; {MOST_STEPS} are the most that is learnt")
+    if not -FARTHEST <= values[0] <= values[-1] <= FARTHEST:
+        raise NotLearntError(f"it offers ratings beyond {FARTHEST}")
+    if values[-1] - values[0] == len(values) - 1:
         return [Question(kind=Kind.RATING, minimum=values[0], maximum=values[-1], **base)], []
     # with gaps, a number in between would be no answer
     return [Question(kind=Kind.CHOICE, options=tuple(Option(value=str(one)) for one in values), **base)], []
 
 
-def _ranking(options: Sequence[Option], base: dict[str, Any], read: Mapping[str, str]) -> _Found | str:
+def _ranking(options: Sequence[Option], base: dict[str, Any], read: Mapping[str, str]) -> _Found:
     """For each pair of options, which comes first: as two texts where options name fields, else as two labels."""
     if not 2 <= len(options) <= MOST_RANKED:
-        return f"it ranks {len(options)} options; pairs of 2 to {MOST_RANKED} are learnt"
+        raise NotLearntError(f"it ranks {len(options)} options; pairs of 2 to {MOST_RANKED} are learnt")
     pairs = list(combinations(options, 2))
     questions = []
     for one, other in pairs:
@@ -138,13 +193,40 @@ def _ranking(options: Sequence[Option], base: dict[str, Any], read: Mapping[str,
 
 
 def _options(settings: Mapping[str, Any]) -> tuple[Option, ...]:
-    found = []
-    for one in settings.get("options") or []:
-        value, shown = str(one["value"]), str(one.get("text") or "")
+    """The options that can be learnt, each once; answers with another one are rejected by name."""
+    found: dict[str, Option] = {}
+    for one in _listed(settings):
+        value, shown = str(one.get("value") or ""), str(one.get("text") or "")
+        if refused_option(value) is not None:
+            continue
         hints = [shown if shown != value else "", str(one.get("description") or "")]
-        found.append(Option(value=value, hint=", ".join(filter(None, hints))))
-    return tuple(found)
+        hint = clean(", ".join(filter(None, hints)))[:LONGEST_OPTION]
+        found.setdefault(value, Option(value=value, hint=hint))
+        if len(found) > MOST_OPTIONS:
+            raise NotLearntError(f"it offers more than {MOST_OPTIONS} options")
+    if not found:
+        raise NotLearntError(": ".join(filter(None, ("it has no options", _refused(settings)))))
+    return tuple(found.values())
+
+
+def _refused(settings: Mapping[str, Any]) -> str:
+    """Why some options are left out; empty where none is."""
+    reasons = [refused_option(str(one.get("value") or "")) for one in _listed(settings)]
+    return "; ".join(dict.fromkeys(filter(None, reasons)))[:500]
+
+
+def _aliases(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Values by what people see; a value comes before another option's text."""
+    listed = [(str(one.get("value")), one.get("text")) for one in _listed(settings)]
+    values = {value for value, _ in listed}
+    return {text: value for value, text in reversed(listed) if isinstance(text, str) and text not in values}
+
+
+def _listed(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The options as Argilla has them."""
+    options = settings.get("options")
+    return [one for one in options if isinstance(one, Mapping)] if isinstance(options, list) else []
 
 
 def _prompt(one: Mapping[str, Any]) -> str:
-    return " ".join(str(one.get(part)) for part in ("title", "description") if one.get(part))
+    return clean(" ".join(str(one.get(part)) for part in ("title", "description") if one.get(part)))

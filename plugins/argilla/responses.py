@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,25 +10,25 @@ from typing import Any
 from plugins.argilla.answers import decode
 from plugins.argilla.layout import Layout
 from plugins.connector import Work
-from training.questions import Example
+from plugins.limits import in_words
+from training.questions import Answer, Example
+
+log = logging.getLogger(__name__)
 
 MOST_REASONS = 20
 
 
 def work_of(layout: Layout, record: Mapping[str, Any], example: Example) -> Iterator[Work]:
     """What people have submitted or discarded; drafts are not done yet."""
-    for response in record.get("responses") or []:
-        if response.get("status") not in ("submitted", "discarded"):
+    responses = record.get("responses")
+    for response in responses if isinstance(responses, list) else []:
+        if not isinstance(response, Mapping) or response.get("status") not in ("submitted", "discarded"):
+            continue
+        if response.get("id") is None:
+            log.warning("record %s: a response without an id is passed over", example.key)
             continue
         skipped = response["status"] == "discarded"
-        answers: dict[str, Any] = {}
-        rejected: list[str] = []
-        # a discarded response carries what the page was filled in with, and a program may send none at all
-        values = response.get("values") if isinstance(response.get("values"), Mapping) else {}
-        for control in () if skipped else layout.controls:
-            found, refused = decode(control, values, example)
-            answers |= found
-            rejected += refused
+        answers, rejected = ({}, []) if skipped else _said(layout, response, example)
         yield Work(
             key=str(response["id"]),
             example=example.key,
@@ -40,10 +41,28 @@ def work_of(layout: Layout, record: Mapping[str, Any], example: Example) -> Iter
         )
 
 
+def _said(layout: Layout, response: Mapping[str, Any], example: Example) -> tuple[dict[str, Answer], list[str]]:
+    # a discarded response carries what the page was filled in with, and a program may send none at all
+    given = response.get("values")
+    values = given if isinstance(given, Mapping) else {}
+    answers: dict[str, Answer] = {}
+    rejected: list[str] = []
+    for control in layout.controls:
+        try:
+            found, refused = decode(control, values, example)
+        except Exception as error:  # one answer costs no other, whatever stands in it
+            log.exception("record %s: the answer to %r in response %s", example.key, control.name, response["id"])
+            rejected.append(f"{control.name!r}: the answer cannot be read: {in_words(error)}")
+            continue
+        answers |= found
+        rejected += refused
+    return answers, rejected
+
+
 def moment(text: Any) -> datetime:
     """A timestamp of Argilla's, in UTC without saying so; the epoch where there is none."""
     try:
         found = datetime.fromisoformat(str(text))
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

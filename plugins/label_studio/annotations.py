@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,42 +10,71 @@ from typing import Any
 from plugins.connector import Work
 from plugins.label_studio.layout import Layout
 from plugins.label_studio.regions import decode, version_of
-from training.questions import Answer, Example
+from plugins.limits import in_words
+from training.questions import Answer, Example, finite
+
+log = logging.getLogger(__name__)
+
+MOST_REASONS = 20
 
 
 def work_of(layout: Layout, task: Mapping[str, Any], example: Example) -> Iterator[Work]:
     """All submitted annotations of a task that came with its annotations and predictions; drafts are not among them."""
-    data = task.get("data")
-    predictions = {one["id"]: one for one in _dicts(task.get("predictions")) if "id" in one}
+    predictions = {one["id"]: one for one in _dicts(task.get("predictions")) if isinstance(one.get("id"), int)}
     for annotation in _dicts(task.get("annotations")):
-        parent = predictions.get(annotation.get("parent_prediction"))
-        regions = [region for region in annotation.get("result") or [] if isinstance(region, Mapping)]
-        skipped = bool(annotation.get("was_cancelled"))
-        answers, rejected = ({}, []) if skipped else decode(layout, regions, example, data)
-        shown = _shown(layout, parent, example, data)
-        version = _version(parent, regions)
-        yield Work(
-            key=str(annotation["id"]),
-            example=example.key,
-            annotator=f"label-studio:{_person(annotation.get('completed_by'))}",
-            updated_at=moment(annotation.get("updated_at") or annotation.get("created_at")),
-            created_at=moment(annotation["created_at"]) if annotation.get("created_at") else None,
-            lead_time=_seconds(annotation.get("lead_time")),
-            answers=answers,
-            version=version,
-            origins={name: _origin(name, answer, shown, regions) for name, answer in answers.items()},
-            skipped=skipped,
-            rejected=tuple(rejected[:20]),
-        )
+        if annotation.get("id") is None:
+            log.warning("task %s: an annotation without an id is passed over", example.key)
+            continue
+        facts = _facts(annotation, example)
+        try:
+            facts |= _said(layout, annotation, predictions, example, task.get("data"))
+        except Exception as error:  # one annotation costs no other, whatever stands in it
+            log.exception("annotation %s of task %s cannot be read", annotation["id"], example.key)
+            facts["rejected"] = (f"the annotation cannot be read: {in_words(error)}",)
+        yield Work(**facts)
+
+
+def _facts(annotation: Mapping[str, Any], example: Example) -> dict[str, Any]:
+    """What is known of an annotation whatever it says."""
+    return {
+        "key": str(annotation["id"]),
+        "example": example.key,
+        "annotator": f"label-studio:{_person(annotation.get('completed_by'))}",
+        "updated_at": moment(annotation.get("updated_at") or annotation.get("created_at")),
+        "created_at": moment(annotation["created_at"]) if annotation.get("created_at") else None,
+        "lead_time": _seconds(annotation.get("lead_time")),
+        "skipped": bool(annotation.get("was_cancelled")),
+        "answers": {},
+    }
+
+
+def _said(
+    layout: Layout,
+    annotation: Mapping[str, Any],
+    predictions: Mapping[int, Mapping[str, Any]],
+    example: Example,
+    data: object,
+) -> dict[str, Any]:
+    given = annotation.get("parent_prediction")
+    parent = predictions.get(given) if isinstance(given, int) else None
+    regions = _dicts(annotation.get("result"))
+    answers, rejected = ({}, []) if annotation.get("was_cancelled") else decode(layout, regions, example, data)
+    shown = _shown(layout, parent, example, data)
+    return {
+        "answers": answers,
+        "version": _version(parent, regions),
+        "origins": {name: _origin(name, answer, shown, regions) for name, answer in answers.items()},
+        "rejected": tuple(rejected[:MOST_REASONS]),
+    }
 
 
 def moment(text: Any) -> datetime:
     """A timestamp of Label Studio's; the epoch where there is none."""
     try:
         found = datetime.fromisoformat(str(text))
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _shown(
@@ -53,8 +83,7 @@ def _shown(
     """What the suggestion said, where it still exists."""
     if parent is None:
         return None
-    regions = [region for region in parent.get("result") or [] if isinstance(region, Mapping)]
-    answers, _ = decode(layout, regions, example, data)
+    answers, _ = decode(layout, _dicts(parent.get("result")), example, data)
     return {name: answer for name, answer in answers.items() if answer not in (None, [])}
 
 
@@ -83,7 +112,7 @@ def _person(completed_by: Any) -> str:
 
 
 def _seconds(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and finite(value) else None
 
 
 def _dicts(value: Any) -> list[Mapping[str, Any]]:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from label_studio_sdk._extensions.label_studio_tools.core.label_config import parse_config
-from lxml import etree  # type: ignore[import-untyped]
-
 from plugins.connector import Unlearnt
-from plugins.errors import InvalidConfig
+from plugins.label_studio.markup import MOST_ATTRIBUTES, Tag, read_tags
+from plugins.label_studio.options import Options, canonical, read_options
 from plugins.label_studio.texts import Source
-from training.questions import PATH_SEPARATOR, Example, Kind, Option, Question
+from plugins.limits import LONGEST_NAME, MOST_STEPS, NotLearntError, check_name, in_words
+from training.questions import Example, Kind, Question
 
-MAX_SOURCE = 2_000_000
+log = logging.getLogger(__name__)
+
 TEXT_TAGS = frozenset(("Text", "HyperText", "Paragraphs"))
+OTHER_TAGS = (
+    "Bitmask BitmaskLabels Brush BrushLabels ChatMessage DateTime Ellipse EllipseLabels KeyPoint KeyPointLabels "
+    "MagicWand OcrLabels ParagraphLabels Polygon PolygonLabels Ranker ReactCode Rectangle RectangleLabels Relations "
+    "TextArea TimeSeriesLabels TimelineLabels Vector VectorLabels VideoRectangle VideoVector VideoVectorLabels"
+)
+"""Controls that ask something, and are not learnt."""
+NO_CONTROLS = frozenset(("filter",))
+"""Tags that point to another one and ask nothing."""
 DEFAULT_STARS = 5
 
 
@@ -26,7 +35,7 @@ class Control:
     """A control that is learnt. `to_name` and `type` stand in its regions.
 
     `conditional`: it may be hidden, so that no answer says nothing. `nested`: choices are given as paths. `limit`: the
-    most paths that a taxonomy takes.
+    most paths that a taxonomy takes. `options`: by which names it may be answered.
     """
 
     question: Question
@@ -35,11 +44,16 @@ class Control:
     conditional: bool = False
     nested: bool = False
     limit: int | None = None
+    options: Options = field(default_factory=Options)
 
     @property
     def to_name(self) -> str:
         """Label Studio takes predictions of a pairwise control for its first object too, unlike for both."""
         return self.sources[0].name
+
+    def canonical(self, *steps: str) -> str:
+        """An option's value, from what a region calls it: Label Studio takes an alias or what people see."""
+        return canonical(self.options, steps)
 
 
 @dataclass(frozen=True)
@@ -58,118 +72,155 @@ class Layout:
         """A task's texts by object name; objects that the task has no value for are left out."""
         values = data if isinstance(data, Mapping) else {}
         sources = {source.name: source for control in self.controls.values() for source in control.sources}
-        fields = {name: source.text(values) for name, source in sources.items()}
+        fields = {name: _text(source, values, key) for name, source in sources.items()}
         return Example(key=key, fields={name: text for name, text in fields.items() if text})
 
 
-class _NotLearntError(Exception):
-    pass
+def _text(source: Source, values: Mapping[str, Any], key: str) -> str:
+    try:
+        return source.text(values)
+    except Exception as error:  # one task costs no other, whatever stands in it
+        log.warning("task %s: %r cannot be read as text: %s", key, source.name, in_words(error))
+        return ""
 
 
 @lru_cache(maxsize=64)
 def read(source: str) -> Layout:
-    """Read a label config; raises InvalidConfig where it is no XML, too large, or declares entities."""
-    if len(source) > MAX_SOURCE:
-        raise InvalidConfig(f"The label config has {len(source)} characters; {MAX_SOURCE} are the most that is read")
-    source = re.sub(r"^\s*<\?xml[^>]*\?>", "", source)
-    if re.search(r"<!\s*(DOCTYPE|ENTITY)", source, re.IGNORECASE):
-        raise InvalidConfig("The label config declares a document type or entities, which are never expanded")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(source, parser)
-        parsed = parse_config(source)
-    except (etree.XMLSyntaxError, ValueError, KeyError) as error:
-        raise InvalidConfig(f"The label config cannot be read: {error}") from error
-    if root is None:
-        raise InvalidConfig("The label config is empty")
-    elements = {name: tag for tag in _tags(root) if (name := _attribute(tag, "name"))}
-    controls, unlearnt = {}, []
-    for name, found in parsed.items():
+    """Read a label config; raises InvalidConfig where it is no XML, too large, or declares a document type."""
+    tags = read_tags(source)
+    objects = {name: tag for tag in tags if (name := tag.raw("name"))}
+    controls: dict[str, Control] = {}
+    unlearnt: dict[str, str] = {}
+    for tag in tags:
+        if not _asks(tag):
+            continue
+        name = tag.raw("name")
         try:
-            controls[name] = _control(name, found, elements)
-        except _NotLearntError as reason:
-            unlearnt.append(Unlearnt(name=name, reason=str(reason)))
-        except ValueError as error:
-            unlearnt.append(Unlearnt(name=name, reason=_reason(error)))
-    return Layout(controls=controls, unlearnt=tuple(unlearnt))
+            if name and (name in controls or name in unlearnt):
+                raise NotLearntError("two controls have this name: give each one of its own")
+            controls[name] = _control(tag, objects)
+        except Exception as error:  # one control costs no other, whatever is wrong with it
+            if not isinstance(error, NotLearntError):
+                log.exception("the control %.100r of a label config could not be read", name)
+            controls.pop(name, None)
+            unlearnt[name[:LONGEST_NAME] or tag.name[:LONGEST_NAME]] = in_words(error)
+    left_out = {
+        f"some options of {name}": "; ".join(control.options.dropped)[:500]
+        for name, control in controls.items()
+        if control.options.dropped
+    }
+    reasons = {**unlearnt, **left_out}
+    return Layout(controls, tuple(Unlearnt(name=name, reason=reason) for name, reason in reasons.items()))
 
 
-def _control(name: str, found: Mapping[str, Any], elements: Mapping[str, Any]) -> Control:
-    tag = elements[name]
-    shape = _SHAPES.get(found["type"])
-    if shape is None:
-        raise _NotLearntError(f"{found['type']} is not learnt yet")
-    if _true(tag, "perRegion") or _true(tag, "perItem"):
-        raise _NotLearntError("it is asked about each region; only questions about the whole task are learnt")
-    if any(above.tag == "Repeater" for above in tag.iterancestors()) or "regex" in found:
-        raise _NotLearntError("it is repeated for each item of a task (Repeater)")
-    if found.get("dynamic_labels") or _attribute(tag, "value").startswith("$") or _attribute(tag, "apiUrl"):
-        raise _NotLearntError("its options come with each task, so there is no fixed set to learn")
-    sources = tuple(_source(target, elements) for target in found["to_name"])
+def _asks(tag: Tag) -> bool:
+    """Whether people answer this tag; some that are never learnt point nowhere, and have no name."""
+    known = tag.name.lower() in _SPELLINGS
+    return tag.name.lower() not in NO_CONTROLS and (known or bool(tag.raw("toName") and tag.raw("name")))
+
+
+def _control(tag: Tag, objects: Mapping[str, Tag]) -> Control:
+    shape = _shape(tag)
+    check_name(tag.raw("name"))
+    if tag.true("perRegion") or tag.true("perItem") or tag.true("labeling"):
+        raise NotLearntError("it is asked about each region; only questions about the whole task are learnt")
+    if tag.repeated:
+        raise NotLearntError("it is repeated for each item of a task (Repeater)")
+    if tag.get("value").startswith("$") or tag.get("apiUrl"):
+        raise NotLearntError("its options come with each task, so there is no fixed set to learn")
+    sources = tuple(_source(name, objects) for name in tag.raw("toName").split(","))
+    if not any(source.varies for source in sources):
+        shown = ", ".join(source.name for source in sources)
+        raise NotLearntError(f"it reads {shown}, which shows the same words in every task; let it read $ and a field")
     given = shape(tag, sources)
-    conditional = any(_attribute(above, "visibleWhen") for above in (tag, *tag.iterancestors()))
-    extra = {key: given.pop(key) for key in ("nested", "limit") if key in given}
+    extra = {key: given.pop(key) for key in ("nested", "limit", "options") if key in given}
+    offered = extra.get("options", Options()).found
     inputs = tuple(source.name for source in sources)
-    question = Question(name=name, inputs=inputs, prompt=_prompt(tag), **given)
-    return Control(question, found["type"].lower(), sources, conditional=conditional, **extra)
+    question = Question(name=tag.raw("name"), inputs=inputs, prompt=_prompt(tag), options=offered, **given)
+    return Control(question, tag.name.lower(), sources, conditional=tag.conditional, **extra)
 
 
-def _source(name: str, elements: Mapping[str, Any]) -> Source:
-    tag = elements.get(name.strip())
+def _shape(tag: Tag) -> _Shape:
+    """How this sort of control is read, once it is spelt as Label Studio's server spells it."""
+    if tag.crowded:
+        raise NotLearntError(f"it has more than {MOST_ATTRIBUTES} attributes")
+    spelt = _SPELLINGS.get(tag.name.lower(), tag.name)
+    if spelt not in _SHAPES:
+        raise NotLearntError(f"{spelt} is not learnt yet")
+    if spelt != tag.name:
+        raise NotLearntError(f"write its tag as {spelt}: Label Studio's server does not know {tag.name}")
+    for attribute in ("name", "toName"):
+        if not tag.raw(attribute):
+            raise NotLearntError(f"it has no {attribute}, so its answers belong nowhere")
+        if attribute not in tag.attributes:
+            raise NotLearntError(f"write its attribute as {attribute}: Label Studio's server knows no other spelling")
+    return _SHAPES[spelt]
+
+
+def _source(name: str, objects: Mapping[str, Tag]) -> Source:
+    tag = objects.get(name) or objects.get(name.strip())
     if tag is None:
-        raise _NotLearntError(f"it points to {name!r}, which the label config does not have")
-    if tag.tag not in TEXT_TAGS:
-        raise _NotLearntError(f"it reads {tag.tag}; only text is learnt")
-    if _attribute(tag, "valueType").lower() == "url":
-        raise _NotLearntError("its text lies behind a URL, which labelwheel never fetches")
+        raise NotLearntError(f"it points to {name[:100]!r}, which the label config does not have")
+    if tag.name not in TEXT_TAGS:
+        spelt = next((known for known in TEXT_TAGS if known.lower() == tag.name.lower()), None)
+        hint = f"; write that tag as {spelt}" if spelt else ""
+        raise NotLearntError(f"it reads {tag.name}; only text is learnt{hint}")
+    if tag.crowded:
+        raise NotLearntError(f"{tag.raw('name')[:100]!r} has more than {MOST_ATTRIBUTES} attributes")
+    if tag.get("valueType").lower() == "url":
+        raise NotLearntError("its text lies behind a URL, which labelwheel never fetches")
+    check_name(tag.raw("name"))
     return Source(
-        name=name.strip(),
-        tag=tag.tag,
-        value=_attribute(tag, "value"),
-        encoding=_attribute(tag, "encoding").lower() or "none",
-        inline=_true(tag, "inline"),
-        name_key=_attribute(tag, "nameKey") or "author",
-        text_key=_attribute(tag, "textKey") or "text",
+        name=tag.raw("name"),
+        tag=tag.name,
+        value=tag.raw("value"),
+        encoding=tag.get("encoding").lower() or "none",
+        inline=tag.true("inline"),
+        name_key=tag.get("nameKey") or "author",
+        text_key=tag.get("textKey") or "text",
     )
 
 
-def _choices(tag: Any, sources: tuple[Source, ...]) -> dict[str, Any]:
-    nested = _true(tag, "allowNested")
-    kind = Kind.CHOICES if _attribute(tag, "choice").lower() == "multiple" else Kind.CHOICE
-    options = tuple(_options(tag, "Choice", () if nested else None))
-    return {"kind": kind, "options": options, "nested": nested}
+def _choices(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
+    nested = tag.true("allowNested")
+    kind = Kind.CHOICES if tag.get("choice").lower() == "multiple" else Kind.CHOICE
+    return {"kind": kind, "options": read_options(tag, "Choice", nested=nested), "nested": nested}
 
 
-def _spans(tag: Any, sources: tuple[Source, ...]) -> dict[str, Any]:
+def _spans(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
     if len(sources) > 1 or sources[0].tag == "Paragraphs":
-        raise _NotLearntError(f"spans are learnt in one Text or HyperText, not in {sources[-1].tag}")
-    return {"kind": Kind.SPANS, "options": tuple(_options(tag, "Label", None))}
+        raise NotLearntError(f"spans are learnt in one Text or HyperText, not in {sources[-1].tag}")
+    return {"kind": Kind.SPANS, "options": read_options(tag, "Label", nested=False)}
 
 
-def _rating(tag: Any, sources: tuple[Source, ...]) -> dict[str, Any]:
-    return {"kind": Kind.RATING, "minimum": 1, "maximum": int(_attribute(tag, "maxRating") or DEFAULT_STARS)}
+def _rating(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
+    given = tag.get("maxRating") or str(DEFAULT_STARS)
+    stars = _bound(given)
+    if stars is None or not 2 <= stars <= MOST_STEPS or stars != int(stars):
+        raise NotLearntError(f"maxRating is {given[:40]!r}; whole numbers from 2 to {MOST_STEPS} are learnt")
+    return {"kind": Kind.RATING, "minimum": 1, "maximum": int(stars)}
 
 
-def _taxonomy(tag: Any, sources: tuple[Source, ...]) -> dict[str, Any]:
-    options = tuple(_options(tag, "Choice", (), leaves=_true(tag, "leafsOnly")))
-    most = _attribute(tag, "maxUsages")
-    return {"kind": Kind.TAXONOMY, "options": options, "limit": int(most) if most.isdigit() else None}
-
-
-def _number(tag: Any, sources: tuple[Source, ...]) -> dict[str, Any]:
-    low, high = _attribute(tag, "min"), _attribute(tag, "max")
+def _taxonomy(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
+    most = _bound(tag.get("maxUsages"))
     return {
-        "kind": Kind.NUMBER,
-        "minimum": float(low) if low else None,
-        "maximum": float(high) if high else None,
+        "kind": Kind.TAXONOMY,
+        "options": read_options(tag, "Choice", nested=True, leaves=tag.true("leafsOnly")),
+        "limit": int(most) if most is not None and most >= 1 else None,
     }
 
 
-def _pairwise(tag: Any, sources: tuple[Source, ...]) -> dict[str, Any]:
+def _number(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
+    return {"kind": Kind.NUMBER, "minimum": _bound(tag.get("min")), "maximum": _bound(tag.get("max"))}
+
+
+def _pairwise(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
     return {"kind": Kind.PAIRWISE}
 
 
-_SHAPES: Mapping[str, Callable[[Any, tuple[Source, ...]], dict[str, Any]]] = {
+_Shape = Callable[[Tag, Sequence[Source]], dict[str, Any]]
+
+_SHAPES: Mapping[str, _Shape] = {
     "Choices": _choices,
     "Labels": _spans,
     "HyperTextLabels": _spans,
@@ -178,57 +229,21 @@ _SHAPES: Mapping[str, Callable[[Any, tuple[Source, ...]], dict[str, Any]]] = {
     "Number": _number,
     "Pairwise": _pairwise,
 }
+_SPELLINGS = {name.lower(): name for name in (*_SHAPES, *OTHER_TAGS.split())}
 
 
-def _options(tag: Any, name: str, path: tuple[str, ...] | None, *, leaves: bool = False) -> Iterator[Option]:
-    """The options under a tag, in their order; with a path (even an empty one) also those within others."""
-    for child in _tags(tag, deep=False):
-        if child.tag != name:
-            yield from _options(child, name, path, leaves=leaves)
-            continue
-        shown = _attribute(child, "value")
-        value = _attribute(child, "alias") or shown
-        if not value or shown.startswith("$"):
-            raise _NotLearntError(f"a {name} has no fixed value")
-        if path is not None and PATH_SEPARATOR in value:
-            raise _NotLearntError(f"{value!r} contains {PATH_SEPARATOR!r}, which separates the steps of a path")
-        hint = ": ".join(part for part in (shown if shown != value else "", _attribute(child, "hint")) if part)
-        within = [] if path is None else list(_options(child, name, (*path, value), leaves=leaves))
-        if not (leaves and within):
-            yield Option(value=PATH_SEPARATOR.join((*(path or ()), value)), hint=hint)
-        yield from within
+def _bound(text: str) -> float | None:
+    """A number in an attribute; None where there is none, which Label Studio's interface passes over."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
-def _prompt(tag: Any) -> str:
+def _prompt(tag: Tag) -> str:
     """The header above a control, if it has one of its own."""
-    above = tag.getprevious()
-    if above is not None and above.tag == "Header" and not _attribute(above, "value").startswith("$"):
-        return _attribute(above, "value")
+    above = tag.before
+    if above is not None and above.name == "Header" and not above.raw("value").startswith("$"):
+        return above.raw("value")
     return ""
-
-
-def _tags(tag: Any, *, deep: bool = True) -> Iterator[Any]:
-    for child in tag.iter() if deep else tag:
-        if isinstance(child.tag, str):
-            yield child
-
-
-def _attribute(tag: Any, name: str) -> str:
-    """Label Studio's interface reads attributes whatever their case."""
-    if not isinstance(tag.tag, str):
-        return ""
-    value = tag.attrib.get(name)
-    if value is None:
-        value = next((other for key, other in tag.attrib.items() if key.lower() == name.lower()), "")
-    return str(value).strip() if name != "value" else str(value)
-
-
-def _true(tag: Any, name: str) -> bool:
-    return _attribute(tag, name).lower() in ("true", "1")
-
-
-def _reason(error: ValueError) -> str:
-    """One line for people out of a validation error."""
-    errors = getattr(error, "errors", None)
-    text = str(errors()[0]["msg"]) if callable(errors) else str(error)
-    return text.removeprefix("Value error, ")

@@ -11,6 +11,7 @@ from plugins.errors import ToolError
 from plugins.label_studio.annotations import moment
 from plugins.label_studio.client import Client
 from plugins.label_studio.layout import Layout, read
+from plugins.limits import clean
 
 ANNOTATION = "result,completed_by,was_cancelled,created_at,lead_time,parent_prediction"
 FULL = f"id,data,updated_at,predictions,annotations,{ANNOTATION}"
@@ -55,7 +56,7 @@ class Project:
         self._layout = layout = read(source)
         return Config(
             reference=reference(found),
-            title=str(found.get("title") or f"project {self.id}"),
+            title=clean(str(found.get("title") or f"project {self.id}")),
             source=source,
             questions=layout.questions,
             unlearnt=layout.unlearnt,

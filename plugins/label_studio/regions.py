@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -10,10 +11,15 @@ from typing import Any
 
 from plugins.label_studio.hypertext import Rendered, units
 from plugins.label_studio.layout import Control, Layout
+from plugins.limits import in_words
 from training.errors import InvalidAnswer
-from training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question
+from training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question, brief
+
+log = logging.getLogger(__name__)
 
 LISTS = frozenset((Kind.CHOICES, Kind.SPANS, Kind.TAXONOMY))
+SPAN_TYPES = ("labels", "hypertextlabels")
+"""Under which name a region has its labels; it is the tag's, and the tag may be another one by now."""
 REGION_ID = re.compile(r"lw[0-9a-f]{10}-(v|x)([A-Za-z0-9_-]+)")
 PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -54,10 +60,15 @@ def decode(
     answers: dict[str, Answer] = {}
     rejected: list[str] = []
     for name, control in layout.controls.items():
-        answer = _answer(control, found.get(name, []), data, rejected)
-        if answer is None:
+        try:
+            answer = _answer(control, found.get(name, []), data, rejected)
+            if answer is None:
+                continue
+            fitted, refused = fitting(control.question, answer, example)
+        except Exception as error:  # one answer costs no other, whatever stands in it
+            log.warning("task %s: an answer to %r cannot be read", example.key, name, exc_info=True)
+            rejected.append(f"{name!r}: the answer cannot be read: {in_words(error)}")
             continue
-        fitted, refused = fitting(control.question, answer, example)
         rejected += refused
         if fitted is not None:
             answers[name] = fitted
@@ -71,7 +82,8 @@ def fitting(question: Question, answer: Answer, example: Example) -> tuple[Answe
         kept = []
         for item in answer:
             try:
-                kept += question.check([item], example)
+                question.check([item], example)
+                kept.append(item)
             except InvalidAnswer as error:
                 refused.append(str(error))
         return (None if refused and not kept else question.check(kept, example)), refused
@@ -104,7 +116,12 @@ def version_of(region: Any) -> str | None:
     match = REGION_ID.fullmatch(str(region.get("id", ""))) if isinstance(region, Mapping) else None
     if match is None:
         return None
-    return match[2] if match[1] == "v" else bytes.fromhex(match[2]).decode("utf-8", "replace")
+    if match[1] == "v":
+        return match[2]
+    try:
+        return bytes.fromhex(match[2]).decode("utf-8", "replace")
+    except ValueError:
+        return None  # somebody else's id that begins like ours
 
 
 def _item_scores(prediction: Prediction) -> dict[Any, float]:
@@ -125,8 +142,9 @@ def _values(
     match control.question.kind:
         case Kind.SPANS if answer:
             rendered = _rendered(control, data)
+            text = "" if rendered else control.sources[0].text(data if isinstance(data, Mapping) else {})
             for span in answer:
-                value = _span_value(control, span, rendered, data)
+                value = _span_value(control, span, rendered, text)
                 if value is not None:
                     yield value, scores.get(_key(span))
         case Kind.CHOICE | Kind.CHOICES if answer:
@@ -151,11 +169,10 @@ def _rendered(control: Control, data: object) -> Rendered | None:
 
 
 def _span_value(
-    control: Control, span: Mapping[str, Any], rendered: Rendered | None, data: object
+    control: Control, span: Mapping[str, Any], rendered: Rendered | None, text: str
 ) -> dict[str, Any] | None:
     start, end, label = span["start"], span["end"], span["label"]
     if rendered is None:
-        text = control.sources[0].text(data if isinstance(data, Mapping) else {})
         return {"start": start, "end": end, "text": text[start:end], control.type: [label]}
     ends = rendered.outward(start, end)
     if ends is None:
@@ -180,18 +197,18 @@ def _answer(control: Control, regions: list[Mapping[str, Any]], data: object, re
     values = [region["value"] for region in regions]
     if kind is Kind.SPANS:
         rendered = _rendered(control, data)
-        spans = [span for value in values for span in _spans(control, value, rendered, rejected)]
+        spans = [span for region in regions for span in _spans(control, region, rendered, rejected)]
         return None if not spans and (control.conditional or values) else spans
     if kind in (Kind.CHOICE, Kind.CHOICES):
-        chosen = [_choice(one) for value in values for one in _listed(value.get("choices"))]
+        chosen = [control.canonical(*_steps(one)) for value in values for one in _listed(value.get("choices"))]
         if kind is Kind.CHOICES:
             return None if not chosen and control.conditional else chosen
         if len(set(chosen)) > 1:
-            rejected.append(f"{control.question.name!r} takes one choice, not {', '.join(chosen[:5])}")
+            rejected.append(f"{control.question.name!r} takes one choice, not {brief(', '.join(chosen[:5]))}")
             return None
         return chosen[0] if chosen else None
     if kind is Kind.TAXONOMY:
-        return [path for value in values for path in _listed(value.get("taxonomy"))] or None
+        return [_path(control, path) for value in values for path in _listed(value.get("taxonomy"))] or None
     key = {Kind.RATING: "rating", Kind.NUMBER: "number", Kind.PAIRWISE: "selected"}[kind]
     return next((value[key] for value in reversed(values) if value.get(key) is not None), None)
 
@@ -202,20 +219,28 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _choice(value: Any) -> str:
-    return PATH_SEPARATOR.join(str(step) for step in value) if isinstance(value, list) else str(value)
+def _steps(value: Any) -> list[str]:
+    return [str(step) for step in value] if isinstance(value, list) else [str(value)]
+
+
+def _path(control: Control, path: Any) -> Any:
+    if not isinstance(path, list) or not all(isinstance(step, str) for step in path):
+        return path
+    return control.canonical(*path).split(PATH_SEPARATOR)
 
 
 def _spans(
-    control: Control, value: Mapping[str, Any], rendered: Rendered | None, rejected: list[str]
+    control: Control, region: Mapping[str, Any], rendered: Rendered | None, rejected: list[str]
 ) -> Iterable[dict[str, Any]]:
-    labels = [label for label in _listed(value.get(control.type, value.get("labels"))) if isinstance(label, str)]
+    value = region["value"]
+    named = next((value[key] for key in (control.type, str(region.get("type")), *SPAN_TYPES) if key in value), None)
+    labels = [label for label in _listed(named) if isinstance(label, str)]
     edges = _edges(value) if rendered is None else _places(value, rendered)
     if edges is None or not labels:
         rejected.append(f"{control.question.name!r}: a region has no {'label' if edges else 'place'} that can be read")
         return
     for label in labels:
-        yield {"start": edges[0], "end": edges[1], "label": label}
+        yield {"start": edges[0], "end": edges[1], "label": control.canonical(label)}
 
 
 def _edges(value: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -242,6 +267,6 @@ def _whole(value: Any) -> int | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return int(number) if math.isfinite(number) and number == int(number) else None

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from plugins.label_studio.hypertext import Rendered, render
+from plugins.limits import clean
 
 VARIABLE = re.compile(r"\$[\w\[\].{}]+")
 STEP = re.compile(r"[^.\[\]]+")
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""Half characters and zero bytes, which neither databases nor tokenizers take; one stand-in each keeps the offsets."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,11 @@ class Source:
     inline: bool = False
     name_key: str = "author"
     text_key: str = "text"
+
+    @property
+    def varies(self) -> bool:
+        """Whether it shows anything of a task; else it shows the same in all of them."""
+        return VARIABLE.search(self.value) is not None
 
     def text(self, data: Mapping[str, Any]) -> str:
         """The text that a model reads; empty where the task has none."""
@@ -59,11 +63,6 @@ class Source:
         return "\n".join(f"{who}: {what}" if who else what for who, what in lines)
 
 
-def clean(text: str) -> str:
-    """The text with what cannot be stored replaced, code point for code point."""
-    return UNSTORABLE.sub("\ufffd", text)
-
-
 def resolve(expression: str, data: Mapping[str, Any]) -> Any:
     """A value such as `$text`, `$a.b[0]` or `From: $sender`, read out of a task's data as Label Studio does."""
     if VARIABLE.fullmatch(expression):
@@ -78,7 +77,7 @@ def lookup(data: Any, path: str) -> Any:
     for step in STEP.findall(path):
         if isinstance(data, Mapping):
             data = data.get(step)
-        elif isinstance(data, list) and step.isdigit() and int(step) < len(data):
+        elif isinstance(data, list) and step.isdecimal() and len(step) < 10 and int(step) < len(data):
             data = data[int(step)]
         else:
             return None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins.argilla import responses
 from plugins.argilla.answers import decode, encode, probability
 from plugins.argilla.layout import Control
 from plugins.argilla.responses import moment, work_of
@@ -102,3 +104,45 @@ def test_work_is_what_was_submitted_or_discarded() -> None:
     assert found[0].updated_at.isoformat() == "2026-11-21T19:42:41.500000+00:00"
     assert (found[0].annotator, found[-1].annotator) == ("argilla:u", "argilla:nobody")
     assert moment("nonsense").year == 1970
+
+
+def test_one_answer_that_cannot_be_read_is_rejected_and_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(asked: Control, *arguments: Any) -> Any:
+        if asked.name == "mood":
+            raise KeyError("anything at all")
+        return decode(asked, *arguments)
+
+    monkeypatch.setattr(responses, "decode", broken)
+    found = layout(asked("mood", "label_selection", ["good"]), asked("many", "multi_label_selection", ["a", "b"]))
+    said = {"id": "1", "status": "submitted", "values": {"mood": {"value": "good"}, "many": {"value": ["a"]}}}
+    odd = [None, 3, {"status": "submitted"}, {"id": "2", "status": "submitted", "values": 3, "updated_at": 10**400}]
+    work, last = work_of(found, {"responses": [said, *odd]}, EMOJI)
+    assert work.answers == {"many": ["a"]}
+    assert "anything at all" in work.rejected[0]
+    assert last.key == "2"
+    assert list(work_of(found, {"responses": 3}, EMOJI)) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (asked("x", "rating", [1, 2, 3]), 10**400),
+        (asked("x", "rating", [1, 2, 3]), [2]),
+        (asked("x", "rating", [1, 5]), {"a": 10**5000}),
+        (asked("x", "label_selection", ["a", "b"]), [10**5000]),
+        (asked("x", "multi_label_selection", ["a"]), "a" * 1_000_000),
+        (asked("x", "multi_label_selection", ["a"]), [[10**5000]]),
+        (asked("x", "span", ["a"], field="text"), [{"start": 10**400, "end": -(10**5000), "label": "a"}]),
+        (asked("x", "span", ["a"], field="text"), [{"start": 2, "end": 6, "label": ["a"]}]),
+        (asked("x", "span", ["a"], field="text"), "nonsense"),
+        (asked("x", "ranking", ["a", "b"]), [{"value": "a", "rank": "1"}, {"value": "b", "rank": 2}]),
+        (asked("x", "ranking", ["a", "b"]), [{"value": ["a"], "rank": 1}, {"value": "b", "rank": 2}]),
+        (asked("x", "ranking", ["a", "b"]), 3),
+    ],
+)
+def test_what_no_answer_can_be_read_from_is_rejected_in_a_line(question: dict[str, Any], said: Any) -> None:
+    (found,) = layout(question).controls
+    answers, rejected = decode(found, {"x": {"value": said}}, EMOJI)
+    assert answers == {}
+    assert rejected
+    assert all("x" in one and len(one) < 1000 for one in rejected)

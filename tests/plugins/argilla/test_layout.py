@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -107,3 +108,71 @@ def test_fields_without_text_are_named() -> None:
     record = {"id": "1", "fields": {"text": "a\ud800\x00b", "talk": talk, "photo": "x", "card": {}}}
     assert found.example(record).fields == {"talk": "user: hi\n: ", "text": "a\ufffd\ufffdb"}
     assert found.example({"id": "1", "fields": {"text": None}}).fields == {}
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ({"id": "1", "name": "x"}, "settings"),
+        ({"id": "1", "name": "x", "settings": 3}, "get"),
+        ({"id": "1", "name": "x" * 256, "settings": {"type": "rating"}}, "256 characters"),
+        ({"id": "1", "name": "x\ud800", "settings": {"type": "rating"}}, "name"),
+        (asked("x", "label_selection"), "no options"),
+        (asked("x", "label_selection", ["\ud800"]), "cannot be stored"),
+        (asked("x", "label_selection", ["a" * 1001]), "1001 characters"),
+        (asked("x", "label_selection", list(map(str, range(10_001)))), "more than 10000"),
+        (asked("x", "rating", ["one", None, 2]), "single rating"),
+        (asked("x", "rating", list(range(200))), "200 ratings"),
+        (asked("x", "rating", [1, 10**400]), "beyond"),
+        (asked("x", "rating", [{"value": [1]}, {}]), "single rating"),
+        (asked("x", "ranking", ["a" * 200, "b" * 200, "c"]), "characters"),
+        (asked("x", "span", ["a"], field=["text"]), "no text field"),
+        (3, "get"),
+    ],
+)
+def test_one_question_that_cannot_be_read_is_named_and_costs_no_other(question: Any, reason: str) -> None:
+    found = layout(question, asked("fine", "rating", [1, 2, 3]))
+    assert [one.name for one in found.questions] == ["fine"]
+    (unlearnt,) = found.unlearnt
+    assert reason in unlearnt.reason or reason == "get"
+    assert len(unlearnt.name) <= 255
+    json.dumps([unlearnt.name, unlearnt.reason], ensure_ascii=False).encode()
+
+
+def test_one_field_that_cannot_be_read_is_named_and_costs_no_other() -> None:
+    odd = [{"name": "a"}, 3, {"settings": {"type": "text"}}, field("\ud800", "text"), field("b", "table")]
+    found = layout(asked("mood", "label_selection", ["a", "b"]), fields=[*odd, *FIELDS])
+    assert list(found.read) == ["field 3", "text"]
+    assert len(found.unlearnt) == 4
+
+
+def test_an_option_that_cannot_be_learnt_costs_its_question_nothing() -> None:
+    options = ["a", "", {"text": "no value"}, "b" * 1001, "a", 3, {"value": "c"}, "$d"]
+    found = layout(asked("mood", "label_selection", options))
+    assert found.questions[0].values == ("a", "3", "c", "$d")
+    assert [one.name for one in found.unlearnt] == ["some options of mood"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "answer"),
+    [
+        ("label_selection", "Good", "good"),
+        ("label_selection", "bad", "bad"),
+        ("multi_label_selection", ["Good", "good", "bad"], ["good", "bad"]),
+        ("span", [{"start": 0, "end": 1, "label": "Good"}], [{"start": 0, "end": 1, "label": "good"}]),
+    ],
+)
+def test_an_option_is_known_by_its_value_and_by_what_people_see(kind: str, said: Any, answer: Any) -> None:
+    options = [{"value": "good", "text": "Good"}, {"value": "bad", "text": "good"}]
+    (control,) = layout(asked("mood", kind, options, field="text")).controls
+    example = Example(key="1", fields={"text": "fine"})
+    assert decode(control, {"mood": {"value": said}}, example) == ({"mood": answer}, [])
+
+
+def test_ranks_and_ratings_are_known_by_what_people_see() -> None:
+    options = [{"value": "a", "text": "First"}, {"value": "b", "text": "Second"}]
+    best, stars = layout(asked("best", "ranking", options), asked("stars", "rating", [1, 2, 3])).controls
+    example = Example(key="1", fields={"text": "fine"})
+    ranked = [{"value": "First", "rank": 2}, {"value": "b", "rank": 1}]
+    assert decode(best, {"best": {"value": ranked}}, example) == ({"best": "b"}, [])
+    assert decode(stars, {"stars": {"value": "3"}}, example) == ({"stars": 3}, [])

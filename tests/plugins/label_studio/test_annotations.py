@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from plugins.connector import Work
+from plugins.label_studio import annotations
 from plugins.label_studio.annotations import moment, work_of
 from plugins.label_studio.layout import read
-from plugins.label_studio.regions import region_id
+from plugins.label_studio.regions import decode, region_id
 
 LAYOUT = read(
     '<View><Text name="text" value="$text"/><Choices name="mood" toName="text"><Choice value="good"/>'
@@ -25,8 +26,8 @@ def who(start: int, end: int, origin: str | None = None) -> dict[str, Any]:
     return {"from_name": "who", "value": value, **({"origin": origin} if origin else {})}
 
 
-def works(annotations: Any, predictions: Any = None) -> list[Work]:
-    task = {"id": 5, "data": {"text": "Jane and Bob"}, "annotations": annotations, "predictions": predictions}
+def works(made: Any, predictions: Any = None) -> list[Work]:
+    task = {"id": 5, "data": {"text": "Jane and Bob"}, "annotations": made, "predictions": predictions}
     return list(work_of(LAYOUT, task, LAYOUT.example("5", task["data"])))
 
 
@@ -62,9 +63,9 @@ def test_an_annotation() -> None:
     )
 
 
-@pytest.mark.parametrize("annotations", [None, [], "x", [3, None]])
-def test_no_annotations(annotations: Any) -> None:
-    assert works(annotations) == []
+@pytest.mark.parametrize("made", [None, [], "x", [3, None]])
+def test_no_annotations(made: Any) -> None:
+    assert works(made) == []
 
 
 def test_skipped_and_odd_ones() -> None:
@@ -107,3 +108,37 @@ def test_moments() -> None:
     assert moment("2026-11-21T19:37:22.5+01:00") == datetime(2026, 11, 21, 18, 37, 22, 500000, UTC)
     assert moment("2026-11-21T19:37:22").tzinfo is UTC
     assert moment(None) == moment("never") == datetime(1970, 1, 1, tzinfo=UTC)
+    assert moment("0001-01-01T00:00:00+14:00").year == 1970, "a time before all times"
+
+
+def test_one_annotation_that_cannot_be_read_is_rejected_and_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any) -> Any:
+        if arguments[1][0]["value"]["choices"] == ["bad"]:
+            raise KeyError("anything at all")
+        return decode(*arguments)
+
+    monkeypatch.setattr(annotations, "decode", broken)
+    at = "2026-11-21T20:37:22Z"
+    first, second = works(
+        [{"id": one, "result": [mood(said)], "updated_at": at} for one, said in ((1, "bad"), (2, "good"))]
+    )
+    assert (first.key, dict(first.answers), first.updated_at) == ("1", {}, moment(at))
+    assert "anything at all" in first.rejected[0]
+    assert second.answers["mood"] == "good"
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        {"lead_time": 10**400},
+        {"parent_prediction": [1]},
+        {"result": [mood("good", id="lw0123456789-xyz")]},
+        {"result": 3},
+        {"created_at": 10**400},
+        {"completed_by": {"id": [1]}},
+    ],
+)
+def test_odd_annotations_are_work_all_the_same(annotation: dict[str, Any]) -> None:
+    first, second = works([{"id": 1, **annotation}, {"id": 2, "result": [mood("good")]}, {"result": [mood("good")]}])
+    assert (first.key, first.version) == ("1", None)
+    assert second.answers["mood"] == "good"

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from plugins.errors import InvalidConfig
-from plugins.label_studio.layout import MAX_SOURCE, Control, read
+from plugins.label_studio.layout import _SPELLINGS, Control, read
+from plugins.label_studio.markup import MAX_SOURCE
+from plugins.label_studio.regions import decode
 from training.questions import Kind
+
+CHOICE = '<Choice value="a">'
 
 
 def only(control: str, objects: str = '<Text name="t" value="$text"/>') -> Control:
@@ -84,8 +90,7 @@ def test_spans(tag: str, shown: str) -> None:
         ('<Choices name="x" toName="t" value="$options"/>', "come with each task"),
         ('<Choices name="x" toName="t" value="$options1"/>', "come with each task"),
         ('<Taxonomy name="x" toName="t" apiUrl="http://example.com"/>', "come with each task"),
-        ('<Choices name="x" toName="t"/>', "needs options"),
-        ('<Choices name="x" toName="t"><Choice value="a"/><Choice value="a"/></Choices>', "stands twice"),
+        ('<Choices name="x" toName="t"/>', "no options"),
         ('<Choices name="x" toName="t"><Choice value="$a"/></Choices>', "no fixed value"),
         ('<Choices name="x" toName="gone"><Choice value="a"/></Choices>', "does not have"),
         ('<Choices name="x" toName="t" perRegion="true"><Choice value="a"/></Choices>', "about each region"),
@@ -93,11 +98,78 @@ def test_spans(tag: str, shown: str) -> None:
         ('<Text name="u" valueType="url" value="$u"/><Rating name="x" toName="u"/>', "never fetches"),
         ('<Paragraphs name="d" value="$d"/><Labels name="x" toName="d"><Label value="a"/></Labels>', "Paragraphs"),
         ('<Rating name="x" toName="t" maxRating="many"/>', "many"),
+        ('<Rating name="x" toName="t" maxRating="10000000"/>', "from 2 to 100"),
+        ('<Rating name="x" toName="t" maxRating="1"/>', "from 2 to 100"),
+        ('<Rating name="x" toName="t" maxRating="4.5"/>', "from 2 to 100"),
+        ('<Taxonomy name="x" toName="t" labeling="true"><Choice value="a"/></Taxonomy>', "about each region"),
+        ('<Choices name="x" toName="t" choice="multiple"><Choice value=""/></Choices>', "no value"),
+        ('<Rating name="x"/>', "it has no toName"),
+        ('<Rating name="x" toname="t"/>', "as toName"),
+        ('<rating name="x" toName="t"/>', "write its tag as Rating"),
+        ('<text name="o" value="$o"/><Rating name="x" toName="o"/>', "write that tag as Text"),
+        ('<textarea name="x" toName="t"/>', "TextArea is not learnt yet"),
+        ('<Relations><Relation value="follows"/></Relations>', "Relations is not learnt yet"),
+        ('<Text name="o" value="Step 1: read it"/><Rating name="x" toName="o"/>', "the same words in every task"),
+        ('<Text name="o"/><Rating name="x" toName="o"/>', "the same words in every task"),
+        ('<Rating name="x" toName="t"/><Choices name="x" toName="t"><Choice value="a"/></Choices>', "two controls"),
+        (f'<Rating name="{"x" * 256}" toName="t"/>', "256 characters"),
+        ('<Rating name="x" toName="t" {}/>'.format(" ".join(f'a{n}="1"' for n in range(200))), "attributes"),
+        (f'<Choices name="x" toName="t"><Choice value="{"a" * 1001}"/></Choices>', "1001 characters"),
+        ('<Taxonomy name="x" toName="t">{}{}</Taxonomy>'.format(CHOICE * 200, "</Choice>" * 200), "than 32 levels"),
+        (
+            '<Choices name="x" toName="t">{}</Choices>'.format(
+                "".join(f'<Choice value="{n}"/>' for n in range(10_001))
+            ),
+            "more than 10000 options",
+        ),
         ('<Taxonomy name="x" toName="t"><Choice value="a › b"/></Taxonomy>', "separates the steps"),
     ],
 )
 def test_what_is_not_learnt_is_named_and_costs_the_others_nothing(control: str, why: str) -> None:
     assert why in reason(control)
+
+
+@pytest.mark.parametrize(
+    ("options", "values"),
+    [
+        ('<Choice value="a"/><Choice value=""/><Choice value="b"/>', ("a", "b")),
+        ('<Choice value="a"/><Choice value="$more"/><Choice value="b"/>', ("a", "b")),
+        ('<View><Choice value="a"/><Choice value="b"/></View><View><Choice value="a"/></View>', ("a", "b")),
+        ('<Choice value="a"/><Choice value="A" alias="a"/><Choice alias="b"/><Choice/>', ("a", "b")),
+        ('<Choice value="a"/><!-- <Choice value="c"/> --><?x y?><Choice value="b"/>', ("a", "b")),
+    ],
+)
+def test_an_option_that_cannot_be_learnt_costs_its_question_nothing(options: str, values: tuple[str, ...]) -> None:
+    layout = read(f'<View><Text name="t" value="$t"/><Choices name="c" toName="t">{options}</Choices></View>')
+    assert layout.controls["c"].question.values == values
+    assert [one.name for one in layout.unlearnt] in ([], ["some options of c"])
+
+
+def test_an_option_belongs_to_the_nearest_control() -> None:
+    layout = read(
+        '<View><Text name="t" value="$t"/><Choices name="out" toName="t"><Choice value="a"/><View>'
+        '<Choices name="in" toName="t"><Choice value="b"/></Choices></View></Choices></View>'
+    )
+    assert {name: one.question.values for name, one in layout.controls.items()} == {"out": ("a",), "in": ("b",)}
+
+
+def test_a_name_is_what_label_studio_writes_into_regions_blanks_and_all() -> None:
+    layout = read('<View><Text name=" t " value="$t"/><Rating name=" c " toName=" t "/></View>')
+    assert layout.controls[" c "].to_name == " t "
+    answers, rejected = decode(layout, [{"from_name": " c ", "value": {"rating": 3}}], layout.example("1", {}), {})
+    assert (answers, rejected) == ({" c ": 3}, [])
+
+
+def test_limits_that_label_studio_passes_over_are_passed_over() -> None:
+    number = only('<Number name="n" toName="t" min="nan" max="1e999"/>').question
+    assert (number.minimum, number.maximum) == (None, None)
+    assert only('<Number name="n" toName="t" min="few"/>').question.minimum is None
+
+
+def test_controls_are_those_that_label_studio_knows() -> None:
+    from label_studio_sdk.label_interface.control_tags import _TAG_TO_CLASS
+
+    assert _SPELLINGS.keys() >= _TAG_TO_CLASS.keys(), "a new sort of control: is it learnt, or named as not learnt?"
 
 
 @pytest.mark.parametrize(
@@ -117,8 +189,44 @@ def test_what_cannot_be_read_is_an_invalid_config(source: str) -> None:
         read(source)
 
 
-def test_a_declaration_is_fine() -> None:
-    assert read('<?xml version="1.0" encoding="utf-8"?><View/>').controls == {}
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<?xml version="1.0" encoding="utf-8"?><View/>',
+        '\n <?xml version="1.0" encoding="utf-16"?><View/>',
+        "<!-- <!DOCTYPE x> --><View><!-- <!ENTITY a 'b'> --></View>",
+        "<View><Style><![CDATA[ <!DOCTYPE x> ]]></Style></View>",
+    ],
+)
+def test_a_declaration_and_what_stands_in_a_comment_are_fine(source: str) -> None:
+    assert read(source).controls == {}
+
+
+def test_reading_takes_a_time_that_grows_with_the_config_alone() -> None:
+    """Counted in calls, of Python's and of C's functions."""
+
+    def calls(size: int) -> int:
+        nested = "<View>" * 200 + '<Choices name="c" toName="t">' + '<Choice value="a"/>' * size + "</Choices>"
+        counted = 0
+
+        def count(*_: object) -> None:
+            nonlocal counted
+            counted += 1
+
+        sys.setprofile(count)
+        try:
+            read(f'<View><Text name="t" value="$t"/>{nested}{"</View>" * 200}</View>')
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    assert calls(2_000) < 2.5 * calls(1_000)
+
+
+def test_thousands_of_attributes_are_not_read() -> None:
+    crowd = " ".join(f'a{number}="1"' for number in range(50_000))
+    layout = read(f'<View {crowd}><Text name="t" value="$t"/><Rating name="r" toName="t" {crowd}/></View>')
+    assert "attributes" in layout.unlearnt[0].reason
 
 
 def test_examples_hold_text_only() -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.label_studio.layout import read
 from plugins.label_studio.regions import decode, encode, probability, region_id, score_of, version_of
-from training.questions import Prediction
+from training.questions import Example, Prediction
 
 LAYOUT = read(
     """<View><Text name="text" value="$text"/><HyperText name="page" value="$page"/>
@@ -167,3 +169,60 @@ def test_garbage_is_survived(garbage: Any) -> None:
     decode(LAYOUT, garbage if isinstance(garbage, list) else [garbage], EXAMPLE, DATA)
     for name in LAYOUT.controls:
         decode(LAYOUT, [{"from_name": name, "value": garbage}], EXAMPLE, DATA)
+
+
+ALIASES = read(
+    """<View><Text name="t" value="$t"/>
+    <Choices name="one" toName="t"><Choice value="Good" alias="g"/><Choice value="g" alias="gg"/></Choices>
+    <Choices name="many" toName="t" choice="multiple"><Choice value="Red" alias="r"/><Choice value="Blue"/></Choices>
+    <Choices name="nest" toName="t" choice="multiple" allowNested="true">
+      <Choice value="Top" alias="t"><Choice value="Sub" alias="s"/></Choice></Choices>
+    <Taxonomy name="tree" toName="t" leafsOnly="true"><Choice value="Animals" alias="a"><Choice value="Dog" alias="d"/>
+      <Choice value="Cat"/></Choice></Taxonomy>
+    <Labels name="who" toName="t"><Label value="Person" alias="PER"/></Labels></View>"""
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "answer"),
+    [
+        ("one", {"choices": ["Good"]}, "g"),
+        ("one", {"choices": ["g"]}, "g"),  # a name of now comes before an old one of another option
+        ("one", {"choices": ["gg"]}, "gg"),
+        ("many", {"choices": ["Red", "Blue", "r"]}, ["r", "Blue"]),
+        ("nest", {"choices": [["Top", "s"], ["t", "Sub"], ["Top"]]}, ["t", "t › s"]),
+        ("tree", {"taxonomy": [["Animals", "Dog"], ["a", "Cat"]]}, [["a", "d"], ["a", "Cat"]]),
+        ("who", {"start": 0, "end": 4, "labels": ["Person"]}, [{"start": 0, "end": 4, "label": "PER"}]),
+        ("who", {"start": 0, "end": 4, "hypertextlabels": ["PER"]}, [{"start": 0, "end": 4, "label": "PER"}]),
+    ],
+)
+def test_an_option_is_known_by_its_alias_and_by_what_people_see(name: str, value: Any, answer: Any) -> None:
+    example = Example(key="1", fields={"t": "Jane was here"})
+    answers, rejected = decode(ALIASES, [{"from_name": name, "value": value}], example, {"t": "Jane was here"})
+    assert (answers[name], rejected) == (answer, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("count", {"number": 10**400}),
+        ("count", {"number": float("inf")}),
+        ("stars", {"rating": 10**400}),
+        ("stars", {"rating": -(10**5000)}),
+        ("who", {"start": 10**400, "end": 3, "labels": ["PER"]}),
+        ("mark", {"globalOffsets": {"start": 0, "end": 10**400}, "hypertextlabels": ["X"]}),
+        ("one", {"choices": [[10**5000]]}),
+        ("many", {"choices": ["a" * 1_000_000]}),
+        ("tree", {"taxonomy": [functools.reduce(lambda inner, _: [inner], range(5000), [])]}),
+        ("nest", {"choices": [functools.reduce(lambda inner, _: [inner], range(5000), [])]}),
+    ],
+)
+def test_one_answer_that_cannot_be_read_is_rejected_in_a_line_and_costs_no_other(name: str, value: Any) -> None:
+    other = "stars" if name != "stars" else "one"
+    fine = {"from_name": other, "value": {"rating": 3} if other == "stars" else {"choices": ["a"]}}
+    answers, rejected = decode(LAYOUT, [{"from_name": name, "value": value}, fine], EXAMPLE, DATA)
+    assert name not in answers
+    assert answers[other] == (3 if other == "stars" else "a")
+    (reason,) = rejected
+    assert name in reason
+    assert len(reason) < 1000
