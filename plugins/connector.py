@@ -87,17 +87,30 @@ class Work(Frozen):
     rejected: tuple[str, ...] = ()
 
 
+class Aside(Frozen):
+    """An example over which the tool itself fails, whatever is asked of it; it is there, and is tried again later.
+
+    `named` is false where not even its key is known, and `key` says where it stands instead.
+    """
+
+    key: str
+    reason: str
+    named: bool = True
+
+
 class Page(Frozen):
     """A bounded piece of what happened in the tool; the ledger takes a page whole, together with its cursor.
 
     `examples` that are new or changed, all current `work` on `refreshed` examples (work that the ledger still has on
-    one of them, and that is not listed, was deleted), and the keys of what is known to be `gone`.
+    one of them, and that is not listed, was deleted), and the keys of what is known to be `gone`. What had to be left
+    out is set `aside`: nothing is known of it, so it is neither read nor gone.
     """
 
     examples: tuple[Example, ...] = ()
     work: tuple[Work, ...] = ()
     refreshed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    aside: tuple[Aside, ...] = ()
     cursor: str
 
 
@@ -150,7 +163,8 @@ class Connector(Protocol):
     def sweep(self, cursor: str | None) -> Iterator[Page]:
         """The whole project, page by page: finds what `poll` cannot see, such as deletions. Resumes at the cursor.
 
-        Examples that are in the ledger and in no page of a sweep begun at None are gone.
+        Examples that are in the ledger and in no page of a sweep begun at None are gone. What was set aside is tried
+        again.
         """
 
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:

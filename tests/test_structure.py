@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("training", "plugins", "backend")
 # What a connector may know of machine learning: the words, not the learners.
 VOCABULARY = {"training.errors", "training.questions", "training.spec"}
-CONTRACT = {"plugins.addresses", "plugins.connector", "plugins.errors", "plugins.http", "plugins.limits"}
+CONTRACT = {f"plugins.{name}" for name in ("addresses", "connector", "errors", "halving", "http", "limits")}
 TOOLS = re.compile(r"label[\s_-]?studio|argilla", re.IGNORECASE)
 # Where the service may call a labelling tool by name all the same: as an example in a command's help.
 NAMED_AS_AN_EXAMPLE: frozenset[str] = frozenset()

@@ -15,6 +15,7 @@ from backend.commands.choosing import Row, title
 
 BAR_WIDTH = 10
 _STATES = {"connected": "green", "connecting": "yellow", "disconnecting": "yellow", "failed": "red"}
+_ASIDE = 3
 _KINDS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
 
 
@@ -138,6 +139,11 @@ def _lines(project: Row) -> Iterator[Text]:
         yield Text(line, style="green")
     for each in project["unlearnt"]:
         yield Text(f"not learnt: {each['name']}: {each['reason']}", style="yellow")
+    aside = project.get("aside") or []
+    for each in aside[:_ASIDE]:
+        yield Text(f"set aside: {each['key']}: {each['reason']}", style="yellow")
+    if len(aside) > _ASIDE:
+        yield Text(f"set aside: {len(aside) - _ASIDE} more", style="yellow")
 
 
 def _acceptance(each: Row) -> str:

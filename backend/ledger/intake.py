@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from backend.ledger import lineages, projects
+from backend.ledger import aside, lineages, projects
 from backend.ledger.labelling import Labelling
 from backend.ledger.placing import Arrival, place_all, sign
 from backend.ledger.plain import plain, plain_page
@@ -85,6 +85,7 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
     _drop(works.values(), {work.key for work in page.work}, set(page.refreshed), labelling)
     labelling.finish()
     forget(tx, project_id, [rows[key] for key in page.gone if key in rows], labelling)
+    aside.take(tx, project, page, keys | set(page.gone), sweeping)
     if sweeping:
         project.sweep_cursor = page.cursor
     else:

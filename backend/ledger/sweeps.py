@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.ledger import projects
+from backend.ledger import aside, projects
 from backend.ledger.intake import forget
 from backend.ledger.labelling import Labelling
 from backend.ledger.tables import ExampleRow, Project, now
@@ -35,7 +35,8 @@ def finish(tx: Session, project_id: int) -> int:
         ExampleRow.sweep_number < project.sweep_number,
         ExampleRow.seen_at < began,
     )
-    missing = list(tx.scalars(query))
+    # an example that cannot even be named may be any of those that were not seen
+    missing = list(tx.scalars(query)) if aside.swept(project) else []
     forget(tx, project_id, missing, Labelling(tx, project_id, {}, now()))
     project.sweep_cursor, project.sweep_started_at, project.swept_at = None, None, began
     tx.flush()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from plugins.argilla.client import Client, Missing
 from plugins.argilla.layout import Layout, read
-from plugins.connector import Config
-from plugins.errors import ToolError, ToolRefused
+from plugins.connector import Aside, Config
+from plugins.errors import ToolError, ToolFailed, ToolRefused
+from plugins.halving import halved
 from plugins.limits import clean
 
 SEPARATOR = "/"
@@ -18,15 +20,25 @@ SEARCHED = 250
 """So many ids may be asked for at once."""
 START = "[0, []]"
 """The cursor before the first record."""
+NAMELESS = 5
+"""More records of a page whose id cannot be had either, and it is the listing that is broken, not the records."""
+ASIDE = "set aside"
+"""The key under which a stand-in for a record says why there is no more of it."""
+
+log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
 
 class Listing(NamedTuple):
-    """Records in the order in which they were added; `cursor` is where the next ones begin."""
+    """Records in the order in which they were added; `cursor` is where the next ones begin.
+
+    `aside` are those that Argilla fails to show.
+    """
 
     rows: list[Row]
     cursor: str
+    aside: tuple[Aside, ...] = ()
 
 
 class Dataset:
@@ -38,6 +50,7 @@ class Dataset:
         self._known = known
         self._id: str | None = None
         self._layout: Layout | None = None
+        self._told: set[str] = set()
 
     @property
     def id(self) -> str:
@@ -106,13 +119,21 @@ class Dataset:
         progress = self.client.get(f"{self.path}/progress")
         return json.dumps([moved, *(progress.get(key) for key in ("total", "completed", "pending"))])
 
-    def record(self, key: str) -> Row | None:
-        """One record with its suggestions, None where it is gone."""
-        try:
-            found: Row = self.client.get(f"/records/{key}")
-        except Missing:
-            return None
-        return found if found.get("dataset_id") == self.id else None
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Those of some records that are there, or that Argilla fails to look for."""
+        found: set[str] = set()
+        for rows, failed in self._searched(keys, ()):
+            found |= {str(row["id"]) for row in rows} | failed
+        return found
+
+    def found(self, keys: Sequence[str], include: Iterable[str]) -> dict[str, Row]:
+        """Some records as they are now, by id; those that are gone, or that Argilla fails to show, are left out."""
+        return {str(row["id"]): row for rows, _ in self._searched(keys, include) for row in rows}
+
+    def _searched(self, keys: Sequence[str], include: Iterable[str]) -> Iterator[tuple[list[Row], set[str]]]:
+        for start in range(0, len(keys), SEARCHED):
+            rows, failed = halved(keys[start : start + SEARCHED], lambda some: self.search(some, include))
+            yield rows, set(failed)
 
     def search(self, keys: Sequence[str], include: Iterable[str] = ()) -> list[Row]:
         """Some records as they are now, in no order; those that are gone are left out. At most SEARCHED keys."""
@@ -157,13 +178,49 @@ class Dataset:
             place += len(page)
             known = [row["id"] for row in page] or known
             if page:
-                yield Listing(page, json.dumps([place, known[-1:]]))
+                rows = [row for row in page if ASIDE not in row]
+                aside = tuple(row[ASIDE] for row in page if ASIDE in row)
+                yield Listing(rows, json.dumps([place, known[-1:]]), aside)
             if len(page) < size and not self._list(place, 1, ()):
                 return
 
     def _list(self, offset: int, limit: int, include: Iterable[str]) -> list[Row]:
+        """So many records from one on, with a stand-in for each that makes Argilla itself fail."""
+        try:
+            return self._read(offset, limit, include)
+        except ToolFailed:
+            total = self._total()
+        places = range(offset, min(offset + limit, total))
+
+        def read(some: Sequence[int]) -> list[tuple[int, Row]]:
+            return list(zip(some, self._read(some[0], len(some), include, attempts=1), strict=False))
+
+        found, failed = halved(places, read)
+        stand_ins = {place: self._stand_in(place, error) for place, error in failed.items()}
+        if sum(not row[ASIDE].named for row in stand_ins.values()) > NAMELESS:
+            raise next(iter(failed.values()))
+        if self._total() != total:  # or Argilla has broken down, which raises
+            return self._list(offset, limit, include)
+        for key, row in ((row["id"], row) for row in stand_ins.values()):
+            if key not in self._told:
+                log.warning("record %s is set aside until the next sweep: %s", key, row[ASIDE].reason)
+            self._told.add(key)
+        return [row for _, row in sorted([*found, *stand_ins.items()], key=lambda item: item[0])]
+
+    def _stand_in(self, place: int, error: ToolFailed) -> Row:
+        try:
+            light = self._read(place, 1, (), attempts=1)
+        except ToolFailed:
+            light = []
+        key = str(light[0]["id"]) if light else f"#{place}"
+        return {"id": key, ASIDE: Aside(key=key, reason=str(error), named=bool(light))}
+
+    def _total(self) -> int:
+        return int(self.client.get(f"{self.path}/progress").get("total") or 0)
+
+    def _read(self, offset: int, limit: int, include: Iterable[str], attempts: int | None = None) -> list[Row]:
         params = {"offset": max(offset, 0), "limit": limit, "include": list(include)}
-        found = self.client.get(f"{self.path}/records", params)
+        found = self.client.get(f"{self.path}/records", params, attempts=attempts)
         items = found.get("items") if isinstance(found, dict) else None
         if not isinstance(items, list):
             raise ToolError(f"{self.client.url}/api/v1{self.path}/records does not answer like Argilla")

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from plugins.argilla.client import Rejected
 from plugins.argilla.dataset import Dataset, Row, merged
+from plugins.errors import ToolFailed
+from plugins.halving import halved
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,9 @@ def ranked(dataset: Dataset) -> list[Row]:
     """The records that have a rank and are still to be answered, with their suggestions, in that order."""
     try:
         return dataset.first(PROPERTY, RANKED, ("suggestions",))
+    except ToolFailed as error:
+        log.warning("records are suggested to in the order in which they were added: %s", error)
+        return []
     except Rejected as error:
         log.warning("records cannot be sorted by %s any more, connect again to have it back: %s", PROPERTY, error)
         return []
@@ -78,13 +83,13 @@ def put(dataset: Dataset, ranks: Mapping[str, int | None]) -> None:
     """Write ranks beside whatever else stands in the metadata at that moment."""
     keys = list(ranks)
     for start in range(0, len(keys), TOGETHER):
-        rows = dataset.search(keys[start : start + TOGETHER])
+        rows, _ = halved(keys[start : start + TOGETHER], dataset.search)
         items = [{"id": row["id"], "metadata": merged(row, **{PROPERTY: ranks[str(row["id"])]})} for row in rows]
         if not items:
             continue
         try:
             dataset.client.send("PUT", f"{dataset.path}/records/bulk", {"items": items})
-        except Rejected as error:
+        except (Rejected, ToolFailed) as error:
             # such as old metadata of a property that was made stricter: the order is a convenience, no more
             log.warning("Argilla did not take the order of %s records: %s", len(items), error)
 

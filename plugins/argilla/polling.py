@@ -16,7 +16,7 @@ from typing import Any
 from plugins.argilla.dataset import Dataset, Row
 from plugins.argilla.layout import Layout
 from plugins.argilla.responses import work_of
-from plugins.connector import Page
+from plugins.connector import Aside, Page
 
 LISTED = 500
 """Argilla lists 1000 records at once at most, and a listing may have to look back."""
@@ -46,7 +46,9 @@ class Poller:
         began, elsewhere = time.monotonic(), 0.0
         for listing in self._dataset.scan(("responses",), LISTED):
             marks = {str(row["id"]): mark(row) for row in listing.rows}
-            there |= marks.keys()
+            there |= marks.keys() | {one.key for one in listing.aside}
+            if listing.aside:
+                yield Page(aside=listing.aside, cursor=cursor or "")
             changed = [row for row in listing.rows if self._known.get(row["id"]) != marks[row["id"]]]
             for start in range(0, len(changed), PAGE):
                 rows = changed[start : start + PAGE]
@@ -55,7 +57,9 @@ class Poller:
                 elsewhere += time.monotonic() - left
                 # only now is it known that the page was taken
                 self._known |= {row["id"]: marks[row["id"]] for row in rows}
-        gone = tuple(key for key in self._known.keys() - there if self._dataset.record(key) is None)
+        missing = sorted(self._known.keys() - there)
+        present = self._dataset.present(missing)
+        gone = tuple(key for key in missing if key not in present)
         self._again = time.monotonic() + REST * (time.monotonic() - began - elsewhere)
         yield Page(gone=gone, cursor=pulse)
         for key in gone:
@@ -65,14 +69,15 @@ class Poller:
 def sweep(dataset: Dataset, cursor: str | None) -> Iterator[Page]:
     """Pages of all records."""
     for listing in dataset.scan(("responses",), PAGE, cursor):
-        yield page(dataset.layout, listing.rows, listing.cursor)
+        yield page(dataset.layout, listing.rows, listing.cursor, listing.aside)
 
 
-def page(layout: Layout, rows: Sequence[Row], cursor: str) -> Page:
+def page(layout: Layout, rows: Sequence[Row], cursor: str, aside: tuple[Aside, ...] = ()) -> Page:
     """Records with their responses as a page."""
     examples = tuple(layout.example(row) for row in rows)
     work = tuple(one for row, example in zip(rows, examples, strict=True) for one in work_of(layout, row, example))
-    return Page(examples=examples, work=work, refreshed=tuple(example.key for example in examples), cursor=cursor)
+    refreshed = tuple(example.key for example in examples)
+    return Page(examples=examples, work=work, refreshed=refreshed, aside=aside, cursor=cursor)
 
 
 def mark(row: Row) -> int:

@@ -17,6 +17,7 @@ from plugins.argilla.client import Missing, Rejected
 from plugins.argilla.dataset import START, Dataset, Row
 from plugins.argilla.layout import Layout
 from plugins.connector import Page, Suggestion
+from plugins.errors import ToolFailed
 from training.questions import Answer, Question
 
 log = logging.getLogger(__name__)
@@ -68,8 +69,10 @@ class Pusher:
         known = {question.name for question in questions}
         items: list[Row] = []
         taken = 0
+        unlisted = [one.example.key for one in suggestions if one.example.key not in self._listed]
+        listed = {**self._listed, **self._dataset.found(unlisted, ("suggestions",))}
         for suggestion in suggestions:
-            row = self._listed.get(suggestion.example.key) or self._dataset.record(suggestion.example.key)
+            row = listed.get(suggestion.example.key)
             if row is None:
                 continue
             item, gone = changes(self._dataset, row, suggestion, known)
@@ -103,10 +106,12 @@ class Pusher:
     def _bisect(self, items: list[Row]) -> int:
         try:
             self._dataset.client.send("PUT", f"{self._dataset.path}/records/bulk", {"items": items})
-        except Rejected as error:
+        except (Rejected, ToolFailed) as error:
             if len(items) == 1:
                 log.warning("Argilla did not take a suggestion for record %s: %s", items[0]["id"], error)
                 return 0
+            if isinstance(error, ToolFailed):
+                self._dataset.get()  # raises where Argilla itself has broken down
             middle = len(items) // 2
             return self._bisect(items[:middle]) + self._bisect(items[middle:])
         return len(items)
@@ -118,6 +123,9 @@ class Pusher:
             )
         except Missing:
             log.info("record %s or its suggestions went away meanwhile", row["id"])
+        except ToolFailed as error:
+            self._dataset.get()  # raises where Argilla itself has broken down
+            log.warning("Argilla did not take away a suggestion for record %s: %s", row["id"], error)
 
 
 def changes(dataset: Dataset, row: Row, suggestion: Suggestion, known: set[str]) -> tuple[Row | None, list[str]]:

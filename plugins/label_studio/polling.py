@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from plugins.connector import Page
+from plugins.connector import Aside, Page
 from plugins.label_studio.annotations import moment, work_of
 from plugins.label_studio.project import PAGE, Project, after, where
 
@@ -32,34 +32,41 @@ def poll(project: Project, cursor: str | None) -> Iterator[Page]:
             return
         for start in range(0, len(listed), PAGE):
             batch = listed[start : start + PAGE]
-            tasks = {task["id"]: task for task in project.tasks(only=[task["id"] for task in batch])}
+            read = project.batch(only=[task["id"] for task in batch])
+            tasks, there = {task["id"]: task for task in read.tasks}, set(read.ids)
             for task in batch:
                 marks.note(task["id"], task["updated_at"])
-            gone = tuple(str(task["id"]) for task in batch if task["id"] not in tasks)
+            gone = tuple(str(task["id"]) for task in batch if task["id"] not in there)
             found = [tasks[task["id"]] for task in batch if task["id"] in tasks]
             ahead = listed[start + PAGE :][:1]
-            yield page(project, found, marks.cursor(moment(ahead[0]["updated_at"]) if ahead else None), gone)
+            cursor = marks.cursor(moment(ahead[0]["updated_at"]) if ahead else None)
+            yield page(project, found, cursor, gone, read.aside)
 
 
 def sweep(project: Project, cursor: str | None) -> Iterator[Page]:
     """Pages of all tasks, by id."""
     last = int(json.loads(cursor)["after"]) if cursor else 0
-    while tasks := project.tasks(after(last)):
-        last = tasks[-1]["id"]
-        yield page(project, tasks, json.dumps({"after": last}))
-        if len(tasks) < PAGE:
+    while (read := project.batch(after(last))).ids:
+        last = read.ids[-1]
+        yield page(project, read.tasks, json.dumps({"after": last}), aside=read.aside)
+        if len(read.ids) < PAGE:
             return
 
 
-def page(project: Project, tasks: Sequence[dict[str, Any]], cursor: str, gone: tuple[str, ...] = ()) -> Page:
+def page(
+    project: Project,
+    tasks: Sequence[dict[str, Any]],
+    cursor: str,
+    gone: tuple[str, ...] = (),
+    aside: tuple[Aside, ...] = (),
+) -> Page:
     """Tasks with their annotations as a page."""
     layout = project.layout
     examples = tuple(layout.example(str(task["id"]), task.get("data")) for task in tasks)
     pairs = zip(tasks, examples, strict=True)
     work = tuple(one for task, example in pairs for one in work_of(layout, task, example))
-    return Page(
-        examples=examples, work=work, refreshed=tuple(example.key for example in examples), gone=gone, cursor=cursor
-    )
+    refreshed = tuple(example.key for example in examples)
+    return Page(examples=examples, work=work, refreshed=refreshed, gone=gone, aside=aside, cursor=cursor)
 
 
 def stamp(when: datetime) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from plugins.connector import Config
-from plugins.errors import ToolError
+from plugins.connector import Aside, Config
+from plugins.errors import ToolError, ToolFailed
+from plugins.halving import halved
 from plugins.label_studio.annotations import moment
 from plugins.label_studio.client import Client
 from plugins.label_studio.layout import Layout, read
@@ -17,8 +19,20 @@ ANNOTATION = "result,completed_by,was_cancelled,created_at,lead_time,parent_pred
 FULL = f"id,data,updated_at,predictions,annotations,{ANNOTATION}"
 """The fields to ask for: one list for tasks and, by the same names, for the annotations within them."""
 PAGE = 100
+PATIENT = 5
+"""After so many tasks that were set aside, the next ones are not tried again and again."""
 
 Filter = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+class Batch(NamedTuple):
+    """Tasks, those that Label Studio could not show, and the ids of both, in order."""
+
+    tasks: list[dict[str, Any]]
+    aside: tuple[Aside, ...]
+    ids: list[int]
 
 
 class Project:
@@ -30,13 +44,14 @@ class Project:
         self.client = client
         self.id = int(identity)
         self._layout: Layout | None = None
+        self._told: set[int] = set()
 
     def get(self) -> dict[str, Any]:
         """The project as the API shows it."""
         try:
             found = self.client.get(f"/api/projects/{self.id}/")
         except ToolError as error:
-            if getattr(error, "http_status", 0) == 404:
+            if error.http_status == 404:
                 raise ToolError(
                     f"Label Studio at {self.client.url} has no project {self.id} that this token may see"
                 ) from None
@@ -77,6 +92,7 @@ class Project:
         size: int = PAGE,
         include: str = FULL,
         only: Sequence[int] | None = None,
+        attempts: int | None = None,
     ) -> list[dict[str, Any]]:
         """The first `size` tasks that pass all filters, in order; `only` these ids."""
         query: dict[str, Any] = {"ordering": [order]}
@@ -92,11 +108,40 @@ class Project:
             "fields": "all",
             "resolve_uri": "false",
         }
-        found = self.client.get("/api/tasks", params)
+        found = self.client.get("/api/tasks", params, attempts=attempts)
         tasks = found.get("tasks") if isinstance(found, dict) else None
         if not isinstance(tasks, list):
             raise ToolError(f"{self.client.url}/api/tasks does not answer like Label Studio")
         return tasks
+
+    def batch(
+        self, *filters: Filter, size: int = PAGE, include: str = FULL, only: Sequence[int] | None = None
+    ) -> Batch:
+        """The first `size` tasks by id, less those over which Label Studio itself fails, such as a broken region."""
+        try:
+            tasks = self.tasks(*filters, size=size, include=include, only=only)
+            return Batch(tasks, (), [task["id"] for task in tasks])
+        except ToolFailed:
+            ids = self._ids(*filters, size=size, only=only)
+
+        def read(some: Sequence[int]) -> list[dict[str, Any]]:
+            # alone, it gets the patience that the whole had: a locked database is nobody's fault
+            attempts = None if len(some) == 1 and len(self._told) < PATIENT else 1
+            return self.tasks(*filters, size=len(some), include=include, only=some, attempts=attempts)
+
+        found, failed = halved(ids, read)
+        self._ids(*filters, size=1, only=only)  # raises where Label Studio has broken down meanwhile
+        for task, error in failed.items():
+            if task not in self._told:
+                log.warning(
+                    "task %s is set aside until the next sweep, for Label Studio cannot show it: %s", task, error
+                )
+            self._told.add(task)
+        aside = tuple(Aside(key=str(task), reason=str(error)) for task, error in failed.items())
+        return Batch(found, aside, ids)
+
+    def _ids(self, *filters: Filter, size: int, only: Sequence[int] | None) -> list[int]:
+        return [int(task["id"]) for task in self.tasks(*filters, size=size, include="id", only=only)]
 
 
 def reference(project: Mapping[str, Any]) -> str:

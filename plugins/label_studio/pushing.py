@@ -11,7 +11,7 @@ from typing import Any
 from plugins.connector import Page, Suggestion
 from plugins.errors import ToolError, ToolRefused, ToolUnreachable
 from plugins.label_studio.polling import page
-from plugins.label_studio.project import FULL, PAGE, Project, after, where
+from plugins.label_studio.project import PAGE, Project, after, where
 from plugins.label_studio.regions import encode, score_of
 from training.questions import Question
 
@@ -41,16 +41,16 @@ def waiting(project: Project, version: str, cursor: str | None) -> Iterator[Page
         least = _least_certain(project, lacking)
         for start in range(0, len(least), PAGE):
             ids = least[start : start + PAGE]
-            left = {task["id"]: task for task in project.tasks(*lacking, only=ids)}
+            left = {task["id"]: task for task in project.batch(*lacking, only=ids).tasks}
             ahead.update(ids)
             if found := [left[task] for task in ids if task in left]:
                 yield page(project, found, json.dumps({"uncertain": True, "after": 0}))
     last = int(told["after"])
-    while tasks := project.tasks(*lacking, after(last)):
-        last = tasks[-1]["id"]
-        if found := [task for task in tasks if task["id"] not in ahead]:
+    while (read := project.batch(*lacking, after(last))).ids:
+        last = read.ids[-1]
+        if found := [task for task in read.tasks if task["id"] not in ahead]:
             yield page(project, found, json.dumps({"uncertain": False, "after": last}))
-        if len(tasks) < PAGE:
+        if len(read.ids) < PAGE:
             return
 
 
@@ -60,7 +60,7 @@ def push(project: Project, suggestions: Sequence[Suggestion], questions: Sequenc
     taken = 0
     for start in range(0, len(suggestions), BATCH):
         batch = {one.example.key: one for one in suggestions[start : start + BATCH] if one.example.key.isdecimal()}
-        tasks = project.tasks(only=[int(key) for key in batch], size=BATCH, include=FULL) if batch else []
+        tasks = project.batch(only=[int(key) for key in batch], size=BATCH).tasks if batch else []
         items = [
             prediction(project, task, batch[str(task["id"])], known)
             for task in tasks
@@ -103,9 +103,9 @@ def _least_certain(project: Project, lacking: Sequence[dict[str, Any]]) -> list[
     """Ids of the tasks with the lowest scores so far, ascending, from one light pass in bounded memory."""
     kept: list[tuple[float, int]] = []
     last = 0
-    while tasks := project.tasks(*lacking, after(last), size=SCAN, include="id,predictions"):
-        last = tasks[-1]["id"]
-        for task in tasks:
+    while (read := project.batch(*lacking, after(last), size=SCAN, include="id,predictions")).ids:
+        last = read.ids[-1]
+        for task in read.tasks:
             newest: Mapping[str, Any] = max(task.get("predictions") or [], key=lambda one: one.get("id", 0), default={})
             score = newest.get("score")
             if not isinstance(score, int | float):
@@ -115,7 +115,7 @@ def _least_certain(project: Project, lacking: Sequence[dict[str, Any]]) -> list[
                 heapq.heappush(kept, entry)
             else:
                 heapq.heappushpop(kept, entry)
-        if len(tasks) < SCAN:
+        if len(read.ids) < SCAN:
             break
     return [-task for _, task in sorted(kept, reverse=True)]
 
@@ -140,14 +140,24 @@ def _import(project: Project, items: list[dict[str, Any]]) -> int:
     except (ToolUnreachable, ToolRefused):
         raise
     except ToolError as error:
-        if getattr(error, "http_status", 0) != 400:
+        if error.http_status not in (400, 500):
             raise
         if len(items) == 1:
             log.warning("Label Studio did not take a suggestion for task %s: %s", items[0]["task"], error)
             return 0
+        if error.http_status == 500:
+            project.get()  # raises where Label Studio itself has broken down
+            items = _lacking(project, items)
         middle = len(items) // 2
         return _import(project, items[:middle]) + _import(project, items[middle:])
     return int(answer.get("created", 0)) if isinstance(answer, dict) else 0
+
+
+def _lacking(project: Project, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that were not taken in spite of the error: a second import would show them twice."""
+    tasks = project.batch(only=[item["task"] for item in items], size=len(items), include="id,predictions").tasks
+    shown = {task["id"]: _versions(task) for task in tasks}
+    return [item for item in items if item["model_version"] not in shown.get(item["task"], ())]
 
 
 def _one(project: Project, item: dict[str, Any]) -> int:
@@ -156,8 +166,10 @@ def _one(project: Project, item: dict[str, Any]) -> int:
     except (ToolUnreachable, ToolRefused):
         raise
     except ToolError as error:
-        if getattr(error, "http_status", 0) not in (400, 404):
+        if error.http_status not in (400, 404, 500):
             raise
+        if error.http_status == 500:
+            project.get()
         log.warning("Label Studio did not take a suggestion for task %s: %s", item["task"], error)
         return 0
     return 1

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from flask import Blueprint
 
-from plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion, Unlearnt, Work
+from plugins.connector import Argument, Aside, Config, Connection, Host, Page, Service, Suggestion, Unlearnt, Work
 from plugins.errors import ToolUnreachable
 from training.questions import Answer, Example, Kind, Option, Question
 
@@ -43,6 +43,8 @@ class Tool:
     failing: dict[str, Exception] = field(default_factory=dict)  # raised by calls of that name
     page_size: int = 3
     field_name: str = "text"  # of the examples' text
+    unshown: set[str] = field(default_factory=set)  # keys of examples that the tool fails to show
+    unnamed: set[str] = field(default_factory=set)  # and of those of which it does not even tell the key
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     seconds: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -85,9 +87,15 @@ class Tool:
     def page(self, keys: Iterable[str], cursor: str) -> Page:
         """All there is about some examples, as of now."""
         known = [key for key in dict.fromkeys(keys) if key in self.examples]
+        failed = [key for key in known if key in self.unshown | self.unnamed]
+        aside = tuple(
+            Aside(key=f"#{place}", reason="500", named=False) if key in self.unnamed else Aside(key=key, reason="500")
+            for place, key in enumerate(failed)
+        )
+        known = [key for key in known if key not in failed]
         work = tuple(work for work in self.work.values() if work.example in known)
         examples = tuple(self.examples[key] for key in known)
-        return Page(examples=examples, work=work, refreshed=tuple(known), cursor=cursor)
+        return Page(examples=examples, work=work, refreshed=tuple(known), aside=aside, cursor=cursor)
 
     def called(self, name: str) -> None:
         self.calls.append(name)

@@ -37,6 +37,7 @@ class Project(Base):
     share_with_id: Mapped[int | None]  # a wish: the worker carries it out while it connects the project
     pool_id: Mapped[int | None]  # the project whose split this one's texts belong to; None: its own
     unlearnt: Mapped[list[Any]] = mapped_column(default=list)
+    aside: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what the tool fails to show; see ledger.aside
     state: Mapped[str] = mapped_column(default=ProjectState.CONNECTING)
     step: Mapped[str] = mapped_column(Text, default="")
     problem: Mapped[str | None] = mapped_column(Text)

@@ -6,34 +6,50 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
-from plugins.label_studio import polling
+from plugins.errors import ToolError, ToolFailed
+from plugins.label_studio import polling, pushing
 from plugins.label_studio.annotations import moment
+from plugins.label_studio.client import Client
 from plugins.label_studio.layout import read
+from plugins.label_studio.project import FULL, Project
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Tasks:
-    """Stands where Project does."""
+class Tasks(Project):
+    """A project whose tasks are in memory; `bad` ones make Label Studio fail when they are to be shown whole."""
 
     layout = read('<View><Text name="t" value="$t"/><Rating name="r" toName="t"/></View>')
 
     def __init__(self) -> None:
+        super().__init__(Client("http://tool.test", SecretStr("key")), "1")
         self.at: dict[int, datetime] = {}
+        self.bad: set[int] = set()
+        self.down = False
         self.calls = 0
 
     def touch(self, task: int, seconds: float) -> None:
         self.at[task] = BEGIN + timedelta(seconds=seconds)
 
     def tasks(
-        self, *filters: Any, order: str = "tasks:id", size: int = 100, include: str = "", only: Any = None
+        self,
+        *filters: Any,
+        order: str = "tasks:id",
+        size: int = 100,
+        include: str = FULL,
+        only: Any = None,
+        attempts: int | None = None,
     ) -> list[dict[str, Any]]:
         self.calls += 1
         found = [(task, at) for task, at in self.at.items() if only is None or task in only]
         for one in filters:
+            if not one["filter"].endswith((":id", ":updated_at")):
+                continue  # none has annotations or predictions
             key = (lambda item: item[0]) if one["filter"].endswith(":id") else (lambda item: item[1])
             value = one["value"] if one["filter"].endswith(":id") else moment(one["value"])
             keep = {
@@ -43,15 +59,20 @@ class Tasks:
             }[one["operator"]]
             found = [item for item in found if keep(key(item), value)]
         found.sort(key=(lambda item: item[1]) if "updated" in order else (lambda item: item[0]))
+        if self.down or (include == FULL and self._blamed(found[:size])):
+            raise ToolFailed("Label Studio answered with 500: 'NoneType' object is not iterable")
         return [
             {"id": task, "data": {"t": "x"}, "updated_at": polling.stamp(at), "annotations": []}
             for task, at in found[:size]
         ]
 
+    def _blamed(self, found: list[tuple[int, datetime]]) -> bool:
+        return bool(self.bad & {task for task, _ in found})
+
 
 def read_all(tasks: Tasks, cursor: str | None) -> tuple[list[str], str | None]:
     refreshed: list[str] = []
-    for page in polling.poll(tasks, cursor):  # type: ignore[arg-type]
+    for page in polling.poll(tasks, cursor):
         refreshed += page.refreshed
         cursor = page.cursor
         assert len(cursor) < 12_000
@@ -80,7 +101,7 @@ def test_thousands_at_one_moment_survive_an_interruption() -> None:
     tasks = Tasks()
     for task in range(1, 3001):
         tasks.touch(task, 7)
-    pages = polling.poll(tasks, None)  # type: ignore[arg-type]
+    pages = polling.poll(tasks, None)
     seen: set[str] = set()
     for _ in range(13):
         page = next(pages)
@@ -102,7 +123,7 @@ def test_a_task_that_goes_while_it_is_read_is_gone() -> None:
         return listing(*filters, only=only, **more)
 
     tasks.tasks = fickle  # type: ignore[method-assign]
-    (page,) = polling.poll(tasks, None)  # type: ignore[arg-type]
+    (page,) = polling.poll(tasks, None)
     assert (page.refreshed, page.gone) == (("2",), ("1",))
 
 
@@ -110,9 +131,9 @@ def test_a_sweep_resumes() -> None:
     tasks = Tasks()
     for task in range(1, 251):
         tasks.touch(task, 1)
-    first, *_ = polling.sweep(tasks, None)  # type: ignore[arg-type]
+    first, *_ = polling.sweep(tasks, None)
     assert len(first.examples) == 100
-    rest = [key for page in polling.sweep(tasks, first.cursor) for key in page.refreshed]  # type: ignore[arg-type]
+    rest = [key for page in polling.sweep(tasks, first.cursor) for key in page.refreshed]
     assert rest == [str(task) for task in range(101, 251)]
 
 
@@ -142,3 +163,66 @@ def test_every_change_is_read_in_the_end(bursts: list[list[tuple[int, float]]], 
             assert len(json.loads(cursor)["seen"]) <= seen
     finally:
         polling.SEEN = original
+
+
+def test_a_task_that_breaks_the_tool_is_set_aside_and_the_rest_is_read(caplog: pytest.LogCaptureFixture) -> None:
+    tasks = Tasks()
+    for task in range(1, 251):
+        tasks.touch(task, task / 1000)
+    tasks.bad = {7, 8, 150}
+    good = {str(task) for task in range(1, 251)} - {"7", "8", "150"}
+    for listing in (polling.poll(tasks, None), polling.sweep(tasks, None)):
+        pages = list(listing)
+        assert {key for page in pages for key in page.refreshed} == good
+        assert {one.key: one.named for page in pages for one in page.aside} == {"7": True, "8": True, "150": True}
+        assert all("NoneType" in one.reason for page in pages for one in page.aside)
+        assert not any(page.gone for page in pages)
+    assert sum("set aside" in line for line in caplog.messages) == 3, "each is named once"
+    assert {one.key for page in pushing.waiting(ordered(tasks), "v2", None) for one in page.examples} == good
+    tasks.bad = {7}
+    assert {key for page in polling.sweep(tasks, None) for key in page.refreshed} == good | {"8", "150"}
+
+
+def test_a_poll_goes_on_behind_a_task_that_breaks_the_tool() -> None:
+    tasks = Tasks()
+    tasks.touch(1, 1)
+    tasks.bad = {1}
+    (page,) = polling.poll(tasks, None)
+    assert ([one.key for one in page.aside], page.refreshed) == (["1"], ())
+    tasks.touch(2, 2)
+    assert read_all(tasks, page.cursor)[0] == ["2"]
+
+
+def test_a_tool_that_breaks_down_as_a_whole_sets_nothing_aside() -> None:
+    tasks = Tasks()
+    tasks.touch(1, 1)
+    tasks.down = True
+    with pytest.raises(ToolError):
+        list(polling.sweep(tasks, None))
+    tasks.down, tasks.bad = False, {1}
+    listing = tasks.tasks
+
+    def dying(*filters: Any, **more: Any) -> list[dict[str, Any]]:
+        try:
+            return listing(*filters, **more)
+        finally:
+            tasks.down = more.get("only") == [1]
+
+    tasks.tasks = dying  # type: ignore[method-assign]
+    with pytest.raises(ToolError):
+        list(polling.sweep(tasks, None))
+
+
+def test_what_is_halved_is_bounded() -> None:
+    tasks = Tasks()
+    for task in range(1, 101):
+        tasks.touch(task, 1)
+    tasks.bad = {50}
+    tasks.calls = 0
+    list(polling.sweep(tasks, None))
+    assert tasks.calls < 25
+
+
+def ordered(tasks: Tasks) -> Tasks:
+    tasks.get = lambda: {"sampling": "Sequential sampling"}  # type: ignore[method-assign]
+    return tasks
