@@ -68,10 +68,11 @@ class Work(Frozen):
     """What one person has submitted for one example, as it stands now: an annotation, a response.
 
     `answers` holds the questions that were answered, in canonical form (an empty list says "none of them", a question
-    that is not a key was left open). `origins` says for each of them how it came about: "accepted", "changed" or "made"
-    (by hand). `version` is that of the suggestion it started from; None where nothing was shown. A connector that does
-    not trace suggestions leaves both to the ledger. `rejected` counts or explains parts that could not be taken (an
-    unknown label, say); they never stop the rest.
+    that is not a key was left open). `silent` names those of them that are an empty list because nothing was said about
+    the question: that says "none of them" only if it was asked by then, which the ledger knows. `origins` says for each
+    of them how it came about: "accepted", "changed" or "made" (by hand). `version` is that of the suggestion it started
+    from; None where nothing was shown. A connector that does not trace suggestions leaves both to the ledger.
+    `rejected` counts or explains parts that could not be taken (an unknown label, say); they never stop the rest.
     """
 
     key: str
@@ -82,6 +83,7 @@ class Work(Frozen):
     created_at: datetime | None = None
     lead_time: float | None = None
     version: str | None = None
+    silent: tuple[str, ...] = ()
     origins: Mapping[str, str] = Field(default_factory=dict)
     skipped: bool = False
     rejected: tuple[str, ...] = ()

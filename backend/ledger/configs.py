@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.ledger import decisions, generations, lineages
-from backend.ledger.tables import Project, QuestionRow
+from backend.ledger.tables import Project, QuestionRow, now
 from plugins.connector import Config
 from training.questions import Question
 
@@ -23,15 +23,24 @@ def apply(tx: Session, project: Project, config: Config) -> bool:
     for name, question in asked.items():
         row = rows.get(name)
         if row is None:
-            tx.add(QuestionRow(project_id=project.id, name=name, spec=question.model_dump(mode="json"), active=True))
+            spec = question.model_dump(mode="json")
+            tx.add(
+                QuestionRow(
+                    project_id=project.id, name=name, spec=spec, active=True, asked_since=now(), asked_from_start=first
+                )
+            )
             changes.append(f"question {name!r} was added")
             continue
         before = Question.model_validate(row.spec)
         if not row.active:
             changes.append(f"question {name!r} is asked again")
             row.active, stale = True, stale or row.champion_id is not None
+            row.asked_since, row.asked_from_start = now(), False
         if before != question:
             row.spec = question.model_dump(mode="json")
+            if before.kind != question.kind:
+                row.asked_since = row.other_until = now()
+                row.asked_from_start = False
             if before.digest != question.digest:
                 changes.append(_difference(before, question))
                 _part(tx, row, before)
@@ -41,6 +50,7 @@ def apply(tx: Session, project: Project, config: Config) -> bool:
         if row.active and name not in asked:
             changes.append(f"question {name!r} was removed; its labels are kept")
             lineages.leave(tx, row, f"project {project.id} does not ask {name!r} any more")
+            row.other_until = now()
             row.active, stale = False, stale or row.champion_id is not None
     tx.flush()
     if changes and not first:

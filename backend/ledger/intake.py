@@ -21,6 +21,7 @@ from backend.ledger.labelling import Labelling
 from backend.ledger.placing import Arrival, place_all, sign
 from backend.ledger.plain import plain, plain_page
 from backend.ledger.shown import Trace
+from backend.ledger.silence import Silence
 from backend.ledger.tables import ExampleRow, Project, WorkRow, now
 from plugins.connector import Page, Work
 from training.evaluation.splits import Placement, Signature
@@ -76,9 +77,12 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
     seen = [rows[key].id for key in keys | set(page.refreshed) if key in rows]
     marks = {"seen_at": moment, **({"sweep_number": project.sweep_number} if sweeping else {})}
     tx.execute(update(ExampleRow).where(ExampleRow.id.in_(seen)).values(**marks))
-    asked = {row.name: Question.model_validate(row.spec) for row in projects.questions(tx, project_id)}
+    questions = projects.questions(tx, project_id)
+    asked = {row.name: Question.model_validate(row.spec) for row in questions}
+    silence = Silence(questions)
+    anew = silence.hear(page.work)
     untraced = [work.example for work in page.work if not work.origins]
-    labelling = Labelling(tx, project_id, asked, moment, Trace(tx, project_id, untraced))
+    labelling = Labelling(tx, project_id, asked, moment, Trace(tx, project_id, untraced), silence)
     works = _works(tx, project_id, [work.key for work in page.work], page.refreshed)
     labelling.load(works.keys() | {work.key for work in page.work})
     unknown = _take_work(tx, project_id, page, rows, works, labelling)
@@ -90,8 +94,8 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
         project.sweep_cursor = page.cursor
     else:
         project.poll_cursor = page.cursor
-    if unknown and not sweeping:
-        project.swept_at = None  # only a sweep brings an example that the poll does not
+    if anew or (unknown and not sweeping):
+        project.swept_at = None  # only a sweep brings an example that the poll does not, or work that stays as it is
     tx.flush()
     return Taken(added, labelling.count, unknown)
 

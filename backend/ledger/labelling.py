@@ -10,6 +10,7 @@ from sqlalchemy import delete, inspect, select
 from sqlalchemy.orm import Session
 
 from backend.ledger.shown import Trace
+from backend.ledger.silence import Silence
 from backend.ledger.tables import Event, Label
 from plugins.connector import Work
 from training.errors import InvalidAnswer
@@ -28,9 +29,10 @@ class Labelling:
         questions: Mapping[str, Question],
         moment: datetime,
         trace: Trace | None = None,
+        silence: Silence | None = None,
     ) -> None:
         self._tx, self._project_id, self._questions, self._moment = tx, project_id, questions, moment
-        self._trace = trace
+        self._trace, self._silence = trace, silence or Silence(())
         self._labels: dict[str, dict[str, Label]] = defaultdict(dict)
         self._loaded: set[str] = set()
         self._pending: list[tuple[Event, Label]] = []
@@ -56,6 +58,10 @@ class Labelling:
         rejected = list(work.rejected)
         for name, question in self._questions.items():
             label = self._labels[work.key].get(name)
+            if name in work.silent and not self._silence.says_none(name, work):
+                if label is not None and not unchanged:
+                    self._delete(label)
+                continue
             if name in work.answers:
                 try:
                     self._set(work, question, question.check(work.answers[name], example), label)

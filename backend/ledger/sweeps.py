@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.ledger import aside, projects
+from backend.ledger import aside, projects, silence
 from backend.ledger.intake import forget
 from backend.ledger.labelling import Labelling
 from backend.ledger.tables import ExampleRow, Project, now
@@ -39,5 +39,6 @@ def finish(tx: Session, project_id: int) -> int:
     missing = list(tx.scalars(query)) if aside.swept(project) else []
     forget(tx, project_id, missing, Labelling(tx, project_id, {}, now()))
     project.sweep_cursor, project.sweep_started_at, project.swept_at = None, None, began
+    silence.tell(tx, project)
     tx.flush()
     return len(missing)

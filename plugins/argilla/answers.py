@@ -19,24 +19,29 @@ class Value(NamedTuple):
     score: float | list[float] | None
 
 
+def said(control: Control, values: Mapping[str, Any]) -> Any:
+    """The value that a response has for a question; None where it has none."""
+    given = values.get(control.name)
+    return given.get("value") if isinstance(given, Mapping) else None
+
+
 def decode(control: Control, values: Mapping[str, Any], example: Example) -> tuple[dict[str, Answer], list[str]]:
     """Answers by question name, and what could not be taken, in words; a question that was left open is no key."""
-    given = values.get(control.name)
-    said = given.get("value") if isinstance(given, Mapping) else None
+    value = said(control, values)
     rejected: list[str] = []
     if control.type == "ranking":
-        return _ranked(control, said, rejected), rejected
+        return _ranked(control, value, rejected), rejected
     (question,) = control.questions
-    if said is None:
+    if value is None:
         # the only way to say "none of them", as Argilla takes no empty list of labels
         return ({question.name: []} if question.kind in (Kind.CHOICES, Kind.SPANS) else {}), []
-    if isinstance(said, list) and question.kind is Kind.SPANS:
-        said = _read_spans(control, said, example, rejected)
-        return _fitting(question, said, example, rejected)
-    if isinstance(said, list) and question.kind is Kind.CHOICES:
-        return _fitting(question, [control.canonical(one) for one in said], example, rejected)
+    if isinstance(value, list) and question.kind is Kind.SPANS:
+        value = _read_spans(control, value, example, rejected)
+        return _fitting(question, value, example, rejected)
+    if isinstance(value, list) and question.kind is Kind.CHOICES:
+        return _fitting(question, [control.canonical(one) for one in value], example, rejected)
     try:
-        return {question.name: question.check(control.canonical(said), example)}, rejected
+        return {question.name: question.check(control.canonical(value), example)}, rejected
     except InvalidAnswer as error:
         return {}, [str(error)]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from plugins.argilla.answers import decode
+from plugins.argilla.answers import decode, said
 from plugins.argilla.layout import Layout
 from plugins.connector import Work
 from plugins.limits import in_words
@@ -28,7 +28,7 @@ def work_of(layout: Layout, record: Mapping[str, Any], example: Example) -> Iter
             log.warning("record %s: a response without an id is passed over", example.key)
             continue
         skipped = response["status"] == "discarded"
-        answers, rejected = ({}, []) if skipped else _said(layout, response, example)
+        answers, silent, rejected = ({}, [], []) if skipped else _said(layout, response, example)
         yield Work(
             key=str(response["id"]),
             example=example.key,
@@ -36,16 +36,21 @@ def work_of(layout: Layout, record: Mapping[str, Any], example: Example) -> Iter
             updated_at=moment(response.get("updated_at") or response.get("inserted_at")),
             created_at=moment(response["inserted_at"]) if response.get("inserted_at") else None,
             answers=answers,
+            silent=tuple(silent),
             skipped=skipped,
             rejected=tuple(rejected[:MOST_REASONS]),
         )
 
 
-def _said(layout: Layout, response: Mapping[str, Any], example: Example) -> tuple[dict[str, Answer], list[str]]:
+def _said(
+    layout: Layout, response: Mapping[str, Any], example: Example
+) -> tuple[dict[str, Answer], list[str], list[str]]:
+    """Answers, which of them were given by saying nothing, and what could not be taken."""
     # a discarded response carries what the page was filled in with, and a program may send none at all
     given = response.get("values")
     values = given if isinstance(given, Mapping) else {}
     answers: dict[str, Answer] = {}
+    silent: list[str] = []
     rejected: list[str] = []
     for control in layout.controls:
         try:
@@ -55,8 +60,9 @@ def _said(layout: Layout, response: Mapping[str, Any], example: Example) -> tupl
             rejected.append(f"{control.name!r}: the answer cannot be read: {in_words(error)}")
             continue
         answers |= found
+        silent += found if said(control, values) is None else ()
         rejected += refused
-    return answers, rejected
+    return answers, silent, rejected
 
 
 def moment(text: Any) -> datetime:

@@ -60,8 +60,10 @@ def _said(
     regions = _dicts(annotation.get("result"))
     answers, rejected = ({}, []) if annotation.get("was_cancelled") else decode(layout, regions, example, data)
     shown = _shown(layout, parent, example, data)
+    named = {str(region.get("from_name")) for region in regions}
     return {
         "answers": answers,
+        "silent": tuple(name for name, answer in answers.items() if answer == [] and name not in named),
         "version": _version(parent, regions),
         "origins": {name: _origin(name, answer, shown, regions) for name, answer in answers.items()},
         "rejected": tuple(rejected[:MOST_REASONS]),

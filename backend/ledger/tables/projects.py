@@ -74,5 +74,9 @@ class QuestionRow(Base):
     pinned: Mapped[bool] = mapped_column(default=False)
     counted_from: Mapped[int] = mapped_column(default=0)  # older events do not count as new labels: set by a rollback
     home_id: Mapped[int | None] = mapped_column(ForeignKey("questions.id", ondelete="SET NULL"))
+    asked_since: Mapped[datetime | None]  # silence in older work says nothing; None: there is no older work
+    asked_from_start: Mapped[bool] = mapped_column(default=False)  # it was there when the project was connected
+    other_until: Mapped[datetime | None]  # it was not asked then, or was of another kind
+    left_open: Mapped[bool] = mapped_column(default=False)  # there was older work that is silent about it
     shared_at: Mapped[datetime | None]  # rounds that began before have not seen this question's labels
     __table_args__ = (UniqueConstraint("project_id", "name", name="one_question_per_name"),)

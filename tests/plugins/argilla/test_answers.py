@@ -146,3 +146,12 @@ def test_what_no_answer_can_be_read_from_is_rejected_in_a_line(question: dict[st
     assert answers == {}
     assert rejected
     assert all("x" in one and len(one) < 1000 for one in rejected)
+
+
+def test_saying_nothing_is_told_from_saying_none_of_them() -> None:
+    found = layout(asked("many", "multi_label_selection", ["a"]), asked("who", "span", ["PER"], field="text"))
+    values = [{}, {"who": {"value": []}}, {"many": {"value": ["a"]}}]
+    given = [{"id": str(number), "status": "submitted", "values": one} for number, one in enumerate(values)]
+    none, spans, many = work_of(found, {"responses": given}, EMOJI)
+    assert none.answers == spans.answers == {"many": [], "who": []}
+    assert (none.silent, spans.silent, many.silent) == (("many", "who"), ("many",), ("who",))

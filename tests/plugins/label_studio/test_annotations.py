@@ -59,8 +59,15 @@ def test_an_annotation() -> None:
         updated_at=datetime(2026, 11, 21, 20, 37, 22, tzinfo=UTC),
         lead_time=3.0,
         answers={"mood": "good", "who": []},
+        silent=("who",),
         origins={"mood": "made", "who": "made"},
     )
+
+
+def test_saying_nothing_is_told_from_saying_none_of_them() -> None:
+    silent, said = works([{"id": 1, "result": []}, {"id": 2, "result": [who(0, 4)]}])
+    assert (dict(silent.answers), silent.silent) == ({"who": []}, ("who",))
+    assert said.silent == ()
 
 
 @pytest.mark.parametrize("made", [None, [], "x", [3, None]])
