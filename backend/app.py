@@ -26,9 +26,11 @@ from backend.serving.ledger import ServingLedger
 from backend.serving.predictor import Predictor
 from backend.serving.queue import InferenceQueue
 from backend.settings import Settings, load
-from backend.web import api, auth, errors, exports, limits
+from backend.web import api, audit, auth, errors, exports, limits
 from backend.web import metrics as web_metrics
 from backend.web.body import StrictJSON
+from backend.web.known_secrets import KnownSecrets
+from backend.web.scoped_host import ScopedHost
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Service:
         self.settings = settings
         self.metrics = web_metrics.Metrics()
         self.database = Database(settings.database_url)
-        self.ledger = ServingLedger(self.database, settings.store_folder, f"{socket.gethostname()}:{settings.port}")
+        self.ledger = ServingLedger(self.database, settings, f"{socket.gethostname()}:{settings.port}")
         self.queue = InferenceQueue(
             engine, settings.queue_examples, max(1, settings.web_threads // 2), self.metrics.batch
         )
@@ -56,6 +58,7 @@ class Service:
             self.hints,
             self.ledger.names,
             kept=self.ledger.options,
+            train=self.ledger.train,
             request_seconds=settings.request_seconds,
         )
         self.follower = Follower(self.holder, self.ledger.report)
@@ -102,15 +105,19 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     app = App("labelwheel", static_folder=None)
     app.json = StrictJSON(app)
     app.extensions[EXTENSION] = service
+    tools: dict[str, str] = {}
     # the order matters: measured first, then who asks, then how much
     web_metrics.install(app, service.metrics, service)
-    auth.install(app, settings)
+    auth.install(app, settings, KnownSecrets(service.ledger.owner).owner, tools)
     limits.install(app, int(settings.max_body_mb * 2**20), settings.receive_seconds)
     errors.install(app)
+    audit.install(app, service.database)
     app.register_blueprint(api.routes(settings, service.database, service.holder, service.host), url_prefix="/api/v1")
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
     for tool in connectors.names():
-        app.register_blueprint(connectors.load(tool).routes(service.host))
+        blueprint = connectors.load(tool).routes(ScopedHost(service.host))
+        tools[blueprint.name] = tool
+        app.register_blueprint(blueprint)
 
     if start:
         service.start()

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backend.commands import connecting, exporting, learning, looking, predicting, running
+from backend.commands import connecting, exporting, learning, looking, predicting, running, securing
 from training.errors import LabelwheelError
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app.command()(learning.checkpoints)
 app.command()(looking.report)
 app.command()(exporting.export)
 app.command()(predicting.predict)
+app.command()(securing.rotate)
+app.command()(securing.audit)
 app.command(hidden=True)(running.web)
 app.command(hidden=True)(running.worker)
 

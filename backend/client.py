@@ -56,6 +56,14 @@ class Client:
     def disconnect(self, number: int) -> dict[str, Any]:
         return self._json("DELETE", f"/projects/{number}")
 
+    def rotate(self, number: int) -> dict[str, Any]:
+        return self._json("POST", f"/projects/{number}/rotate")
+
+    def audit(self, count: int, project: int | None = None) -> list[dict[str, Any]]:
+        """The newest lines of the audit log, the newest first."""
+        found: list[dict[str, Any]] = self._json("GET", "/audit", params={"count": count, "project": project})["lines"]
+        return found
+
     def train(self, number: int, question: str) -> dict[str, Any]:
         return self._json("POST", f"{_question(number, question)}/train")
 

@@ -23,6 +23,12 @@ class Unauthorized(LabelwheelError):
     status = 401
 
 
+class Forbidden(LabelwheelError):
+    """These credentials are good for less: another project's, a webhook's, or read-only. Use LABELWHEEL_TOKEN."""
+
+    status = 403
+
+
 class NotFound(LabelwheelError):
     """No such project, question, checkpoint or round."""
 

@@ -22,7 +22,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="the address to listen on; any but a loopback one needs a token")
     port: int = Field(9090, ge=0, le=65535, description="the port to listen on")
     token: SecretStr | None = Field(
-        None, min_length=16, description="what every request must carry, as a bearer or as the password of Basic"
+        None,
+        min_length=16,
+        description="the admin's, for commands and programs: as a bearer, or as the password of Basic; no tool gets it",
+    )
+    read_token: SecretStr | None = Field(
+        None, min_length=16, description="opens what changes nothing: status, metrics, health, checkpoints' scores"
     )
     url: str = Field("http://127.0.0.1:9090", description="where the commands find the running service")
     public_url: str | None = Field(
@@ -98,6 +103,13 @@ class Settings(BaseSettings):
             allow(value)
         except InvalidAddress as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("read_token")
+    @classmethod
+    def _read_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None and value == info.data.get("token"):
+            raise ValueError("must be another one than LABELWHEEL_TOKEN: it is for those who may only read")
         return value
 
     @field_validator("engine")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from flask import Blueprint
@@ -40,11 +41,25 @@ class Connection(Frozen):
     options: Mapping[str, Any] = Field(default_factory=dict)
 
 
+class Purpose(StrEnum):
+    """What a secret that stands in a labelling tool is good for."""
+
+    PREDICT = "predict"
+    WEBHOOK = "webhook"
+
+
 class Service(Frozen):
-    """How the labelling tool reaches labelwheel, and with which credentials."""
+    """How the labelling tool reaches labelwheel, and with which secrets: they are good for this one project alone.
+
+    `predict_secret` opens every route of the connector, `webhook_secret` only those that are marked `takes_webhooks`:
+    tools show the headers of a webhook to more people than the password of a model. `renew` asks for new secrets also
+    where the tool makes them by itself.
+    """
 
     url: str
-    token: SecretStr | None = None
+    predict_secret: SecretStr
+    webhook_secret: SecretStr
+    renew: bool = False
 
 
 class Unlearnt(Frozen):
@@ -147,7 +162,8 @@ class Connector(Protocol):
     def wire(self, service: Service, version: str) -> Mapping[str, Any]:
         """Make the tool call us and show our suggestions; idempotent; nothing half-wired is left on failure.
 
-        Returns the `options` to keep with the connection.
+        Called anew with other secrets, it puts them in the place of the old ones. Returns the `options` to keep with
+        the connection.
         """
 
     def unwire(self) -> None:
@@ -188,7 +204,9 @@ class Connector(Protocol):
     def routes(cls, host: Host) -> Blueprint:
         """The routes that the tool calls. Credentials and the body's size are checked before they are reached.
 
-        A route whose caller cannot send the token is marked with `own_credentials`, and checks what it can send; one
+        They are open to the admin's token and to the project's `predict_secret`. A route is marked with
+        `takes_webhooks` where the `webhook_secret` is enough, with `readable` where the read-only token is, and with
+        `own_credentials` where its caller can send none of them: it checks what it can send; one
         that takes more than a small body with `body_limit`.
         """
 
@@ -217,14 +235,29 @@ def body_limit(size: int | None) -> Callable[[_View], _View]:
     return mark
 
 
+def takes_webhooks(view: _View) -> _View:
+    """Marks a route that the secret in a webhook's headers opens too."""
+    view.takes_webhooks = True  # type: ignore[attr-defined]
+    return view
+
+
+def readable(view: _View) -> _View:
+    """Marks a route that the read-only token opens too: it changes nothing and tells nobody's texts."""
+    view.readable = True  # type: ignore[attr-defined]
+    return view
+
+
 class Host(Protocol):
-    """What a connector's routes may ask of the web process."""
+    """What a connector's routes may ask of the web process: about the caller's own project, else Forbidden is raised.
+
+    A route with `own_credentials` may ask for `options` and `hint` alone, of the project that it checked them for.
+    """
 
     def version(self, tool: str, reference: str) -> str:
         """The generation that is served to a project right now; raises UnknownProject."""
 
     def versions(self, tool: str, reference: str | None) -> list[str]:
-        """The generations that a project (None: every project of the tool) was served, the newest first."""
+        """The generations that a project (None: all that the caller may ask about) was served, the newest first."""
 
     def questions(self, tool: str, reference: str) -> Sequence[Question]:
         """The questions that are learnt for a project."""
@@ -238,5 +271,8 @@ class Host(Protocol):
     def hint(self, tool: str, reference: str) -> None:
         """Something happened in a project: the worker should look soon. Takes milliseconds, never fails."""
 
-    def train(self, tool: str, reference: str) -> None:
-        """Someone pressed "train" in the tool: start a round for each question that has labels."""
+    def train(self, tool: str, reference: str) -> Mapping[str, str]:
+        """Someone pressed "train" in the tool: starts the rounds that the policy allows, as it would by itself.
+
+        Returns by question what comes of it, in words for people. Not to be had with a webhook's secret.
+        """

@@ -23,9 +23,9 @@ VersionOption = Annotated[str | None, typer.Option("--version", help="another ch
 
 
 def service() -> Client:
-    """The service that LABELWHEEL_URL and LABELWHEEL_TOKEN lead to."""
+    """The service that LABELWHEEL_URL and LABELWHEEL_TOKEN lead to; LABELWHEEL_READ_TOKEN is enough to look."""
     settings = load()
-    return Client(settings.url, settings.token)
+    return Client(settings.url, settings.token or settings.read_token)
 
 
 def project(status: Row, wanted: str | None) -> Row:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
-from backend.errors import Conflict
+from backend.database import Database
+from backend.errors import Conflict, NotFound
 from backend.ledger import decisions, lineages, projects
 from backend.ledger.lease import Hold
 from backend.ledger.tables import Project, QuestionRow
@@ -30,6 +33,31 @@ def consider(hold: Hold, settings: Settings, project_id: int, only_names: bool =
         elif verdict.recipe is Recipe.NAMES or not only_names:
             ordered += _order(hold, question, verdict)
     return ordered
+
+
+def asked(database: Database, settings: Settings, project_id: int) -> dict[str, str]:
+    """Someone pressed "train" in the labelling tool, who need not be the admin: starts what the policy allows, and does
+    not wait for people to pause. Returns by question what comes of it, in words."""
+    with database.session() as session:
+        found = [
+            (question, judge(replace(gather(session, question, settings), newest=None), settings))
+            for question in projects.questions(session, project_id)
+        ]
+    answers = {}
+    for question, verdict in found:
+        answers[question.name] = f"no round: {verdict.reason}"
+        if verdict.recipe is None:
+            continue
+        reason = f"someone pressed train in the labelling tool, and {verdict.reason}"
+        try:
+            with database.transaction() as tx:
+                orders.order(tx, question.id, verdict.trigger, verdict.recipe)
+                lineages.decide(tx, question, "ordered", reason, {"recipe": verdict.recipe})
+        except (Conflict, NotFound) as error:
+            answers[question.name] = f"no round: {error}"
+        else:
+            answers[question.name] = f"a round starts: {verdict.reason}"
+    return answers
 
 
 def _order(hold: Hold, question: QuestionRow, verdict: Verdict) -> int:

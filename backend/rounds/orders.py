@@ -72,7 +72,7 @@ def cancel(tx: Session, round_id: int, reason: str = "it was cancelled") -> Roun
     return found
 
 
-def rollback(tx: Session, question_id: int, version: str | None = None) -> CheckpointRow:
+def rollback(tx: Session, question_id: int, version: str | None = None, by: str = "someone") -> CheckpointRow:
     """Serves an earlier checkpoint (None: the one before the champion), as a new generation.
 
     A running round is cancelled, and the question is pinned: no automatic round starts until as many labels as the
@@ -86,7 +86,7 @@ def rollback(tx: Session, question_id: int, version: str | None = None) -> Check
         cancel(tx, active.id, f"the question was rolled back to {target.version}")
     _pin(tx, question, True)
     question.counted_from = lineages.last_event(tx, question)
-    reason = f"someone asked for {target.version} instead of {replaced.version if replaced else 'nothing'}"
+    reason = f"{by} asked for {target.version} instead of {replaced.version if replaced else 'nothing'}"
     named = lineages.serve(tx, question, target.id, f"rollback: {reason}")
     details = {"version": target.version, "replaced": replaced.version if replaced else None}
     lineages.decide(tx, question, "rolled back", reason, details, named)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Set
 log = logging.getLogger(__name__)
 
 Key = tuple[str, str, str]
-"""What was asked for ("look" or "train"), the tool, and the project's reference."""
+"""What was asked for ("look"), the tool, and the project's reference."""
 
 
 class HintWriter:

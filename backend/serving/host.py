@@ -15,10 +15,10 @@ from training.questions import Example, Question
 
 
 class ServingHost:
-    """`plugins.connector.Host` over what is served. All but `versions` and `options` is answered from memory.
+    """`plugins.connector.Host` over what is served. All but `versions`, `options` and `train` is answered from memory.
 
     From the database, `names(tool, reference)` reads the names of past generations, the newest first, and
-    `kept(tool, reference)` what the connector keeps of a project.
+    `kept(tool, reference)` what the connector keeps of a project; `train(tool, reference)` asks the policy.
     """
 
     def __init__(
@@ -30,9 +30,11 @@ class ServingHost:
         wait_seconds: float = 30.0,
         kept: Callable[[str, str], Mapping[str, Any]] = lambda tool, reference: {},
         request_seconds: float = 90.0,
+        train: Callable[[str, str], Mapping[str, str]] = lambda tool, reference: {},
     ) -> None:
         self._holder, self._predictor, self._hints, self._names = holder, predictor, hints, names
         self._wait_seconds, self._kept, self._request_seconds = wait_seconds, kept, request_seconds
+        self._train = train
 
     def version(self, tool: str, reference: str) -> str:
         return self._holder.served(tool, reference).generation
@@ -71,6 +73,8 @@ class ServingHost:
     def hint(self, tool: str, reference: str) -> None:
         self._hints.add(("look", tool, reference))
 
-    def train(self, tool: str, reference: str) -> None:
+    def train(self, tool: str, reference: str) -> Mapping[str, str]:
         self._holder.served(tool, reference)
-        self._hints.add(("train", tool, reference))
+        # what was labelled a moment ago counts as soon as the worker has looked
+        self.hint(tool, reference)
+        return self._train(tool, reference)

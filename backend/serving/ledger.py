@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Set
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import exists, select
-
 from backend.database import Database
-from backend.errors import Conflict, NotFound
-from backend.ledger import generations, hints, projects, servers
-from backend.ledger.tables import Label
-from backend.rounds import orders
+from backend.ledger import generations, hints, projects, servers, tool_secrets
+from backend.rounds import automatic
 from backend.serving.hints import Key
 from backend.serving.holder import Wanted
-from plugins.errors import UnknownProject
-
-log = logging.getLogger(__name__)
+from backend.settings import Settings
 
 
 class ServingLedger:
-    """The few things that serving reads and writes. `name` is this web process's own; `store` holds the checkpoints."""
+    """The few things that serving reads and writes. `name` is this web process's own."""
 
-    def __init__(self, database: Database, store: Path, name: str) -> None:
-        self._database, self._store, self._name = database, store, name
+    def __init__(self, database: Database, settings: Settings, name: str) -> None:
+        self._database, self._settings, self._name = database, settings, name
+        self._store = settings.store_folder
 
     def wanted(self) -> dict[int, Wanted]:
         """What every project should be served with."""
@@ -73,25 +66,14 @@ class ServingLedger:
         with self._database.transaction() as tx:
             for _, tool, reference in sorted(keys):
                 hints.hint(tx, tool, reference)
-        for kind, tool, reference in sorted(keys):
-            if kind == "train":
-                self._train(tool, reference)
 
-    def _train(self, tool: str, reference: str) -> None:
+    def train(self, tool: str, reference: str) -> Mapping[str, str]:
+        """Someone pressed "train" in the tool: what comes of it, by question; raises UnknownProject."""
         with self._database.session() as session:
-            try:
-                project = projects.find(session, tool, reference)
-            except UnknownProject:
-                return
-            labelled = exists().where(Label.project_id == project.id)
-            questions = [
-                row
-                for row in projects.questions(session, project.id)
-                if session.scalar(select(labelled.where(Label.question == row.name)))
-            ]
-        for question in questions:
-            try:
-                with self._database.transaction() as tx:
-                    orders.order(tx, question.id, trigger="button")
-            except (Conflict, NotFound) as error:
-                log.info("no round was started: %s", error)
+            project = projects.find(session, tool, reference)
+        return automatic.asked(self._database, self._settings, project.id)
+
+    def owner(self, secret: str) -> tool_secrets.Owner | None:
+        """Whose secret it is that a labelling tool shows."""
+        with self._database.session() as session:
+            return tool_secrets.find(session, secret)

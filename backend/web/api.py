@@ -9,17 +9,19 @@ from pydantic import ValidationError
 
 from backend.database import Database
 from backend.errors import InvalidRequest, NotFound, TooLarge
-from backend.ledger import projects
+from backend.ledger import audit as audit_log
+from backend.ledger import lineages, projects, wiring
 from backend.ledger import status as ledger_status
-from backend.ledger.tables import CheckpointRow, Project, Round
+from backend.ledger.tables import AuditLine, CheckpointRow, Project, Round
 from backend.rounds import orders, progress
 from backend.serving.batching import Priority
 from backend.serving.holder import Holder
 from backend.serving.host import ServingHost
 from backend.settings import Settings
-from backend.web import auth
+from backend.web import audit, auth
 from backend.web.body import ADDRESS, SECRET, json_object, text
-from plugins.connector import body_limit, own_credentials
+from backend.web.roles import current
+from plugins.connector import body_limit, own_credentials, readable
 from training.questions import Example
 from training.spec import Recipe
 
@@ -31,6 +33,7 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
     api = Blueprint("api", __name__)
 
     @api.get("/status")
+    @readable
     def status() -> Response:
         with database.session() as session:
             return jsonify(ledger_status.status(session, settings))
@@ -54,9 +57,11 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
                 options,
                 None if body.get("share_with") is None else _name(body, "share_with"),
             )
+            audit.mark(project_id=found.id)
             return jsonify(_project(found)), 202
 
     @api.get("/projects/<int:number>")
+    @readable
     def project(number: int) -> Response:
         with database.session() as session:
             found = projects.get(session, number)
@@ -71,17 +76,25 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
     def train(number: int, name: str) -> tuple[Response, int]:
         with database.transaction() as tx:
             question = projects.question(tx, number, name)
-            return jsonify(_round(orders.order(tx, question.id, trigger="command", recipe=Recipe.AUTO))), 202
+            ordered = orders.order(tx, question.id, trigger="command", recipe=Recipe.AUTO)
+            lineages.decide(tx, question, "ordered", f"{_who()} asked for it", {"recipe": Recipe.AUTO})
+            return jsonify(_round(ordered)), 202
+
+    @api.post("/projects/<int:number>/rotate")
+    def rotate(number: int) -> tuple[Response, int]:
+        with database.transaction() as tx:
+            return jsonify(_project(wiring.ask(tx, number, "new secrets were asked for", _who()))), 202
 
     @api.post("/projects/<int:number>/questions/<path:name>/rollback")
     def rollback(number: int, name: str) -> Response:
         body = json_object() if request.content_length else {}
         version = text(body, "version") if body.get("version") is not None else None
         with database.transaction() as tx:
-            target = orders.rollback(tx, projects.question(tx, number, name).id, version)
+            target = orders.rollback(tx, projects.question(tx, number, name).id, version, _who())
             return jsonify(_checkpoint(target, target.id))
 
     @api.get("/projects/<int:number>/questions/<path:name>/checkpoints")
+    @readable
     def checkpoints(number: int, name: str) -> Response:
         with database.session() as session:
             question = projects.question(session, number, name)
@@ -89,6 +102,7 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
             return jsonify(checkpoints=[_checkpoint(row, question.champion_id) for row in rows])
 
     @api.get("/rounds/<int:number>")
+    @readable
     def one_round(number: int) -> Response:
         with database.session() as session:
             found = session.get(Round, number)
@@ -99,7 +113,9 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
     @api.delete("/rounds/<int:number>")
     def cancel(number: int) -> Response:
         with database.transaction() as tx:
-            return jsonify(_round(orders.cancel(tx, number)))
+            cancelled = orders.cancel(tx, number, f"{_who()} cancelled it")
+            audit.mark(project_id=cancelled.project_id)
+            return jsonify(_round(cancelled))
 
     def of_the_job(number: int) -> None:
         with database.session() as session:
@@ -115,6 +131,7 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
 
     @api.post("/projects/<int:number>/suggest")
     @body_limit(None)
+    @audit.quiet
     def suggest(number: int) -> Response:
         examples = _examples(json_object(), settings.max_examples)
         served = holder.served_by_id(number)
@@ -130,7 +147,26 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
             ],
         )
 
+    @api.get("/audit")
+    def audited() -> Response:
+        count = request.args.get("count", default=100, type=int)
+        if not 1 <= count <= 1000:
+            raise InvalidRequest("'count' must be from 1 to 1000")
+        with database.session() as session:
+            lines = audit_log.latest(session, count, request.args.get("project", type=int))
+            return jsonify(lines=[_line(line) for line in lines])
+
     return api
+
+
+def _who() -> str:
+    """Whom the decision log names."""
+    return f"the {current().name} at {request.remote_addr}"
+
+
+def _line(line: AuditLine) -> dict[str, Any]:
+    shown = {name: getattr(line, name) for name in ("id", "role", "peer", "project_id", "action", "status")}
+    return shown | {"at": line.made_at.isoformat()}
 
 
 def _examples(body: dict[str, Any], limit: int) -> list[Example]:
@@ -153,7 +189,9 @@ def _name(body: dict[str, Any], name: str) -> str:
 
 
 def _project(row: Project, questions: list[str] | None = None) -> dict[str, Any]:
-    shown = ("id", "tool", "url", "external_id", "title", "reference", "state", "step", "problem", "service_url")
+    shown = (
+        "id", "tool", "url", "external_id", "title", "reference", "state", "step", "problem", "service_url", "rewiring",
+    )  # fmt: skip
     return {name: getattr(row, name) for name in shown} | ({} if questions is None else {"questions": questions})
 
 

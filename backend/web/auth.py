@@ -1,36 +1,43 @@
-"""Who may ask: everybody with the token; without one, this machine alone."""
+"""Who asks: the admin with the token (without one, this machine alone), a reader with the read-only one, or a tool with
+its project's secret. What each may do is in `roles`."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, request
-from werkzeug.exceptions import Forbidden
+from pydantic import SecretStr
 
-from backend.errors import Unauthorized
+from backend.errors import Forbidden, Unauthorized
+from backend.ledger.tool_secrets import PREFIX, Owner
 from backend.settings import Settings
+from backend.web.roles import Access, Role, permit
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-def install(app: Flask, settings: Settings) -> None:
-    """Checks each request before anything of it is read, /health and /metrics included."""
-    token = settings.token.get_secret_value() if settings.token else None
-    hosts = _hosts(settings)
+def install(app: Flask, settings: Settings, owner: Callable[[str], Owner | None], tools: Mapping[str, str]) -> None:
+    """Checks each request before anything of it is read, /health and /metrics included.
+
+    `owner` knows whose a tool's secret is, `tools` which tool a blueprint's routes belong to.
+    """
+    credentials = _Credentials(settings, owner)
 
     @app.before_request
     def check() -> None:
         _refuse_foreign_pages(request)
-        own = getattr(app.view_functions.get(request.endpoint or ""), "own_credentials", None)
+        view = app.view_functions.get(request.endpoint or "")
+        own = getattr(view, "own_credentials", None)
         if own is not None:
+            g.access = Access(Role.SIGNED)
             own(**(request.view_args or {}))
-        elif token is None:
-            _require_this_machine(request, hosts)
-        elif not hmac.compare_digest(_presented(request).encode("utf-8", "replace"), token.encode()):
-            raise Unauthorized("no credentials, or wrong ones; send the token as a bearer or as the password of Basic")
+        else:
+            g.access = access = credentials.access(request)
+            permit(access, request, view, tools)
         g.admitted = True
 
     @app.after_request
@@ -41,6 +48,30 @@ def install(app: Flask, settings: Settings) -> None:
         if response.status_code == Unauthorized.status:
             response.headers["WWW-Authenticate"] = 'Basic realm="labelwheel", charset="UTF-8"'
         return response
+
+
+class _Credentials:
+    """What is compared with what a request shows."""
+
+    def __init__(self, settings: Settings, owner: Callable[[str], Owner | None]) -> None:
+        self._token, self._read_token = settings.token, settings.read_token
+        self._owner, self._hosts = owner, _hosts(settings)
+
+    def access(self, request: Request) -> Access:
+        """Who asks; raises Unauthorized, and Forbidden for strangers where there is no token."""
+        given = _presented(request)
+        if given.startswith(PREFIX):
+            owner = self._owner(given)
+            if owner is None:
+                raise Unauthorized("this secret of a labelling tool is not known, or was replaced; connect it again")
+            return Access(Role.TOOL, owner)
+        admin, reader = _same(given, self._token), _same(given, self._read_token)
+        if admin or reader:
+            return Access(Role.ADMIN if admin else Role.READER)
+        if self._token is not None:
+            raise Unauthorized("no credentials, or wrong ones; send the token as a bearer or as the password of Basic")
+        _require_this_machine(request, self._hosts)
+        return Access(Role.ADMIN)
 
 
 def bearer(request: Request) -> str:
@@ -66,6 +97,13 @@ def _presented(request: Request) -> str:
     if given is None:
         return ""
     return bearer(request) or given.get("password") or ""
+
+
+def _same(given: str, wanted: SecretStr | None) -> bool:
+    """Takes as long for a wrong text as for the right one."""
+    return wanted is not None and hmac.compare_digest(
+        given.encode("utf-8", "replace"), wanted.get_secret_value().encode()
+    )
 
 
 def _hosts(settings: Settings) -> set[str]:

@@ -17,6 +17,7 @@ from backend.ledger import lineages, projects
 from backend.ledger.tables import CheckpointRow
 from backend.rounds import data, orders
 from backend.settings import Settings
+from backend.web import audit
 from training import checkpoint
 
 _PIECE = 2**20
@@ -43,6 +44,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         return checkpoint.read(settings.store_folder / row.folder, verify=False)
 
     @exports.get("/projects/<int:number>/questions/<path:name>/export")
+    @audit.taken
     def export(number: int, name: str) -> Response:
         found = find(number, name)
         etag = hashlib.sha256(found.manifest.model_dump_json().encode()).hexdigest()
@@ -69,11 +71,13 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         return answer
 
     @exports.get("/projects/<int:number>/questions/<path:name>/report")
+    @audit.taken
     def report(number: int, name: str) -> Response:
         found = find(number, name)
         return jsonify(version=found.manifest.version, report=found.report)
 
     @exports.get("/projects/<int:number>/questions/<path:name>/report.md")
+    @audit.taken
     def card(number: int, name: str) -> Response:
         found = find(number, name)
         path = found.folder / checkpoint.CARD
@@ -82,6 +86,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         return Response(path.read_text("utf-8"), content_type="text/markdown; charset=utf-8")
 
     @exports.get("/projects/<int:number>/questions/<path:name>/labels")
+    @audit.taken
     def labels(number: int, name: str) -> Response:
         with database.session() as session:
             projects.question(session, number, name)  # raises NotFound while an answer can still say so

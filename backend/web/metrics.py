@@ -18,6 +18,7 @@ from backend.ledger import figures
 from backend.serving.holder import Holder
 from backend.serving.predictor import Predictor
 from backend.serving.queue import InferenceQueue
+from plugins.connector import readable
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ def install(app: Flask, metrics: Metrics, source: _Source) -> None:
         return response
 
     @app.get("/metrics")
+    @readable
     def read() -> Response:
         return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
 

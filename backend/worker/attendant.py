@@ -22,6 +22,7 @@ from backend.worker.announcing import Announcer
 from backend.worker.backfill import Backfiller, Suggester
 from backend.worker.connecting import Connecting, disconnect
 from backend.worker.looking import Looking
+from backend.worker.wiring import Wiring
 from plugins.addresses import check_allowed
 from plugins.connector import Connector
 from plugins.errors import ToolError, ToolUnreachable
@@ -39,7 +40,8 @@ class Attendant:
 
     def __init__(self, hold: Hold, settings: Settings, project_id: int, suggester: Suggester) -> None:
         self._hold, self._settings, self._id = hold, settings, project_id
-        self._connecting = Connecting(hold, settings, project_id)
+        self._wiring = Wiring(hold, project_id)
+        self._connecting = Connecting(hold, settings, project_id, self._wiring)
         self._looking = Looking(hold, settings, project_id)
         self._announcer = Announcer(hold, project_id)
         self._backfiller = Backfiller(hold, project_id, suggester)
@@ -83,6 +85,8 @@ class Attendant:
             return self._connecting.step(connector)
         if project.state == ProjectState.DISCONNECTING:
             return disconnect(self._hold, project, connector)
+        if self._wiring.step(connector, project):
+            return True
         busy = self._looking.step(connector, project)
         busy = self._announcer.step(connector) or busy
         return self._backfiller.step(connector) or busy

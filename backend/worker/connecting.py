@@ -9,18 +9,18 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.errors import Conflict
-from backend.ledger import configs, decisions, generations, lineages, projects, servers
+from backend.ledger import configs, decisions, generations, lineages, projects, servers, tool_secrets
 from backend.ledger.lease import Hold
 from backend.ledger.tables import ACTIVE, Project, ProjectState, QuestionRow, Round, now
 from backend.rounds import orders, sharing
 from backend.rounds.automatic import consider
 from backend.settings import Settings
-from plugins.connector import Connector, Service
+from backend.worker.wiring import Wiring
+from plugins.connector import Connector
 from plugins.errors import ToolError, ToolUnreachable
 from training.errors import LabelwheelError
 from training.spec import Recipe
@@ -33,8 +33,8 @@ _TRIES = 4
 class Connecting:
     """The way of one project from `connecting` to `connected`, or to `failed`."""
 
-    def __init__(self, hold: Hold, settings: Settings, project_id: int) -> None:
-        self._hold, self._settings, self._id = hold, settings, project_id
+    def __init__(self, hold: Hold, settings: Settings, project_id: int, wiring: Wiring) -> None:
+        self._hold, self._settings, self._id, self._wiring = hold, settings, project_id, wiring
         self._tries = 0
         self._configured_for: object = None
 
@@ -74,12 +74,13 @@ class Connecting:
             self._say("waiting for the web process to serve the first suggestions")
             return False
         self._say("wiring the labelling tool")
-        options = connector.wire(Service(url=project.service_url, token=self._token()), generation.name)
+        options = self._wiring.wire(connector, project, generation.name)
         with self._hold.transaction() as tx:
             locked = projects.lock(tx, self._id)
             if locked.state != ProjectState.CONNECTING:
                 return True  # disconnected, or connected anew with another key, meanwhile
-            locked.options, locked.announced = {**locked.options, **options}, generation.name
+            self._wiring.settle(tx, locked, options)
+            locked.announced = generation.name
             locked.state, locked.step, locked.problem = ProjectState.CONNECTED, "", None
             locked.swept_at = None
             self._tries, self._configured_for = 0, None
@@ -133,9 +134,6 @@ class Connecting:
         with self._hold.transaction() as tx:
             projects.lock(tx, self._id).step = step
 
-    def _token(self) -> SecretStr | None:
-        return self._settings.token
-
     def _give_up(self, connector: Connector, error: LabelwheelError) -> None:
         with contextlib.suppress(LabelwheelError):
             connector.unwire()
@@ -144,7 +142,8 @@ class Connecting:
             if project.state != ProjectState.CONNECTING:
                 return
             project.state, project.step, project.problem = ProjectState.FAILED, "", str(error)[:2000]
-            project.announced = project.share_with_id = None
+            project.announced = project.share_with_id = project.rewiring = None
+            tool_secrets.end(tx, self._id)
             _cancel_rounds(tx, project, "connecting failed")
             decisions.decide(tx, project, None, "not connected", str(error))
 
@@ -177,7 +176,8 @@ def disconnect(hold: Hold, project: Project, connector: Connector) -> bool:
         if locked.state != ProjectState.DISCONNECTING:
             return True
         locked.state, locked.step, locked.problem = ProjectState.DISCONNECTED, "", problem
-        locked.announced, locked.hinted_at = None, now()
+        locked.announced, locked.rewiring, locked.hinted_at = None, None, now()
+        tool_secrets.end(tx, locked.id)
         _cancel_rounds(tx, locked, "the project was disconnected")
         decisions.decide(tx, locked, None, "disconnected", problem or "someone asked for it")
     return False

@@ -64,6 +64,11 @@ def _webhook(dataset: Dataset, options: Mapping[str, Any], service: Service) -> 
     client = dataset.client
     try:
         present = _ours(client, {**options, "address": url})
+        if service.renew:
+            # Argilla makes the secret with the webhook, and never another; what happens in between, polling finds
+            for one in present:
+                _remove(client, one["id"])
+            present = []
         if not present:
             made: Row = client.send("POST", "/webhooks", body)
             return made

@@ -76,5 +76,5 @@ class LabelStudio:
 
     @classmethod
     def routes(cls, host: Host) -> Blueprint:
-        """/health, /setup, /predict, /webhook and /versions, to be registered at the root."""
+        """/health, /setup, /predict, /train, /webhook and /versions, to be registered at the root."""
         return protocol.blueprint(host)

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from plugins.connector import Host, Suggestion, body_limit
+from plugins.connector import Host, Suggestion, body_limit, readable, takes_webhooks
 from plugins.errors import InvalidConfig, InvalidPayload
 from plugins.label_studio.layout import Layout, read
 from plugins.label_studio.project import reference
@@ -44,6 +44,7 @@ def blueprint(host: Host) -> Blueprint:
 
     @routes.get("/")
     @routes.get("/health")
+    @readable
     def health() -> Response:
         return jsonify({"status": "UP", "model_class": "labelwheel"})
 
@@ -67,8 +68,14 @@ def blueprint(host: Host) -> Blueprint:
         results = [_result(layout, task.get("data"), example, suggestion) for task, example, suggestion in rows]
         return jsonify({"results": results})
 
+    @routes.post("/train")
+    @body_limit(None)
+    def train() -> Response:
+        return jsonify({"status": "noted", "questions": host.train(TOOL, _project(_body()))})
+
     @routes.post("/webhook")
     @body_limit(_MAX_EVENT_BYTES)
+    @takes_webhooks
     def webhook() -> Response:
         body = _body()
         found = body.get("project")
@@ -77,9 +84,9 @@ def blueprint(host: Host) -> Blueprint:
         project = reference(found)
         host.version(TOOL, project)
         if body.get("action") == "START_TRAINING":
-            host.train(TOOL, project)
-        else:
-            host.hint(TOOL, project)
+            # sent with the backend's password; in a webhook's name it is refused
+            return jsonify({"status": "noted", "questions": host.train(TOOL, project)})
+        host.hint(TOOL, project)
         return jsonify({"status": "noted"})
 
     @routes.get("/versions")

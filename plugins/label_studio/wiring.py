@@ -126,7 +126,9 @@ def _save_backend(project: Project, method: str, path: str, body: dict[str, Any]
                 "Label Studio's machine or container? Nothing was changed."
             ) from error
         if "authentication parameters" in text:
-            raise ToolError(f"What answers at {url} does not take labelwheel's token: is it labelwheel?") from error
+            raise ToolError(
+                f"What answers at {url} does not take labelwheel's secret: is it this labelwheel?"
+            ) from error
         if "look like a valid ML backend" in text:
             reason = text.partition("Reason: ")[2].partition("\n")[0]
             raise ToolError(
@@ -206,9 +208,8 @@ def _ours(backend: Mapping[str, Any], options: Mapping[str, Any], urls: set[str]
 
 
 def _credentials(service: Service) -> dict[str, str]:
-    if service.token is None:
-        return {"auth_method": "NONE"}
-    return {"auth_method": "BASIC_AUTH", "basic_auth_user": USER, "basic_auth_pass": service.token.get_secret_value()}
+    secret = service.predict_secret.get_secret_value()
+    return {"auth_method": "BASIC_AUTH", "basic_auth_user": USER, "basic_auth_pass": secret}
 
 
 def _known_credentials(backend: Mapping[str, Any]) -> dict[str, str]:
@@ -223,9 +224,8 @@ def _known_credentials(backend: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _headers(service: Service) -> dict[str, str]:
-    if service.token is None:
-        return {}
-    pair = f"{USER}:{service.token.get_secret_value()}".encode()
+    # every user of the organisation can read them
+    pair = f"{USER}:{service.webhook_secret.get_secret_value()}".encode()
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.server
 
 _names = (f"set{number}" for number in itertools.count(1))
 VERSION, NEXT = "lw-1-0001-abcdef", "lw-1-0002-ghjkmn"
-SERVICE = Service(url="http://127.0.0.1:9")
+SECRET = SecretStr("lwt_not-for-argilla")
+SERVICE = Service(url="http://127.0.0.1:9", predict_secret=SECRET, webhook_secret=SECRET)
 MOOD = label_question("mood", ["good", "bad"])
 EVERYTHING = [
     MOOD,
@@ -249,7 +250,7 @@ def test_wiring_is_idempotent_and_polling_does_where_no_webhook_is_to_be_had(arg
     place = Place(argilla, [MOOD], [{"text": "one"}])
     options = place.connector.wire(SERVICE, VERSION)
     assert place.anew(**options).wire(SERVICE, VERSION) == options
-    moved = place.anew(**options).wire(Service(url="http://127.0.0.1:99/"), VERSION)
+    moved = place.anew(**options).wire(SERVICE.model_copy(update={"url": "http://127.0.0.1:99/"}), VERSION)
     (webhook,) = place.webhooks()
     assert webhook["url"] == f"http://127.0.0.1:99/argilla/{place.id}/webhook"
     assert sorted(webhook["events"]) == ["response.created", "response.deleted", "response.updated"]

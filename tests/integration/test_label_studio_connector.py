@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ from training.questions import Example, Prediction, Question
 
 pytestmark = pytest.mark.server
 
-TOKEN = "a-token-for-tests"
+PREDICT, WEBHOOK = "lwt_for-predictions", "lwt_for-webhooks"
 SENTIMENT = """<View><Text name="text" value="$text"/>
 <Choices name="mood" toName="text"><Choice value="good"/><Choice value="bad"/></Choices></View>"""
 TWO = """<View><Text name="text" value="$text"/>
@@ -64,10 +65,15 @@ EVERYTHING_TASK = {
 }
 
 
+def basic(secret: str) -> str:
+    return "Basic " + base64.b64encode(f"labelwheel:{secret}".encode()).decode()
+
+
 class Desk:
     """The web process's place: says what it is told to say, and remembers what it was told."""
 
     def __init__(self) -> None:
+        self.predict, self.webhook = PREDICT, WEBHOOK
         self.version_of: dict[str, str] = {}
         self.questions_of: dict[str, Sequence[Question]] = {}
         self.said: dict[str, Any] = {}
@@ -89,8 +95,8 @@ class Desk:
         self._server.shutdown()
 
     def _check(self) -> Response | None:
-        expected = "Basic " + base64.b64encode(f"labelwheel:{TOKEN}".encode()).decode()
-        if request.headers.get("Authorization") == expected:
+        good = (self.predict, self.webhook) if request.path == "/webhook" else (self.predict,)
+        if request.headers.get("Authorization") in map(basic, good):
             return None
         self.refused.append(request.path)
         response = jsonify({"error": {"type": "Unauthorized", "message": "no token"}})
@@ -133,8 +139,13 @@ class Desk:
     def hint(self, tool: str, reference: str) -> None:
         self.hints.append(reference)
 
-    def train(self, tool: str, reference: str) -> None:
+    def train(self, tool: str, reference: str) -> dict[str, str]:
         self.trained.append(reference)
+        return {"mood": "no round: 3 of 16 new labels"}
+
+
+def service(url: str, predict: str = PREDICT, webhook: str = WEBHOOK) -> Service:
+    return Service(url=url, predict_secret=SecretStr(predict), webhook_secret=SecretStr(webhook))
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +178,7 @@ def connected(server: LabelStudioServer, desk: Desk, project: int, version: str 
     config = it.config()
     desk.version_of[config.reference] = version
     desk.questions_of[config.reference] = config.questions
-    it.wire(Service(url=desk.url, token=SecretStr(TOKEN)), version)
+    it.wire(service(desk.url), version)
     return it
 
 
@@ -208,11 +219,11 @@ def test_connect_wires_everything_and_again_changes_nothing(server: LabelStudioS
         settings = server.project(project)
         assert settings["show_collab_predictions"]
         assert settings["model_version"] == "g1"
-        options = it.wire(Service(url=desk.url, token=SecretStr(TOKEN)), "g1")
+        options = it.wire(service(desk.url), "g1")
 
     moved = f"http://localhost:{desk.port}"
     again = connector(server, project, dict(options))
-    again.wire(Service(url=moved, token=SecretStr(TOKEN)), "g2")
+    again.wire(service(moved), "g2")
     assert [(one["url"], one["title"]) for one in backends(server, project)] == [(moved, "g2")]
     assert [one["url"] for one in webhooks(server, project)] == [f"{moved}/webhook"]
     assert server.project(project)["model_version"] == "g2"
@@ -221,6 +232,28 @@ def test_connect_wires_everything_and_again_changes_nothing(server: LabelStudioS
     assert backends(server, project) == []
     assert webhooks(server, project) == []
     assert desk.refused == []
+
+
+def test_what_everybody_can_read_opens_webhooks_alone_and_new_secrets_take_the_place_of_old_ones(
+    server: LabelStudioServer, desk: Desk
+) -> None:
+    project = server.create_project(SENTIMENT, [{"text": "fine"}])
+    it = connected(server, desk, project)
+    (backend,), (webhook,) = backends(server, project), webhooks(server, project)
+    assert webhook["headers"] == {"Authorization": basic(WEBHOOK)}
+    assert PREDICT not in json.dumps([backend, webhook])
+
+    desk.predict, desk.webhook = "lwt_for-predictions-2", "lwt_for-webhooks-2"
+    it.wire(service(desk.url, desk.predict, desk.webhook), "g1")
+    (backend,), (webhook,) = backends(server, project), webhooks(server, project)
+    assert webhook["headers"] == {"Authorization": basic(desk.webhook)}
+    assert desk.refused == []
+    desk.hints.clear()
+    server.submit(server.task_ids(project)[0], [choice("positive")])
+    server.api("POST", f"/api/ml/{backend['id']}/train", json={})
+    assert desk.hints == desk.trained == [it.config().reference]
+    assert desk.refused == []
+    it.unwire()
 
 
 def test_label_studio_gets_suggestions_and_tells_what_happens(server: LabelStudioServer, desk: Desk) -> None:
@@ -271,11 +304,11 @@ def test_an_address_that_does_not_answer_is_named(server: LabelStudioServer, des
     project = server.create_project(SENTIMENT)
     nowhere = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(ToolError, match="cannot reach labelwheel at " + nowhere):
-        connector(server, project).wire(Service(url=nowhere), "g1")
-    with pytest.raises(ToolError, match="does not take labelwheel's token"):
-        connector(server, project).wire(Service(url=desk.url, token=SecretStr("wrong")), "g1")
+        connector(server, project).wire(service(nowhere), "g1")
+    with pytest.raises(ToolError, match="does not take labelwheel's secret"):
+        connector(server, project).wire(service(desk.url, "wrong"), "g1")
     with pytest.raises(ToolError, match="labelwheel connect"):
-        connector(server, project).wire(Service(url=desk.url, token=SecretStr(TOKEN)), "g1")
+        connector(server, project).wire(service(desk.url), "g1")
     assert backends(server, project) == []
     assert webhooks(server, project) == []
 
@@ -284,7 +317,7 @@ def test_another_backend_before_ours_is_named(server: LabelStudioServer, desk: D
     project = server.create_project(SENTIMENT)
     it = connected(server, desk, project)
     with pytest.raises(ToolError, match="another ML backend"):
-        connector(server, project).wire(Service(url=f"http://127.0.0.1:{free_port()}"), "g9")
+        connector(server, project).wire(service(f"http://127.0.0.1:{free_port()}"), "g9")
     assert len(backends(server, project)) == 1
     it.unwire()
 

@@ -1,5 +1,6 @@
 """Every table, SQLite and PostgreSQL alike."""
 
+from backend.ledger.tables.access import AuditLine, ToolSecret
 from backend.ledger.tables.base import Base, Moment, now
 from backend.ledger.tables.labels import Band, Event, ExampleRow, Label, Placed, WorkRow
 from backend.ledger.tables.projects import Project, ProjectState, QuestionRow
@@ -9,6 +10,7 @@ from backend.ledger.tables.shown import Shown
 
 __all__ = [
     "ACTIVE",
+    "AuditLine",
     "Backfill",
     "Band",
     "Base",
@@ -28,6 +30,7 @@ __all__ = [
     "RoundState",
     "Server",
     "Shown",
+    "ToolSecret",
     "WorkRow",
     "now",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.ledger.tables.base import Base, now
@@ -50,6 +50,9 @@ class Project(Base):
     sweep_started_at: Mapped[datetime | None]  # set while a sweep is under way
     swept_at: Mapped[datetime | None]
     hinted_at: Mapped[datetime | None]
+    rewiring: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # a wish: see backend.ledger.wiring
     created_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (
         UniqueConstraint("tool", "url", "external_id", name="one_project_per_place"),

@@ -24,7 +24,7 @@ def stage(tmp_path):
 
 @pytest.fixture
 def ledger(stage):
-    return ServingLedger(stage.database, stage.settings.store_folder, "host:9090")
+    return ServingLedger(stage.database, stage.settings, "host:9090")
 
 
 def label(stage, question):
@@ -60,13 +60,14 @@ def test_hints_reach_their_project_and_unknown_ones_are_forgotten(stage, ledger)
         assert session.get(Project, stage.project).hinted_at is not None
 
 
-def test_the_train_button_starts_what_has_labels_once(stage, ledger):
+def test_the_train_button_asks_the_policy(stage, ledger):
     label(stage, "mood")
-    for _ in range(2):
-        ledger.write({("train", TOOL, "1.99"), ("train", TOOL, "nobody's")})
+    assert set(ledger.train(TOOL, "1.99")) == {"mood", "tone"}
+    with pytest.raises(UnknownProject):
+        ledger.train(TOOL, "nobody's")
     with stage.database.session() as session:
-        [found] = session.query(Round)
-        assert (found.trigger, found.project_id) == ("button", stage.project)
+        found = [row.recipe for row in session.query(Round)]
+    assert found == ["names", "names"], "one label is not enough for another, whoever asks"
 
 
 def test_the_web_process_follows_reports_and_takes_leave(stage):

@@ -13,21 +13,23 @@ from plugins.argilla.wiring import wire
 from plugins.connector import Service
 from plugins.errors import ToolRefused, ToolUnreachable
 
-SERVICE = Service(url="http://us:9090/")
+SECRET = SecretStr("lwt_not-for-argilla")
+SERVICE = Service(url="http://us:9090/", predict_secret=SECRET, webhook_secret=SECRET)
 
 
 class Refusing(Client):
-    """Answers from a table of paths; remembers what was asked to change."""
+    """Answers from a table of paths; remembers what was asked to change, and with which bodies."""
 
     def __init__(self, **answers: Any) -> None:
         super().__init__("http://argilla.test", SecretStr("key"))
-        self.answers, self.sent = answers, []  # type: ignore[var-annotated]
+        self.answers, self.sent, self.bodies = answers, [], []  # type: ignore[var-annotated]
 
     def get(self, path: str, params: Any = None) -> Any:
         return {"items": self.answers.get("listed", [])}
 
     def send(self, method: str, path: str, body: Any = None, params: Any = None) -> Any:
         self.sent.append((method, path))
+        self.bodies.append(body)
         answer = self.answers.get(path.rpartition("/")[2].replace("-", "_"), {"id": "w", "secret": "s"})
         if isinstance(answer, Exception):
             raise answer
@@ -49,6 +51,25 @@ def test_everything_is_granted() -> None:
         "address": "http://us:9090/argilla/d/webhook",
         "ordered": True,
     }
+
+
+def test_no_secret_of_ours_is_sent_to_argilla() -> None:
+    client = Refusing()
+    wire(dataset(client), {}, SERVICE)
+    assert client.bodies
+    assert "lwt_" not in repr(client.bodies)
+
+
+def test_a_new_secret_is_a_new_webhook() -> None:
+    """Argilla makes the secret with the webhook, and never another."""
+    ours = {"id": "old", "url": "http://us:9090/argilla/d/webhook", "name": "x"}
+    options = {"webhook": "old", "secret": "old secret"}
+    client = Refusing(listed=[ours])
+    assert wire(dataset(client), options, SERVICE)["webhook"] == "w"
+    assert client.sent[0] == ("PATCH", "/webhooks/old")
+    client = Refusing(listed=[ours])
+    assert wire(dataset(client), options, SERVICE.model_copy(update={"renew": True}))["secret"] == "s"
+    assert client.sent[:2] == [("DELETE", "/webhooks/old"), ("POST", "/webhooks")]
 
 
 @pytest.mark.parametrize(

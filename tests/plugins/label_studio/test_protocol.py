@@ -52,8 +52,9 @@ class Desk:
     def hint(self, tool: str, reference: str) -> None:
         self.noted.append(f"hint {reference}")
 
-    def train(self, tool: str, reference: str) -> None:
+    def train(self, tool: str, reference: str) -> dict[str, str]:
         self.noted.append(f"train {reference}")
+        return {"mood": "no round: 3 of 16 new labels"}
 
 
 @pytest.fixture
@@ -164,8 +165,16 @@ def test_ten_thousand_tasks_are_answered_and_more_are_not(web: FlaskClient) -> N
 def test_webhooks(web: FlaskClient, desk: Desk, action: str | None, noted: str) -> None:
     project = {"id": 5, "created_at": "2026-11-21T19:25:47.474220Z", "token": "secret"}
     answer = web.post("/webhook", json={"action": action, "project": project, "annotation": {"id": 3}})
-    assert answer.get_json() == {"status": "noted"}
+    told = {"questions": {"mood": "no round: 3 of 16 new labels"}} if noted == "train" else {}
+    assert answer.get_json() == {"status": "noted", **told}
     assert desk.noted == [f"{noted} {PROJECT}"]
+
+
+def test_the_older_way_to_ask_for_training(web: FlaskClient, desk: Desk) -> None:
+    answer = web.post("/train", json={"project": PROJECT, "annotations": [{"id": 1}], "label_config": CONFIG})
+    assert answer.get_json() == {"status": "noted", "questions": {"mood": "no round: 3 of 16 new labels"}}
+    assert web.post("/train", json={"annotations": []}).status_code == 400
+    assert desk.noted == [f"train {PROJECT}"]
 
 
 @pytest.mark.parametrize(

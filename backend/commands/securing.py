@@ -1,0 +1,79 @@
+"""rotate, audit: new secrets for the labelling tools, and who did what."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backend.client import Client
+from backend.commands import choosing, wording
+from backend.errors import Conflict, NotFound
+from training.errors import LabelwheelError
+
+SECONDS = 90.0
+"""How long to wait for the worker and the labelling tool."""
+
+
+def rotate(project: choosing.ProjectOption = None) -> None:
+    """Give the labelling tools new secrets, of one project or of all; the old ones end."""
+    client = choosing.service()
+    status = client.status()
+    if project is not None:
+        wanted = [choosing.project(status, project)]
+    else:
+        wanted = [each for each in status["projects"] if each["state"] == "connected"]
+    if not wanted:
+        raise NotFound("no project is connected; run `labelwheel connect` first")
+    failed = []
+    for each in wanted:
+        client.rotate(each["id"])
+    for each in wanted:
+        trouble = _trouble(client, each["id"])
+        if trouble is None:
+            Console().print(f"{choosing.title(each)} has new secrets, the old ones are good for nothing any more")
+        else:
+            failed.append(f"{choosing.title(each)}: {trouble}")
+    if failed:
+        raise LabelwheelError(
+            "not everywhere; the old secrets stay until the tool takes new ones, which is tried again: "
+            + "; ".join(failed)
+        )
+
+
+def audit(
+    project: choosing.ProjectOption = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1000, help="how many lines")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Show who did what, or tried to: the latest last."""
+    client = choosing.service()
+    number = None if project is None else int(choosing.project(client.status(), project)["id"])
+    lines = client.audit(count, number)[::-1]
+    if as_json:
+        typer.echo(json.dumps(lines, indent=1, ensure_ascii=False))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("when", "who", "from", "project", "what", "answer"):
+        table.add_column(name, overflow="fold")
+    for line in lines:
+        values = (line["at"][:19].replace("T", " "), line["role"], line["peer"], line["project_id"], line["action"])
+        table.add_row(*("" if value is None else str(value) for value in (*values, line["status"])))
+    wording.console().print(table)
+
+
+def _trouble(client: Client, number: int) -> str | None:
+    """Why the tool has no new secrets; None once it has. Raises Conflict where nobody says either way."""
+    deadline = time.monotonic() + SECONDS
+    while (found := client.project(number))["rewiring"] is not None:
+        if found["rewiring"].get("trouble"):
+            return str(found["rewiring"]["trouble"])
+        if time.monotonic() > deadline:
+            why = found["problem"] or "the worker has not got to it"
+            raise Conflict(f"project {number} has its old secrets still ({why}); it gets new ones as soon as it can")
+        time.sleep(0.3)
+    return None
