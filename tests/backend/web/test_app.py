@@ -272,7 +272,7 @@ class TestSmallBodies:
                 small.add(rule.rule)
         large = {rule.rule for rule in app.url_map.iter_rules()} - small - {"/signed"}
         assert large == {
-            "/predict", "/setup", "/webhook", "/api/v1/projects/<int:number>/suggest",
+            "/predict", "/setup", "/train", "/webhook", "/api/v1/projects/<int:number>/suggest",
             "/argilla/<uuid:dataset>/webhook", "/api/v1/rounds/<int:number>/progress",  # refused as strangers' above
         }  # fmt: skip
         answer, _ = send(client, next(app.url_map.iter_rules("label_studio.setup")), b" " * 5_000_000, headers=BEARER)
