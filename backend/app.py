@@ -50,7 +50,9 @@ class Service:
         )
         budget = Budget(int(settings.models_mb * 1e6) if settings.models_mb else None)
         self.holder = Holder(engine, self.queue, self.ledger.wanted, budget)
-        self.predictor = Predictor(self.queue, AnswerCache(), settings.max_characters, settings.max_examples)
+        self.predictor = Predictor(
+            self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.hide_below
+        )
         self.hints = HintWriter(self.ledger.write)
         self.host = ServingHost(
             self.holder,

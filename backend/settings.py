@@ -71,6 +71,13 @@ class Settings(BaseSettings):
     )
     max_length: int = Field(256, ge=16, le=8192, description="how many tokens of a text a model reads at once")
     max_characters: int = Field(20_000, ge=100, description="texts longer than this are not suggested anything")
+    hide_below: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="spans with a lower score are not suggested; a choice always is: a wrong one costs the one click "
+        "that none costs too",
+    )
     max_body_mb: float = Field(32.0, gt=0, description="larger request bodies are refused with 413")
     receive_seconds: float = Field(
         30.0, gt=0, description="how long a request may take to arrive, its head and then its body: slower ones get 408"

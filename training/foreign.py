@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
-from training.checkpoint import MANIFEST, Manifest
+from training.checkpoint import MANIFEST, REPORT, Manifest
 from training.errors import InvalidCheckpoint
 from training.questions import Kind, Option, Question
 
@@ -24,7 +25,10 @@ def is_plain(folder: Path) -> bool:
 
 
 def manifest(folder: Path, field: str = "text") -> Manifest:
-    """What can be known of a model without its manifest; its scores are not calibrated. Raises InvalidCheckpoint."""
+    """What can be known of a model without its manifest. Raises InvalidCheckpoint.
+
+    Its scores are calibrated, and its spans drawn as people draw them, where a report of ours lies beside it.
+    """
     try:
         config = json.loads((folder / "config.json").read_bytes())
         words = json.loads((folder / "tokenizer_config.json").read_bytes())
@@ -36,8 +40,16 @@ def manifest(folder: Path, field: str = "text") -> Manifest:
         ) from error
     return Manifest(
         version=folder.resolve().name, question=question, base_model=str(folder), encoder_digest="", recipe="foreign",
-        max_length=longest, label_set="", label_count=0, seed=0,
+        max_length=longest, label_set="", label_count=0, seed=0, calibration=_calibration(folder),
     )  # fmt: skip
+
+
+def _calibration(folder: Path) -> dict[str, float]:
+    try:
+        known = json.loads((folder / REPORT).read_bytes())["calibration"]["parameters"]
+        return {str(name): float(value) for name, value in known.items() if math.isfinite(value)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # another program's model, which is served as it is
 
 
 def _question(config: dict[str, Any], field: str) -> Question:

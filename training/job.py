@@ -69,7 +69,7 @@ def read_rows(path: Path, spec: JobSpec) -> list[LabelledExample]:
                 if not line.strip():
                     continue
                 row = LabelledExample.model_validate_json(line)
-                answer = spec.question.check(row.answer, row.example)
+                answer = spec.question.comparable(spec.question.check(row.answer, row.example), row.example)
                 first = seen.setdefault(row.example.key, number)
                 if first != number:
                     raise InvalidJob(f"{path}, line {number}: {row.example.key!r} stands on line {first} already")

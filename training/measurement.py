@@ -15,6 +15,7 @@ from training.candidates.selection import Proposal
 from training.evaluation import intervals
 from training.evaluation.findings import CurvePoint
 from training.learners.base import Learner, Score
+from training.learners.spans import confident
 from training.model import Model, pad_token
 from training.questions import Example, Prediction
 from training.spec import JobSpec, LabelledExample, Pair, Part
@@ -57,6 +58,7 @@ def measure(
     theirs: list[Score | None] = [None] * len(measured)
     if champion is not None and measured:
         answers = champion.predict(spec.question, [row.example for row in measured])
+        answers = [confident(spec.question, one, spec.hide_below) for one in answers]
         theirs = list(_scores(spec, learner, measured, answers))
     pairs = [
         Pair(
@@ -88,7 +90,7 @@ def learning_curve(
     Empty while fewer than 20 examples are held out.
     """
     held = [row for row in rows if row.part is Part.HELD_OUT]
-    there = Problem.build(spec.question, learner, held, tokenizer, max_length) if held else None
+    there = Problem.build(spec.question, learner, held, tokenizer, max_length, spec.hide_below) if held else None
     if there is None or len(there) < _LEAST_CURVE:
         return []
     features = [row / np.float32(frozen.unit) for row in encoders.features(base, there.encodings, pad_token(tokenizer))]

@@ -25,6 +25,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from training import span_edges
 from training.errors import InvalidAnswer
 
 Answer = Any
@@ -150,6 +151,12 @@ class Question(Frozen):
     def check(self, answer: Answer, example: Example) -> Answer:
         """The answer in its canonical form; raises InvalidAnswer where it does not fit question or text."""
         return _CHECKS[self.kind](self, answer, example)
+
+    def comparable(self, answer: Answer, example: Example) -> Answer:
+        """An answer that fits, as it is learnt from and compared with others: spans without the white space that people
+        took along at their edges, in whole characters. What they marked stays in the ledger as it is.
+        """
+        return span_edges.comparable(self.text(example), answer) if self.kind is Kind.SPANS and answer else answer
 
 
 class Example(Frozen):

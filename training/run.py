@@ -23,7 +23,7 @@ from training.errors import InvalidCheckpoint, TooFewLabels
 from training.evaluation import report as reports
 from training.evaluation.findings import CurvePoint, Findings
 from training.learners import learner_for
-from training.learners.spans import Spans
+from training.learners.spans import Spans, confident
 from training.measurement import Measurement, learning_curve, measure
 from training.model import Model, default_device, pad_token
 from training.progress import Progress
@@ -63,7 +63,7 @@ class Run:
             self.tokenizer.model_max_length = self.max_length
             self.champion = self._champion()
         with self.progress.phase("Reading the labels", 8):
-            problem = Problem.build(question, self.learner, train, self.tokenizer, self.max_length)
+            problem = Problem.build(question, self.learner, train, self.tokenizer, self.max_length, spec.hide_below)
             if spec.recipe is Recipe.AUTO:
                 self._check_enough(problem.rows)
             self._note_unreachable(problem)
@@ -154,7 +154,8 @@ class Run:
             encodings = learner.encode(question, examples, self.tokenizer, self.max_length)
             logits = batches.forward(proposal.module, encodings, pad_token(self.tokenizer))
             labels = proposal.outcome.problem.id2label
-            return learner.decode(question, examples, encodings, logits, labels, proposal.outcome.calibration)
+            found = learner.decode(question, examples, encodings, logits, labels, proposal.outcome.calibration)
+            return [confident(question, one, self.spec.hide_below) for one in found]
 
         return answer
 
@@ -182,6 +183,8 @@ class Run:
     ) -> JobResult:
         spec = self.spec
         settings = {"recipe": proposal.recipe, "max_length": self.max_length, **proposal.settings}
+        if spec.question.kind is Kind.SPANS:
+            settings["hide_below"] = spec.hide_below
         label_set = hash_labels(problem.rows if proposal.recipe != "names" else [])
         findings = Findings(
             spec=spec,

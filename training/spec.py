@@ -53,6 +53,7 @@ class JobSpec(Frozen):
     max_minutes: float = 30.0
     device: str | None = None  # "cpu", "cuda", "cuda:1"; None takes a GPU where there is one
     threads: int | None = None
+    hide_below: float = 0.0  # spans with a lower score are not shown, so they are not measured either
     artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
 
 

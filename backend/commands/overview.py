@@ -14,6 +14,9 @@ from backend.commands import wording
 from backend.commands.choosing import Row, title
 
 BAR_WIDTH = 10
+VERSIONS = 4
+"""So many of the newest versions are told with their share of accepted suggestions."""
+
 _STATES = {"connected": "green", "connecting": "yellow", "disconnecting": "yellow", "failed": "red"}
 _ASIDE = 3
 _KINDS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
@@ -83,7 +86,7 @@ def _project(project: Row, decisions: int) -> Iterator[RenderableType]:
 
 def _questions(questions: list[Row]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("question", "champion", "score", "labels", "next round"):
+    for name in ("question", "champion", "score", "labels", "accepted", "next round"):
         table.add_column(name, overflow="fold")
     for each in questions:
         champion = each["champion"]
@@ -95,6 +98,7 @@ def _questions(questions: list[Row]) -> Table:
             champion["version"] if champion else Text("none yet", style="dim"),
             wording.score(champion) if champion else "",
             _labels(each["labels"]),
+            _accepted(each.get("acceptance", [])),
             _round(each["round"]) if each["round"] else _next(each["next_round"]),
         )
     return table
@@ -132,9 +136,9 @@ def _lines(project: Row) -> Iterator[Text]:
     if backfill:
         total = f" of {backfill['total']}" if backfill["total"] else ""
         yield Text(f"suggestions of {backfill['version']}: {backfill['state']}, {backfill['done']}{total} shown")
-    rates = [each for each in project["acceptance"] if each["rate"] is not None][:4]
+    rates = _rated(project["acceptance"])[-VERSIONS:]
     if rates:
-        yield Text("accepted as suggested: " + ", ".join(map(_acceptance, rates)))
+        yield Text("accepted as suggested: " + ", ".join(f"{_share(each)} ({each['version']})" for each in rates))
     for line in wording.shared(project):
         yield Text(line, style="green")
     for each in project["unlearnt"]:
@@ -146,9 +150,19 @@ def _lines(project: Row) -> Iterator[Text]:
         yield Text(f"set aside: {len(aside) - _ASIDE} more", style="yellow")
 
 
-def _acceptance(each: Row) -> str:
-    shown = each["accepted"] + each["changed"] + each["made"]
-    return f"{wording.percent(each['rate'])} of {shown} ({each['version']})"
+def _accepted(versions: list[Row]) -> str:
+    """Of the newest version whose suggestions somebody has answered."""
+    rated = _rated(versions)
+    return _share(rated[-1]) if rated else ""
+
+
+def _rated(versions: list[Row]) -> list[Row]:
+    return [each for each in versions if each["rate"] is not None]
+
+
+def _share(each: Row) -> str:
+    """Such as `72 % of 18`; answers that had no suggestion are not counted."""
+    return f"{wording.percent(each['rate'])} of {each['accepted'] + each['changed']}"
 
 
 def _decisions(decisions: list[Row]) -> Iterator[Text]:

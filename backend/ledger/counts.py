@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from backend.ledger.tables import ExampleRow, Label, Project, QuestionRow, WorkRow
+from training.questions import Example, Kind, Question
 
 _REASONS = 10
+_AT_ONCE = 500
 
 
 def examples(session: Session, project_id: int) -> dict[str, int]:
@@ -61,12 +64,29 @@ def _disagreement(session: Session, question: QuestionRow) -> int:
     query = select(Label.example_key, Label.answer).where(
         Label.project_id == question.project_id, Label.question == question.name, Label.example_key.in_(several)
     )
-    first: dict[str, Any] = {}
-    different = set()
+    answers: dict[str, list[Any]] = {}
     for key, answer in session.execute(query):
-        if first.setdefault(key, answer) != answer:
-            different.add(key)
-    return len(different)
+        answers.setdefault(key, []).append(answer)
+    different = {key: given for key, given in answers.items() if any(one != given[0] for one in given)}
+    spec = Question.model_validate(question.spec)
+    if spec.kind is not Kind.SPANS:
+        return len(different)
+    return sum(not _alike(spec, example, different[example.key]) for example in _examples(session, question, different))
+
+
+def _examples(session: Session, question: QuestionRow, keys: Iterable[str]) -> Iterator[Example]:
+    keys = list(keys)
+    for start in range(0, len(keys), _AT_ONCE):
+        query = select(ExampleRow.key, ExampleRow.fields).where(
+            ExampleRow.project_id == question.project_id, ExampleRow.key.in_(keys[start : start + _AT_ONCE])
+        )
+        for key, fields in session.execute(query):
+            yield Example(key=key, fields=fields)
+
+
+def _alike(spec: Question, example: Example, answers: Sequence[Any]) -> bool:
+    first, *others = (spec.comparable(answer, example) for answer in answers)
+    return all(other == first for other in others)
 
 
 def _labelled(project_id: int, question: str | None = None) -> Any:

@@ -14,7 +14,7 @@ from backend.ledger.silence import Silence
 from backend.ledger.tables import Event, Label
 from plugins.connector import Work
 from training.errors import InvalidAnswer
-from training.questions import Answer, Example, Question
+from training.questions import Example, Question
 
 _FACTS = ("example_key", "annotator", "answer", "origin", "version")
 
@@ -64,7 +64,7 @@ class Labelling:
                 continue
             if name in work.answers:
                 try:
-                    self._set(work, question, question.check(work.answers[name], example), label)
+                    self._set(work, question, example, label)
                     continue
                 except InvalidAnswer as error:
                     rejected.append(str(error))
@@ -87,13 +87,14 @@ class Labelling:
         self._pending = []
         self._tx.flush()
 
-    def _set(self, work: Work, question: Question, answer: Answer, label: Label | None) -> None:
+    def _set(self, work: Work, question: Question, example: Example, label: Label | None) -> None:
+        answer = question.check(work.answers[question.name], example)
         origin, version = work.origins.get(question.name), work.version
         if self._trace is not None and not work.origins:
             if label is not None and label.answer == answer:
                 origin, version = label.origin, label.version  # it came about as it did, whatever is shown since
             else:
-                origin, version = self._trace.origin(work, question.name, answer)
+                origin, version = self._trace.origin(work, question, example, answer)
         facts = {
             "example_key": work.example,
             "annotator": work.annotator,

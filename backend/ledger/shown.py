@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from backend.ledger.tables import Shown
 from plugins.connector import Work
-from training.questions import Answer
+from training.questions import Answer, Example, Question
 
 KEPT = 4
 """So many versions are remembered per example: answers reach the ledger long before there are more."""
@@ -42,15 +42,16 @@ class Trace:
     def __init__(self, tx: Session, project_id: int, examples: Iterable[str]) -> None:
         self._rows = _rows(tx, project_id, list(examples))
 
-    def origin(self, work: Work, question: str, answer: Answer) -> tuple[str, str | None]:
+    def origin(self, work: Work, question: Question, example: Example, answer: Answer) -> tuple[str, str | None]:
         """How an answer came about, and the version that was shown when it was given; ("made", None) for none."""
         before = [row for row in self._rows[work.example] if row.shown_at <= work.updated_at]
         if not before:
             return "made", None
         last = max(before, key=lambda row: row.shown_at)
-        if question not in last.answers:
+        if question.name not in last.answers:
             return "made", last.version
-        return ("accepted" if last.answers[question] == answer else "changed"), last.version
+        same = question.comparable(last.answers[question.name], example) == question.comparable(answer, example)
+        return ("accepted" if same else "changed"), last.version
 
 
 def _rows(tx: Session, project_id: int, examples: list[str]) -> dict[str, list[Shown]]:

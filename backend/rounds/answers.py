@@ -82,7 +82,7 @@ def _votes(spec: Question, example: Example, labels: list[Label], place: str) ->
     usable = []
     for label in labels:
         try:
-            answer = spec.check(label.answer, example)
+            answer = spec.comparable(spec.check(label.answer, example), example)
         except InvalidAnswer:
             continue
         usable.append(Vote(f"{place}{label.annotator}", answer, label.made_at))

@@ -55,6 +55,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         max_minutes=settings.job_minutes,
         device=settings.device,
         threads=settings.job_threads,
+        hide_below=settings.hide_below,
         artefact=settings.artefact,
     )
     path = place / "spec.json"

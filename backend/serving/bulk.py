@@ -42,10 +42,11 @@ class Bulk:
         members: Mapping[str, Member],
         max_characters: int = 20_000,
         count: Callable[[int, int], object] = lambda size, lines: None,
+        hide_below: float = 0.0,
     ) -> None:
         self._members, self._count = members, count
         self._queue = InferenceQueue(engine, limit=LINES * (_AHEAD + 1), bulk_limit=_AHEAD + 1)
-        self._predictor = Predictor(self._queue, AnswerCache(LINES), max_characters, LINES)
+        self._predictor = Predictor(self._queue, AnswerCache(LINES), max_characters, LINES, hide_below)
         self._versions = {name: member.model.version for name, member in members.items()}
 
     def run(self, source: Path, target: Path) -> tuple[int, int]:

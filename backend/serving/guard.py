@@ -8,6 +8,7 @@ import re
 from itertools import zip_longest
 
 from training.errors import InvalidAnswer
+from training.learners.spans import confident
 from training.questions import Example, Prediction, Question
 
 NOTHING = Prediction()
@@ -26,8 +27,13 @@ def encodable(example: Example) -> Example:
     return example if fields == dict(example.fields) else Example(key=example.key, fields=fields)
 
 
-def clean(question: Question, example: Example, prediction: Prediction) -> tuple[Prediction, int]:
-    """The prediction as it may be shown, and how many parts of it were dropped (unknown labels, spans outside)."""
+def clean(
+    question: Question, example: Example, prediction: Prediction, hide_below: float = 0.0
+) -> tuple[Prediction, int]:
+    """The prediction as it may be shown, and how many parts of it were dropped (unknown labels, spans outside).
+
+    Spans with a score of their own below `hide_below` are hidden, which is no fault and not counted.
+    """
     answer = prediction.answer
     if answer is None:
         return NOTHING, 0
@@ -35,7 +41,8 @@ def clean(question: Question, example: Example, prediction: Prediction) -> tuple
         return NOTHING, 1
     score = _clamp(prediction.score)
     if isinstance(answer, list):
-        return _clean_items(question, example, prediction, score)
+        cleaned, dropped = _clean_items(question, example, prediction, score)
+        return confident(question, cleaned, hide_below), dropped
     try:
         return Prediction(answer=question.check(answer, example), score=score), 0
     except InvalidAnswer:

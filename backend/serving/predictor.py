@@ -88,9 +88,14 @@ class Predictor:
     """Answers questions with models, through the queue. Every method may be called from any thread."""
 
     def __init__(
-        self, queue: InferenceQueue, cache: AnswerCache, max_characters: int = 20_000, max_examples: int = 10_000
+        self,
+        queue: InferenceQueue,
+        cache: AnswerCache,
+        max_characters: int = 20_000,
+        max_examples: int = 10_000,
+        hide_below: float = 0.0,
     ) -> None:
-        self._queue, self.cache = queue, cache
+        self._queue, self.cache, self._hide_below = queue, cache, hide_below
         self._max_characters, self._max_examples = max_characters, max_examples
         self.counts = Counts()
 
@@ -176,7 +181,7 @@ class Predictor:
         logits = member.model.head(features)
         predictions = member.model.decode(member.question, pending.examples, pending.encodings, logits)
         for place, example, prediction in zip(pending.places, pending.examples, predictions, strict=True):
-            cleaned, dropped = guard.clean(member.question, example, prediction)
+            cleaned, dropped = guard.clean(member.question, example, prediction, self._hide_below)
             self.counts.dropped += dropped
             answers[place][name] = cleaned
             self.cache.put(_key(member, example), cleaned)

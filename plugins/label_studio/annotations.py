@@ -65,7 +65,7 @@ def _said(
         "answers": answers,
         "silent": tuple(name for name, answer in answers.items() if answer == [] and name not in named),
         "version": _version(parent, regions),
-        "origins": {name: _origin(name, answer, shown, regions) for name, answer in answers.items()},
+        "origins": {name: _origin(layout, example, name, answer, shown, regions) for name, answer in answers.items()},
         "rejected": tuple(rejected[:MOST_REASONS]),
     }
 
@@ -89,11 +89,19 @@ def _shown(
     return {name: answer for name, answer in answers.items() if answer not in (None, [])}
 
 
-def _origin(name: str, answer: Answer, shown: Mapping[str, Answer] | None, regions: list[Mapping[str, Any]]) -> str:
+def _origin(
+    layout: Layout,
+    example: Example,
+    name: str,
+    answer: Answer,
+    shown: Mapping[str, Answer] | None,
+    regions: list[Mapping[str, Any]],
+) -> str:
     if shown is not None:
         if name not in shown:
             return "made"
-        return "accepted" if shown[name] == answer else "changed"
+        one, other = (layout.controls[name].question.comparable(each, example) for each in (shown[name], answer))
+        return "accepted" if one == other else "changed"
     # The suggestion was taken away since, and its id with it: what is left are the marks on each region.
     marks = {str(region.get("origin")) for region in regions if region.get("from_name") == name}
     if marks == {"prediction"}:

@@ -46,11 +46,15 @@ class Node:
 
 @dataclass
 class Rendered:
-    """`text` for models, and its text nodes. `certain` where the browser's tree is surely the one read here."""
+    """`text` for models, and its text nodes. `certain` where the browser's tree is surely the one read here.
+
+    `places` is how long the page is in Label Studio's counting.
+    """
 
     text: str = ""
     nodes: list[Node] = field(default_factory=list)
     certain: bool = True
+    places: int = 0
 
     def outward(self, start: int, end: int) -> tuple[Node, int, Node, int] | None:
         """Where a span of `text` begins and ends: nodes and offsets within them; None if it covers no text."""
@@ -62,12 +66,19 @@ class Rendered:
         return first, max(start - first.start, 0), last, min(end - last.start, last.length)
 
     def inward(self, place: int, *, end: bool = False) -> int | None:
-        """The offset in `text` of a place in Label Studio's counting; None outside of what is seen."""
-        for node in self.nodes:
-            inside = node.place < place <= node.place + node.length if end else 0 <= place - node.place < node.length
-            if inside and node.start is not None:
-                return node.start + place - node.place
-        return None
+        """The offset in `text` of a place in Label Studio's counting; None outside of the page.
+
+        A mark may begin or end on a line break or on what is never seen: it then begins with the next text that is, or
+        ends with the last one before.
+        """
+        if not 0 <= place <= self.places:
+            return None
+        seen = [node for node in self.nodes if node.start is not None and node.length]
+        if end:
+            last = next((node for node in reversed(seen) if node.place < place), None)
+            return None if last is None or last.start is None else last.start + min(place - last.place, last.length)
+        first = next((node for node in seen if node.place + node.length > place), None)
+        return None if first is None or first.start is None else first.start + max(place - first.place, 0)
 
     def place(self, path: str, units: int) -> int | None:
         """A place in Label Studio's counting from a text node's path and an offset in UTF-16 units."""
@@ -204,7 +215,7 @@ class _Parser(HTMLParser):
 
     def finish(self) -> None:
         """Set the text once all is read."""
-        self.rendered.text = "".join(self._parts)
+        self.rendered.text, self.rendered.places = "".join(self._parts), self._place
 
     def _end_node(self) -> None:
         self._node = None

@@ -259,7 +259,7 @@ def _places(value: Mapping[str, Any], rendered: Rendered) -> tuple[int, int] | N
     if edges is None:
         return None
     start, end = rendered.inward(edges[0]), rendered.inward(edges[1], end=True)
-    return None if start is None or end is None else (start, end)
+    return None if start is None or end is None or start >= end else (start, end)
 
 
 def _whole(value: Any) -> int | None:

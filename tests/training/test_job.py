@@ -44,6 +44,16 @@ def refused(spec: Path) -> dict[str, str]:
     return json.loads(log.strip().splitlines()[-1])
 
 
+def test_spans_are_learnt_from_without_the_white_space_around_them(tmp_path: Path) -> None:
+    question = Question.model_validate(
+        {"name": "q", "kind": Kind.SPANS, "inputs": ["text"], "options": [{"value": "a"}]}
+    )
+    marked = [{"start": 4, "end": 10, "label": "a"}, {"start": 5, "end": 9, "label": "a"}]
+    row = LabelledExample(example=example("hear jazz now"), answer=marked, part=Part.TRAIN, group="g")
+    spec = job.read_spec(write(tmp_path, [row], question))
+    assert [each.answer for each in job.read_rows(Path(spec.data), spec)] == [[{"start": 5, "end": 9, "label": "a"}]]
+
+
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A job that runs inside of the tests neither slows them down nor keeps their signals."""

@@ -13,9 +13,11 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AutoTokenizer, BertConfig, BertForTokenClassification, PreTrainedTokenizerFast, pipeline
 
 from training.errors import InvalidJob
-from training.learners import span_tags, span_windows
-from training.learners.spans import EDGE_PUNCTUATION, SPLITS_WORDS, Spans
+from training.learners import span_seams, span_tags, span_windows
+from training.learners.span_habits import EDGE_PUNCTUATION, SPLITS, TOUCHES
+from training.learners.spans import Spans
 from training.questions import Example, Kind, Option, Prediction, Question
+from training.span_edges import bare, whole_graphemes
 
 LEARNER = Spans()
 QUESTION = Question(
@@ -39,6 +41,8 @@ WORDS = [
     "42",
     "🇫🇷🇩🇪",
 ]
+SPLITS_WORDS = SPLITS + span_seams.WORDS
+FREE = {TOUCHES: 1.0} | {SPLITS + kind: 1.0 for kind in span_seams.KINDS}
 TEXTS = st.lists(st.sampled_from([*WORDS, " ", "  ", "\u200b"]), max_size=18).map("".join)
 ANY_TEXT = st.one_of(TEXTS, st.text(max_size=30))
 
@@ -155,7 +159,7 @@ def test_whatever_the_model_says_the_spans_are_valid(kind, text, seed, sharp):
     for item in found.answer:
         piece = text[item["start"] : item["end"]]
         assert piece == piece.strip()
-        assert span_windows.whole_graphemes(text, item["start"], item["end"]) == (item["start"], item["end"])
+        assert whole_graphemes(text, item["start"], item["end"]) == (item["start"], item["end"])
 
 
 def _within(edges, other):
@@ -169,7 +173,7 @@ def test_spans_of_whole_words_survive_any_window(kind, text, data):
     encodings = LEARNER.encode(QUESTION, [example(text)], tokenizer(kind), 512)
     if not encodings:
         return
-    offsets = [span_windows.bare(text, *edges) for edges in encodings[0].offsets if edges[0] < edges[1]]
+    offsets = [bare(text, *edges) for edges in encodings[0].offsets if edges[0] < edges[1]]
     # a marker that shares its character with the word behind it is no place of its own
     offsets = [
         edges for edges in offsets if edges[0] < edges[1] and not any(_within(edges, other) for other in offsets)
@@ -178,11 +182,11 @@ def test_spans_of_whole_words_survive_any_window(kind, text, data):
         return
     chosen = data.draw(st.lists(st.sampled_from(offsets), unique=True, max_size=4))
     gold = [span(*edges, data.draw(st.sampled_from(["ORG", "PLACE"]))) for edges in sorted(chosen)]
-    gold = [item for item in gold if span_windows.whole_graphemes(text, item["start"], item["end"])
+    gold = [item for item in gold if whole_graphemes(text, item["start"], item["end"])
             == (item["start"], item["end"])]  # fmt: skip
     gold = span_tags.disjoint(gold)
     length = data.draw(st.sampled_from([6, 9, 512]))
-    assert round_trip(text, gold, kind, length, {SPLITS_WORDS: 1.0}).answer == gold
+    assert round_trip(text, gold, kind, length, FREE).answer == gold
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
@@ -259,18 +263,10 @@ def test_punctuation_goes_where_people_leave_it_out():
     assert round_trip("!!", [span(0, 2)], calibration={EDGE_PUNCTUATION: 0.0}).answer == [span(0, 2)]
 
 
-def test_habits_are_learnt_from_enough_spans_only():
-    texts = [example("at Paris.") for _ in range(20)]
-    assert LEARNER.habits(QUESTION, texts, [[span(3, 8)]] * 20) == {SPLITS_WORDS: 0.0, EDGE_PUNCTUATION: 0.0}
-    assert LEARNER.habits(QUESTION, texts, [[span(3, 9)]] * 20)[EDGE_PUNCTUATION] == 1.0
-    assert LEARNER.habits(QUESTION, texts, [[span(3, 6)]] * 20)[SPLITS_WORDS] == 1.0
-    assert LEARNER.habits(QUESTION, texts[:19], [[span(3, 8)]] * 19) == {}
-
-
 def test_inside_only_follows_its_own_beginning():
     tags = ["O", "B-a", "I-a", "B-b", "I-b"]
     scores = np.log(np.array([[0.05, 0.1, 0.6, 0.2, 0.05], [0.05, 0.05, 0.2, 0.1, 0.6]]))
-    assert span_tags.best_tags(scores, tags, [False, False]) == [3, 4]
+    assert span_tags.best_tags(scores, tags, np.zeros((2, 5), dtype=bool)) == [3, 4]
     assert span_tags.runs([3, 4, 3, 0, 1], tags) == [(0, 2, "b"), (2, 3, "b"), (4, 5, "a")]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from training.candidates.objectives import IGNORED, Objective, objective_for
 from training.learners.base import Encoding, Learner
-from training.learners.spans import Spans
+from training.learners.spans import Spans, confident
 from training.learners.texts import TextLearner
 from training.questions import Answer, Example, Kind, Prediction, Question
 from training.spec import LabelledExample
@@ -32,10 +32,17 @@ class Problem:
     id2label: Mapping[int, str]
     centre: float = 0.0
     scale: float = 1.0
+    hide_below: float = 0.0
 
     @classmethod
     def build(
-        cls, question: Question, learner: Learner, rows: Sequence[LabelledExample], tokenizer: Any, max_length: int
+        cls,
+        question: Question,
+        learner: Learner,
+        rows: Sequence[LabelledExample],
+        tokenizer: Any,
+        max_length: int,
+        hide_below: float = 0.0,
     ) -> Problem:
         """Encodes the rows; those without text (for pairwise questions: on both sides) are left out."""
         encodings = learner.encode(question, [row.example for row in rows], tokenizer, max_length)
@@ -53,7 +60,7 @@ class Problem:
         if question.kind is Kind.NUMBER and targets:
             centre, scale = float(np.mean(targets)), float(np.std(targets)) or 1.0
             targets = [(target - centre) / scale for target in targets]
-        return cls(question, learner, rows, encodings, targets, id2label, centre, scale)
+        return cls(question, learner, rows, encodings, targets, id2label, centre, scale, hide_below)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -88,7 +95,10 @@ class Problem:
     def predict(
         self, indices: Sequence[int], logits: Mapping[int, np.ndarray], calibration: Mapping[str, float]
     ) -> list[Prediction]:
-        """Predictions for some examples from the (standardised) logits of their encodings, by encoding number."""
+        """Predictions for some examples, as they are shown.
+
+        `logits` are the (standardised) ones of their encodings, by encoding number.
+        """
         number = {index: place for place, index in enumerate(indices)}
         places = self.encoded(indices)
         encodings = [
@@ -98,7 +108,8 @@ class Problem:
         ]  # fmt: skip
         raw = [logits[place] * self.scale + self.centre for place in places]
         examples = [self.rows[index].example for index in indices]
-        return self.learner.decode(self.question, examples, encodings, raw, self.id2label, calibration)
+        found = self.learner.decode(self.question, examples, encodings, raw, self.id2label, calibration)
+        return [confident(self.question, one, self.hide_below) for one in found]
 
     def stack(
         self, indices: Sequence[int], values: Mapping[int, np.ndarray] | Sequence[np.ndarray]

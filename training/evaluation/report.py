@@ -24,7 +24,7 @@ def build(findings: Findings) -> dict[str, Any]:
     """The report as plain JSON data, every number finite; without measured examples the score is None."""
     spec, learner, measured = findings.spec, findings.learner, findings.measured
     question = spec.question
-    golds = [row.answer for row in measured]
+    golds = [question.comparable(row.answer, row.example) for row in measured]
     scores = list(findings.scores)
     groups = [row.group for row in measured]
     headline = intervals.headline(learner, scores, groups, seed=spec.seed) if scores else None

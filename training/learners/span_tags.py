@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from training.learners.span_windows import Offsets, bare
+from training.learners.span_windows import Offsets
+from training.span_edges import bare
 
 OUTSIDE = "O"
 BEGIN = "B-"
@@ -62,6 +63,8 @@ def tag(
             found.append(IGNORED)
             continue
         start, end = bare(text, raw_start, raw_end)
+        if start == end:  # white space inside of a span is part of it, and never at its edge
+            start, end = raw_start, raw_end
         while current < len(kept) and kept[current]["end"] <= raw_start:
             current += 1
         best, most = None, (end - start) // 2
@@ -79,10 +82,24 @@ def tag(
     return found
 
 
-def best_tags(scores: np.ndarray, tags: Sequence[str], glued: Sequence[bool]) -> list[int]:
+def within(scores: np.ndarray, tags: Sequence[str], glued: np.ndarray) -> np.ndarray:
+    """Log-probabilities (tokens, tags) in which a token that can begin nothing is inside of X where B-X or I-X is said.
+
+    A model that has seen `2024` begin a date says B there in `04/2024` too.
+    """
+    found = scores.copy()
+    for begin, name in enumerate(tags):
+        if name.startswith(BEGIN) and (inside := INSIDE + name[len(BEGIN) :]) in tags:
+            place = tags.index(inside)
+            rows = glued[:, begin] & glued[:, place]
+            found[rows, place] = np.logaddexp(scores[rows, begin], scores[rows, place])
+    return found
+
+
+def best_tags(scores: np.ndarray, tags: Sequence[str], glued: np.ndarray) -> list[int]:
     """The most probable tags (tokens, tags) in log-probabilities, in which I-X only follows B-X or I-X (Viterbi 1967).
 
-    `glued[t]` tells that token t continues the word of the one before: then it has the same label and begins nothing.
+    `glued[t, X]` tells that between token t and the one before no span of X begins or ends: then X has both or neither.
     """
     place = {name: index for index, name in enumerate(tags)}
     inside = np.array([index for index, name in enumerate(tags) if name.startswith(INSIDE)], dtype=int)
@@ -94,11 +111,10 @@ def best_tags(scores: np.ndarray, tags: Sequence[str], glued: Sequence[bool]) ->
     for step in range(1, len(scores)):
         came = np.empty(len(tags), dtype=np.int32)
         value = np.empty(len(tags))
-        best = int(total.argmax())
-        came[free], value[free] = best, total[best]
-        if glued[step]:
-            value[starts] = _NEVER
-            came[place[OUTSIDE]], value[place[OUTSIDE]] = place[OUTSIDE], total[place[OUTSIDE]]
+        left = np.where(glued[step] & (starts | ~free), _NEVER, total)
+        best = int(left.argmax())
+        came[free], value[free] = best, left[best]
+        value[glued[step] & starts] = _NEVER
         from_begin = np.where(begin >= 0, total[begin], _NEVER)
         came[inside] = np.where(from_begin >= total[inside], begin, inside)
         value[inside] = np.maximum(from_begin, total[inside])

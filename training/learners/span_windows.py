@@ -14,11 +14,11 @@ import regex  # type: ignore[import-untyped]
 
 from training.errors import InvalidJob
 from training.learners.base import Encoding
+from training.span_edges import GRAPHEME
 
 Offsets = tuple[int, int]
 
 _PICTURES = regex.compile(r"\p{Extended_Pictographic}|\p{Regional_Indicator}")
-_GRAPHEME = regex.compile(r"\X")
 
 
 def encode(texts: Sequence[str], tokenizer: Any, max_length: int) -> list[Encoding]:
@@ -77,29 +77,6 @@ def merge(windows: Sequence[tuple[Sequence[Offsets], np.ndarray]]) -> tuple[list
     return merged, np.concatenate(rows)
 
 
-def bare(text: str, start: int, end: int) -> Offsets:
-    """A range without the white space at its edges; empty, at its end, where there is nothing else."""
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), max(start, end - len(piece) + len(piece.rstrip()))
-
-
-def whole_graphemes(text: str, start: int, end: int) -> Offsets:
-    """A range extended to whole user-perceived characters: an accent, a joiner or a skin tone is never cut off."""
-    if text.isascii():
-        return start, end
-    for match in _GRAPHEME.finditer(text, max(0, start - 64)):
-        low, high = match.span()
-        if text[low].isspace():
-            continue
-        if low < start < high:
-            start = low
-        if low < end < high:
-            end = high
-        if high >= end:
-            break
-    return start, end
-
-
 def _tokens(texts: list[str], tokenizer: Any) -> Any:
     return tokenizer(
         texts, add_special_tokens=False, return_offsets_mapping=True, truncation=False, padding=False, verbose=False
@@ -155,7 +132,7 @@ def _pieces(text: str, start: int, end: int) -> list[Offsets]:
     """Each picture for itself, and what stands between them."""
     pieces: list[Offsets] = []
     picture_before = True
-    for match in _GRAPHEME.finditer(text, start, end):
+    for match in GRAPHEME.finditer(text, start, end):
         picture = bool(_PICTURES.search(match.group()))
         if picture or picture_before:
             pieces.append(match.span())

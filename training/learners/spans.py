@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax
 
-from training.learners import span_tags, span_windows
+from training.learners import span_habits, span_tags, span_windows
 from training.learners.base import Encoding, Learner, Score
-from training.questions import Answer, Example, Prediction, Question
+from training.learners.span_habits import Habits
+from training.learners.span_seams import Seam, seams
+from training.questions import Answer, Example, Kind, Prediction, Question
+from training.span_edges import bare, whole_graphemes
 from training.spec import Unit
 
 TEMPERATURE = "temperature"
-SPLITS_WORDS = "splits_words"
-EDGE_PUNCTUATION = "edge_punctuation"
-_ENOUGH = 20
-_RARE = 0.01
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "JAVANESE")
 
 
 class Spans(Learner):
@@ -61,7 +59,9 @@ class Spans(Learner):
         found = []
         previous = None
         for row in encodings:
-            text, spans = question.text(examples[row.example]), answers[row.example]
+            text = question.text(examples[row.example])
+            if row.example != previous:
+                spans = question.comparable(answers[row.example], examples[row.example])
             found.append(span_tags.tag(text, spans, row.offsets or (), label2id, continued=row.example == previous))
             previous = row.example
         return found
@@ -81,7 +81,7 @@ class Spans(Learner):
         windows: dict[int, list[tuple[Sequence[tuple[int, int]], np.ndarray]]] = {}
         for row, scores in zip(encodings, logits, strict=True):
             windows.setdefault(row.example, []).append((row.offsets or (), scores))
-        found = []
+        found, habits = list[Prediction](), Habits(calibration)
         for index, example in enumerate(examples):
             if index not in windows:
                 found.append(Prediction())
@@ -89,12 +89,15 @@ class Spans(Learner):
             offsets, raw = span_windows.merge(windows[index])
             raw = np.where(known, raw.astype(np.float64) / calibration.get(TEMPERATURE, 1.0), -np.inf)
             scores = np.maximum(log_softmax(raw, axis=1), -1e6)
-            found.append(_prediction(question.text(example), offsets, scores, tags, calibration))
+            found.append(_prediction(question.text(example), offsets, scores, tags, habits))
         return found
 
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
-        """Strict: start, end and label have to be the same. Loss is 1 - F1; 0 where nothing was to be found, or was."""
-        wanted, given = _keys(gold), _keys(prediction.answer)
+        """Strict, but for white space: start, end and label have to be the same.
+
+        Loss is 1 - F1; 0 where nothing was to be found, or was.
+        """
+        wanted, given = (_keys(question.comparable(one, example)) for one in (gold, prediction.answer))
         hits = wanted & given
         counts = [Counter(label for _, _, label in keys) for keys in (hits, given - hits, wanted - hits)]
         units = {
@@ -114,16 +117,9 @@ class Spans(Learner):
         return 2 * hits / total if total else 1.0
 
     def habits(self, question: Question, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, float]:
-        """How people draw edges here, for the checkpoint's calibration: the shares of spans that cut a word, and that
-        begin or end with punctuation. With fewer than 20 spans nothing is known, and nothing is returned.
-        """
-        texts = [question.text(example) for example in examples]
-        drawn = [(text, span) for text, spans in zip(texts, answers, strict=True) for span in spans]
-        if len(drawn) < _ENOUGH:
-            return {}
-        cut = [_in_word(text, span["start"]) or _in_word(text, span["end"]) for text, span in drawn]
-        edges = [_punctuation(text[span["start"]]) or _punctuation(text[span["end"] - 1]) for text, span in drawn]
-        return {SPLITS_WORDS: float(np.mean(cut)), EDGE_PUNCTUATION: float(np.mean(edges))}
+        """How people draw edges here, for the checkpoint's calibration; see `span_habits`."""
+        pairs = zip(examples, answers, strict=True)
+        return span_habits.learn((question.text(one), question.comparable(answer, one)) for one, answer in pairs)
 
     def unreachable(
         self,
@@ -142,72 +138,89 @@ class Spans(Learner):
         ]
         habits = self.habits(question, examples, answers)
         again = self.decode(question, examples, encodings, perfect, id2label, habits)
-        return sum(len(_keys(gold) - _keys(one.answer)) for gold, one in zip(answers, again, strict=True))
+        golds = [question.comparable(gold, example) for gold, example in zip(answers, examples, strict=True)]
+        return sum(len(_keys(gold) - _keys(one.answer)) for gold, one in zip(golds, again, strict=True))
+
+
+def confident(question: Question, prediction: Prediction, least: float) -> Prediction:
+    """What is shown of a prediction: of spans those whose own score is at least so high, of other kinds everything.
+
+    A wrong span has to be found and taken away, where the missing one had to be drawn in any case. A wrong choice costs
+    the one click that no suggestion would cost too, so that hiding it wins nothing. How sure the whole answer is stays
+    as it was: it tells what to label next.
+    """
+    scores = prediction.item_scores
+    if question.kind is not Kind.SPANS or not scores or min(scores) >= least:
+        return prediction
+    kept = [place for place, score in enumerate(scores) if score >= least]
+    answer, items = [prediction.answer[place] for place in kept], tuple(scores[place] for place in kept)
+    return prediction.model_copy(update={"answer": answer, "item_scores": items})
 
 
 def _prediction(
-    text: str,
-    offsets: Sequence[tuple[int, int]],
-    scores: np.ndarray,
-    tags: Sequence[str],
-    calibration: Mapping[str, float],
+    text: str, offsets: Sequence[tuple[int, int]], scores: np.ndarray, tags: Sequence[str], habits: Habits
 ) -> Prediction:
-    words = calibration.get(SPLITS_WORDS, 0.0) < _RARE
-    glued = [
-        _nested(previous, current) or (words and previous[1] == current[0] and _in_word(text, current[0]))
-        for previous, current in zip([(-1, -1), *offsets[:-1]], offsets, strict=True)
-    ]
+    places = seams(text)
+    glued = _glued(places, offsets, tags, habits)
+    scores = span_tags.within(scores, tags, glued)
     path = span_tags.best_tags(scores, tags, glued)
     likely = scores[np.arange(len(path)), path]
     sure = [
         float(np.exp(min((likely[i] for i, tag in enumerate(path) if tags[tag] == span_tags.OUTSIDE), default=0.0)))
     ]
+    runs = _joined(places, offsets, span_tags.runs(path, tags), habits)
     spans: dict[tuple[int, int], tuple[str, float]] = {}
     reached = 0
-    for first, after, label in span_tags.runs(path, tags):
-        edges = _edges(text, offsets[first][0], offsets[after - 1][1], calibration)
-        if reached <= edges[0] < edges[1]:
-            reached = edges[1]
-            spans[edges] = label, float(np.exp(likely[first:after].mean()))
+    for number, (first, after, label) in enumerate(runs):
+        follows = offsets[runs[number + 1][0]][0] if number + 1 < len(runs) else len(text)
+        start, end = bare(text, offsets[first][0], offsets[after - 1][1])
+        if start == end:
+            continue
+        start, end = whole_graphemes(text, start, end)
+        start, end = habits.fitted(text, start, end, label, (min(reached, start), max(follows, end)))
+        if reached <= start < end:
+            reached = end
+            spans[start, end] = label, float(np.exp(likely[first:after].mean()))
     items = tuple(score for _, score in spans.values())
     answer = [{"start": start, "end": end, "label": label} for (start, end), (label, _) in spans.items()]
     return Prediction(answer=answer, score=min(min(sure + list(items)), 1.0), item_scores=items)
 
 
-def _edges(text: str, start: int, end: int, calibration: Mapping[str, float]) -> tuple[int, int]:
-    start, end = span_windows.bare(text, start, end)
-    start, end = span_windows.whole_graphemes(text, start, end)
-    # only where people were seen to leave punctuation out; what is nothing else stays as it is
-    if calibration.get(EDGE_PUNCTUATION, 1.0) < _RARE:
-        low, high = start, end
-        while low < high and _punctuation(text[low]):
-            low += 1
-        while low < high and _punctuation(text[high - 1]):
-            high -= 1
-        low, high = span_windows.bare(text, low, high)
-        # a mark that is written over punctuation stays with it
-        if low < high and span_windows.whole_graphemes(text, low, high) == (low, high):
-            start, end = low, high
-    return start, end
+def _joined(
+    places: Mapping[int, Seam],
+    offsets: Sequence[tuple[int, int]],
+    runs: Sequence[tuple[int, int, str]],
+    habits: Habits,
+) -> list[tuple[int, int, str]]:
+    """Pieces of one word or number that have one label as one, also where people cut words, unless they keep both."""
+    found: list[tuple[int, int, str]] = []
+    for first, after, label in runs:
+        edge = offsets[first][0]
+        touches = bool(found) and found[-1][2] == label and offsets[found[-1][1] - 1][1] == edge
+        if touches and edge in places and not habits.touching(label):
+            found[-1] = found[-1][0], after, label
+        else:
+            found.append((first, after, label))
+    return found
+
+
+def _glued(
+    places: Mapping[int, Seam], offsets: Sequence[tuple[int, int]], tags: Sequence[str], habits: Habits
+) -> np.ndarray:
+    """Between which tokens (tokens, tags) no span of a label may begin or end."""
+    labels = [tag.partition("-")[2] for tag in tags]
+    found = np.zeros((len(offsets), len(tags)), dtype=bool)
+    for number, (one, other) in enumerate(pairwise(offsets), start=1):
+        if _nested(one, other):
+            found[number] = True
+        elif one[1] == other[0] and (seam := places.get(other[0])) is not None:
+            found[number] = [bool(label) and habits.whole(seam, label) for label in labels]
+    return found
 
 
 def _nested(one: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether two tokens are parts of one thing: the bytes of an emoji, a marker and the word that it marks."""
     return (one[0] <= other[0] and other[1] <= one[1]) or (other[0] <= one[0] and one[1] <= other[1])
-
-
-def _in_word(text: str, edge: int) -> bool:
-    """Whether an edge lies between two letters of a script that puts spaces between words."""
-    if not 0 < edge < len(text):
-        return False
-    return all(
-        unicodedata.category(letter)[0] in "LM" and not unicodedata.name(letter, "").startswith(_UNSPACED)
-        for letter in text[edge - 1 : edge + 1]
-    )
-
-
-def _punctuation(character: str) -> bool:
-    return unicodedata.category(character)[0] == "P"
 
 
 def _keys(spans: Answer) -> set[tuple[int, int, str]]:

@@ -36,7 +36,7 @@ STATUS = {
             "examples": {"total": 500, "gone": 0, "labelled": 120, "train": 90, "held_out": 30, "apart": 0},
             "backfill": {"version": "lw-1-0002-xyz", "state": "running", "done": 120, "total": 380},
             "acceptance": [
-                {"version": "lw-1-0001-uvw", "accepted": 20, "changed": 5, "made": 5, "rate": 0.667},
+                {"version": "lw-1-0001-uvw", "accepted": 20, "changed": 5, "made": 5, "rate": 0.8},
                 {"version": "lw-1-0000-rst", "accepted": 0, "changed": 0, "made": 0, "rate": None},
             ],
             "unlearnt": [{"name": "note", "reason": "free text is not learnt yet"}],
@@ -45,6 +45,11 @@ STATUS = {
                     "id": 1, "name": "topic", "kind": "choice", "active": True, "pinned": True, "champion": CHAMPION,
                     "labels": {"total": 120, "held_out": 30, "unusable": 2},
                     "next_round": {"labels_left": None, "reason": "a round is running"}, "round": ROUND,
+                    "acceptance": [
+                        {"version": "lw-1-0001-uvw", "accepted": 1, "changed": 1, "made": 0, "rate": 0.5},
+                        {"version": "lw-1-0002-xyz", "accepted": 13, "changed": 5, "made": 18, "rate": 0.7222},
+                        {"version": None, "accepted": 0, "changed": 0, "made": 40, "rate": None},
+                    ],
                 },
                 {
                     "id": 2, "name": "mentions", "kind": "spans", "active": True, "pinned": False, "champion": None,
@@ -76,14 +81,14 @@ def shown(status=STATUS, width=150):
         "lw-1-0002-xyz (being loaded)",
         "topic (pinned)",
         "span f1 .91 (.88–1.0)",
-        "120 (30 held out, 2 unusable)",
+        "120 (30 held out, 2 unusable) 72 % of 18 running",
         "running",
         "42 %",
         "75 s left",
         "mentions none yet 15 after 1 more label",
         "500 examples, 120 labelled",
         "suggestions of lw-1-0002-xyz: running, 120 of 380 shown",
-        "67 % of 30 (lw-1-0001-uvw)",
+        "accepted as suggested: 80 % of 25 (lw-1-0001-uvw)",
         "not learnt: note: free text is not learnt yet",
         "min ago topic rejected: it lost [x]",
     ],
@@ -97,6 +102,17 @@ def test_the_status_leaves_out():
     for unexpected in ("removed", "worker is not running", "project 2", "lw-1-0000-rst", "99"):
         assert unexpected not in text
     assert text.count("rejected") == 5
+
+
+def test_the_newest_versions_tell_what_was_accepted():
+    """Answers without a suggestion counted: 13 of 18 was "72 % of 36". And the oldest four were told."""
+    versions = [
+        {"version": f"lw-{number}", "accepted": 13, "changed": 5, "made": 18, "rate": 13 / 18} for number in range(6)
+    ]
+    text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "acceptance": versions}]})
+    assert "72 % of 18 (lw-2), 72 % of 18 (lw-3), 72 % of 18 (lw-4), 72 % of 18 (lw-5)" in text
+    assert "of 36" not in text
+    assert "lw-1)" not in text
 
 
 def test_a_service_without_worker_and_web_is_noticed():

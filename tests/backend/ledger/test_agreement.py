@@ -6,8 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from backend.database import Database
+from backend.ledger import counts
 from backend.ledger.agreement import Vote, agree
+from backend.ledger.tables import QuestionRow
+from backend.rounds import data
+from tests.backend.ledger.helpers import Ledger
 from training.questions import Kind
 
 
@@ -47,3 +53,21 @@ def test_each_annotator_counts_once_with_the_latest_answer() -> None:
     found = agree(Kind.CHOICE, votes("x", "x", "y", "x", "y", annotators="aabac"))
     assert found == ("y", False)
     assert agree(Kind.CHOICE, votes("y", "x", annotators="aa")) == ("x", True)
+
+
+def test_annotators_who_differ_in_white_space_alone_agree(database: Database) -> None:
+    ledger = Ledger(database)
+    ledger.tool.add("the match in Rome today", "a vote in Paris")
+    marked = {"ann": (13, 17), "bob": (12, 17), "cleo": (13, 18)}
+    for annotator, edges in marked.items():
+        ledger.tool.submit("1", {"places": [span(*edges)]}, annotator)
+    ledger.tool.submit("2", {"places": [span(10, 15)]}, "ann")
+    ledger.tool.submit("2", {"places": [span(2, 6)]}, "bob")
+    ledger.poll()
+    with database.session() as session:
+        query = select(QuestionRow).where(QuestionRow.project_id == ledger.id, QuestionRow.name == "places")
+        question = session.scalars(query).one()
+        rows = {row.example.key: row.answer for row in data.labelled(session, question)}
+        assert rows["1"] == [span(13, 17)]
+        assert counts.labels(session, question)["disagreement"] == 1
+    assert {key[0]: answer for key, answer in ledger.labels.items()}["1/bob"] == [span(12, 17)]

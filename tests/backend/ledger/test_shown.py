@@ -81,3 +81,14 @@ def test_a_tool_that_traces_is_believed(ledger: Ledger) -> None:
     ledger.tool.submit("1", {"topic": "sport"}, origins={"topic": "changed"}, version="lw-0")
     ledger.poll()
     assert origins(ledger)["1/ann", "topic"] == ("changed", "lw-0")
+
+
+def test_white_space_that_was_dragged_along_is_no_change_and_stays_in_the_ledger(ledger: Ledger) -> None:
+    shown_span, marked = {"start": 13, "end": 17, "label": "city"}, {"start": 12, "end": 17, "label": "city"}
+    with ledger.database.transaction() as tx:
+        shown.note(tx, ledger.id, "lw-1", {"1": {"places": [shown_span]}}, at(0.5))
+    ledger.tool.submit("1", {"places": [marked]}, "ann", origins={})
+    ledger.tool.submit("1", {"places": [{**marked, "end": 16}]}, "bob", origins={})
+    ledger.poll()
+    assert origins(ledger) == {("1/ann", "places"): ("accepted", "lw-1"), ("1/bob", "places"): ("changed", "lw-1")}
+    assert ledger.labels["1/ann", "places"] == [marked]

@@ -20,7 +20,7 @@ from backend.serving.served import Wanted
 from tests.backend import real
 from tests.backend.real import TOPIC
 from tests.training.models import rows, tiny_bert
-from training import checkpoint, job
+from training import checkpoint, foreign, job
 from training.errors import InvalidCheckpoint
 from training.model import Model
 from training.questions import Example, Kind, Option, Question
@@ -193,6 +193,13 @@ def test_the_engines_answer_alike(spans, name):
             assert one.answer == other.answer
             assert one.score == pytest.approx(other.score, abs=TOLERANCE[name])
             assert one.item_scores == pytest.approx(other.item_scores, abs=TOLERANCE[name])
+
+
+def test_how_people_draw_edges_goes_with_the_checkpoint_and_its_export(spans, tmp_path):
+    checkpoint.export(checkpoint.read(spans), tmp_path / "exported")
+    learnt = checkpoint.read(spans).manifest.calibration
+    assert learnt["splits_words"] == round((3 + 0.2) / (12 + 10), 4)  # four letters each: three of twelve cut
+    assert foreign.manifest(tmp_path / "exported").calibration == learnt
 
 
 def without_graph(folder):

@@ -96,6 +96,15 @@ def test_origins_by_what_was_shown() -> None:
     assert origins(accepted[:1], [mood("good")]) == {"mood": "accepted", "who": "made"}
 
 
+def test_white_space_that_was_dragged_along_is_no_change_and_stays_in_the_answer() -> None:
+    result = [mood("good"), who(0, 5, "prediction-changed"), who(8, 12, "prediction-changed")]
+    predictions = [{"id": 1, "model_version": "g1", "result": [mood("good"), who(0, 4), who(9, 12)]}]
+    (work,) = works([{"id": 9, "result": result, "parent_prediction": 1}], predictions)
+    assert work.origins["who"] == "accepted"
+    assert [(one["start"], one["end"]) for one in work.answers["who"]] == [(0, 5), (8, 12)]
+    assert origins([mood("good"), who(0, 3), who(8, 12)], predictions[0]["result"])["who"] == "changed"
+
+
 def test_origins_by_marks_where_what_was_shown_is_gone() -> None:
     assert origins([mood("good", "prediction")], None, None)["mood"] == "accepted"
     assert origins([mood("good", "prediction-changed")], None, None)["mood"] == "changed"

@@ -75,3 +75,28 @@ def test_offsets_come_back(parts: list[str]) -> None:
 @given(st.text())
 def test_anything_can_be_rendered(html: str) -> None:
     render(html)
+
+
+@pytest.mark.parametrize(
+    ("html", "marked", "text"),
+    [
+        ("<p>one <br>two</p>", (0, 5), "one "),  # ends on the line break
+        ("<p>one<br>two</p>", (3, 7), "two"),  # begins on it
+        ("<p>one<br><br>two</p>", (4, 8), "two"),
+        ("<p>one</p><style>b{}</style><p>two</p>", (0, 5), "one"),  # ends within what is never seen
+        ("<p>one</p><style>b{}</style><p>two</p>", (5, 10), "two"),
+        ("<p>one</p>\n<p>two</p>", (3, 7), "\ntwo"),
+    ],
+)
+def test_a_mark_on_what_is_not_seen_is_that_of_the_text_beside_it(
+    html: str, marked: tuple[int, int], text: str
+) -> None:
+    rendered = render(html)
+    start, end = rendered.inward(marked[0]), rendered.inward(marked[1], end=True)
+    assert rendered.text[start:end] == text
+
+
+def test_places_outside_of_the_page_are_none() -> None:
+    rendered = render("<p>one</p><br>")
+    assert rendered.inward(-1) is rendered.inward(5, end=True) is rendered.inward(99) is None
+    assert rendered.inward(4, end=True) == 3

@@ -226,3 +226,15 @@ def test_one_answer_that_cannot_be_read_is_rejected_in_a_line_and_costs_no_other
     (reason,) = rejected
     assert name in reason
     assert len(reason) < 1000
+
+
+def test_a_mark_of_html_that_ends_on_a_line_break_is_taken() -> None:
+    data = {"text": "x", "page": "<p>Jane <br>and Bob</p>"}
+    example = LAYOUT.example("8", data)
+    value = {"globalOffsets": {"start": 0, "end": 6}, "hypertextlabels": ["X"]}
+    answers, rejected = decode(LAYOUT, [{"from_name": "mark", "value": value}], example, data)
+    assert (answers["mark"], rejected) == ([{"start": 0, "end": 5, "label": "X"}], [])
+    nowhere = {"globalOffsets": {"start": 5, "end": 6}, "hypertextlabels": ["X"]}
+    answers, rejected = decode(LAYOUT, [{"from_name": "mark", "value": nowhere}], example, data)
+    assert "mark" not in answers
+    assert len(rejected) == 1
