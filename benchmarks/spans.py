@@ -31,7 +31,7 @@ from benchmarks.common import data_folder, jsonl, machine, save
 from demo import messages
 from training.checkpoint import read
 from training.evaluation import intervals, metrics
-from training.evaluation.splits import split
+from training.evaluation.families import split
 from training.launchers.base import Phase
 from training.launchers.local import LocalLauncher
 from training.learners.spans import Spans

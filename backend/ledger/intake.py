@@ -22,19 +22,21 @@ from backend.ledger.placing import Arrival, place_all, sign
 from backend.ledger.plain import plain, plain_page
 from backend.ledger.shown import Trace
 from backend.ledger.silence import Silence
+from backend.ledger.surroundings import Surroundings, chunks, look_up
 from backend.ledger.tables import ExampleRow, Project, WorkRow, now
 from plugins.connector import Page, Work
-from training.evaluation.splits import Placement, Signature
+from training.evaluation.splits import Placement, Text
 from training.questions import Example, Question
 from training.spec import Part
 
 
 class Prepared(NamedTuple):
-    """A page with what takes time to compute, so that the transaction that takes it in is short."""
+    """A page with what takes time to find out, so that the transaction that takes it in is short."""
 
     page: Page
     digests: Mapping[str, str]
-    signatures: Mapping[str, Sequence[Signature]]
+    texts: Mapping[str, Sequence[Text]]
+    surroundings: Surroundings
 
 
 class Taken(NamedTuple):
@@ -45,25 +47,23 @@ class Taken(NamedTuple):
     unknown: int
 
 
-def prepare(page: Page, known: Mapping[str, str], shared: Sequence[Question] = ()) -> Prepared:
-    """Computes what `take` needs.
-
-    `known` has the digests of examples that the ledger has, by key; `shared` are the project's questions that other
-    projects share.
-    """
-    page = plain_page(page)
+def prepare(session: Session, project_id: int, page: Page) -> Prepared:
+    """Computes and looks up what `take` needs: what a page's new texts are near to."""
+    page, project = plain_page(page), projects.get(session, project_id)
     digests = {example.key: digest(example) for example in page.examples}
+    known, shared = _known_digests(session, project_id, digests), lineages.read_by(session, project_id)
     changed = (example for example in page.examples if known.get(example.key) != digests[example.key])
-    return Prepared(page, digests, {example.key: sign(example, shared) for example in changed})
+    texts = {example.key: sign(example, shared) for example in changed}
+    found = look_up(session, projects.pool(project), [each for signed in texts.values() for each in signed])
+    return Prepared(page, digests, texts, found)
 
 
-def known_digests(session: Session, project_id: int, page: Page) -> dict[str, str]:
-    """The digests that the ledger has of a page's examples."""
-    keys = [plain(example.key) for example in page.examples]
-    query = select(ExampleRow.key, ExampleRow.digest).where(
-        ExampleRow.project_id == project_id, ExampleRow.key.in_(keys)
-    )
-    return {row.key: row.digest for row in session.execute(query)}
+def _known_digests(session: Session, project_id: int, keys: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for chunk in chunks(list(keys)):
+        query = select(ExampleRow.key, ExampleRow.digest).where(ExampleRow.project_id == project_id)
+        found.update((key, known) for key, known in session.execute(query.where(ExampleRow.key.in_(chunk))))
+    return found
 
 
 def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = False) -> Taken:
@@ -115,7 +115,7 @@ def forget(tx: Session, project_id: int, rows: Iterable[ExampleRow], labelling: 
 
 def digest(example: Example) -> str:
     """Names an example's content."""
-    return hashlib.sha256(json.dumps(dict(example.fields), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(dict(example.fields), sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _take_examples(
@@ -127,11 +127,14 @@ def _take_examples(
         if row is not None:
             row.gone = False
         if row is None or row.digest != prepared.digests[example.key]:
-            signatures = prepared.signatures.get(example.key) or sign(example, lineages.read_by(tx, project.id))
-            arrivals.append(Arrival(signatures, None if row is None else Placement(row.group, Part(row.part))))
+            texts = prepared.texts.get(example.key) or sign(example, lineages.read_by(tx, project.id))
+            arrivals.append(Arrival(texts, None if row is None else Placement(row.group, Part(row.part))))
             changed.append(example)
     added = 0
-    for example, placement in zip(changed, place_all(tx, project, arrivals), strict=True):
+    if changed:
+        project.changes += 1
+    placements = place_all(tx, project, arrivals, prepared.surroundings)
+    for example, placement in zip(changed, placements, strict=True):
         row = rows.get(example.key)
         if row is None:
             row = rows[example.key] = ExampleRow(project_id=project.id, key=example.key, added_at=moment)

@@ -12,7 +12,7 @@ from backend.errors import Conflict
 from backend.ledger import decisions, lineages, pools, projects
 from backend.ledger.tables import ACTIVE, CheckpointRow, Project, QuestionRow, Round, now
 from backend.rounds import orders
-from training.evaluation.splits import Signature
+from training.evaluation.splits import Text
 from training.questions import Question
 from training.spec import Recipe
 
@@ -38,7 +38,7 @@ def match(mine: Sequence[QuestionRow], theirs: Sequence[QuestionRow]) -> Iterato
             yield Match(row, candidates[0])
 
 
-def sign(session: Session, project_id: int, other_id: int) -> dict[str, Signature]:
+def sign(session: Session, project_id: int, other_id: int) -> dict[str, Text]:
     """What `share` needs to have computed before its transaction."""
     pairs = list(match(projects.questions(session, project_id), projects.questions(session, other_id)))
     return {
@@ -47,7 +47,7 @@ def sign(session: Session, project_id: int, other_id: int) -> dict[str, Signatur
     }
 
 
-def share(tx: Session, project: Project, other: Project, signed: Mapping[str, Signature]) -> None:
+def share(tx: Session, project: Project, other: Project, signed: Mapping[str, Text]) -> None:
     """Joins every question of a project that the other one asks too; once more changes nothing. Both are locked.
 
     Raises Conflict where there is none.

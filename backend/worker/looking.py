@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from backend.ledger import configs, intake, lineages, projects, sweeps
+from backend.ledger import configs, intake, projects, sweeps
 from backend.ledger.lease import Hold
 from backend.ledger.tables import Project, now
 from backend.settings import Settings
@@ -87,8 +87,7 @@ class Looking:
 
     def _take(self, page: Page, sweeping: bool) -> None:
         with self._hold.database.session() as session:
-            known, shared = intake.known_digests(session, self._id, page), lineages.read_by(session, self._id)
-        prepared = intake.prepare(page, known, shared)
+            prepared = intake.prepare(session, self._id, page)
         with self._hold.transaction() as tx:
             intake.take(tx, self._id, prepared, sweeping)
 

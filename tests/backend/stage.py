@@ -51,7 +51,8 @@ class Stage:
             for each in examples
         )  # fmt: skip
         page = Page(examples=examples, work=work, refreshed=tuple(each.key for each in examples), cursor="1")
-        prepared = intake.prepare(page, {})
+        with self.database.session() as session:
+            prepared = intake.prepare(session, self.project, page)
         with self.database.transaction() as tx:
             intake.take(tx, self.project, prepared)
 

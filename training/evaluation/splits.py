@@ -1,16 +1,15 @@
-"""Near-duplicate groups, and the split for life: an example that is held out once is held out for ever.
+"""What the split for life knows of a text: its exact name, and a signature that finds its near-duplicates.
 
-Texts that differ by case, spacing, punctuation, digits or a few characters form one group, found by MinHash over
+Texts that differ by case, spacing, punctuation, digits or a few characters are near-duplicates, found by MinHash over
 character shingles (Broder 1997, "On the resemblance and containment of documents") with banded locality-sensitive
-hashing (Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", chapter 3). A group is on one side of the split
-only, decided when its first text arrives by a hash, so that neither the order of later texts nor the machine matters.
+hashing (Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", chapter 3). `families` makes groups of them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,16 +27,24 @@ HELD_OUT_SHARE = 0.2
 
 _SHINGLE = 5
 _PERMUTATIONS = 64
-_BANDS = 16  # of 4 values each: a pair at the threshold shares a band with probability 0.9998
+_BANDS = 10  # of 4 values each: a pair at the threshold shares a band with probability 0.995, one at 0.9 with 0.99998
+_BAND_VALUES = 4
 _KEY_BYTES = 16
 _APOSTROPHES = "'’ʼ`"
-# The scheme and the seed are part of every stored signature: changing one moves texts across the split.
-_BLANK = MinHash(_PERMUTATIONS, seed=1, scheme="affine32")
+_NUMBER = re.compile(r"(?:(?<![^\W_])[-−–](?=\d))?\d(?:[-–.,:/]?\d)*")
+
+
+def _same(value: int) -> int:
+    return value
+
+
+# The scheme and the seed are part of every stored sketch: changing one moves texts across the split.
+_BLANK = MinHash(_PERMUTATIONS, seed=1, scheme="affine32", hashfunc=_same)
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What is stored about a text to find its near-duplicates: 16 bytes of exact key, 64 × 4 bytes of MinHash."""
+    """What near-duplicates of a text are found by: 16 bytes of hash of the normalised text, 64 × 4 bytes of MinHash."""
 
     digest: bytes
     values: bytes
@@ -48,32 +55,46 @@ class Signature:
         return self.digest.hex()
 
     @cached_property
-    def bands(self) -> tuple[str, ...]:
-        """Near-duplicates share at least one of these 16 short strings: candidates are looked up by equality."""
-        width = len(self.values) // _BANDS
+    def sketch(self) -> bytes:
+        """What is stored to compare with: each value's lowest byte (Li and König 2010, "b-bit minwise hashing")."""
+        return self.values[::4]
+
+    @cached_property
+    def bands(self) -> tuple[int, ...]:
+        """Near-duplicates share at least one of these ten 32-bit numbers: candidates are looked up by equality."""
+        width = 4 * _BAND_VALUES
         chunks = (self.values[index * width : (index + 1) * width] for index in range(_BANDS))
         return tuple(
-            f"{index:x}{hashlib.blake2b(chunk, digest_size=6).hexdigest()}" for index, chunk in enumerate(chunks)
+            int.from_bytes(hashlib.blake2b(bytes([index]) + chunk, digest_size=4).digest(), "big", signed=True)
+            for index, chunk in enumerate(chunks)
         )
 
-    def pack(self) -> bytes:
-        """272 bytes, the same on every platform."""
-        return self.digest + self.values
 
-    @classmethod
-    def unpack(cls, packed: bytes) -> Signature:
-        """The inverse of `pack`; raises ValueError for bytes of another length."""
-        if len(packed) != _KEY_BYTES + 4 * _PERMUTATIONS:
-            raise ValueError(f"a signature has {_KEY_BYTES + 4 * _PERMUTATIONS} bytes, not {len(packed)}")
-        return cls(packed[:_KEY_BYTES], packed[_KEY_BYTES:])
+class Text:
+    """One text as the split sees it. A signature takes up to a millisecond, so it is made when somebody asks for it."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
 
-class Neighbour(NamedTuple):
-    """An example that was placed before; any that shares a band with the new one belongs in the list."""
+    @cached_property
+    def key(self) -> str:
+        """Equal for texts that differ by case, spacing and punctuation at most: unlike a signature's, by no number."""
+        encoded = b"exact\0" + exact(self._text).encode("utf-8", "surrogatepass")  # never the name of a signature
+        return hashlib.sha256(encoded).digest()[:_KEY_BYTES].hex()
 
-    group: str
-    part: Part
-    signature: Signature
+    @cached_property
+    def signature(self) -> Signature:
+        """What finds texts that are like it."""
+        return signature(self._text)
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        """Whether it says little but numbers, so that another number makes it another text."""
+        characters = [character for character in self._text if character.isalnum()]
+        return bool(characters) and 2 * sum(character.isdecimal() for character in characters) >= len(characters)
+
+    def __str__(self) -> str:
+        return self._text
 
 
 class Placement(NamedTuple):
@@ -85,10 +106,20 @@ class Placement(NamedTuple):
 
 def normalise(text: str) -> str:
     """What near-duplicates are compared by: NFKC, case-folded, digits as 0, no punctuation, single spaces."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    plain = " ".join("".join(map(_plain, folded)).split())
+    folded = _fold(text)
+    plain = " ".join(folded.translate(_PLAIN).split())
     # a text of punctuation alone is still a text of its own
     return plain or " ".join(folded.split())
+
+
+def exact(text: str) -> str:
+    """What two texts have to share to be the same: as `normalise`, but with their numbers, signs and points."""
+    folded, pieces, end = _fold(text), [], 0
+    for number in _NUMBER.finditer(folded):
+        pieces += [folded[end : number.start()].translate(_PLAIN), number.group()]
+        end = number.end()
+    pieces.append(folded[end:].translate(_PLAIN))
+    return " ".join("".join(pieces).split()) or " ".join(folded.split())
 
 
 def signature(text: str) -> Signature:
@@ -96,39 +127,23 @@ def signature(text: str) -> Signature:
     plain = normalise(text)
     encoded = plain.encode("utf-8", "surrogatepass")
     shingles = {plain[start : start + _SHINGLE] for start in range(max(1, len(plain) - _SHINGLE + 1))}
+    sha1 = hashlib.sha1  # datasketch's own hash, but all shingles at once
+    hashes = b"".join([sha1(each.encode("utf-8", "surrogatepass")).digest()[:4] for each in shingles])
     sketch = _BLANK.copy()
-    sketch.update_batch([shingle.encode("utf-8", "surrogatepass") for shingle in shingles])
+    sketch.update_batch(np.frombuffer(hashes, "<u4").tolist())
     values = np.asarray(sketch.hashvalues).astype("<u4").tobytes()
     return Signature(hashlib.sha256(encoded).digest()[:_KEY_BYTES], values)
 
 
 def similarity(a: Signature, b: Signature) -> float:
     """The estimated Jaccard similarity in [0, 1], with a standard error of about 0.05; 1 where the key is the same."""
-    if a.digest == b.digest:
-        return 1.0
-    return float(np.mean(np.frombuffer(a.values, "<u4") == np.frombuffer(b.values, "<u4")))
+    return 1.0 if a.digest == b.digest else float(similarities(a.sketch, [b.sketch])[0])
 
 
-def place(
-    signature: Signature,
-    neighbours: Iterable[tuple[str, Part, Signature]],
-    *,
-    salt: str = "",
-    share: float = HELD_OUT_SHARE,
-) -> Placement:
-    """The group and part of a new example: those of its nearest near-duplicate, or a group of its own.
-
-    Near to both sides, it can serve neither: it opens a group that is apart. `salt` is the project's own.
-    """
-    near = [(similarity(signature, other), group, part) for group, part, other in neighbours]
-    near = sorted((item for item in near if item[0] >= NEAR), key=lambda item: (-item[0], item[1]))
-    sides = {part for _, _, part in near if part is not Part.APART}
-    if len(sides) > 1:
-        return Placement(f"apart-{signature.key}", Part.APART)
-    for _, group, part in near:
-        if part in sides or not sides:
-            return Placement(group, part)
-    return Placement(signature.key, side(signature.key, salt=salt, share=share))
+def similarities(sketch: bytes, others: Sequence[bytes]) -> np.ndarray:
+    """The estimated Jaccard similarities of a text to others: (others,)."""
+    table = np.frombuffer(b"".join(others), np.uint8).reshape(len(others), _PERMUTATIONS)
+    return (table == np.frombuffer(sketch, np.uint8)).mean(1)
 
 
 def side(group: str, *, salt: str = "", share: float = HELD_OUT_SHARE) -> Part:
@@ -137,24 +152,32 @@ def side(group: str, *, salt: str = "", share: float = HELD_OUT_SHARE) -> Part:
     return Part.HELD_OUT if drawn < share else Part.TRAIN
 
 
-def split(texts: Sequence[str], *, salt: str = "", share: float = HELD_OUT_SHARE) -> list[Placement]:
-    """Places texts one after another, in memory; the first n placements never depend on later texts."""
-    placed: list[Neighbour] = []
-    index: dict[str, list[int]] = defaultdict(list)
-    for text in texts:
-        own = signature(text)
-        found = sorted({number for band in own.bands for number in index[band]})
-        placement = place(own, (placed[number] for number in found), salt=salt, share=share)
-        for band in own.bands:
-            index[band].append(len(placed))
-        placed.append(Neighbour(*placement, own))
-    return [Placement(item.group, item.part) for item in placed]
+def agreed(found: Iterable[Placement]) -> Placement | None:
+    """Where all texts of an example belong together: apart, where they do not."""
+    found = list(found)
+    if len({each.part for each in found}) > 1:
+        return next((each for each in found if each.part is Part.APART), None) or apart(found[0].group)
+    return found[0] if found else None
 
 
-def _plain(character: str) -> str:
-    if character in _APOSTROPHES:
-        return ""
-    category = unicodedata.category(character)
-    if category[0] == "P":
-        return " "
-    return "0" if category == "Nd" else character
+def apart(group: str) -> Placement:
+    """A group that can neither train nor be measured on."""
+    return Placement(f"apart-{group}"[:64], Part.APART)
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+class _Plain(dict[int, str]):
+    """A table for `str.translate` that fills itself."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        plain = " " if category[0] == "P" else "0" if category == "Nd" else character
+        self[code] = "" if character in _APOSTROPHES else plain
+        return self[code]
+
+
+_PLAIN = _Plain()

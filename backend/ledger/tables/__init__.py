@@ -2,7 +2,16 @@
 
 from backend.ledger.tables.access import AuditLine, ToolSecret
 from backend.ledger.tables.base import Base, Moment, now
-from backend.ledger.tables.labels import Band, Event, ExampleRow, Label, Placed, WorkRow
+from backend.ledger.tables.labels import (
+    Band,
+    Event,
+    ExampleRow,
+    FamilyRow,
+    Label,
+    Placed,
+    RepresentativeRow,
+    WorkRow,
+)
 from backend.ledger.tables.projects import Project, ProjectState, QuestionRow
 from backend.ledger.tables.rounds import ACTIVE, CheckpointRow, Decision, Round, RoundState
 from backend.ledger.tables.serving import Backfill, Generation, Lease, Server
@@ -18,6 +27,7 @@ __all__ = [
     "Decision",
     "Event",
     "ExampleRow",
+    "FamilyRow",
     "Generation",
     "Label",
     "Lease",
@@ -26,6 +36,7 @@ __all__ = [
     "Project",
     "ProjectState",
     "QuestionRow",
+    "RepresentativeRow",
     "Round",
     "RoundState",
     "Server",

@@ -36,30 +36,51 @@ class ExampleRow(Base):
 
 
 class Placed(Base):
-    """One distinct text that was ever seen, normalised, with its group and side: kept even when the text is gone.
+    """One distinct text that was ever seen, by its exact name, with its group and side: kept even when it is gone.
 
     So a champion that learnt from a text is never measured on a copy of it that arrives later.
     """
 
-    __tablename__ = "placed"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
-    key: Mapped[str] = mapped_column(String(32))
+    __tablename__ = "placed_texts"
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
     group: Mapped[str] = mapped_column("group_key", String(64))
     part: Mapped[str] = mapped_column(String(16))
-    signature: Mapped[bytes] = mapped_column(LargeBinary)
-    __table_args__ = (UniqueConstraint("project_id", "key", name="one_place_per_text"),)
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
+
+
+class FamilyRow(Base):
+    """A group of two distinct texts or more; see training.evaluation.families."""
+
+    __tablename__ = "families"
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    group: Mapped[str] = mapped_column("group_key", String(64), primary_key=True)
+    texts: Mapped[int]
+    representatives: Mapped[int]
+    cut: Mapped[bool] = mapped_column(default=False)
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
+
+
+class RepresentativeRow(Base):
+    """A text that stands for its group: what later texts are compared with, 64 bytes of MinHash."""
+
+    __tablename__ = "representatives"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    group: Mapped[str] = mapped_column("group_key", String(64))
+    part: Mapped[str] = mapped_column(String(16))
+    sketch: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (Index("representatives_by_project", "project_id", "id"),)
 
 
 class Band(Base):
-    """One band of a text's MinHash: equal bands are candidates for near-duplicates."""
+    """One band of a representative's MinHash: equal bands are candidates for near-duplicates."""
 
-    __tablename__ = "bands"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
-    placed_id: Mapped[int] = mapped_column(ForeignKey("placed.id", ondelete="CASCADE"))
-    value: Mapped[str] = mapped_column(String(32))
-    __table_args__ = (Index("bands_by_value", "project_id", "value"),)
+    __tablename__ = "representative_bands"
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    value: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    representative_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012
 
 
 class WorkRow(Base):

@@ -36,6 +36,8 @@ class Project(Base):
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
     share_with_id: Mapped[int | None]  # a wish: the worker carries it out while it connects the project
     pool_id: Mapped[int | None]  # the project whose split this one's texts belong to; None: its own
+    texts: Mapped[int] = mapped_column(default=0)  # distinct ones that were ever placed in the pool that has its name
+    changes: Mapped[int] = mapped_column(default=0)  # grows with each example that is new, edited or moved
     unlearnt: Mapped[list[Any]] = mapped_column(default=list)
     aside: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what the tool fails to show; see ledger.aside
     state: Mapped[str] = mapped_column(default=ProjectState.CONNECTING)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.database import Database
-from backend.ledger import configs, intake, lineages, sweeps
+from backend.ledger import configs, intake, sweeps
 from backend.ledger.labelling import rebuild
 from backend.ledger.tables import Event, ExampleRow, Label, Project
 from plugins.connector import Connection, Page
@@ -35,8 +35,7 @@ class Ledger:
 
     def take(self, page: Page, sweeping: bool = False) -> intake.Taken:
         with self.database.session() as session:
-            known, shared = intake.known_digests(session, self.id, page), lineages.read_by(session, self.id)
-        prepared = intake.prepare(page, known, shared)
+            prepared = intake.prepare(session, self.id, page)
         with self.database.transaction() as tx:
             return intake.take(tx, self.id, prepared, sweeping)
 

@@ -73,12 +73,12 @@ def test_what_comes_later_goes_where_the_other_project_has_it(ours: Ledger, thei
 
 def test_what_was_on_both_sides_is_set_apart_in_both(ours: Ledger, theirs: Ledger) -> None:
     torn, alike = texts("train", "held_out"), texts("held_out", "held_out")
-    for ledger in (ours, theirs):
-        ledger.tool.add(*torn, *alike)
+    for ledger, first in ((ours, "what one project begins with"), (theirs, "an opening of another kind")):
+        ledger.tool.add(first, *torn, *alike)
         ledger.poll()
     assert parts(ours) != parts(theirs)
     share(theirs, ours)
-    assert parts(ours) == parts(theirs) == ["apart"] * 3 + ["held_out"] * 3
+    assert parts(ours) == parts(theirs) == ["train"] + ["apart"] * 3 + ["held_out"] * 3
     with ours.database.session() as session:
         reasons = list(session.scalars(select(Decision.reason).where(Decision.kind == "set apart")))
         places = list(session.scalars(select(Placed.project_id)))
