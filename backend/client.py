@@ -53,6 +53,10 @@ class Client:
     def project(self, number: int) -> dict[str, Any]:
         return self._json("GET", f"/projects/{number}")
 
+    def withdraw(self, number: int) -> bool:
+        """Takes back a connect that failed; False where the project was connected before, and stays."""
+        return bool(self._json("POST", f"/projects/{number}/withdraw")["withdrawn"])
+
     def disconnect(self, number: int) -> dict[str, Any]:
         return self._json("DELETE", f"/projects/{number}")
 

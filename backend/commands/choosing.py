@@ -38,7 +38,8 @@ def project(status: Row, wanted: str | None) -> Row:
         if not found:
             raise NotFound(f"there is no project {wanted!r}; {_list('there are', connected)}")
     else:
-        found = connected
+        # what could not be connected is nobody's choice, as long as there is another
+        found = [each for each in connected if each["state"] != "failed"] or connected
     if not found:
         raise NotFound("no project is connected; run `labelwheel connect` first")
     if len(found) > 1:

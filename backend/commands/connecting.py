@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import time
@@ -16,7 +17,7 @@ from typer.core import TyperGroup
 from backend import connectors
 from backend.client import Client
 from backend.commands import choosing, wording
-from backend.errors import Conflict
+from backend.errors import Conflict, NotFound
 from plugins.connector import Argument, Connector
 from training.errors import LabelwheelError
 
@@ -115,7 +116,12 @@ def _connect(
     client = choosing.service()
     number = int(client.connect(tool, url, place, str(api_key), backend_url, share_with)["id"])
     if wait:
-        _follow(client, number, share_with)
+        try:
+            _follow(client, number, share_with)
+        except LabelwheelError:
+            with contextlib.suppress(LabelwheelError):
+                client.withdraw(number)
+            raise
     else:
         Console().print(f"project {number} is being connected; `labelwheel status` shows how far it is")
 
@@ -144,7 +150,9 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
         told = ""
         while True:
             status = client.status()
-            found = next(each for each in status["projects"] if each["id"] == number)
+            found = next((each for each in status["projects"] if each["id"] == number), None)
+            if found is None:
+                raise NotFound(f"somebody disconnected project {number} meanwhile")
             if found["state"] != "connecting":
                 break
             if status["worker"]["alive"]:

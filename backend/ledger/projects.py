@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from backend import connectors
 from backend.errors import InvalidRequest, NotFound
-from backend.ledger.tables import Project, ProjectState, QuestionRow
+from backend.ledger.tables import ACTIVE, CheckpointRow, Decision, Project, ProjectState, QuestionRow, Round
 from backend.settings import Settings
 from plugins.addresses import check_allowed, checked
 from plugins.errors import UnknownProject
@@ -83,6 +83,31 @@ def disconnect(tx: Session, project_id: int) -> Project:
         project.state, project.step, project.problem = ProjectState.DISCONNECTING, "waiting for the worker", None
         tx.flush()
     return project
+
+
+def was_connected(session: Session, project_id: int) -> bool:
+    """Whether a project was ever connected, so that it may have labels."""
+    query = select(Decision.id).where(Decision.project_id == project_id, Decision.kind == "connected")
+    return session.scalar(query.limit(1)) is not None
+
+
+def withdraw(tx: Session, project_id: int) -> bool:
+    """Takes back the wish to connect a project that never was: nothing of it is left. True where that was so.
+
+    One that was connected before stays as it is, with its labels.
+    """
+    project = lock(tx, project_id)
+    if project.state not in (ProjectState.CONNECTING, ProjectState.FAILED) or was_connected(tx, project_id):
+        return False
+    asked = select(QuestionRow.id).where(QuestionRow.project_id == project_id)
+    kept = select(Round.id).where(Round.question_id.in_(asked), Round.state.in_(ACTIVE))
+    made = select(CheckpointRow.id).where(CheckpointRow.question_id.in_(asked))
+    if tx.scalar(kept.limit(1)) is None and tx.scalar(made.limit(1)) is None:
+        tx.execute(delete(Project).where(Project.id == project_id))
+    else:  # what its rounds left is tidied up in their own way
+        project.state, project.step = ProjectState.DISCONNECTED, ""
+    tx.flush()
+    return True
 
 
 def get(session: Session, project_id: int) -> Project:

@@ -72,6 +72,11 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
         with database.transaction() as tx:
             return jsonify(_project(projects.disconnect(tx, number))), 202
 
+    @api.post("/projects/<int:number>/withdraw")
+    def withdraw(number: int) -> Response:
+        with database.transaction() as tx:
+            return jsonify(withdrawn=projects.withdraw(tx, number))
+
     @api.post("/projects/<int:number>/questions/<path:name>/train")
     def train(number: int, name: str) -> tuple[Response, int]:
         with database.transaction() as tx:

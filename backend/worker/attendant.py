@@ -80,11 +80,11 @@ class Attendant:
         return 0.0 if busy else IDLE_SECONDS
 
     def _with_tool(self, project: Project) -> bool:
-        connector = self._connect(project)
         if project.state == ProjectState.CONNECTING:
-            return self._connecting.step(connector)
+            return self._connecting.step(lambda: self._connect(project))
         if project.state == ProjectState.DISCONNECTING:
-            return disconnect(self._hold, project, connector)
+            return disconnect(self._hold, project, lambda: self._connect(project))
+        connector = self._connect(project)
         if self._wiring.step(connector, project):
             return True
         busy = self._looking.step(connector, project)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
+from collections.abc import Callable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,13 +23,15 @@ from backend.rounds.automatic import consider
 from backend.settings import Settings
 from backend.worker.wiring import Wiring
 from plugins.connector import Connector
-from plugins.errors import ToolError, ToolUnreachable
+from plugins.errors import ToolUnreachable
 from training.errors import LabelwheelError
 from training.spec import Recipe
 
 log = logging.getLogger(__name__)
 
 _TRIES = 4
+_PATIENCE_SECONDS = 10.0
+"""After so long without an answer from the labelling tool, whoever waits is told."""
 
 
 class Connecting:
@@ -36,21 +40,28 @@ class Connecting:
     def __init__(self, hold: Hold, settings: Settings, project_id: int, wiring: Wiring) -> None:
         self._hold, self._settings, self._id, self._wiring = hold, settings, project_id, wiring
         self._tries = 0
+        self._failing_since: float | None = None
         self._configured_for: object = None
 
-    def step(self, connector: Connector) -> bool:
+    def step(self, connect: Callable[[], Connector]) -> bool:
         """One step; True where the next can follow at once. Raises ToolUnreachable, to be tried again a few times."""
+        connector, began = None, time.monotonic()
         try:
-            return self._step(connector)
+            connector = connect()
+            busy = self._step(connector)
         except ToolUnreachable as error:
             self._tries += 1
-            if self._tries >= _TRIES:
-                self._give_up(connector, error)
-                return False
-            raise
+            self._failing_since = began if self._failing_since is None else self._failing_since
+            if self._tries < _TRIES and time.monotonic() - self._failing_since < _PATIENCE_SECONDS:
+                raise
+            self._give_up(None, error)  # what cannot be reached cannot be tidied up
         except LabelwheelError as error:
             self._give_up(connector, error)
-            return False
+        else:
+            self._tries, self._failing_since = 0, None
+            return busy
+        self._tries, self._failing_since, self._configured_for = 0, None, None
+        return False
 
     def _step(self, connector: Connector) -> bool:
         if self._configured_for is not connector:
@@ -83,7 +94,7 @@ class Connecting:
             locked.announced = generation.name
             locked.state, locked.step, locked.problem = ProjectState.CONNECTED, "", None
             locked.swept_at = None
-            self._tries, self._configured_for = 0, None
+            self._configured_for = None
             decisions.decide(tx, locked, None, "connected", f"{locked.tool} shows suggestions of {generation.name}")
         return True
 
@@ -134,12 +145,13 @@ class Connecting:
         with self._hold.transaction() as tx:
             projects.lock(tx, self._id).step = step
 
-    def _give_up(self, connector: Connector, error: LabelwheelError) -> None:
-        with contextlib.suppress(LabelwheelError):
-            connector.unwire()
+    def _give_up(self, connector: Connector | None, error: LabelwheelError) -> None:
+        if connector is not None:
+            with contextlib.suppress(LabelwheelError):
+                connector.unwire()
         with self._hold.transaction() as tx:
-            project = projects.lock(tx, self._id)
-            if project.state != ProjectState.CONNECTING:
+            project = tx.get(Project, self._id) and projects.lock(tx, self._id)
+            if project is None or project.state != ProjectState.CONNECTING:
                 return
             project.state, project.step, project.problem = ProjectState.FAILED, "", str(error)[:2000]
             project.announced = project.share_with_id = project.rewiring = None
@@ -150,25 +162,30 @@ class Connecting:
 
 def check_alone(tx: Session, project: Project, reference: str) -> None:
     """Two projects over one place would learn from the same people twice, and undo each other's wiring."""
-    query = select(Project.id).where(
+    query = select(Project).where(
         Project.tool == project.tool,
         Project.url == project.url,
         Project.reference == reference,
         Project.id != project.id,
-        Project.state.in_((ProjectState.CONNECTING, ProjectState.CONNECTED)),
     )
-    if other := tx.scalar(query.limit(1)):
-        raise Conflict(
-            f"this is project {other} already, under another name; disconnect that one first, or go on there"
-        )
+    for other in tx.scalars(query.order_by(Project.id)).all():
+        if other.state in (ProjectState.CONNECTING, ProjectState.CONNECTED):
+            raise Conflict(
+                f"this is project {other.id} already, under another name; disconnect that one first, or go on there"
+            )
+        if projects.was_connected(tx, other.id):
+            raise Conflict(
+                f"this was project {other.id} before, by the name {other.external_id!r:.100}: connect it by that name, "
+                "to go on with its labels"
+            )
 
 
-def disconnect(hold: Hold, project: Project, connector: Connector) -> bool:
+def disconnect(hold: Hold, project: Project, connect: Callable[[], Connector]) -> bool:
     """Undoes the wiring; a labelling tool that is away for good does not keep a project for ever."""
     problem = None
     try:
-        connector.unwire()
-    except ToolError as error:
+        connect().unwire()
+    except LabelwheelError as error:
         problem = f"the wiring could not be undone: {error}"
         log.warning("project %s: %s", project.id, problem)
     with hold.transaction() as tx:

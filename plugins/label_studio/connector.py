@@ -20,17 +20,19 @@ class LabelStudio:
     tool: ClassVar[str] = protocol.TOOL
     traces: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (
-        Argument(name="project", short="p", help="the project's number, as in its address"),
+        Argument(name="project", short="p", help="the project's number, as in its address, or its title"),
     )
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._project = Project(Client(connection.url, connection.api_key), connection.project)
         self._options: Mapping[str, Any] = connection.options
+        known = self._options.get("project")
+        client = Client(connection.url, connection.api_key)
+        self._project = Project(client, connection.project, known if type(known) is int else None)
 
     @classmethod
     def place(cls, arguments: Mapping[str, str]) -> str:
-        """The project's number."""
+        """The project's number, or its title."""
         return arguments["project"]
 
     def config(self) -> Config:
@@ -39,7 +41,8 @@ class LabelStudio:
 
     def wire(self, service: Service, version: str) -> Mapping[str, Any]:
         """Add ourselves as the project's ML backend, with a webhook; returns the options to keep."""
-        self._options = wiring.wire(self._project, self._options, service, version)
+        wired = wiring.wire(self._project, self._options, service, version)
+        self._options = {**wired, "project": self._project.id}  # a title may change
         return self._options
 
     def unwire(self) -> None:

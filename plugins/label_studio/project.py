@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ ANNOTATION = "result,completed_by,was_cancelled,created_at,lead_time,parent_pred
 FULL = f"id,data,updated_at,predictions,annotations,{ANNOTATION}"
 """The fields to ask for: one list for tasks and, by the same names, for the annotations within them."""
 PAGE = 100
+LISTED = 50
+"""So many pages of projects are looked through for a title."""
+ADDRESS = re.compile(r"^https?://.*/projects/(\d{1,18})(?![^/?#])")
 PATIENT = 5
 """After so many tasks that were set aside, the next ones are not tried again and again."""
 
@@ -38,13 +42,19 @@ class Batch(NamedTuple):
 class Project:
     """Reads one project. Its label config is read once, and again at each `config`."""
 
-    def __init__(self, client: Client, identity: str) -> None:
-        if not identity.isdecimal():
-            raise ToolError(f"A Label Studio project is named by its number, as in its address, not by {identity!r}")
+    def __init__(self, client: Client, identity: str, known: int | None = None) -> None:
         self.client = client
-        self.id = int(identity)
+        self._identity = identity.strip()
+        self._id = _number(self._identity) or known
         self._layout: Layout | None = None
         self._told: set[int] = set()
+
+    @property
+    def id(self) -> int:
+        """Its number, sought by its title where people gave that."""
+        if self._id is None:
+            self._id = self._find()
+        return self._id
 
     def get(self) -> dict[str, Any]:
         """The project as the API shows it."""
@@ -140,8 +150,39 @@ class Project:
         aside = tuple(Aside(key=str(task), reason=str(error)) for task, error in failed.items())
         return Batch(found, aside, ids)
 
+    def _find(self) -> int:
+        titles: dict[int, str] = {}
+        for number in range(1, LISTED + 1):
+            found = self.client.get("/api/projects/", {"page": number, "page_size": PAGE})
+            rows = found.get("results") if isinstance(found, dict) else None
+            if not isinstance(rows, list):
+                raise ToolError(f"{self.client.url}/api/projects/ does not answer like Label Studio")
+            titles |= {int(row["id"]): str(row.get("title") or "").strip() for row in rows}
+            if not found.get("next"):
+                break
+        meant = [one for one, title in titles.items() if title == self._identity]
+        meant = meant or [one for one, title in titles.items() if title.casefold() == self._identity.casefold()]
+        if len(meant) == 1:
+            return meant[0]
+        shown = meant or sorted(titles)[:20]
+        names = ", ".join(f"{one} ({titles[one]})" for one in shown) or "none"
+        if meant:
+            raise ToolError(f"Several projects are called {self._identity!r:.100}, give the number of one: {names}")
+        raise ToolError(
+            f"Label Studio at {self.client.url} has no project {self._identity!r:.100} that this token may see; "
+            f"there are: {names}"
+        )
+
     def _ids(self, *filters: Filter, size: int, only: Sequence[int] | None) -> list[int]:
         return [int(task["id"]) for task in self.tasks(*filters, size=size, include="id", only=only)]
+
+
+def _number(identity: str) -> int | None:
+    """A project's number, given as such or as part of its address; None for a title."""
+    if identity.isascii() and identity.isdecimal() and len(identity) < 19:
+        return int(identity)
+    address = ADDRESS.search(identity)
+    return int(address[1]) if address else None
 
 
 def reference(project: Mapping[str, Any]) -> str:

@@ -313,3 +313,46 @@ def test_an_engine_that_the_device_cannot_have_is_one_line(run, monkeypatch):
     code, _, err = run("status")
     assert (code, err.count("\n")) == (1, 1)
     assert "LABELWHEEL_ENGINE: Value error, onnx runs on a CPU" in err
+
+
+@pytest.fixture
+def failing_worker(stage):
+    """What a worker does to each project that is to be connected."""
+    stop = threading.Event()
+
+    def work():
+        while not stop.wait(0.05):
+            with stage.database.transaction() as tx:
+                for project in tx.query(Project).filter_by(state=ProjectState.CONNECTING):
+                    project.state, project.problem = ProjectState.FAILED, "no project 21 that this token may see"
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+CONNECT = ("connect", "label-studio", "--url", "http://tool.test:8080", "--api-key", "key")
+
+
+def test_a_connect_that_fails_says_why_and_leaves_nothing(stage, run, failing_worker):
+    code, _, err = run(*CONNECT, "-p", "21")
+    assert (code, "no project 21 that this token may see" in err) == (1, True)
+    with stage.database.session() as session:
+        assert [project.id for project in session.query(Project)] == [stage.project]
+    assert run("checkpoints", "-q", "mood")[0] == 0, "no other command asks which project is meant"
+
+
+def test_a_failed_project_is_nobodys_choice(stage, run, failing_worker):
+    assert run(*CONNECT, "-p", "21", "--no-wait")[0] == 0
+    assert run("checkpoints", "-q", "mood")[0] == 0
+    assert run("status")[0] == 0
+
+
+@pytest.mark.parametrize("url", ["http://intern.test/secret?x=", "http://user:word@tool.test", "ftp://x", "nonsense"])
+def test_an_address_that_is_none_is_one_line(stage, run, url):
+    code, _, err = run("connect", "label-studio", "--url", url, "--api-key", "key", "-p", "21")
+    assert (code, "word" in err) == (1, False)
+    with stage.database.session() as session:
+        assert [project.id for project in session.query(Project)] == [stage.project]
