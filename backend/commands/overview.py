@@ -17,7 +17,7 @@ BAR_WIDTH = 10
 VERSIONS = 4
 """So many of the newest versions are told with their share of accepted suggestions."""
 
-_STATES = {"connected": "green", "connecting": "yellow", "disconnecting": "yellow", "failed": "red"}
+_STATES = {"connected": "green", "connecting": "yellow", "disconnecting": "yellow", "failed": "red", "stalled": "red"}
 _ASIDE = 3
 _KINDS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
 
@@ -61,7 +61,7 @@ def _models(alive: list[Row]) -> str:
 
 
 def _project(project: Row, decisions: int) -> Iterator[RenderableType]:
-    state = project["state"]
+    state = project.get("health") or project["state"]
     head = Text.assemble(
         (title(project), "bold"), f"  project {project['id']} · {project['tool']} {project['external_id']} · ",
         (state, _STATES.get(state, "")),
@@ -72,6 +72,8 @@ def _project(project: Row, decisions: int) -> Iterator[RenderableType]:
         if version["current"] not in (version["served"] or []):
             head.append(" (being loaded)", style="yellow")
     yield Rule(head, align="left", style="dim")
+    if project.get("stalled_at"):
+        yield Text(f"  no label could be taken in; it began {wording.ago(project['stalled_at'])}", style="red")
     if project["problem"]:
         yield Text(f"  {project['problem']}", style="red")
     if state == "connecting" and project["step"]:

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from backend.ledger.plain import LENGTH, plain
-from backend.ledger.tables import ExampleRow, Project, now
+from backend.ledger.tables import ExampleRow, Project
 from plugins.connector import Aside, Page
 
 KEPT = 100
@@ -24,9 +24,9 @@ def take(tx: Session, project: Project, page: Page, read: Collection[str], sweep
     if not page.aside and not project.aside:
         return
     met = {plain(one.key): one for one in page.aside}
-    marks = {"seen_at": now(), **({"sweep_number": project.sweep_number} if sweeping else {})}
-    there = ExampleRow.project_id == project.id, ExampleRow.key.in_([key for key, one in met.items() if one.named])
-    tx.execute(update(ExampleRow).where(*there).values(**marks))
+    if sweeping or project.sweep_started_at is not None:
+        there = ExampleRow.project_id == project.id, ExampleRow.key.in_([key for key, one in met.items() if one.named])
+        tx.execute(update(ExampleRow).where(*there).values(sweep_number=project.sweep_number))
     kept = {key: one for key, one in project.aside.items() if key not in met and key not in read}
     for key, one in met.items():
         if len(kept) < KEPT or not one.named:

@@ -55,7 +55,7 @@ def apply(tx: Session, project: Project, config: Config) -> bool:
     tx.flush()
     if changes and not first:
         decisions.decide(tx, project, None, "configured anew", "; ".join(changes))
-        project.swept_at = None
+        project.want_sweep()
         if stale and project.generation_id is not None:
             generations.create(tx, project, "; ".join(changes))
     tx.flush()

@@ -26,5 +26,7 @@ def read(database: Database) -> Figures:
         rounds = {str(state): int(count) for state, count in counted}
         looked = select(Project.id, Project.polled_at).where(Project.state == ProjectState.CONNECTED)
         moment = now()
-        lag = {number: (moment - at).total_seconds() for number, at in session.execute(looked) if at is not None}
+        lag = {
+            number: max(0.0, (moment - at).total_seconds()) for number, at in session.execute(looked) if at is not None
+        }
     return Figures(rounds, lag)

@@ -74,9 +74,10 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
     rows = _examples(tx, project_id, keys | set(page.refreshed) | set(page.gone))
     moment = now()
     added = _take_examples(tx, project, prepared, rows, moment)
-    seen = [rows[key].id for key in keys | set(page.refreshed) if key in rows]
-    marks = {"seen_at": moment, **({"sweep_number": project.sweep_number} if sweeping else {})}
-    tx.execute(update(ExampleRow).where(ExampleRow.id.in_(seen)).values(**marks))
+    if sweeping or project.sweep_started_at is not None:
+        # what a poll brings is there, too: it may have been added behind the sweep's back
+        seen = [rows[key].id for key in keys | set(page.refreshed) if key in rows]
+        tx.execute(update(ExampleRow).where(ExampleRow.id.in_(seen)).values(sweep_number=project.sweep_number))
     questions = projects.questions(tx, project_id)
     asked = {row.name: Question.model_validate(row.spec) for row in questions}
     silence = Silence(questions)
@@ -95,7 +96,7 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
     else:
         project.poll_cursor = page.cursor
     if anew or (unknown and not sweeping):
-        project.swept_at = None  # only a sweep brings an example that the poll does not, or work that stays as it is
+        project.want_sweep()  # only a sweep brings an example that the poll does not, or work that stays as it is
     tx.flush()
     return Taken(added, labelling.count, unknown)
 

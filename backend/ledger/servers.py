@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from backend.ledger.tables import Server, now
@@ -29,7 +29,9 @@ def report(
     """
     server = tx.get(Server, name)
     if server is None:
-        tx.execute(delete(Server).where(Server.seen_at < now() - _FORGOTTEN))
+        moment = now()
+        old = or_(Server.seen_at < moment - _FORGOTTEN, Server.seen_at > moment + _FORGOTTEN)
+        tx.execute(delete(Server).where(old))
         server = Server(name=name)
         tx.add(server)
     server.serving, server.problems, server.memory_mb, server.seen_at = serving, problems or {}, memory_mb, now()
@@ -42,9 +44,13 @@ def leave(tx: Session, name: str) -> None:
 
 
 def alive(session: Session) -> list[Server]:
-    """The web processes that reported lately."""
-    since = now() - timedelta(seconds=ALIVE_SECONDS)
-    return list(session.scalars(select(Server).where(Server.seen_at >= since).order_by(Server.name)))
+    """The web processes that reported lately.
+
+    A report from further in the future is not one of now: the clock was set back, and who is alive reports again soon.
+    """
+    moment, apart = now(), timedelta(seconds=ALIVE_SECONDS)
+    lately = Server.seen_at.between(moment - apart, moment + apart)
+    return list(session.scalars(select(Server).where(lately).order_by(Server.name)))
 
 
 def served(session: Session, project_id: int, generation: str) -> bool:

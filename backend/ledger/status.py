@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.ledger import acceptance, counts, decisions, generations, lineages, servers
-from backend.ledger.lease import WORKER
+from backend.ledger.lease import WORKER, running
 from backend.ledger.tables import (
     ACTIVE,
     Backfill,
@@ -39,6 +39,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
                   "models": {"mb", "budget_mb", "unloaded": [project id]}}],
      "projects": [{
        "id", "tool", "url", "external_id", "title", "state", "step", "problem",
+       "health": the state, or "stalled" where it is connected and no label can be taken in, "stalled_at": time | None,
        "version": {"current": str | None, "served": [str], "announced": str | None},
        "poll": {"at", "lag_seconds", "hinted_at"}, "sweep": {"at", "running": bool},
        "examples": {"total", "gone", "labelled", "train", "held_out", "apart"},
@@ -63,17 +64,18 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
     lease = session.get(Lease, WORKER)
     everybody = list(session.scalars(select(Server).order_by(Server.name)))
     alive = {server.name for server in servers.alive(session)}
+    worker_alive = lease is not None and running(lease)
     projects = session.scalars(
         select(Project).where(Project.state != ProjectState.DISCONNECTED).order_by(Project.id)
     ).all()
     return {
         "worker": {
-            "alive": lease is not None and lease.until > now(),
+            "alive": worker_alive,
             "owner": lease.owner if lease else None,
             "seen_until": _time(lease.until if lease else None),
         },
         "servers": [_server(server, server.name in alive) for server in everybody],
-        "projects": [_project(session, settings, project) for project in projects],
+        "projects": [_project(session, settings, project, worker_alive) for project in projects],
     }
 
 
@@ -82,7 +84,7 @@ def _server(server: Server, alive: bool) -> dict[str, Any]:
     return shown | {"alive": alive, "seen_at": _time(server.seen_at)}
 
 
-def _project(session: Session, settings: Settings, project: Project) -> dict[str, Any]:
+def _project(session: Session, settings: Settings, project: Project, worker_alive: bool) -> dict[str, Any]:
     generation = generations.of(session, project)
     serving = {server.serving.get(str(project.id)) for server in servers.alive(session)}
     shown = ("id", "tool", "url", "external_id", "title", "state", "step", "problem", "unlearnt")
@@ -91,7 +93,10 @@ def _project(session: Session, settings: Settings, project: Project) -> dict[str
         select(QuestionRow).where(QuestionRow.project_id == project.id).order_by(QuestionRow.id)
     )
     examples = counts.examples(session, project.id)
+    stalled = project.state == ProjectState.CONNECTED and (project.stalled_at is not None or not worker_alive)
     return {name: getattr(project, name) for name in shown} | {
+        "health": "stalled" if stalled else project.state,
+        "stalled_at": _time(project.stalled_at),
         "version": {
             "current": generation.name if generation else None,
             "served": sorted(name for name in serving if name),
@@ -99,7 +104,7 @@ def _project(session: Session, settings: Settings, project: Project) -> dict[str
         },
         "poll": {
             "at": _time(project.polled_at),
-            "lag_seconds": (now() - project.polled_at).total_seconds() if project.polled_at else None,
+            "lag_seconds": max(0.0, (now() - project.polled_at).total_seconds()) if project.polled_at else None,
             "hinted_at": _time(project.hinted_at),
         },
         "sweep": {"at": _time(project.swept_at), "running": project.sweep_started_at is not None},

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from backend.database import Database
 from backend.errors import Conflict, NotFound
 from backend.ledger import decisions, lineages, projects
-from backend.ledger.lease import Hold
+from backend.ledger.lease import Hold, LeaseLost
 from backend.ledger.tables import Project, QuestionRow
 from backend.rounds import orders
 from backend.rounds.evidence import gather
@@ -19,20 +19,33 @@ from training.spec import Recipe
 
 
 def consider(hold: Hold, settings: Settings, project_id: int, only_names: bool = False) -> int:
-    """Judges every question of a project; returns how many rounds were ordered."""
+    """Judges every question of a project; returns how many rounds were ordered.
+
+    A question that cannot be judged holds no other up: what it raised is raised when all others are done.
+    """
     with hold.database.session() as session:
-        verdicts = [
-            (question, judge(gather(session, question, settings), settings))
-            for question in projects.questions(session, project_id)
-        ]
-    ordered = 0
-    for question, verdict in verdicts:
-        if verdict.recipe is None:
-            if verdict.notable:
-                _note(hold, question, verdict)
-        elif verdict.recipe is Recipe.NAMES or not only_names:
-            ordered += _order(hold, question, verdict)
+        questions = projects.questions(session, project_id)
+    ordered, errors = 0, []
+    for question in questions:
+        try:
+            ordered += _consider(hold, settings, question, only_names)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return ordered
+
+
+def _consider(hold: Hold, settings: Settings, question: QuestionRow, only_names: bool) -> int:
+    with hold.database.session() as session:
+        verdict = judge(gather(session, question, settings), settings)
+    if verdict.recipe is None:
+        if verdict.notable:
+            _note(hold, question, verdict)
+        return 0
+    return _order(hold, question, verdict) if verdict.recipe is Recipe.NAMES or not only_names else 0
 
 
 def asked(database: Database, settings: Settings, project_id: int) -> dict[str, str]:

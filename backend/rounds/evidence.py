@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
+from backend import clock
 from backend.ledger import lineages
 from backend.ledger.tables import (
     ACTIVE,
@@ -18,7 +19,6 @@ from backend.ledger.tables import (
     QuestionRow,
     Round,
     RoundState,
-    now,
 )
 from backend.rounds.policy import Evidence, threshold
 from backend.settings import Settings
@@ -34,7 +34,7 @@ _LOOK_BACK = 20
 def gather(session: Session, question: QuestionRow, settings: Settings) -> Evidence:
     """The evidence about one question, of this moment: that of all that share it."""
     question, shared = lineages.home(session, question), lineages.members(session, question)
-    spec, moment = Question.model_validate(question.spec), now()
+    spec = Question.model_validate(question.spec)
     champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
     rounds = list(
         session.scalars(
@@ -45,8 +45,8 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
     trained = decided.label_count if decided else None
     needed = threshold(trained, question.pinned, settings)
     new, newest, reached = _new_labels(session, shared, decided, needed)
-    failures, failed = _failures([found for found in rounds if found.recipe == Recipe.AUTO], moment)
-    names_failures, names_failed = _failures([found for found in rounds if found.recipe == Recipe.NAMES], moment)
+    failures, failed = _failures([found for found in rounds if found.recipe == Recipe.AUTO])
+    names_failures, names_failed = _failures([found for found in rounds if found.recipe == Recipe.NAMES])
     return Evidence(
         named=spec.kind in NAMED,
         active=any(found.state in ACTIVE for found in rounds),
@@ -57,8 +57,8 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
         total=_total(session, shared),
         new=new,
         varied=_varied(session, shared, spec),
-        newest=_ago(newest, moment),
-        reached=_ago(reached, moment),
+        newest=_ago(newest),
+        reached=_ago(reached),
         pinned=question.pinned,
         failures=failures,
         failed=failed,
@@ -92,8 +92,8 @@ def _newer(row: QuestionRow, counted_from: int, decided: Round | None) -> Column
     return and_(lineages.about([row], Label), Label.event_id > max(counted_from, seen))
 
 
-def _ago(then: datetime | None, moment: datetime) -> float | None:
-    return None if then is None else (moment - then).total_seconds()
+def _ago(then: datetime | None) -> float | None:
+    return None if then is None else clock.age(then)
 
 
 def _total(session: Session, shared: Sequence[QuestionRow]) -> int:
@@ -110,7 +110,7 @@ def _varied(session: Session, shared: Sequence[QuestionRow], spec: Question) -> 
     return len(session.scalars(query.limit(2)).all()) > 1
 
 
-def _failures(rounds: Sequence[Round], moment: datetime) -> tuple[int, float]:
+def _failures(rounds: Sequence[Round]) -> tuple[int, float]:
     """How many of the latest rounds failed in a row, and how long ago the last one did."""
     count, last = 0, None
     for found in rounds:
@@ -118,4 +118,4 @@ def _failures(rounds: Sequence[Round], moment: datetime) -> tuple[int, float]:
             break
         if found.state == RoundState.FAILED:
             count, last = count + 1, last or found.ended_at
-    return count, (moment - last).total_seconds() if last else 0.0
+    return count, clock.age(last) if last else 0.0

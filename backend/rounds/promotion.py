@@ -38,6 +38,8 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
         high=judgement.high,
         kind=judgement.manifest.question.kind,
         digest=judgement.manifest.question.digest,
+        # never before its job began, whatever the clock was set to meanwhile
+        created_at=max(now(), found.started_at or now()),
     )
     tx.add(row)
     tx.flush()

@@ -7,16 +7,19 @@ gating (decides).
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import secrets
-from datetime import timedelta
+import time
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from backend import clock
 from backend.errors import Conflict
 from backend.ledger import lineages, projects
-from backend.ledger.lease import Hold
+from backend.ledger.lease import Hold, LeaseLost
 from backend.ledger.tables import (
     CheckpointRow,
     QuestionRow,
@@ -25,8 +28,10 @@ from backend.ledger.tables import (
     now,
 )
 from backend.rounds import data, gate, housekeeping, jobs, promotion
+from backend.rounds.isolation import Isolation
 from backend.settings import Settings
-from training.errors import InvalidCheckpoint, LabelwheelError
+from backend.trouble import line
+from training.errors import InvalidCheckpoint
 from training.launchers.base import Launcher, Phase
 from training.questions import Question
 from training.spec import Recipe
@@ -44,6 +49,8 @@ class Runner:
     def __init__(self, hold: Hold, settings: Settings, launcher: Launcher) -> None:
         self._hold, self._settings, self._launcher = hold, settings, launcher
         self._database = hold.database
+        self._isolation = Isolation(self._abandon)
+        self._watched: dict[int, clock.Last] = {}
 
     def step(self) -> bool:
         """Does what can be done now; True where something was."""
@@ -53,14 +60,16 @@ class Runner:
             )
             running = self._rounds(session, Round.state == RoundState.RUNNING)
             gating = self._rounds(session, Round.state == RoundState.GATING)
+            queued = [found.id for found in self._rounds(session, Round.state == RoundState.QUEUED)]
+        self._isolation.keep({*queued, *(found.id for found in (*ended, *running, *gating))})
+        self._watched = {found.id: self._watched[found.id] for found in running if found.id in self._watched}
         done = False
         for found in ended:
-            self._stop(found)
-            done = True
+            done = self._isolation.run(self._stop, found) or done
         for found in running:
-            done = self._isolated(self._look, found) or done
+            done = self._isolation.run(self._look, found) or done
         for found in gating:
-            done = self._isolated(self._decide, found) or done
+            done = self._isolation.run(self._decide, found) or done
         while self._running() < self._settings.jobs and self._start_next():
             done = True
         if done:
@@ -72,18 +81,18 @@ class Runner:
         with self._database.session() as session:
             running = self._rounds(session, Round.state == RoundState.RUNNING)
         for found in running:
-            if found.handle is not None:
-                self._launcher.cancel(found.handle)
-            if not jobs.finished(self._settings, found.version):
-                self._requeue(found, "the worker was stopped", forgive=True)
+            try:
+                self._pause(found)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                log.warning("round %s could not be stopped: %s; the next start adopts it", found.id, line(error))
 
-    def _isolated(self, step: object, found: Round) -> bool:
-        """One round's trouble is that round's alone."""
-        try:
-            return bool(step(found))  # type: ignore[operator]
-        except Conflict as error:
-            log.info("round %s was left alone: %s", found.id, error)
-        return False
+    def _pause(self, found: Round) -> None:
+        if found.handle is not None:
+            self._launcher.cancel(found.handle)
+        if not jobs.finished(self._settings, found.version):
+            self._requeue(found, "the worker was stopped", forgive=True)
 
     def _running(self) -> int:
         with self._database.session() as session:
@@ -93,18 +102,15 @@ class Runner:
     def _start_next(self) -> bool:
         with self._database.session() as session:
             queued = self._rounds(session, Round.state == RoundState.QUEUED)
+            queued = [found for found in queued if not self._isolation.waits(found)]
             # answering from the names takes seconds, and until then nothing is shown at all
             for found in sorted(queued, key=lambda each: each.recipe != Recipe.NAMES):
                 if lineages.live(session, session.get_one(QuestionRow, found.question_id)):
                     break
             else:
                 return False
-        try:
-            return self._isolated(self._start, found)
-        except (LabelwheelError, OSError) as error:
-            # a full disk under the data file, or a job that cannot be started: this round fails, not the worker
-            self._fail(found, f"the job could not be started: {error}")
-            return True
+        # where it could not be started, because of a full disk, say, the next one is looked for
+        return self._isolation.run(self._start, found) or self._isolation.waits(found)
 
     def _start(self, found: Round) -> bool:
         place = jobs.folder(self._settings, found.id)
@@ -120,7 +126,9 @@ class Runner:
             claimed = tx.get_one(Round, found.id, populate_existing=True, with_for_update=True)
             if claimed.state != RoundState.QUEUED:
                 raise Conflict(f"it is {claimed.state} now")
-            claimed.state, claimed.started_at, claimed.ended_at = RoundState.RUNNING, now(), None
+            # never before the sharing that it knows of, whatever the clock was set to meanwhile
+            shared = [row.shared_at for row in lineages.members(tx, question) if row.shared_at is not None]
+            claimed.state, claimed.started_at, claimed.ended_at = RoundState.RUNNING, max([now(), *shared]), None
             claimed.owner, claimed.fence = self._hold.owner, self._hold.fence
             claimed.attempts += 1
             claimed.champion_id = champion.id if champion else None
@@ -132,6 +140,7 @@ class Runner:
                 learnt = f"{written.examples} labelled examples" if written.examples else "the label names"
                 reason = f"it was ordered ({claimed.trigger}); it learns from {learnt}"
                 lineages.decide(tx, question, "started", reason)
+        self._watched.pop(found.id, None)
         if jobs.finished(self._settings, found.version):
             return True  # an earlier attempt got to the end after all
         url = f"{self._settings.url.rstrip('/')}/api/v1/rounds/{found.id}/progress"
@@ -181,19 +190,26 @@ class Runner:
         return True
 
     def _check_time(self, found: Round) -> bool:
-        limit = timedelta(minutes=self._settings.job_minutes * _GRACE + 1)
-        if found.started_at is None or now() - found.started_at < limit or found.handle is None:
+        limit = (self._settings.job_minutes * _GRACE + 1) * 60
+        watched = self._watched.get(found.id)
+        if watched is None:
+            # it may run for a while already, started by the worker before
+            watched = self._watched[found.id] = clock.Last()
+            elapsed = clock.age(found.started_at)
+            watched.note(time.monotonic() - (elapsed if math.isfinite(elapsed) else 0.0))
+        if found.handle is None or watched.age(None) < limit:
             return False
         self._launcher.cancel(found.handle)
         self._fail(found, f"the job took longer than {self._settings.job_minutes:g} minutes (LABELWHEEL_JOB_MINUTES)")
         return True
 
-    def _stop(self, found: Round) -> None:
+    def _stop(self, found: Round) -> bool:
         """The round has ended, its job has not: someone cancelled it."""
         if found.handle is not None:
             self._launcher.cancel(found.handle)
         with self._hold.transaction() as tx:
             tx.get_one(Round, found.id, with_for_update=True).handle = None
+        return True
 
     def _adopt(self, found: Round) -> None:
         with self._hold.transaction() as tx:
@@ -220,6 +236,20 @@ class Runner:
             question = tx.get_one(QuestionRow, mine.question_id)
             details = {"round": mine.id, "version": mine.version}
             lineages.decide(tx, question, "queued again", reason, details)
+
+    def _abandon(self, found: Round, reason: str) -> None:
+        """Fails a round whose step raised, with whatever of its job is there; raises Conflict where it has ended."""
+        with self._database.session() as session:
+            current = session.get_one(Round, found.id)
+        started = current.state == RoundState.RUNNING
+        if started or current.state == RoundState.QUEUED:
+            reason = f"{'its job could not be followed' if started else 'the job could not be started'}: {reason}"
+        self._fail(current, reason)
+        if started:
+            with contextlib.suppress(Exception):  # it may be the launcher that raises
+                if current.handle is not None:
+                    self._launcher.cancel(current.handle)
+                jobs.end_strays(self._settings, found.id)
 
     def _fail(self, found: Round, reason: str) -> None:
         with self._database.session() as session:

@@ -131,20 +131,21 @@ class Holder:
         }
 
     def follow(self) -> bool:
-        """Makes what is served what is wanted, project by project; True where anything changed."""
+        """Makes what is served what is wanted, project by project; True where anything changed.
+
+        Whoever waits for a project meanwhile is answered in any case, also where this raises.
+        """
         wanted = self._source()
         self._known = frozenset((each.tool, each.reference) for each in wanted.values())
         problems: dict[int, dict[str, str]] = {}
-        changed = self._drop(wanted)
         with self._calling:
             called, self._called = self._called, {}
-        for project, want in wanted.items():
-            current = self._table.projects.get(project)
-            asleep = current is not None and current.unloaded and project in called
-            if current is not None and current.key == want.key and current.complete and not asleep:
-                continue
-            changed |= self._swap(want, current, problems)
-        self._answer(called)
+        try:
+            changed = self._drop(wanted)
+            for want in wanted.values():
+                changed |= self._guarded(want, want.project in called, problems)
+        finally:
+            self._answer(called)
         self._unload()
         self._problems = problems
         versions = {version for want in wanted.values() for version, _ in want.members.values()}
@@ -180,6 +181,21 @@ class Holder:
             return False
         self._table = Table.of(kept)
         return True
+
+    def _guarded(self, want: Wanted, called: bool, problems: dict[int, dict[str, str]]) -> bool:
+        """What goes wrong with one project is that project's problem."""
+        try:
+            current = self._table.projects.get(want.project)
+            asleep = current is not None and current.unloaded and called
+            if current is not None and current.key == want.key and current.complete and not asleep:
+                return False
+            return self._swap(want, current, problems)
+        except Exception as error:
+            message = _line(error)
+            if self._problems.get(want.project, {}).get("message") != message:
+                log.exception("project %d cannot be served by %s", want.project, want.generation)
+            problems[want.project] = {"generation": want.generation, "message": message}
+            return False
 
     def _swap(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, str]]) -> bool:
         members: dict[str, Member] = {}

@@ -1,23 +1,24 @@
 """One project's attendant: a bit of everything that is due, in small pieces, so that nothing waits for long.
 
 Labels first, then a page of the sweep, the policy, the announcement, a page of the backfill. What comes from the
-database alone goes on while the labelling tool is away.
+database alone goes on while the labelling tool is away, and what fails by itself does not hold up the rest.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import time
+from collections.abc import Callable
 
 from backend import connectors
 from backend.errors import NotFound
 from backend.ledger import generations, projects, servers
-from backend.ledger.lease import Hold
-from backend.ledger.tables import Project, ProjectState
+from backend.ledger.lease import Hold, LeaseLost
+from backend.ledger.tables import Project, ProjectState, now
 from backend.rounds import promotion
 from backend.rounds.automatic import consider
 from backend.settings import Settings
+from backend.trouble import Trouble
 from backend.worker.announcing import Announcer
 from backend.worker.backfill import Backfiller, Suggester
 from backend.worker.connecting import Connecting, disconnect
@@ -25,14 +26,14 @@ from backend.worker.looking import Looking
 from backend.worker.wiring import Wiring
 from plugins.addresses import check_allowed
 from plugins.connector import Connector
-from plugins.errors import ToolError, ToolUnreachable
+from plugins.errors import ToolError
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
-_LONGEST_PAUSE = 60.0
 _JUDGE_SECONDS = 1.0
 _OFF = (ProjectState.FAILED, ProjectState.DISCONNECTED)
+_TOOL, _INTAKE = "tool", "take in labels"
 
 
 class Attendant:
@@ -47,13 +48,15 @@ class Attendant:
         self._backfiller = Backfiller(hold, project_id, suggester)
         self._connector: Connector | None = None
         self._known: object = None
-        self._trouble = ""
-        self._failures = 0
-        self._again = self._judge_again = 0.0
+        self._troubles: dict[str, Trouble] = {_TOOL: Trouble(log, f"project {project_id}")}
+        self._judge_again = 0.0
         self.wanted = True
 
     def step(self) -> float:
-        """A small piece of work; returns how many seconds to wait before the next. Raises LeaseLost."""
+        """A small piece of work; returns how many seconds to wait before the next.
+
+        Raises LeaseLost, and SQLAlchemyError where the database does not even say what there is to do.
+        """
         try:
             with self._hold.database.session() as session:
                 project = projects.get(session, self._id)
@@ -65,35 +68,62 @@ class Attendant:
             return 0.0
         busy = False
         if project.state != ProjectState.DISCONNECTING:
-            self._mend(project)
+            self._part("fall back from a broken champion", lambda: self._mend(project))
         if project.state == ProjectState.CONNECTED and time.monotonic() >= self._judge_again:
-            busy = consider(self._hold, self._settings, self._id) > 0
+            busy = self._part("decide on rounds", lambda: consider(self._hold, self._settings, self._id) > 0)
             self._judge_again = time.monotonic() + _JUDGE_SECONDS
-        if time.monotonic() < self._again:
-            return min(IDLE_SECONDS, self._again - time.monotonic())
-        try:
-            busy = self._with_tool(project) or busy
-        except ToolError as error:
-            self._failed(project, error)
-            return IDLE_SECONDS
-        self._recovered(project)
+        busy = self._with_tool(project) or busy
+        self._tell(project)
         return 0.0 if busy else IDLE_SECONDS
 
     def _with_tool(self, project: Project) -> bool:
-        if project.state == ProjectState.CONNECTING:
-            return self._connecting.step(lambda: self._connect(project))
-        if project.state == ProjectState.DISCONNECTING:
-            return disconnect(self._hold, project, lambda: self._connect(project))
-        connector = self._connect(project)
-        if self._wiring.step(connector, project):
-            return True
-        busy = self._looking.step(connector, project)
-        busy = self._announcer.step(connector) or busy
-        return self._backfiller.step(connector) or busy
+        trouble = self._troubles[_TOOL]
+        if trouble.pause:
+            return False
+        try:
+            busy = self._work(project)
+        except ToolError as error:
+            # whatever else would be asked of the tool waits, too
+            self._looking.forget()
+            self._backfiller.forget()
+            trouble.note(error)
+            return False
+        if trouble.over():
+            log.info("project %s: the labelling tool answers again", self._id)
+        return busy
 
-    def _connect(self, project: Project) -> Connector:
+    def _work(self, project: Project) -> bool:
+        if project.state == ProjectState.CONNECTING:
+            return self._part("connect", lambda: self._connecting.step(lambda: self._reach(project)))
+        if project.state == ProjectState.DISCONNECTING:
+            return self._part("disconnect", lambda: disconnect(self._hold, project, lambda: self._reach(project)))
+        if self._part("renew its wiring", lambda: self._wiring.step(self._reach(project), project)):
+            return True
+        busy = self._part(_INTAKE, lambda: self._looking.step(self._reach(project), project))
+        busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
+        return self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
+
+    def _part(self, name: str, work: Callable[[], object]) -> bool:
+        """One part of the work, which fails and waits by itself; True where there is more of it. Raises ToolError."""
+        trouble = self._troubles.setdefault(name, Trouble(log, f"project {self._id} cannot {name}"))
+        if trouble.pause:
+            return False
+        try:
+            busy = bool(work())
+        except (LeaseLost, ToolError):
+            raise
+        except Exception as error:
+            trouble.note(error)
+            return False
+        if trouble.over():
+            log.info("project %s can %s again", self._id, name)
+        return busy
+
+    def _reach(self, project: Project) -> Connector:
         known = (project.url, project.api_key, project.external_id, project.options)
         if self._connector is None or known != self._known:
+            self._looking.forget()
+            self._backfiller.forget()
             check_allowed(project.url, self._settings.tool_places)
             self._connector, self._known = connectors.connect(project), known
         return self._connector
@@ -107,29 +137,14 @@ class Attendant:
             with self._hold.transaction() as tx:
                 promotion.fall_back(tx, project.id, problem)
 
-    def _failed(self, project: Project, error: ToolError) -> None:
-        self._looking.forget()
-        self._backfiller.forget()
-        self._failures += 1
-        pause = min(_LONGEST_PAUSE, 2.0 ** min(self._failures - 1, 10)) * random.uniform(0.75, 1.25)  # noqa: S311
-        self._again = time.monotonic() + pause
-        if str(error) != self._trouble:
-            # once, not with every try: an outage may take hours
-            away = isinstance(error, ToolUnreachable)
-            log.warning("project %s: %s; %s", self._id, error, "trying again" if away else "trying again slowly")
-            self._trouble = str(error)
-            with self._hold.transaction() as tx:
-                current = projects.lock(tx, project.id)
-                if current.state in (ProjectState.CONNECTED, ProjectState.CONNECTING):
-                    current.problem = str(error)[:2000]
-
-    def _recovered(self, project: Project) -> None:
-        if not self._failures and not (project.problem and project.state == ProjectState.CONNECTED):
+    def _tell(self, project: Project) -> None:
+        """Makes the project's row say what is wrong: compared after each step, so that it is right in the end."""
+        problem = next((each.problem for each in self._troubles.values() if each.problem), None)
+        stalled = any(name in self._troubles and self._troubles[name].problem for name in (_TOOL, _INTAKE))
+        if (project.problem, project.stalled_at is not None) == (problem, stalled):
             return
-        if self._trouble:
-            log.info("project %s: the labelling tool answers again", self._id)
-        self._failures, self._again, self._trouble = 0, 0.0, ""
         with self._hold.transaction() as tx:
-            current = projects.lock(tx, project.id)
-            if current.state == ProjectState.CONNECTED:
-                current.problem = None
+            current = projects.lock(tx, self._id)
+            if current.state in (ProjectState.CONNECTING, ProjectState.CONNECTED):
+                current.problem = problem
+                current.stalled_at = (current.stalled_at or now()) if stalled else None

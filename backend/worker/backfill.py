@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
 from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.ledger import generations, projects, shown
 from backend.ledger.lease import Hold
 from backend.ledger.tables import Backfill, ExampleRow, Generation, now
+from backend.worker.walk import Walk
 from plugins.connector import Connector, Page, Suggestion
 from training.errors import LabelwheelError
 from training.questions import Example, Prediction, Question
@@ -39,13 +39,13 @@ class Backfiller:
 
     def __init__(self, hold: Hold, project_id: int, suggester: Suggester) -> None:
         self._hold, self._id, self._suggester = hold, project_id, suggester
-        self._pages: Iterator[Page] | None = None
+        self._walk: Walk | None = None
         self._number: int | None = None
         self._again = 0.0
 
     def forget(self) -> None:
-        """After an error: go on at the cursor that is stored."""
-        self._pages = None
+        """After trouble with the tool: go on at the cursor that is stored."""
+        self._walk = None
 
     def step(self, connector: Connector) -> bool:
         """One page; True where there is more. Raises ToolError."""
@@ -61,16 +61,19 @@ class Backfiller:
             self.forget()
             return False
         if backfill.id != self._number:
-            self._number, self._pages = backfill.id, None
+            self._number, self._walk = backfill.id, None
         if not _suggests(self._hold, backfill):
             self._finish(connector, backfill)
             return False
-        if self._pages is None:
-            self._pages = connector.waiting(backfill.generation, backfill.cursor)
-        page = next(self._pages, None)
-        if page is None:
+        if self._walk is None or not self._walk.goes_on:
+            self._walk = Walk(connector.waiting(backfill.generation, backfill.cursor))
+        with self._walk.page() as page:
+            if page is not None:
+                return self._show(connector, backfill, page)
             self._finish(connector, backfill)
-            return True
+        return True
+
+    def _show(self, connector: Connector, backfill: Backfill, page: Page) -> bool:
         suggestions = self._suggest(page, backfill.generation)
         if suggestions is None:
             self.forget()
@@ -131,12 +134,14 @@ class Backfiller:
 def _wanted(session: Session, project_id: int) -> bool:
     """Whether there may be something to do: read before anything is locked, for mostly there is not."""
     generation = generations.of(session, projects.get(session, project_id))
-    rows = session.scalars(select(Backfill).where(Backfill.project_id == project_id).order_by(Backfill.id.desc()))
-    found = list(rows.all())
+    name = generation.name if generation else None
+    query = select(Backfill).where(
+        Backfill.project_id == project_id, or_(Backfill.state == "running", Backfill.generation == name)
+    )
+    found = list(session.scalars(query))
     if any(row.state == "running" for row in found):
         return True
-    latest = next((row for row in found if generation and row.generation == generation.name), None)
-    return generation is not None and (latest is None or _arrived_since(session, latest))
+    return generation is not None and (not found or _arrived_since(session, found[0]))
 
 
 def _due(tx: Session, project_id: int) -> Backfill | None:
@@ -152,18 +157,22 @@ def _due(tx: Session, project_id: int) -> Backfill | None:
     found = tx.scalars(select(Backfill).where(Backfill.generation == generation.name)).one_or_none()
     if found is None:
         found = Backfill(project_id=project_id, generation=generation.name, started_at=now())
+        found.examples_until = _newest(tx, project_id)
         tx.add(found)
     elif found.state == "done" and _arrived_since(tx, found):
         found.state, found.cursor, found.started_at, found.ended_at = "running", None, now(), None
+        found.examples_until = _newest(tx, project_id)
     tx.flush()
     return found if found.state == "running" else None
 
 
 def _arrived_since(session: Session, found: Backfill) -> bool:
-    query = select(ExampleRow.id).where(
-        ExampleRow.project_id == found.project_id, ExampleRow.added_at > found.started_at
-    )
-    return session.scalar(query.limit(1)) is not None
+    # by number, not by time: an example that came while the clock was set back is new all the same
+    return _newest(session, found.project_id) > found.examples_until
+
+
+def _newest(session: Session, project_id: int) -> int:
+    return session.scalar(select(func.max(ExampleRow.id)).where(ExampleRow.project_id == project_id)) or 0
 
 
 def _suggests(hold: Hold, backfill: Backfill) -> bool:

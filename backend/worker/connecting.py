@@ -6,7 +6,6 @@ labelling tool → connected. A failure undoes the wiring and says why.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -16,11 +15,12 @@ from sqlalchemy.orm import Session
 
 from backend.errors import Conflict
 from backend.ledger import configs, decisions, generations, lineages, projects, servers, tool_secrets
-from backend.ledger.lease import Hold
+from backend.ledger.lease import Hold, LeaseLost
 from backend.ledger.tables import ACTIVE, Project, ProjectState, QuestionRow, Round, now
 from backend.rounds import orders, sharing
 from backend.rounds.automatic import consider
 from backend.settings import Settings
+from backend.trouble import fleeting, line
 from backend.worker.wiring import Wiring
 from plugins.connector import Connector
 from plugins.errors import ToolUnreachable
@@ -44,19 +44,25 @@ class Connecting:
         self._configured_for: object = None
 
     def step(self, connect: Callable[[], Connector]) -> bool:
-        """One step; True where the next can follow at once. Raises ToolUnreachable, to be tried again a few times."""
+        """One step; True where the next can follow at once.
+
+        Raises what may pass, to be tried again a few times: ToolUnreachable, and a database that does not answer.
+        Whatever else goes wrong ends the connecting at once.
+        """
         connector, began = None, time.monotonic()
         try:
             connector = connect()
             busy = self._step(connector)
-        except ToolUnreachable as error:
+        except LeaseLost:
+            raise
+        except Exception as error:
+            away = isinstance(error, ToolUnreachable)
             self._tries += 1
             self._failing_since = began if self._failing_since is None else self._failing_since
-            if self._tries < _TRIES and time.monotonic() - self._failing_since < _PATIENCE_SECONDS:
+            patient = self._tries < _TRIES and time.monotonic() - self._failing_since < _PATIENCE_SECONDS
+            if patient and (away or fleeting(error)):
                 raise
-            self._give_up(None, error)  # what cannot be reached cannot be tidied up
-        except LabelwheelError as error:
-            self._give_up(connector, error)
+            self._give_up(None if away else connector, error)  # what cannot be reached cannot be tidied up
         else:
             self._tries, self._failing_since = 0, None
             return busy
@@ -93,7 +99,7 @@ class Connecting:
             self._wiring.settle(tx, locked, options)
             locked.announced = generation.name
             locked.state, locked.step, locked.problem = ProjectState.CONNECTED, "", None
-            locked.swept_at = None
+            locked.want_sweep()
             self._configured_for = None
             decisions.decide(tx, locked, None, "connected", f"{locked.tool} shows suggestions of {generation.name}")
         return True
@@ -145,19 +151,20 @@ class Connecting:
         with self._hold.transaction() as tx:
             projects.lock(tx, self._id).step = step
 
-    def _give_up(self, connector: Connector | None, error: LabelwheelError) -> None:
+    def _give_up(self, connector: Connector | None, error: Exception) -> None:
+        if not isinstance(error, LabelwheelError):
+            log.error("project %s cannot be connected", self._id, exc_info=error)
         if connector is not None:
-            with contextlib.suppress(LabelwheelError):
-                connector.unwire()
+            _unwire(lambda: connector, self._id)
         with self._hold.transaction() as tx:
             project = tx.get(Project, self._id) and projects.lock(tx, self._id)
             if project is None or project.state != ProjectState.CONNECTING:
                 return
-            project.state, project.step, project.problem = ProjectState.FAILED, "", str(error)[:2000]
+            project.state, project.step, project.problem = ProjectState.FAILED, "", line(error)
             project.announced = project.share_with_id = project.rewiring = None
             tool_secrets.end(tx, self._id)
             _cancel_rounds(tx, project, "connecting failed")
-            decisions.decide(tx, project, None, "not connected", str(error))
+            decisions.decide(tx, project, None, "not connected", line(error))
 
 
 def check_alone(tx: Session, project: Project, reference: str) -> None:
@@ -182,22 +189,28 @@ def check_alone(tx: Session, project: Project, reference: str) -> None:
 
 def disconnect(hold: Hold, project: Project, connect: Callable[[], Connector]) -> bool:
     """Undoes the wiring; a labelling tool that is away for good does not keep a project for ever."""
-    problem = None
-    try:
-        connect().unwire()
-    except LabelwheelError as error:
-        problem = f"the wiring could not be undone: {error}"
-        log.warning("project %s: %s", project.id, problem)
+    problem = _unwire(connect, project.id)
     with hold.transaction() as tx:
         locked = projects.lock(tx, project.id)
         if locked.state != ProjectState.DISCONNECTING:
             return True
         locked.state, locked.step, locked.problem = ProjectState.DISCONNECTED, "", problem
-        locked.announced, locked.rewiring, locked.hinted_at = None, None, now()
+        locked.announced, locked.rewiring, locked.hinted_at, locked.stalled_at = None, None, now(), None
         tool_secrets.end(tx, locked.id)
         _cancel_rounds(tx, locked, "the project was disconnected")
         decisions.decide(tx, locked, None, "disconnected", problem or "someone asked for it")
     return False
+
+
+def _unwire(connect: Callable[[], Connector], project_id: int) -> str | None:
+    """Undoes the wiring as far as it goes; returns what prevented it."""
+    try:
+        connect().unwire()
+    except Exception as error:
+        problem = f"the wiring could not be undone: {line(error)}"
+        log.warning("project %s: %s", project_id, problem, exc_info=not isinstance(error, LabelwheelError))
+        return problem
+    return None
 
 
 def _cancel_rounds(tx: Session, project: Project, reason: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from backend.ledger import configs, intake, projects, sweeps
+from backend.clock import Last
+from backend.ledger import configs, hints, intake, projects, sweeps
 from backend.ledger.lease import Hold
 from backend.ledger.tables import Project, now
 from backend.settings import Settings
+from backend.worker.walk import Walk
 from plugins.connector import Connector, Page
 
 _PAGES = 5
@@ -22,13 +23,15 @@ class Looking:
 
     def __init__(self, hold: Hold, settings: Settings, project_id: int) -> None:
         self._hold, self._settings, self._id = hold, settings, project_id
-        self._polling: Iterator[Page] | None = None
-        self._sweeping: Iterator[Page] | None = None
-        self._began: datetime = now()
-        self._configured = 0.0
+        self._polling: Walk | None = None
+        self._sweeping: Walk | None = None
+        self._polled, self._swept, self._configured = Last(), Last(), Last()
+        self._began: tuple[datetime, float] = now(), time.monotonic()
+        self._hint: datetime | None = None
+        self._sweep: tuple[int, str | None] = 0, None
 
     def forget(self) -> None:
-        """After an error: the next step begins anew at the cursor that the ledger has."""
+        """After trouble with the tool: the next step begins anew at the cursor that the ledger has."""
         self._polling = self._sweeping = None
 
     def step(self, connector: Connector, project: Project) -> bool:
@@ -37,52 +40,52 @@ class Looking:
         busy = self._poll(connector, project)
         # the first poll brings the whole project; what it saw, the sweep need not bring first
         if not busy:
-            busy = self._sweep(connector, project)
+            busy = self._compare(connector, project)
         return busy
 
     def _configure(self, connector: Connector, project: Project) -> None:
-        elapsed = time.monotonic() - self._configured if self._configured else _CONFIG_SECONDS
-        due = _CONFIG_AFTER_HINT_SECONDS if _hinted(project) else _CONFIG_SECONDS
-        if elapsed < due:
+        due = _CONFIG_AFTER_HINT_SECONDS if hints.waiting(project) else _CONFIG_SECONDS
+        if self._configured.age(None) < due:
             return
         config = connector.config()
         with self._hold.transaction() as tx:
             configs.apply(tx, projects.lock(tx, self._id), config)
-        self._configured = time.monotonic()
+        self._configured.note()
 
     def _poll(self, connector: Connector, project: Project) -> bool:
-        if self._polling is None:
-            since = timedelta(seconds=self._settings.poll_seconds)
-            if project.polled_at is not None and now() - project.polled_at < since and not _hinted(project):
+        if self._polling is None or not self._polling.goes_on:
+            if self._polled.age(project.polled_at) < self._settings.poll_seconds and not hints.waiting(project):
                 return False
-            self._began = now()
-            self._polling = connector.poll(project.poll_cursor)
+            self._began, self._hint = (now(), time.monotonic()), project.hinted_at
+            self._polling = Walk(connector.poll(project.poll_cursor))
         for _ in range(_PAGES):
-            page = next(self._polling, None)
-            if page is None:
-                self._polling = None
+            with self._polling.page() as page:
+                if page is not None:
+                    self._take(page, sweeping=False)
+                    continue
                 with self._hold.transaction() as tx:
-                    projects.get(tx, self._id).polled_at = self._began
+                    hints.answer(projects.get(tx, self._id), self._began[0], self._hint)
+                self._polled.note(self._began[1])
                 return False
-            self._take(page, sweeping=False)
         return True
 
-    def _sweep(self, connector: Connector, project: Project) -> bool:
-        if self._sweeping is None:
-            since = timedelta(minutes=self._settings.sweep_minutes)
-            fresh = project.swept_at is not None and now() - project.swept_at < since
-            if project.sweep_started_at is None and fresh:
+    def _compare(self, connector: Connector, project: Project) -> bool:
+        if self._sweeping is None or not self._sweeping.goes_on:
+            if not sweeps.due(project, self._swept.age(project.swept_at), self._settings.sweep_minutes * 60):
                 return False
+            began = time.monotonic()
             with self._hold.transaction() as tx:
-                cursor = sweeps.begin(tx, self._id).sweep_cursor
-            self._sweeping = connector.sweep(cursor)
-        page = next(self._sweeping, None)
-        if page is not None:
-            self._take(page, sweeping=True)
-            return True
-        self._sweeping = None
-        with self._hold.transaction() as tx:
-            sweeps.finish(tx, self._id)
+                current = sweeps.begin(tx, self._id)
+                self._sweep = current.sweep_number, current.sweep_cursor
+            self._sweeping = Walk(connector.sweep(self._sweep[1]))
+            self._swept.note(began)
+        with self._sweeping.page() as page:
+            if page is not None:
+                self._take(page, sweeping=True)
+                self._sweep = self._sweep[0], page.cursor
+                return True
+            with self._hold.transaction() as tx:
+                sweeps.finish(tx, self._id, *self._sweep)
         return False
 
     def _take(self, page: Page, sweeping: bool) -> None:
@@ -90,7 +93,3 @@ class Looking:
             prepared = intake.prepare(session, self._id, page)
         with self._hold.transaction() as tx:
             intake.take(tx, self._id, prepared, sweeping)
-
-
-def _hinted(project: Project) -> bool:
-    return project.hinted_at is not None and (project.polled_at is None or project.hinted_at > project.polled_at)

@@ -17,6 +17,7 @@ from backend.ledger.lease import SECONDS, Hold, LeaseLost
 from backend.ledger.tables import Project, ProjectState
 from backend.rounds.runner import Runner
 from backend.settings import Settings
+from backend.trouble import Trouble
 from backend.worker.attendant import Attendant
 from backend.worker.backfill import Suggester
 from training.launchers.base import Launcher
@@ -28,6 +29,7 @@ ATTENDED = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.DISCON
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 4.0
 _JOB_GRACE_SECONDS = 4.0
+_LONGEST_PAUSE = 15.0
 
 
 def run(
@@ -45,8 +47,8 @@ def run(
     suggester = suggester or Client(settings.url, settings.token, seconds=330.0)
     waiting = False
     try:
+        hold = Hold(database, seconds=lease_seconds)
         while not stop.is_set():
-            hold = Hold(database, seconds=lease_seconds)
             if not _acquired(hold):
                 if not waiting:
                     log.warning("another worker is running; this one waits until that one ends")
@@ -56,6 +58,8 @@ def run(
             waiting = False
             log.info("the worker is running")
             Worker(hold, settings, launcher, suggester).work(stop)
+            # another one: what a thread of before still wants to write must be refused
+            hold = Hold(database, seconds=lease_seconds)
     finally:
         database.dispose()
 
@@ -74,6 +78,7 @@ class Worker:
         self._runner = Runner(hold, settings, launcher)
         self._ended = threading.Event()
         self._threads: dict[int, threading.Thread] = {}
+        self._troubles: dict[str, Trouble] = {}
 
     def work(self, stop: threading.Event) -> None:
         """Works until `stop` is set, or the lease is lost."""
@@ -114,15 +119,18 @@ class Worker:
 
     def _guarded(self, what: str, step: Callable[[], object]) -> float:
         """One error never ends the worker; returns how long to wait."""
+        trouble = self._troubles.setdefault(what, Trouble(log, f"cannot {what}", _LONGEST_PAUSE))
         try:
-            return step() or 0.0  # type: ignore[return-value]
+            wait = step() or 0.0
         except LeaseLost:
             self._ended.set()
-        except SQLAlchemyError as error:
-            log.warning("cannot %s: the database says %s", what, error)
-        except Exception:
-            log.exception("cannot %s; trying again", what)
-        return 2.0
+            return 0.0
+        except Exception as error:
+            trouble.note(error)
+            return trouble.pause
+        if trouble.over():
+            log.info("it works again: %s", what)
+        return wait  # type: ignore[return-value]
 
     def _thread(self, name: str, target: Callable[[], None]) -> threading.Thread:
         # daemons: a call to a labelling tool that hangs must not keep the process from ending

@@ -95,5 +95,5 @@ def world(
     """A whole labelwheel in one thread, that waits for nothing."""
     for place in ("attendant._JUDGE_SECONDS", "backfill._PAUSE_SECONDS", "looking._CONFIG_SECONDS"):
         monkeypatch.setattr(f"backend.worker.{place}", 0.0)
-    monkeypatch.setattr("backend.worker.attendant.random.uniform", lambda *_: 0.0)
+    monkeypatch.setattr("backend.trouble.random.uniform", lambda *_: 0.0)
     return World(database, settings)

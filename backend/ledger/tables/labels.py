@@ -26,12 +26,11 @@ class ExampleRow(Base):
     group: Mapped[str] = mapped_column("group_key", String(64))
     part: Mapped[str] = mapped_column(String(16))
     gone: Mapped[bool] = mapped_column(default=False)
-    sweep_number: Mapped[int] = mapped_column(default=0)
-    seen_at: Mapped[datetime] = mapped_column(default=now)
+    sweep_number: Mapped[int] = mapped_column(default=0)  # of the last sweep during which a page brought it
     added_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (
         UniqueConstraint("project_id", "key", name="one_example_per_key"),
-        Index("examples_by_arrival", "project_id", "added_at"),
+        Index("examples_by_arrival", "project_id", "id"),
     )
 
 

@@ -48,10 +48,13 @@ class Project(Base):
     poll_cursor: Mapped[str | None] = mapped_column(Text)
     polled_at: Mapped[datetime | None]
     sweep_cursor: Mapped[str | None] = mapped_column(Text)
-    sweep_number: Mapped[int] = mapped_column(default=0)
+    sweep_number: Mapped[int] = mapped_column(default=0)  # of the sweep that was begun last
     sweep_started_at: Mapped[datetime | None]  # set while a sweep is under way
     swept_at: Mapped[datetime | None]
+    sweep_wanted: Mapped[int] = mapped_column(default=1)  # a sweep of this number, or a later one, is to be made
     hinted_at: Mapped[datetime | None]
+    hint_answered: Mapped[datetime | None]  # the hint that the last poll knew of
+    stalled_at: Mapped[datetime | None]  # since when nothing can be taken in, where it is connected
     rewiring: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
     )  # a wish: see backend.ledger.wiring
@@ -60,6 +63,10 @@ class Project(Base):
         UniqueConstraint("tool", "url", "external_id", name="one_project_per_place"),
         Index("projects_by_reference", "tool", "reference"),
     )
+
+    def want_sweep(self) -> None:
+        """Asks for a sweep that begins from now on: one that is under way may have passed what changed."""
+        self.sweep_wanted = (self.sweep_number or 0) + 1
 
 
 class QuestionRow(Base):

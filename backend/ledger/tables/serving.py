@@ -38,6 +38,7 @@ class Backfill(Base):
     state: Mapped[str] = mapped_column(String(16), default="running")  # running, done, dropped
     cursor: Mapped[str | None] = mapped_column(Text)
     done: Mapped[int] = mapped_column(default=0)
+    examples_until: Mapped[int] = mapped_column(default=0)  # the id of the newest example that was there when it began
     started_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None]
 

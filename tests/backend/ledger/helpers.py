@@ -45,13 +45,14 @@ class Ledger:
 
     def sweep(self, pages: int | None = None) -> None:
         with self.database.transaction() as tx:
-            cursor = sweeps.begin(tx, self.id).sweep_cursor
-        found = self.connector.sweep(cursor)
-        for page in itertools.islice(found, pages):
+            begun = sweeps.begin(tx, self.id)
+            number, cursor = begun.sweep_number, begun.sweep_cursor
+        for page in itertools.islice(self.connector.sweep(cursor), pages):
             self.take(page, sweeping=True)
+            cursor = page.cursor
         if pages is None:
             with self.database.transaction() as tx:
-                sweeps.finish(tx, self.id)
+                sweeps.finish(tx, self.id, number, cursor)
 
     def configure(self) -> bool:
         with self.database.transaction() as tx:

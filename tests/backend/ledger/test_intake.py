@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.database import Database
+from backend.ledger import sweeps
 from backend.ledger.tables import Decision, WorkRow
 from plugins.connector import Page
 from tests.backend.fake_tool import PLACES, TOPIC
@@ -116,12 +117,13 @@ def test_an_answer_left_open_is_no_longer_a_label(ledger: Ledger) -> None:
 
 def test_work_on_an_unknown_example_asks_for_a_sweep(ledger: Ledger) -> None:
     ledger.sweep()
-    assert ledger.project.swept_at is not None
+    assert not sweeps.due(ledger.project, 0, 60)
     ledger.tool.add("a fourth")
     work = ledger.tool.submit("4", {"topic": "sport"})
     assert ledger.take(Page(work=(work,), cursor="9")).unknown == 1
-    assert ledger.project.swept_at is None
+    assert sweeps.due(ledger.project, 0, 60)
     ledger.sweep()
+    assert not sweeps.due(ledger.project, 0, 60)
     assert ledger.labels == truth(ledger.tool)
 
 

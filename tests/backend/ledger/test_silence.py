@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.database import Database
+from backend.ledger import sweeps
 from backend.ledger.tables import Decision, QuestionRow, now
 from plugins.connector import Work
 from tests.backend.fake_tool import PLACES, TOPIC
@@ -142,11 +143,11 @@ def test_silence_on_several_pages_is_read_anew_when_the_last_one_shows_that_it_w
     for key in ("1", "2"):
         submit(ledger, key, BEFORE)
     submit(ledger, "3", BEFORE, tags=["a"])
-    swept = now()
     with ledger.database.transaction() as tx:
-        tx.merge(ledger.project).swept_at = swept
+        tx.merge(ledger.project).sweep_number = ledger.project.sweep_wanted
+    assert not sweeps.due(ledger.project, 0, 60)
     ledger.poll()
-    assert ledger.project.swept_at is None, "a sweep is asked for"
+    assert sweeps.due(ledger.project, 0, 60), "a sweep is asked for"
     ledger.sweep()
     assert ledger.labels == {("1/ann", "tags"): [], ("2/ann", "tags"): [], ("3/ann", "tags"): ["a"]}
     assert decisions(ledger) == []

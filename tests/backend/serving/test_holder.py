@@ -341,3 +341,45 @@ def test_projects_that_share_an_encoder_count_it_once(tmp_path):
     world.holder.follow()
     assert world.holder.unloaded == []
     world.queue.close()
+
+
+@pytest.mark.parametrize("place", ["_swap", "_drop"])
+def test_whoever_waits_is_answered_whatever_goes_wrong(crowded, monkeypatch, place):
+    """Those who wait for a project that raises, and those who wait for any other one, in one look."""
+    crowded.holder.budget.most, second = 1000, []
+    crowded.holder.follow()
+    asleep = [crowded.holder.served_by_id(number) for number in crowded.holder.unloaded]
+    assert len(asleep) == 2
+    real = getattr(crowded.holder, place)
+
+    def breaks(*given):
+        if place == "_drop" or given[0].project == asleep[0].project:
+            raise OverflowError("int too large to convert to float")
+        return real(*given)
+
+    monkeypatch.setattr(crowded.holder, place, breaks)
+    called = threading.Barrier(len(asleep) + 1)
+    crowded.holder.on_call = called.wait
+
+    def wait(served):
+        try:
+            second.append(crowded.holder.awake(served, 30).project)
+        except Overloaded as error:
+            second.append(str(error))
+
+    threads = [threading.Thread(target=wait, args=(served,)) for served in asleep]
+    for thread in threads:
+        thread.start()
+    called.wait()
+    try:
+        crowded.holder.follow()
+    except OverflowError:
+        assert place == "_drop"
+    for thread in threads:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
+    told = f"the model of project {asleep[0].project} cannot be loaded at the moment"
+    assert told in second
+    if place == "_swap":
+        assert asleep[1].project in second
+        assert "int too large" in crowded.holder.problems[str(asleep[0].project)]["message"]

@@ -15,9 +15,9 @@ from tests.backend.world import World
 def sweep(world: World) -> None:
     world.until(lambda: world.project.swept_at is not None and world.project.sweep_started_at is None)
     with world.database.transaction() as tx:
-        tx.get_one(type(world.project), 1).swept_at = None
-    calls = world.tool.calls.count("sweep")
-    world.until(lambda: world.tool.calls.count("sweep") > calls and world.project.swept_at is not None)
+        tx.get_one(type(world.project), 1).want_sweep()
+    number = world.project.sweep_number
+    world.until(lambda: world.project.sweep_number > number and world.project.sweep_started_at is None)
 
 
 def labelled(world: World) -> set[str]:
