@@ -8,10 +8,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from backend.commands import connecting, exporting, learning, looking, predicting, running, securing
+from backend.commands.help import Command, Group
+from backend.validation import reworded
 from training.errors import LabelwheelError
 
 app = typer.Typer(
     name="labelwheel",
+    cls=Group,
     help="The model that learns while people label: suggest, correct, retrain, swap.",
     no_args_is_help=True,
     add_completion=False,
@@ -19,20 +22,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(running.serve)
+app.command(cls=Command)(running.serve)
 app.add_typer(connecting.connect, name="connect")
-app.command()(connecting.disconnect)
-app.command()(looking.status)
-app.command()(learning.train)
-app.command()(learning.rollback)
-app.command()(learning.checkpoints)
-app.command()(looking.report)
-app.command()(exporting.export)
-app.command()(predicting.predict)
-app.command()(securing.rotate)
-app.command()(securing.audit)
-app.command(hidden=True)(running.web)
-app.command(hidden=True)(running.worker)
+app.command(cls=Command)(connecting.disconnect)
+app.command(cls=Command)(looking.status)
+app.command(cls=Command)(learning.train)
+app.command(cls=Command)(learning.rollback)
+app.command(cls=Command)(learning.checkpoints)
+app.command(cls=Command)(looking.report)
+app.command(cls=Command)(exporting.export)
+app.command(cls=Command)(predicting.predict)
+app.command(cls=Command)(securing.rotate)
+app.command(cls=Command)(securing.audit)
+app.command(cls=Command, hidden=True)(running.web)
+app.command(cls=Command, hidden=True)(running.worker)
 
 
 @app.callback(invoke_without_command=True)
@@ -50,8 +53,8 @@ def main() -> NoReturn:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
         # such as a wrong option: typer's own way takes several lines
-        message = error.format_message().removeprefix("Invalid value: ")
-        sys.exit(_fail(f"{message} (see `labelwheel --help`)", error.exit_code) if message else error.exit_code)
+        message = reworded(error.format_message().removeprefix("Invalid value: "))
+        sys.exit(_fail(f"{message} (see `{_command(error)} --help`)", error.exit_code) if message else error.exit_code)
     except LabelwheelError as error:
         sys.exit(_fail(str(error), 1))
     except (KeyboardInterrupt, typer.Abort):
@@ -62,6 +65,15 @@ def main() -> NoReturn:
     except OSError as error:
         sys.exit(_fail(str(error), 1))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _command(error: typer.TyperException) -> str:
+    """The command that knows better, such as `labelwheel export`, however it was started."""
+    names, context = list[str](), getattr(error, "ctx", None)
+    while context is not None and context.parent is not None:
+        names.append(context.info_name)
+        context = context.parent
+    return " ".join(["labelwheel", *reversed(names)])
 
 
 def _fail(message: str, code: int) -> int:

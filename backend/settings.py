@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import InvalidSettings
+from backend.validation import plain
 from plugins.addresses import Allowed, allow
 from plugins.errors import InvalidAddress
 
@@ -144,5 +145,5 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"LABELWHEEL_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
+        lines = [f"LABELWHEEL_{str(each['loc'][0]).upper()}: {plain(each)}" for each in error.errors()]
         raise InvalidSettings("; ".join(lines)) from None

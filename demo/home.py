@@ -79,6 +79,7 @@ class Home:
         """Remember for the next time."""
         self._memory.update(values)
         part = self.folder / "demo.json.part"
+        part.touch(mode=0o600)  # a token is in it
         part.write_text(json.dumps(self._memory), encoding="utf-8")
         part.replace(self.folder / "demo.json")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -16,6 +18,8 @@ from demo.stack.label_studio import LabelStudioServer
 from demo.stack.labelwheel import LabelwheelServer
 
 TITLE = "Messages to Linden"
+INSTRUCTIONS = (Path(__file__).parent / "instructions.html").read_text(encoding="utf-8").strip()
+"""What Label Studio and Argilla show before the first message: the short form of README.md."""
 
 
 class Tool(Protocol):
@@ -74,10 +78,16 @@ class LabelStudioTool:
 
     def fill(self, console: Console) -> None:
         studio = self.server
+        if token := self.home.get("token"):
+            studio.pat = token
+        else:
+            self.home.keep(token=studio.release_token())
         there = {project["id"]: project for project in studio.api("GET", "/api/projects/")["results"]}
         number = self.home.get("project")
         if number not in there:
-            number = studio.create_project(LABEL_CONFIG, title=TITLE)
+            number = studio.create_project(
+                LABEL_CONFIG, title=TITLE, expert_instruction=INSTRUCTIONS, show_instruction=True
+            )
             self.home.keep(project=number)
             there[number] = {"task_number": 0}
         if not there[number]["task_number"]:
@@ -102,7 +112,7 @@ class ArgillaTool:
 
     name = "Argilla"
     dataset = "messages"
-    guidelines = "What does the customer mention, and what is the message about?"
+    guidelines = "\n\n".join(re.sub("<[^>]+>", "", line) for line in INSTRUCTIONS.split("\n"))
 
     def __init__(self, home: Home, console: Console) -> None:
         self.home = home

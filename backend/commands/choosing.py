@@ -16,6 +16,9 @@ ProjectOption = Annotated[
     str | None,
     typer.Option("--project", "-p", help="the project, by its number or title; needed where there are several"),
 ]
+OneProjectOption = Annotated[
+    str | None, typer.Option("--project", "-p", help="only this project, by its number or title")
+]
 QuestionOption = Annotated[
     str | None, typer.Option("--question", "-q", help="the question, by its name; needed where there are several")
 ]

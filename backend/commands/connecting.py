@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from typer.core import TyperGroup
 
 from backend import connectors
 from backend.client import Client
 from backend.commands import choosing, wording
+from backend.commands.help import Command, Group
 from backend.errors import Conflict, NotFound
 from plugins.connector import Argument, Connector
 from training.errors import LabelwheelError
@@ -27,7 +27,7 @@ WORKER_SECONDS = 30.0
 """How long to wait for a worker that gives no sign of life."""
 
 
-class Tools(TyperGroup):
+class Tools(Group):
     """One command for each labelling tool, with the options that its connector asks for; loaded when it is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -40,7 +40,7 @@ class Tools(TyperGroup):
             names = ", ".join(connectors.names()) or "none"
             raise typer.BadParameter(f"there is no connector for {cmd_name!r}; installed: {names}")
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        single.command(name=cmd_name)(_command(cmd_name, connectors.load(cmd_name)))
+        single.command(name=cmd_name, cls=Command)(_command(cmd_name, connectors.load(cmd_name)))
         return typer.main.get_command(single)
 
 

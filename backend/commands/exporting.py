@@ -27,7 +27,9 @@ _PIECE = 2**20
 
 
 def export(
-    out: Annotated[Path, typer.Option(help="the folder to write; it must not exist yet, or be empty")],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="the folder to write; it must not exist yet, or be empty")
+    ],
     project: choosing.ProjectOption = None,
     question: choosing.QuestionOption = None,
     version: choosing.VersionOption = None,

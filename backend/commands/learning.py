@@ -57,7 +57,7 @@ def checkpoints(
     found = choosing.project(client.status(), project)
     asked = choosing.question(found, question)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("", "version", "score", "labels", "recipe", "made", ""):
+    for name in ("", "version", "score", "labels", "recipe", "trained", ""):
         table.add_column(name, no_wrap=name == "version", overflow="fold")
     for row in client.checkpoints(found["id"], asked["name"]):
         table.add_row(

@@ -23,31 +23,36 @@ REFRESH_SECONDS = 1.0
 
 def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="keep it up to date until Ctrl-C")] = False,
+    project: choosing.OneProjectOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Show projects, champions, labels, the running round, backfill, and the last decisions with reasons."""
     client = choosing.service()
     current = client.status()
     if as_json and not watch:
+        if project is not None:
+            current["projects"] = [choosing.project(current, project)]
         typer.echo(json.dumps(current, indent=1, ensure_ascii=False))
         return
     if not watch:
-        wording.console().print(overview.render(current, client.url))
+        wording.console().print(overview.render(current, client.url, project=project))
         return
     with contextlib.suppress(KeyboardInterrupt):
-        _watch(client, current)
+        _watch(client, current, project)
 
 
-def _watch(client: Client, current: choosing.Row) -> None:
-    with Live(overview.render(current, client.url), console=wording.console(), auto_refresh=False) as live:
+def _watch(client: Client, current: choosing.Row, project: str | None) -> None:
+    def shown(*above: Text) -> overview.Fitted:
+        return overview.Fitted(Group(*above, overview.render(current, client.url, project=project)))
+
+    with Live(shown(), console=wording.console(), auto_refresh=False, vertical_overflow="visible") as live:
         while True:
             time.sleep(REFRESH_SECONDS)
             try:
                 current = client.status()
-                live.update(overview.render(current, client.url), refresh=True)
+                live.update(shown(), refresh=True)
             except ServiceUnreachable as error:
-                last = overview.render(current, client.url)
-                live.update(Group(last, Text(str(error), style="red")), refresh=True)
+                live.update(shown(Text(str(error), style="red")), refresh=True)
 
 
 def report(

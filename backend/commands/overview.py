@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.rule import Rule
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from backend.commands import wording
+from backend.commands import choosing, wording
 from backend.commands.choosing import Row, title
 
 BAR_WIDTH = 10
@@ -22,11 +23,16 @@ _ASIDE = 3
 _KINDS = {"promoted": "green", "rejected": "yellow", "failed": "red"}
 
 
-def render(status: Row, url: str, decisions: int = 5) -> RenderableType:
-    """The whole status; `decisions` is how many of the latest each project shows."""
+def render(status: Row, url: str, decisions: int = 5, project: str | None = None) -> RenderableType:
+    """The whole status, or that of one project; `decisions` is how many of the latest each project shows.
+
+    Raises NotFound where there is no such project.
+    """
     shown = [each for each in status["projects"] if each["state"] != "disconnected"]
+    if project is not None:
+        shown = [choosing.project(status, project)]
     parts: list[RenderableType] = [_service(status, url)]
-    parts += [part for project in shown for part in _project(project, decisions)]
+    parts += [part for each in shown for part in _project(each, decisions)]
     if not shown:
         parts.append(Text("no project is connected yet; run `labelwheel connect`", style="yellow"))
     return Group(*parts)
@@ -88,13 +94,16 @@ def _project(project: Row, decisions: int) -> Iterator[RenderableType]:
 
 def _questions(questions: list[Row]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("question", "champion", "score", "labels", "accepted", "next round"):
+    # a name that is broken in two cannot be copied: what wraps are the sentences
+    for name in ("question", "champion"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name in ("score", "labels", "accepted", "next round"):
         table.add_column(name, overflow="fold")
     for each in questions:
         champion = each["champion"]
         cell = Text(each["name"], style="cyan")
         if each["pinned"]:
-            cell.append(" (pinned)", style="yellow")
+            cell.append(" (rolled back)", style="yellow")
         table.add_row(
             cell,
             champion["version"] if champion else Text("none yet", style="dim"),
@@ -174,3 +183,20 @@ def _decisions(decisions: list[Row]) -> Iterator[Text]:
         line.append(each["kind"], style=f"not dim {_KINDS.get(each['kind'], 'bold')}")
         line.append(f": {each['reason']}", style="not dim")
         yield line
+
+
+class Fitted:
+    """Something as tall as the terminal at most; its last line then says how much is missing."""
+
+    def __init__(self, whole: RenderableType) -> None:
+        self._whole = whole
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(self._whole, options.update(height=None), pad=False)
+        room = max(console.size.height - 1, 2)
+        for line in lines if len(lines) <= room else lines[: room - 1]:
+            yield from line
+            yield Segment.line()
+        if len(lines) > room:
+            left = len(lines) - room + 1
+            yield Text(f"… {left} more lines: a higher window, or --project for one of them", style="dim")

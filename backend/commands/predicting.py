@@ -10,19 +10,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from backend.commands import choosing
-from backend.errors import InvalidSettings, NotFound
+from backend.errors import InvalidRequest, InvalidSettings, NotFound
 from backend.settings import Settings, load
 
 CheckpointOption = Annotated[
     list[Path] | None,
-    typer.Option("--checkpoint", help="a checkpoint's folder, or an exported one; again for another question"),
+    typer.Option("--checkpoint", metavar="FOLDER", help="a checkpoint, or an exported one; again for another question"),
 ]
 FieldOption = Annotated[str, typer.Option(help="what an exported folder reads, for it does not say so itself")]
 
 
 def predict(
     source: Annotated[Path, typer.Argument(help="JSON lines: {“text”: …}, or tasks with “data”", metavar="IN.jsonl")],
-    out: Annotated[Path, typer.Option(help="JSON lines, one for each of the input; what is there already stays")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="OUT.jsonl", help="JSON lines, one for each of the input; what is there already stays"),
+    ],
     checkpoint: CheckpointOption = None,
     project: choosing.ProjectOption = None,
     question: choosing.QuestionOption = None,
@@ -56,21 +59,29 @@ def predict(
         finally:
             bulk.close()
     known = f", {before:,} were there already" if before else ""
-    console.print(f"{added:,} lines answered{known}: {out}", highlight=False, soft_wrap=True)
+    failed = bulk.failures.count
+    console.print(f"{added - failed:,} lines answered{known}: {out}", highlight=False, soft_wrap=True)
+    if failed:
+        raise InvalidRequest(
+            f"{failed:,} line{'s' * (failed != 1)} could not be answered and {'have' if failed != 1 else 'has'} an "
+            f"“error” in {out}; the first: {bulk.failures.first}"
+        )
 
 
 def _champions(settings: Settings, project: str | None, question: str | None) -> list[Path]:
     client = choosing.service()
-    found = choosing.project(client.status(), project)
+    status = client.status()
+    found = choosing.project(status, project)
     asked = [choosing.question(found, question)] if question else found["questions"]
     versions = [each["champion"]["version"] for each in asked if each["champion"] and each.get("active", True)]
     if not versions:
         raise NotFound(f"project {choosing.title(found)} has no champion yet; label some examples first")
-    folders = [settings.store_folder / version for version in versions]
-    for folder in folders:
-        if not folder.is_dir():
-            raise NotFound(
-                f"{folder} is not on this machine; set LABELWHEEL_HOME to that of the service, or `labelwheel export` "
-                "the champion and give its folder as --checkpoint"
-            )
-    return folders
+    # the service's own store, so that nobody has to know its home on the same machine
+    stores = [settings.store_folder, Path(status["store"])]
+    folders = [next((store / version for store in stores if (store / version).is_dir()), None) for version in versions]
+    if None in folders:
+        raise NotFound(
+            f"the champions lie in {status['store']}, where {client.url} runs; on another machine `labelwheel export` "
+            "each of them and give its folder as --checkpoint"
+        )
+    return [folder for folder in folders if folder is not None]

@@ -34,7 +34,8 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
     """Every project with its questions, the worker and the web processes. Times are ISO 8601 in UTC.
 
     ```
-    {"worker": {"alive": bool, "owner": str | None, "seen_until": time | None},
+    {"store": the folder of the checkpoints,
+     "worker": {"alive": bool, "owner": str | None, "seen_until": time | None},
      "servers": [{"name", "alive", "seen_at", "memory_mb", "serving": {project id: generation}, "problems",
                   "models": {"mb", "budget_mb", "unloaded": [project id]}}],
      "projects": [{
@@ -69,6 +70,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
         select(Project).where(Project.state != ProjectState.DISCONNECTED).order_by(Project.id)
     ).all()
     return {
+        "store": str(settings.store_folder),
         "worker": {
             "alive": worker_alive,
             "owner": lease.owner if lease else None,

@@ -1,7 +1,8 @@
 """Predictions for a file of any length, past HTTP: as fast as the engine, in little memory, and resumable.
 
-Each line of the input becomes one line of the output, in order. So the output says how far an earlier run came: what it
-has is checked against the input and never computed again, and half a line at its end is taken away.
+Each line of the input becomes one line of the output, in order; one that cannot be read becomes a line with its
+`error`, and the next goes on. So the output says how far an earlier run came: what it has is checked against the input
+and never computed again, and half a line at its end is taken away.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from backend.serving.cache import AnswerCache
 from backend.serving.engine import Engine
 from backend.serving.predictor import Member, Predictor
 from backend.serving.queue import InferenceQueue
+from backend.validation import plain
 from training.questions import Example, Prediction, Question
 
 LINES = 1024
@@ -33,8 +36,19 @@ Line = tuple[int, bytes]
 """Its number, from one, and what it says; blank lines are left out."""
 
 
+@dataclass
+class Failures:
+    """Lines that could not be answered: how many, and what was wrong with the first."""
+
+    count: int = 0
+    first: str = ""
+
+
 class Bulk:
-    """Some questions about every line of a file. `count(bytes, lines)` is told of what was read and is answered."""
+    """Some questions about every line of a file. `count(bytes, lines)` is told of what was read and is answered.
+
+    `failures` tells of those that could not be, in this run.
+    """
 
     def __init__(
         self,
@@ -48,19 +62,20 @@ class Bulk:
         self._queue = InferenceQueue(engine, limit=LINES * (_AHEAD + 1), bulk_limit=_AHEAD + 1)
         self._predictor = Predictor(self._queue, AnswerCache(LINES), max_characters, LINES, hide_below)
         self._versions = {name: member.model.version for name, member in members.items()}
+        self.failures = Failures()
 
     def run(self, source: Path, target: Path) -> tuple[int, int]:
         """Writes what is missing in `target`; says how many lines were there already and how many were added.
 
-        Raises Conflict where the output does not belong to this input and these checkpoints, and InvalidRequest, naming
-        the line, for input that is no JSON object with the texts that are asked about; what came before it is kept.
+        Input that is no JSON object with the texts that are asked about has a line that says so, and counts as added.
+        Raises Conflict where the output does not belong to this input and these checkpoints.
         """
         done = resume(target, self._versions)
         added = 0
         with source.open("rb") as lines, target.open("ab") as out, ThreadPoolExecutor(_AHEAD) as pool:
             numbered = _numbered(lines)
             self._skip(numbered, done, target)
-            ahead: deque[tuple[Future[bytes], int, int]] = deque()
+            ahead: deque[tuple[Future[tuple[bytes, list[str]]], int, int]] = deque()
             try:
                 while True:
                     chunk = list(islice(numbered, LINES))
@@ -69,9 +84,13 @@ class Bulk:
                         ahead.append((pool.submit(self._answer, chunk), size, len(chunk)))
                     if len(ahead) > _AHEAD or (ahead and not chunk):
                         future, size, count = ahead.popleft()
-                        out.write(future.result())
+                        written, errors = future.result()
+                        out.write(written)
                         out.flush()
                         added += count
+                        self.failures = Failures(
+                            self.failures.count + len(errors), self.failures.first or next(iter(errors), "")
+                        )
                         self._count(size, count)
                     elif not chunk:
                         break
@@ -89,35 +108,55 @@ class Bulk:
         size = count = 0
         for last in islice(numbered, done.lines):
             size, count = size + len(last[1]), count + 1
-        if count < done.lines or (last is not None and self._read(last).key != done.last_key):
+        if count < done.lines or (last is not None and self._key(last) != done.last_key):
             raise Conflict(f"{target} holds the answers to another input; choose another file")
         self._count(size, count)
 
-    def _answer(self, chunk: Sequence[Line]) -> bytes:
-        examples = [self._read(line) for line in chunk]
-        found = self._predictor.suggest(self._members, examples, Priority.BULK, _FOREVER)
-        rows = zip(examples, found, strict=True)
-        return b"".join(self._written(example, predictions) for example, predictions in rows)
+    def _answer(self, chunk: Sequence[Line]) -> tuple[bytes, list[str]]:
+        """The lines to write, and what was wrong with those that cannot be answered."""
+        read: list[Example | InvalidRequest] = []
+        for line in chunk:
+            try:
+                read.append(self._read(line))
+            except InvalidRequest as error:
+                read.append(error)
+        examples = [each for each in read if isinstance(each, Example)]
+        found = iter(self._predictor.suggest(self._members, examples, Priority.BULK, _FOREVER) if examples else ())
+        lines = [
+            self._written(each.key, {"predictions": _told(next(found))})
+            if isinstance(each, Example)
+            else self._written(str(number), {"error": str(each)})
+            for each, (number, _) in zip(read, chunk, strict=True)
+        ]
+        return b"".join(lines), [str(each) for each in read if isinstance(each, InvalidRequest)]
 
-    def _written(self, example: Example, predictions: Mapping[str, Prediction]) -> bytes:
-        told = {name: one.model_dump(mode="json") for name, one in predictions.items()}
-        row = {"key": example.key, "versions": self._versions, "predictions": told}
+    def _written(self, key: str, more: Mapping[str, Any]) -> bytes:
+        row = {"key": key, "versions": self._versions, **more}
         return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+
+    def _key(self, line: Line) -> str:
+        try:
+            return self._read(line).key
+        except InvalidRequest:
+            return str(line[0])
 
     def _read(self, line: Line) -> Example:
         number, text = line
         try:
             row = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InvalidRequest(
-                f"line {number} of the input is no JSON ({error}); mend it and run this again"
-            ) from None
+            reason = "nested too deeply" if isinstance(error, RecursionError) else error
+            raise InvalidRequest(f"line {number} of the input is no JSON ({reason})") from None
         if not isinstance(row, dict):
             raise InvalidRequest(f'line {number} of the input is no JSON object, such as {{"text": …}}')
         example = _example(row, number)
         for member in self._members.values():
             _check(member.question, example, number)
         return example
+
+
+def _told(predictions: Mapping[str, Prediction]) -> dict[str, Any]:
+    return {name: one.model_dump(mode="json") for name, one in predictions.items()}
 
 
 class Done:
@@ -173,7 +212,7 @@ def _example(row: Mapping[str, Any], number: int) -> Example:
     try:
         return Example(key=str(key), fields=fields)
     except ValidationError as error:
-        raise InvalidRequest(f"line {number} of the input: {error.errors()[0]['msg']}") from None
+        raise InvalidRequest(f"line {number} of the input: {plain(error.errors()[0])}") from None
 
 
 def _check(question: Question, example: Example, number: int) -> None:

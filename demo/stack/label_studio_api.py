@@ -134,15 +134,30 @@ class LabelStudioAPI(Server):
         body = {"email": email, "username": email.split("@")[0], "password": secrets.token_hex(8)}
         return int(self.api("POST", "/api/users/", json=body)["id"])
 
-    def make_token(self) -> str:
-        """Log in as a browser does and make a personal access token."""
+    def make_token(self, email: str = "", password: str = "") -> str:
+        """Log in as a browser does and make a personal access token; for the first account if nobody is named."""
         with own_session() as browser:
             browser.cookies.set_policy(DefaultCookiePolicy())
-            browser.get(f"{self.url}/user/login/", timeout=60)
-            form = {"email": self.username, "password": self.password}
-            form["csrfmiddlewaretoken"] = browser.cookies["csrftoken"]
-            browser.post(f"{self.url}/user/login/", data=form, headers={"Referer": self.url}, timeout=60)
+            form = {"email": email or self.username, "password": password or self.password}
+            self._submit(browser, "/user/login/", form)
             headers = {"X-CSRFToken": browser.cookies["csrftoken"], "Referer": self.url}
             answer = browser.post(f"{self.url}/api/token/", headers=headers, timeout=60)
             assert answer.status_code == 201, f"no token: {answer.status_code} {answer.text[:500]}\n{self.tail()}"
             return str(answer.json()["token"])
+
+    def release_token(self) -> str:
+        """From now on an account of its own for programs; the person, who may have one token only, can make it."""
+        invitation = str(self.api("GET", "/api/invite")["invite_url"])
+        form = {"email": "labelwheel@labelwheel.example", "password": secrets.token_urlsafe(16)}
+        with own_session() as browser:
+            browser.cookies.set_policy(DefaultCookiePolicy())
+            self._submit(browser, invitation[invitation.index("/user/") :], form)
+        mine, token = self.pat, self.make_token(**form)
+        self.api("POST", "/api/token/blacklist/", json={"refresh": mine})
+        self.pat, self._access = token, ("", 0.0)
+        return token
+
+    def _submit(self, browser: requests.Session, path: str, form: Mapping[str, str]) -> None:
+        browser.get(self.url + path, timeout=60)
+        known = {**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        browser.post(self.url + path, data=known, headers={"Referer": self.url}, timeout=60)

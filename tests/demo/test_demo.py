@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from demo.home import DemoError, Home, free_port, is_free
+from demo.stack.label_studio import LabelStudioServer
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = 24
@@ -101,6 +102,16 @@ def test_a_demo_labels_stops_and_goes_on_with_the_labels_kept(home: Path) -> Non
     assert int(kept[1]) == LABELS
     assert "connecting" not in second.said, "there was nothing to connect anew"
     assert "topic promoted" not in second.said, "what an earlier demo decided is no news"
+
+    # whoever tries the demo can make the one token that Label Studio gives them, and is told how to label
+    address = re.search(r"http://127\.0\.0\.1:(\d+)/projects/(\d+)/data", second.said)
+    assert address, second.said
+    studio = LabelStudioServer(port=int(address[1]), folder=home)
+    studio.pat = studio.make_token()
+    shown = studio.project(int(address[2]))
+    assert shown["show_instruction"]
+    assert "Order number" in shown["expert_instruction"]
+    assert (home / "demo.json").stat().st_mode & 0o077 == 0
 
     third = Demo(home)  # while the second one runs
     assert third.end() == 1

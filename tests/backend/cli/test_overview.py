@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from backend.commands import looking, overview, wording
+from backend.errors import NotFound
 
 
 def moment(seconds):
@@ -79,7 +80,7 @@ def shown(status=STATUS, width=150):
         "host:9090 cannot serve project 1: too large",
         "Support [mails]",
         "lw-1-0002-xyz (being loaded)",
-        "topic (pinned)",
+        "topic (rolled back)",
         "span f1 .91 (.88–1.0)",
         "120 (30 held out, 2 unusable) 72 % of 18 running",
         "running",
@@ -125,6 +126,46 @@ def test_a_narrow_terminal_loses_no_words():
     assert "span f1" in shown(width=70)
 
 
+def test_names_stay_whole_at_a_hundred_columns():
+    lines = rendered(100)
+    assert any(line.split()[:3] == ["topic", "(rolled", "back)"] and "1-topic-0003-abc" in line for line in lines)
+    assert all(len(line) <= 100 for line in lines)
+
+
+def rendered(width):
+    console = Console(width=width, file=None, highlight=False)
+    with console.capture() as capture:
+        console.print(overview.render(STATUS, "http://here"))
+    return capture.get().splitlines()
+
+
+def test_one_project_of_several():
+    both = {**STATUS, "projects": [STATUS["projects"][0], {**STATUS["projects"][0], "id": 3, "title": "Others"}]}
+    console = Console(width=150, file=None, highlight=False)
+    with console.capture() as capture:
+        console.print(overview.render(both, "http://here", project="Others"))
+    assert "Others" in capture.get()
+    assert "Support [mails]" not in capture.get()
+    with pytest.raises(NotFound):
+        overview.render(both, "http://here", project="nobody's")
+
+
+@pytest.mark.parametrize("height", [10, 40, 200])
+def test_what_is_watched_fits_into_the_window_and_says_what_does_not(height):
+    many = {**STATUS, "projects": STATUS["projects"][:1] * 5}
+    console = Console(width=150, height=height, file=None, highlight=False)
+    with console.capture() as capture:
+        console.print(overview.render(many, "http://here"))
+    whole = capture.get().splitlines()
+    with console.capture() as capture:
+        console.print(overview.Fitted(overview.render(many, "http://here")))
+    lines = capture.get().splitlines()
+    assert len(lines) == min(len(whole), height - 1)
+    if len(whole) > height - 1:
+        assert f"… {len(whole) - len(lines) + 1} more lines" in lines[-1]
+        assert [line.rstrip() for line in lines[:-1]] == [line.rstrip() for line in whole[: len(lines) - 1]]
+
+
 def test_watching_goes_on_when_the_service_is_away_and_ends_with_ctrl_c(monkeypatch, capsys):
     from backend.errors import ServiceUnreachable
 
@@ -143,7 +184,7 @@ def test_watching_goes_on_when_the_service_is_away_and_ends_with_ctrl_c(monkeypa
     client = Client()
     monkeypatch.setattr(looking.choosing, "service", lambda: client)
     monkeypatch.setattr(looking, "REFRESH_SECONDS", 0)
-    looking.status(watch=True, as_json=False)
+    looking.status(watch=True, project=None, as_json=False)
     assert client.asked == 4
     assert "Support" in capsys.readouterr().out
 

@@ -59,6 +59,18 @@ def test_what_cannot_be_is_one_line(source, tmp_path, predict):
     assert (code, "no file" in errors) == (1, True)
 
 
+def test_a_bad_line_does_not_stop_the_others(source, tmp_path, predict):
+    with source.open("a") as file:
+        file.write('no JSON\n{"text": "my parcel is lost"}\n')
+    out = tmp_path / "out.jsonl"
+    code, told, errors = predict(source, "--out", out, "--checkpoint", real.store() / "n1")
+    assert (code, errors.count("\n"), "4 lines answered" in told) == (1, 1, True)
+    assert "1 line could not be answered and has an “error”" in errors
+    assert "line 4 of the input is no JSON" in errors
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert ["error" in row for row in found] == [False, False, False, True, False]
+
+
 def config(folder, **values):
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(values))

@@ -1,10 +1,11 @@
 """A file in, a file out: one line for each, in order, whatever happened to an earlier run."""
 
 import json
+import re
 
 import pytest
 
-from backend.errors import Conflict, InvalidRequest
+from backend.errors import Conflict
 from backend.serving import bulk
 from backend.serving.predictor import Member
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
@@ -108,14 +109,30 @@ def test_what_is_no_output_of_ours_stays(source, target, content):
         ('{"text": 7}', "line 6 .* no text at all"),
     ],
 )
-def test_a_bad_line_is_named_and_what_came_before_is_kept(source, target, line, told):
+def test_a_bad_line_is_named_in_its_place_and_the_others_are_answered(source, target, line, told):
     lines = source.read_text().splitlines()
     source.write_text("\n".join([*lines[:4], "", line, *lines[5:]]) + "\n")
-    with pytest.raises(InvalidRequest, match=told):
-        run(source, target)
-    assert len(rows(target)) == 4
-    source.write_text("\n".join([*lines[:4], "", '{"text": "mended"}', *lines[5:]]) + "\n")
-    assert run(source, target) == (4, 17)
+    engine = FakeEngine()
+    made = bulk.Bulk(engine, {"mood": Member(question(), FakeModel("v7", question(), engine))})
+    assert made.run(source, target) == (0, 21)
+    made.close()
+    assert made.failures.count == 1
+    assert re.search(told, made.failures.first)
+    found = rows(target)
+    assert [number for number, row in enumerate(found) if "predictions" not in row] == [4]
+    assert re.search(told, found[4]["error"])
+    assert (found[4]["key"], found[5]["key"]) == ("6", "5")
+    assert run(source, target) == (21, 0)
+
+
+def test_a_run_that_was_cut_off_behind_a_bad_line_is_continued(source, target):
+    lines = source.read_text().splitlines()
+    source.write_text("\n".join([*lines[:7], "{", *lines[8:]]) + "\n")
+    run(source, target)
+    whole = target.read_bytes()
+    target.write_bytes(b"".join(whole.splitlines(keepends=True)[:8]))
+    assert run(source, target) == (8, 13)
+    assert target.read_bytes() == whole
 
 
 def test_tasks_and_examples_are_read_too(source, target):

@@ -1,0 +1,44 @@
+"""What pydantic found wrong, in words for people: its own name Python's types."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_WORDS = {
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text",
+    "path_type": "must be a path",
+    "missing": "is missing",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "json_invalid": "is no JSON",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+}
+_TYPED = re.compile(r"Input should be a valid (integer|number|boolean|string)[^;]*")
+_PLAIN = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
+
+
+def plain(error: Any) -> str:
+    """One item of `ValidationError.errors()` as the end of a sentence, such as `must be a whole number`."""
+    words = _WORDS.get(str(error.get("type")))
+    if words is not None:
+        return words.format(**error.get("ctx", {}))
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def reworded(message: str) -> str:
+    """A message that quotes pydantic, such as those of the command line, with its words replaced."""
+    return _TYPED.sub(lambda found: f"it must be a {_PLAIN[found[1]]}".replace("a true", "true"), message)
