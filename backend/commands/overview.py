@@ -98,7 +98,7 @@ def _questions(questions: list[Row]) -> Table:
     for name in ("question", "champion"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     for name in ("score", "labels", "accepted", "next round"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", min_width=len(name) + 2)
     for each in questions:
         champion = each["champion"]
         cell = Text(each["name"], style="cyan")

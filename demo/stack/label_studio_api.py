@@ -136,8 +136,7 @@ class LabelStudioAPI(Server):
 
     def make_token(self, email: str = "", password: str = "") -> str:
         """Log in as a browser does and make a personal access token; for the first account if nobody is named."""
-        with own_session() as browser:
-            browser.cookies.set_policy(DefaultCookiePolicy())
+        with _browser() as browser:
             form = {"email": email or self.username, "password": password or self.password}
             self._submit(browser, "/user/login/", form)
             headers = {"X-CSRFToken": browser.cookies["csrftoken"], "Referer": self.url}
@@ -149,8 +148,7 @@ class LabelStudioAPI(Server):
         """From now on an account of its own for programs; the person, who may have one token only, can make it."""
         invitation = str(self.api("GET", "/api/invite")["invite_url"])
         form = {"email": "labelwheel@labelwheel.example", "password": secrets.token_urlsafe(16)}
-        with own_session() as browser:
-            browser.cookies.set_policy(DefaultCookiePolicy())
+        with _browser() as browser:
             self._submit(browser, invitation[invitation.index("/user/") :], form)
         mine, token = self.pat, self.make_token(**form)
         self.api("POST", "/api/token/blacklist/", json={"refresh": mine})
@@ -161,3 +159,10 @@ class LabelStudioAPI(Server):
         browser.get(self.url + path, timeout=60)
         known = {**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
         browser.post(self.url + path, data=known, headers={"Referer": self.url}, timeout=60)
+
+
+def _browser() -> requests.Session:
+    """A session that keeps cookies, as a browser does."""
+    session = own_session()
+    session.cookies.set_policy(DefaultCookiePolicy())
+    return session
