@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from demo.stack.server import Server
-from plugins.http import own_session
+from plugins.http import Session, own_session
 
 
 class LabelStudioAPI(Server):
@@ -155,13 +155,13 @@ class LabelStudioAPI(Server):
         self.pat, self._access = token, ("", 0.0)
         return token
 
-    def _submit(self, browser: requests.Session, path: str, form: Mapping[str, str]) -> None:
+    def _submit(self, browser: Session, path: str, form: Mapping[str, str]) -> None:
         browser.get(self.url + path, timeout=60)
         known = {**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
         browser.post(self.url + path, data=known, headers={"Referer": self.url}, timeout=60)
 
 
-def _browser() -> requests.Session:
+def _browser() -> Session:
     """A session that keeps cookies, as a browser does."""
     session = own_session()
     session.cookies.set_policy(DefaultCookiePolicy())
