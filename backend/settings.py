@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     keep_checkpoints: int = Field(5, ge=2, description="how many checkpoints per question are kept to go back to")
     gate_floor: float = Field(0.10, ge=0, le=1, description="the F1 that no class may lose in a promotion")
     gate_margin: float = Field(0.02, ge=0, le=1, description="the score a challenger may be worse by chance alone")
+    gate_few: int = Field(
+        50, ge=0, description="measured on fewer independent examples, a challenger has to be better, not only as good"
+    )
     seed: int = Field(13, description="the seed of every round")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 

@@ -43,7 +43,13 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
     if recipe == Recipe.NAMES:
         reason = "it answers from the label names alone, until there are labels to learn from"
         return Judgement(True, reason, manifest, result.metric, score, low, high, {})
-    found = compare(result.pairs, floor=settings.gate_floor, margin=settings.gate_margin, seed=settings.seed)
+    found = compare(
+        result.pairs,
+        floor=settings.gate_floor,
+        margin=settings.gate_margin,
+        few=settings.gate_few,
+        seed=settings.seed,
+    )
     details = found.model_dump(mode="json") | {"cross_validated": result.cross_validated}
     details["report"] = {
         key: result.report[key] for key in ("chosen", "reason", "started_from") if key in result.report

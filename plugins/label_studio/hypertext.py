@@ -8,10 +8,8 @@ models read has a line break more where a block begins; `Rendered` translates.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
-
-from plugins.label_studio.rendered import Element, Node, Rendered
 
 
 def _tags(names: str) -> frozenset[str]:
@@ -30,49 +28,86 @@ BLOCKS = CELLS | _tags(
 CLOSES_P = BLOCKS - CELLS - _tags("br option summary")
 FIXED_UP = CELLS | _tags("a button col colgroup dd dt form li option select svg math")
 """Inside these a browser may rearrange what stands in the source."""
-DEEPEST = 512
-"""Browsers nest no deeper; further tags stand beside each other."""
-MARKS = re.compile(
-    r"(<(script|style)\b[^>]*>.*?(?:</\2|\Z)|</?[a-z][^>]*>)"
-    r"|<(?=<)|<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?][^>]*>|</[^a-z][^>]*>",
-    re.I | re.S,
-)
-"""Tags, to be kept; and beside them what browsers take for comments, and a `<` that begins nothing."""
-BEGUN = re.compile(r"<[a-z/!?]", re.I)
+
+
+@dataclass
+class Node:
+    """A text node: where it begins in Label Studio's counting, and in ours (None: never seen); its path and text."""
+
+    place: int
+    start: int | None
+    path: str
+    text: str = ""
+
+    @property
+    def length(self) -> int:
+        return len(self.text)
+
+
+@dataclass
+class Rendered:
+    """`text` for models, and its text nodes. `certain` where the browser's tree is surely the one read here.
+
+    `places` is how long the page is in Label Studio's counting.
+    """
+
+    text: str = ""
+    nodes: list[Node] = field(default_factory=list)
+    certain: bool = True
+    places: int = 0
+
+    def outward(self, start: int, end: int) -> tuple[Node, int, Node, int] | None:
+        """Where a span of `text` begins and ends: nodes and offsets within them; None if it covers no text."""
+        seen = [node for node in self.nodes if node.start is not None and node.length]
+        first = next((node for node in seen if node.start is not None and node.start + node.length > start), None)
+        last = next((node for node in reversed(seen) if node.start is not None and node.start < end), None)
+        if first is None or last is None or first.start is None or last.start is None or first.place > last.place:
+            return None
+        return first, max(start - first.start, 0), last, min(end - last.start, last.length)
+
+    def inward(self, place: int, *, end: bool = False) -> int | None:
+        """The offset in `text` of a place in Label Studio's counting; None outside of the page.
+
+        A mark may begin or end on a line break or on what is never seen: it then begins with the next text that is, or
+        ends with the last one before.
+        """
+        if not 0 <= place <= self.places:
+            return None
+        seen = [node for node in self.nodes if node.start is not None and node.length]
+        if end:
+            last = next((node for node in reversed(seen) if node.place < place), None)
+            return None if last is None or last.start is None else last.start + min(place - last.place, last.length)
+        first = next((node for node in seen if node.place + node.length > place), None)
+        return None if first is None or first.start is None else first.start + max(place - first.place, 0)
+
+    def place(self, path: str, units: int) -> int | None:
+        """A place in Label Studio's counting from a text node's path and an offset in UTF-16 units."""
+        for node in self.nodes:
+            if node.path == path:
+                return node.place + len(node.text.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "ignore"))
+        return None
+
+
+def units(text: str) -> int:
+    """How long a text is for JavaScript."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def render(html: str, *, inline: bool = False) -> Rendered:
-    """Read HTML as Label Studio does: as a page of its own, or `inline` as part of one.
-
-    The time it takes grows with the length of the HTML alone.
-    """
+    """Read HTML as Label Studio does: as a page of its own, or `inline` as part of one."""
     parser = _Parser(inline)
-    parser.feed(_without_comments(re.sub("\r\n?", "\n", html)))
+    parser.feed(re.sub("\r\n?", "\n", html))
     parser.close()
     parser.finish()
     return parser.rendered
-
-
-def _without_comments(html: str) -> str:
-    """HTML without comments, and without a tag that the end cuts off, which browsers leave out as well.
-
-    Python's parser looks for the end of each anew, so that thousands of open ones would take it hours.
-    """
-    return _complete(MARKS.sub(lambda match: match[1] or ("&lt;" if match[0] == "<" else ""), _complete(html)))
-
-
-def _complete(html: str) -> str:
-    cut = BEGUN.search(html, html.rfind(">") + 1)
-    return html[: cut.start()] if cut else html
 
 
 class _Parser(HTMLParser):
     def __init__(self, inline: bool) -> None:
         super().__init__(convert_charrefs=True)
         self.rendered = Rendered()
-        self._stack: list[tuple[str, Element]] = []
-        self._open: Counter[str] = Counter()
-        self._unseen = 0
+        self._stack: list[tuple[str, str]] = []
+        self._counts: list[dict[str, int]] = [{}]
         self._body = inline
         self._inline = inline
         self._dropped = 0
@@ -80,7 +115,6 @@ class _Parser(HTMLParser):
         self._length = 0
         self._parts: list[str] = []
         self._node: Node | None = None
-        self._pieces: list[str] = []
         self._break = False
         self._after_pre = False
 
@@ -100,22 +134,23 @@ class _Parser(HTMLParser):
         self._end_node()
         if not self._body:
             if tag not in VOID:
-                self._enter(tag, self.rendered.root)
+                self._stack.append((tag, ""))
+                self._counts.append({})
             return
-        inner = self._stack[-1][0] if self._stack else ""
-        closes_p = bool(self._open["p"]) and tag in CLOSES_P
-        bare_row = tag == "tr" and inner == "table"
-        if closes_p or bare_row or (tag in FIXED_UP and self._open[tag]) or len(self._stack) >= DEEPEST:
+        names = [name for name, _ in self._stack]
+        closes_p = "p" in names and tag in CLOSES_P
+        bare_row = tag == "tr" and names[-1:] == ["table"]
+        if closes_p or bare_row or (tag in FIXED_UP and tag in names):
             self.rendered.certain = False
-        if tag == "td" and inner != "tr":
+        if tag == "td" and names[-1:] != ["tr"]:
             self.rendered.certain = False
         self._break = self._break or tag in BLOCKS
-        above = self._above
-        step = above.next_step(tag)
+        path = self._step(tag)
         if tag == "br":
             self._place += 1
         if tag not in VOID:
-            self._enter(tag, Element(step, above))
+            self._stack.append((tag, path))
+            self._counts.append({})
         self._after_pre = tag in ("pre", "textarea", "listing")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -131,17 +166,16 @@ class _Parser(HTMLParser):
             return
         if self._dropped or tag in ("html", "head", "body"):
             if tag == "head" and not self._dropped:
-                self._stack, self._open, self._unseen = [], Counter(), 0
+                self._stack, self._counts = [], [{}]
             return
-        if tag in VOID or not self._open[tag]:
+        if tag in VOID or tag not in [name for name, _ in self._stack]:
             self.rendered.certain = False
             return
         self._end_node()
         self._break = self._break or tag in BLOCKS
         while self._stack:
             name, _ = self._stack.pop()
-            self._open[name] -= 1
-            self._unseen -= name in UNSEEN
+            self._counts.pop()
             if name == tag:
                 return
             self.rendered.certain = False
@@ -161,21 +195,19 @@ class _Parser(HTMLParser):
         self._after_pre = False
         if not data:
             return
+        names = {name for name, _ in self._stack}
         if self._stack and self._stack[-1][0] in ("table", "tbody", "thead", "tfoot", "tr") and data.strip():
             self.rendered.certain = False
-        unseen = bool(self._unseen)
+        unseen = bool(names & UNSEEN)
         if self._node is None:
             if self._break and not unseen and data.strip():
                 self._break = False
                 if self._parts and not self._parts[-1][-1:].isspace():
                     self._parts.append("\n")
                     self._length += 1
-            above = self._above
-            step = above.next_step("text()")
-            self._node = Node(self._place, None if unseen else self._length, step, above)
-            above.hold(self._node)
+            self._node = Node(self._place, None if unseen else self._length, self._step("text()"))
             self.rendered.nodes.append(self._node)
-        self._pieces.append(data)
+        self._node.text += data
         self._place += len(data)
         if not unseen:
             self._parts.append(data)
@@ -183,19 +215,13 @@ class _Parser(HTMLParser):
 
     def finish(self) -> None:
         """Set the text once all is read."""
-        self._end_node()
         self.rendered.text, self.rendered.places = "".join(self._parts), self._place
 
-    @property
-    def _above(self) -> Element:
-        return self._stack[-1][1] if self._stack else self.rendered.root
-
-    def _enter(self, tag: str, element: Element) -> None:
-        self._stack.append((tag, element))
-        self._open[tag] += 1
-        self._unseen += tag in UNSEEN
-
     def _end_node(self) -> None:
-        if self._node is not None:
-            self._node.text = "".join(self._pieces)
-        self._node, self._pieces = None, []
+        self._node = None
+
+    def _step(self, name: str) -> str:
+        counts = self._counts[-1]
+        counts[name] = counts.get(name, 0) + 1
+        above = self._stack[-1][1] if self._stack else ""
+        return f"{above}/{name}[{counts[name]}]"

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from plugins.label_studio.hypertext import Rendered, units
 from plugins.label_studio.layout import Control, Layout
-from plugins.label_studio.rendered import Rendered, units
 from plugins.limits import in_words
 from training.errors import InvalidAnswer
 from training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question, brief

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plugins.label_studio.hypertext import render
-from plugins.label_studio.rendered import Rendered
+from plugins.label_studio.hypertext import Rendered, render
 from plugins.limits import clean
 
 VARIABLE = re.compile(r"\$[\w\[\].{}]+")

@@ -54,17 +54,20 @@ def test_clearly_worse():
 
 
 def test_possibly_worse_by_more_than_the_margin_is_not_promoted():
-    found = compare(pairs((26, "a", "a", "a"), (1, "a", "b", "a"), (3, "a", "a", "b")))
+    found = compare(pairs((56, "a", "a", "a"), (1, "a", "b", "a"), (3, "a", "a", "b")))
     assert found.verdict == "worse"
     assert "may be worse" in found.reason
-    assert compare(pairs((26, "a", "a", "a"), (1, "a", "b", "a"), (3, "a", "a", "b")), margin=0.3).passes
+    assert compare(pairs((56, "a", "a", "a"), (1, "a", "b", "a"), (3, "a", "a", "b")), margin=0.3).passes
 
 
-def test_a_single_answer_does_not_decide_against_a_challenger():
-    found = compare(pairs((27, "a", "a", "a"), (1, "a", "b", "a"), (2, "a", "a", "b")))
-    assert found.difference == pytest.approx(-1 / 30)
+def test_a_single_answer_does_not_decide_against_a_challenger_unless_there_are_few():
+    found = compare(pairs((57, "a", "a", "a"), (1, "a", "b", "a"), (2, "a", "a", "b")))
+    assert found.difference == pytest.approx(-1 / 60)
     assert found.verdict == "not_worse"
     assert "a single answer" in found.reason
+    few = compare(pairs((27, "a", "a", "a"), (1, "a", "b", "a"), (2, "a", "a", "b")))
+    assert (few.verdict, few.passes) == ("worse", False)
+    assert "no benefit of the doubt" in few.reason
 
 
 def test_a_slight_loss_on_many_examples_is_within_the_margin():
@@ -107,8 +110,8 @@ def test_without_a_champion_it_has_to_beat_guessing():
 
 
 def test_what_the_champion_has_learnt_from_is_left_out():
-    found = compare(pairs((40, "a", "a", "a"), (500, "a", None, "b")))
-    assert found.examples == 40
+    found = compare(pairs((60, "a", "a", "a"), (500, "a", None, "b")))
+    assert found.examples == 60
     assert found.passes
 
 
@@ -140,3 +143,26 @@ def test_among_many_classes_collapses_are_found_and_chance_is_not_mistaken_for_o
     assert sum(any(change.collapsed for change in found.classes) for found in honest) <= 3
     broken = [compare(simulated(generator, 77, 5, collapsing=7)) for _ in range(20)]
     assert sum(any(change.collapsed and change.label == "7" for change in found.classes) for found in broken) >= 16
+
+
+def test_what_is_served_keeps_its_place_on_a_tie_of_few():
+    found = compare(pairs((14, "a", "a", "a"), (1, "a", "b", "a"), (1, "a", "a", "b")))
+    assert (found.verdict, found.passes) == ("no_better", False)
+    assert "what is served keeps its place" in found.reason
+    assert compare(pairs((54, "a", "a", "a"), (1, "a", "b", "a"), (1, "a", "a", "b"))).passes
+    assert compare(pairs((14, "a", "a", "a"), (1, "a", "b", "a"), (1, "a", "a", "b")), few=0).passes
+
+
+def test_one_answer_more_is_enough_among_few_unless_it_is_the_skew_that_wins():
+    assert compare(pairs((10, "a", "a", "a"), (4, "b", "b", "b"), (2, "a", "b", "a"))).passes
+    found = compare(pairs((6, "a", "a", "a"), (5, "a", "b", "a"), (3, "b", "b", "a"), (1, "b", "b", "b")))
+    assert found.difference == pytest.approx(2 / 15)
+    assert found.verdict == "no_better"
+    assert "mean over classes" in found.reason
+
+
+def test_it_is_said_how_many_examples_were_answered_out_of_fold():
+    rows = pairs((12, "a", "b", "a"))
+    mixed = [row.model_copy(update={"held_out": number < 4}) for number, row in enumerate(rows)]
+    assert "12 examples (4 held out, 8 by cross-validation)" in compare(mixed).reason
+    assert "12 examples the" in compare(rows).reason

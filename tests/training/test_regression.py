@@ -36,7 +36,7 @@ def test_gradients_are_the_slopes_of_the_losses(objective: Softmax | Sigmoid | S
 @pytest.mark.parametrize("rows", [30, 120])  # fewer and more rows than features: both ways to solve it
 def test_without_a_prior_it_is_plain_logistic_regression(rows: int) -> None:
     features, targets = unit(rows, 60), RNG.integers(0, 3, size=rows)
-    ours = fit(Softmax(), features, targets, zero(3, 60), 0.01, bias=False, iterations=2000)
+    ours = fit(Softmax(), features, targets, zero(3, 60), 0.01, bias=None, iterations=2000)
     theirs = LogisticRegression(C=1 / (0.01 * rows), fit_intercept=False, tol=1e-8, max_iter=5000)
     theirs.fit(features, targets)
     assert ours(features) == pytest.approx(theirs.decision_function(features), abs=0.02)

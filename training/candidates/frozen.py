@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from training.candidates import calibration
+from training.candidates import calibration, shrinkage
 from training.candidates.folds import Fold
 from training.candidates.names import SHARPNESS
 from training.candidates.objectives import Softmax, class_weights
 from training.candidates.problem import Problem
 from training.candidates.regression import Head, fit
+from training.candidates.shrinkage import Setting
 from training.questions import Kind
 
 logger = logging.getLogger(__name__)
@@ -33,14 +34,6 @@ DISTANT = 0.4
 _LARGE = 2e8  # multiplications in a pass: beyond it, the grid is thinned
 
 
-@dataclass(frozen=True)
-class Setting:
-    """How the regression is held back: the names' share in the prior, and how strongly it is pulled there."""
-
-    share: float
-    penalty: float
-
-
 @dataclass
 class Frozen:
     """The regression on one problem. `features` has an array for each encoding, `names` (options, features) or None."""
@@ -55,10 +48,10 @@ class Frozen:
         self.unit = float(np.mean(norms)) if norms else 1.0
         self.features = [row / np.float32(self.unit) for row in self.features]
 
-    def prior(self, share: float) -> Head:
-        """What the names say, in the units of the (shortened) features."""
+    def prior(self, share: float, named: bool = True) -> Head:
+        """What the names say, in the units of the (shortened) features; nothing where they are not `named`."""
         classes, width = len(self.problem.id2label), self.features[0].shape[-1] if self.features else 0
-        if self.names is None:
+        if self.names is None or not named:
             return Head(np.zeros((classes, width)), np.zeros(classes))
         return names_head(self.names, self.problem.question.kind, share)
 
@@ -67,14 +60,14 @@ class Frozen:
         problem = self.problem
         features, targets, _ = problem.stack(indices, self.features)
         weights = pinned = None
-        prior = self.prior(setting.share)
+        prior = self.prior(setting.share, setting.named)
         if isinstance(problem.objective, Softmax):
             counts = np.bincount(targets.astype(int), minlength=len(prior.bias))
             if problem.question.kind is not Kind.SPANS:
-                weights = class_weights([targets], len(prior.bias))[targets.astype(int)]
+                weights = class_weights([targets], len(prior.bias), setting.balance)[targets.astype(int)]
         else:
             counts = targets.sum(axis=0)
-        if self.names is not None:
+        if self.names is not None and setting.named:
             pinned = counts == 0
             if pinned.any():
                 prior = self._beside_names(prior, pinned)
@@ -86,7 +79,7 @@ class Frozen:
             setting.penalty,
             weights=weights,
             pinned=pinned,
-            bias=problem.question.kind is not Kind.PAIRWISE,
+            bias=None if problem.question.kind is Kind.PAIRWISE else setting.bias,
         )
 
     def _beside_names(self, prior: Head, unused: np.ndarray) -> Head:
@@ -110,31 +103,49 @@ class Frozen:
         """The head for the model itself: in the units of its features, answering in the units of the question."""
         return Head(head.weight / self.unit * self.problem.scale, head.bias * self.problem.scale + self.problem.centre)
 
-    def grid(self) -> list[Setting]:
+    def grid(self, named: bool = True) -> list[Setting]:
         """What is worth trying, the most held back first."""
-        shares = SHARES if self.names is not None else (0.0,)
+        shares = SHARES if self.names is not None and named else (0.0,)
         size = sum(row.size for row in self.features) * len(self.problem.id2label)
         penalties: tuple[float, ...] = PENALTIES if size < _LARGE else PENALTIES[4::2]
         if self.problem.question.kind is Kind.SPANS:
             penalties = SPAN_PENALTIES
-        return [Setting(share, penalty) for share in shares for penalty in penalties]
+        return [Setting(share, penalty, named=named) for share in shares for penalty in penalties]
 
-    def search(self, folds: Sequence[Fold], seconds: float) -> Setting:
-        """The best setting by cross-validation; without folds the names keep all their say."""
+    def search(self, indices: Sequence[int], folds: Sequence[Fold], seconds: float) -> Setting:
+        """The best setting by cross-validation on folds of some examples; while those are few, the fixed one.
+
+        Of a choice the fixed one stays unless another is better by more than a standard error. Names that mislead are
+        left out; without folds they keep all their say.
+        """
+        problem = self.problem
+        named = not shrinkage.misled(self, indices, folds)
+        if shrinkage.is_few(problem, indices):
+            return shrinkage.held(problem, indices, named)
         best = Setting(1.0 if self.names is not None else 0.0, 0.01)
         if not folds:
             return best
-        least = np.inf
+        measured = [index for _, measure in folds for index in measure]
+        least = anchor = None
+        if problem.question.kind is Kind.CHOICE:
+            logits: dict[int, np.ndarray] = {}
+            for learn, measure in folds:
+                logits |= self.logits(self.fit(learn, shrinkage.held(problem, learn, named)), measure)
+            best, least = shrinkage.held(problem, indices, named), self._losses(measured, logits)
+            anchor = best, least
         start = time.monotonic()
-        for setting in self.grid():
-            if least < np.inf and time.monotonic() - start > seconds:
+        for setting in self.grid(named):
+            if least is not None and time.monotonic() - start > seconds:
                 logger.info("The search for the regression's strength stops after %.0f s", seconds)
                 break
-            logits = self.out_of_fold(folds, setting)
-            loss = self._criterion([index for _, measure in folds for index in measure], logits)
-            logger.debug("%s: %.4f", setting, loss)
-            if loss < least - 1e-9:
-                best, least = setting, loss
+            losses = self._losses(measured, self.out_of_fold(folds, setting))
+            logger.debug("%s: %.4f", setting, losses.mean())
+            if least is None or losses.mean() < least.mean() - 1e-9:
+                best, least = setting, losses
+        if anchor is not None and least is not None:
+            gain = anchor[1] - least
+            if gain.mean() <= gain.std() / np.sqrt(max(len(gain) - 1, 1)):
+                return anchor[0]
         return best
 
     def out_of_fold(self, folds: Sequence[Fold], setting: Setting) -> dict[int, np.ndarray]:
@@ -144,21 +155,21 @@ class Frozen:
             found |= self.logits(self.fit(learn, setting), measure)
         return found
 
-    def _criterion(self, indices: Sequence[int], logits: dict[int, np.ndarray]) -> float:
-        """The mean loss of the answers, with the log loss as a finer measure of the same; for spans that one alone."""
+    def _losses(self, indices: Sequence[int], logits: dict[int, np.ndarray]) -> np.ndarray:
+        """The losses of the answers, with the log loss as a finer measure of the same; for spans that one alone."""
         problem = self.problem
         values, targets, _ = problem.stack(indices, logits)
         if problem.question.kind in (Kind.SPANS, Kind.NUMBER):
-            return float(problem.objective.losses(values, targets).mean())
+            return problem.objective.losses(values, targets)
         settings = calibration.fit(problem, indices, logits)
         heat = settings.get(calibration.TEMPERATURE, 1.0)
-        fine = float(problem.objective.losses(values / heat, targets).mean())
+        fine = problem.objective.losses(values / heat, targets)
         predictions = problem.predict(indices, logits, settings)
         losses = [
             problem.learner.score(problem.question, row.example, row.answer, prediction).loss
             for row, prediction in zip([problem.rows[i] for i in indices], predictions, strict=True)
         ]
-        return float(np.mean(losses)) + LOG_LOSS_SHARE * fine
+        return np.asarray(losses) + LOG_LOSS_SHARE * fine
 
 
 def names_head(names: np.ndarray, kind: Kind, share: float = 1.0) -> Head:

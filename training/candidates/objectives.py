@@ -109,14 +109,15 @@ def objective_for(kind: Kind) -> Objective:
     return _OBJECTIVES[kind]()
 
 
-def class_weights(targets: Sequence[np.ndarray], classes: int) -> np.ndarray:
+def class_weights(targets: Sequence[np.ndarray], classes: int, power: float = 0.5) -> np.ndarray:
     """Weights (classes,) by the inverse root of the class's count, 1 in the mean over rows; absent classes have 0.
 
-    The root is half way between ignoring rare classes and letting a single label of one outweigh all others.
+    The root is half way between ignoring rare classes and letting a single label of one outweigh all others; with a
+    `power` of 1 all classes weigh the same.
     """
     numbers = np.concatenate([np.atleast_1d(target).ravel() for target in targets]).astype(int)
     counts = np.bincount(numbers[numbers != IGNORED], minlength=classes).astype(float)
-    weights = np.where(counts > 0, 1.0 / np.sqrt(np.maximum(counts, 1.0)), 0.0)
+    weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -power, 0.0)
     return weights * counts.sum() / max(float((weights * counts).sum()), 1e-12)
 
 

@@ -9,7 +9,9 @@ from scipy.optimize import minimize
 
 from training.candidates.objectives import Objective, Softmax
 
-_BIAS_SHARE = 0.1  # biases are held back too, or a class without labels would be out of reach for good
+BIAS = 0.1
+"""How much dearer a bias is than a weight: held back too, or a class without labels would be out of reach for good."""
+
 _OUT = -1e9  # a logit that no softmax gives a share to
 
 
@@ -34,17 +36,19 @@ def fit(
     *,
     weights: np.ndarray | None = None,
     pinned: np.ndarray | None = None,
-    bias: bool = True,
+    bias: float | None = BIAS,
     iterations: int = 200,
 ) -> Head:
-    """Minimises mean loss + penalty / 2 · |W - prior|², by L-BFGS with the exact gradient.
+    """Minimises mean loss + penalty / 2 · (|W - prior|² + bias · |b|²), by L-BFGS with the exact gradient.
 
     `features` (rows, features) should be about 1 long, `targets` is what the objective takes; `weights` (rows,) have
-    mean 1; `pinned` (classes,) of bool are the classes that keep their prior because nobody has used them yet. Where
-    classes exclude each other the loss leaves those out: else the others would learn to outdo them everywhere.
+    mean 1; without `bias` (None) the prior's stays; `pinned` (classes,) of bool are the classes that keep their prior
+    because nobody has used them yet. Where classes exclude each other the loss leaves those out: else the others would
+    learn to outdo them everywhere.
     """
     rows, width = features.shape
     classes = len(prior.bias)
+    dear = BIAS if bias is None else bias
     shares = (np.ones(rows) if weights is None else weights) / rows
     offset = prior(features)
     # by the representer theorem the solution is a combination of rows: with few rows that is a far smaller problem
@@ -64,8 +68,8 @@ def fit(
         logits[:, free] += reduced @ change.T + biases
         losses, slopes = objective.gradient(logits, targets)
         slopes = slopes[:, free] * shares[:, None]
-        total = shares @ losses + penalty / 2 * ((change**2).sum() + _BIAS_SHARE * (biases**2).sum())
-        bias_slope = slopes.sum(axis=0) + penalty * _BIAS_SHARE * biases if bias else np.zeros_like(biases)
+        total = shares @ losses + penalty / 2 * ((change**2).sum() + dear * (biases**2).sum())
+        bias_slope = slopes.sum(axis=0) + penalty * dear * biases if bias is not None else np.zeros_like(biases)
         return float(total), np.column_stack([slopes.T @ reduced + penalty * change, bias_slope]).ravel()
 
     start = np.zeros(int(free.sum()) * (dims + 1))

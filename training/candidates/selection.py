@@ -14,11 +14,12 @@ import numpy as np
 from training import encoders
 from training.candidates.champion import grown
 from training.candidates.finetuned import FineTuned, copier
-from training.candidates.frozen import Frozen, Setting
+from training.candidates.frozen import Frozen
 from training.candidates.layout import MANY, Layout
 from training.candidates.outcome import Outcome, choose
 from training.candidates.problem import Problem
 from training.candidates.regression import Head
+from training.candidates.shrinkage import Setting, is_few
 from training.errors import OutOfMemory
 from training.evaluation.findings import Epoch, Trial
 from training.learners import span_training
@@ -80,13 +81,19 @@ class Selection:
         """What candidates are measured on."""
         return Layout(self.problem, self.seed)
 
-    def propose(self) -> Proposal:
-        """Try everything that the labels and the time allow, and train the best on all labels."""
+    def propose(self, tune: bool = True) -> Proposal:
+        """Try everything that the labels and the time allow, and train the best on all labels.
+
+        Without `tune` only the regression on the frozen encoder, which takes seconds.
+        """
         trials, notes = list[Trial](), list[str]()
         with self.progress.phase("Learning on the frozen encoder", 30):
             setting, cheap = self._cheap(trials)
         outcomes, tuned = [cheap], dict[str, tuple[FineTuned, Any, int]]()
-        candidates = [each for each in (self._from_champion(notes), self._from_base(setting)) if each is not None]
+        if not setting.named:
+            notes.append("the label names are left out: they answer worse than the commonest label alone would")
+        dearer = (self._from_champion(notes), self._from_base(setting)) if tune else ()
+        candidates = [each for each in dearer if each is not None]
         for number, candidate in enumerate(candidates, start=1):
             with self.progress.phase(f"Trying: {candidate.name}", 30 + 40 * number / len(candidates)):
                 outcome, model, epochs = self._try(candidate, trials, notes)
@@ -111,7 +118,7 @@ class Selection:
         encoders.write_head(module, head.weight, head.bias)
         curves = [outcome.curve for outcome in outcomes if outcome.curve]
         found = Proposal(module, cheap.name, "frozen", cheap, reason, setting, trials, curves[0] if curves else ())
-        found.settings = {"names_share": setting.share, "penalty": setting.penalty}
+        found.settings = {"names_share": setting.share, "penalty": setting.penalty, "balance": setting.balance}
         found.notes = notes
         return found
 
@@ -119,18 +126,21 @@ class Selection:
         begin = time.monotonic()
         seconds = _SEARCH_SHARE * max(self.deadline - begin, 1.0)
         parts = self.layout.parts()
-        setting = self.frozen.search(self.layout.inner(), seconds)
+        everything = list(range(len(self.problem)))
+        setting = self.frozen.search(everything, self.layout.inner(), seconds)
         logits: dict[int, np.ndarray] = {}
         for number, (learn, measure) in enumerate(parts):
             # the setting is found anew without what is measured, or the regression would look better than it is
-            inner = self.frozen.search(self.layout.inner(learn), seconds) if self.layout.nests else setting
+            inner = self.frozen.search(learn, self.layout.inner(learn), seconds) if self.layout.nests else setting
             logits |= self.frozen.logits(self.frozen.fit(learn, inner), measure)
             self.progress.update((number + 1) / len(parts))
         measured = sorted(index for _, measure in parts for index in measure)
         if self.frozen.names is not None and measured:
             by_names = self.frozen.logits(self.frozen.prior(1.0), measured)
             trials.append(Outcome(FROM_NAMES, self.problem, measured, by_names).trial)
-        detail = f"penalty {setting.penalty:g}, names' share {setting.share:g}, {len(parts)} validation part(s)"
+        detail = f"penalty {setting.penalty:.2g}, names' share {setting.share:.2g}, {len(parts)} validation part(s)"
+        if is_few(self.problem, everything):
+            detail += ", by a fixed rule: labels are too few to search for better"
         outcome = Outcome(FROM_FROZEN, self.problem, measured, logits, time.monotonic() - begin, detail)
         trials.append(outcome.trial)
         logger.info("%s: %s (%s)", outcome.name, _shown(outcome.trial.score), detail)
@@ -169,7 +179,7 @@ class Selection:
         if not self._enough(len(self.problem), FROM_BASE):
             return None
         unit = self.frozen.unit
-        start = Setting(setting.share, max(setting.penalty, START_PENALTY))
+        start = replace(setting, penalty=max(setting.penalty, START_PENALTY))
         if self.problem.question.kind is Kind.SPANS:
             start = Setting(0.0, span_training.PENALTY)
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import sys
-import tracemalloc
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.label_studio.hypertext import _without_comments, render
-from plugins.label_studio.rendered import units
+from plugins.label_studio.hypertext import render, units
 
 PAGES = [
     ("<p>One</p>\n<p>two <b>😀 three</b> four</p>", "One\ntwo 😀 three four", "/p[2]/b[1]/text()[1]", 10, True),
@@ -106,91 +100,3 @@ def test_places_outside_of_the_page_are_none() -> None:
     rendered = render("<p>one</p><br>")
     assert rendered.inward(-1) is rendered.inward(5, end=True) is rendered.inward(99) is None
     assert rendered.inward(4, end=True) == 3
-
-
-def calls(work: Callable[[], object]) -> int:
-    """How many functions are called, Python's and C's."""
-    counted = 0
-
-    def count(*_: object) -> None:
-        nonlocal counted
-        counted += 1
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return counted
-
-
-@pytest.mark.parametrize(
-    "part", ["<b>", "<b>a", "<p>a</p>", "a<", "a<!-- -->", "</b>", "<table><tr><td>a", "<br>a&lt;", "<<!---->!--"]
-)
-def test_reading_takes_a_time_that_grows_with_the_page_alone(part: str) -> None:
-    assert calls(lambda: render(part * 2000)) < 2.5 * calls(lambda: render(part * 1000))
-
-
-def test_paths_of_deep_pages_take_no_memory_until_they_are_asked_for() -> None:
-    tracemalloc.start()
-    try:
-        rendered = render("<b>a" * 16_000)
-        assert tracemalloc.get_traced_memory()[1] < 40_000_000, "all paths together have 640 MB"
-    finally:
-        tracemalloc.stop()
-    assert not rendered.certain, "browsers nest no deeper than 512"
-    node = rendered.nodes[300]
-    assert rendered.place(node.path, 1) == 301
-
-
-def test_places_are_looked_up_without_a_walk_over_the_page() -> None:
-    def looked_up(size: int) -> int:
-        rendered = render("<p>some text</p>" * size)
-        edges = [(at, at + 4) for at in range(0, len(rendered.text) - 4, 10)]
-        places = [rendered.outward(*edge) for edge in edges]
-        paths = [(found[0].path, found[0].place) for found in places if found]
-        return calls(
-            lambda: (
-                [rendered.outward(*edge) for edge in edges],
-                [(rendered.inward(start), rendered.inward(end, end=True)) for start, end in edges],
-                [rendered.place(path, 0) for path, _ in paths],
-            )
-        )
-
-    assert looked_up(400) < 2.5 * looked_up(200)
-
-
-@pytest.mark.parametrize(
-    ("html", "text"),
-    [
-        ("one<!-- two", "one"),
-        ("one<!-- two<!-- three --> four", "one four"),
-        ("one<!--> two<!---> three", "one two three"),
-        ("one<!two>, <?three?>four</ five>", "one, four"),
-        ("one <b two='", "one "),
-        ("one <3 two", "one <3 two"),
-        ("<p>one</p><b <i> two", "one\n two"),
-        ("<b <!-- one -->two", "two"),
-        ("one <<!-- -->b> two", "one <b> two"),
-        ("<style>p{}<!-- --></style>one", "one"),
-        ("<STYLE><!-- p{}", ""),
-        ("one" + "<!--" * 20_000, "one"),
-        ("one" + "<b a='" * 20_000, "one"),
-        ("one" + "<![CDATA[>" * 20_000, "one"),
-    ],
-)
-def test_comments_and_what_the_end_cuts_off_are_left_out_as_browsers_do(html: str, text: str) -> None:
-    assert render(html).text == text
-
-
-PARTS = ["<!--", "-->", "<", ">", "</", "<!", "<?", "<a ", "b='", '"', "<style>", "</style", "x", "!--", " "]
-
-
-@given(st.lists(st.sampled_from(PARTS)))
-def test_pythons_parser_never_looks_for_an_end_that_is_not_there(parts: list[str]) -> None:
-    left = _without_comments("".join(parts))
-    outside = re.sub(r"<style\b[^>]*>.*?(</style|\Z)|</?[a-z][^>]*>", "|", left, flags=re.S)
-    assert "<!" not in outside
-    assert "<?" not in outside
-    assert not re.search("<[a-z/!?]", left[left.rfind(">") + 1 :])
-    render("".join(parts))
