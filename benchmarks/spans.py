@@ -4,10 +4,11 @@
         [--minutes 30] [--tests 700] [--keep FOLDER] [--out spans]
 
 FOLDER holds a folder for each set with `train.jsonl` and `test.jsonl`; `demo` is this repository's own messages, tested
-on those that are not drawn. Each figure is one run of `python -m training.job` on that many texts, drawn by
-the seed and split as in production (a fifth is held out and not learnt from), whose checkpoint then answers the test
-texts. Beside it stand the score that the job itself reported, what it chose, the time it took, and how many of the
-suggested spans cut a word or a number. With --keep the jobs' folders stay, and what is there is not trained again.
+on those that are not drawn. Each figure is one run of `python -m training.job` on that many texts, drawn by the seed
+and split as in production (a fifth is held out and not learnt from), whose checkpoint then answers the test texts.
+Beside it stand the score without the spans that are hidden as too unsure (`shown`), the score that the job itself
+reported, what it chose, the time it took, and how many of the suggested spans cut a word or a number. With --keep the
+jobs' folders stay, and what is there is not trained again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from backend.settings import Settings
 from benchmarks.common import data_folder, jsonl, machine, save
 from demo import messages
 from training.checkpoint import read
@@ -34,13 +36,14 @@ from training.evaluation import intervals, metrics
 from training.evaluation.families import split
 from training.launchers.base import Phase
 from training.launchers.local import LocalLauncher
-from training.learners.spans import Spans
+from training.learners.spans import Spans, confident
 from training.model import Model
 from training.questions import Example, Kind, Option, Prediction, Question
 from training.spec import JobSpec, LabelledExample
 
 LEARNER = Spans()
 DEMO = "demo"
+HIDE_BELOW: float = Settings.model_fields["hide_below"].default
 Row = dict[str, Any]
 WITHIN = re.compile(r"(?<=[^\W_])(?=[^\W_])|(?<=\d)(?=[.,:/]\d)|(?<=\d[.,:/])(?=\d)|(?<=[$£€])(?=\d)")
 """Where an edge cuts a word, a number, or its sign off; said anew here, so as not to measure by the rule measured."""
@@ -95,8 +98,8 @@ def train(question: Question, rows: list[Row], folder: Path, threads: int, minut
     return time.monotonic() - began
 
 
-def measure(folder: Path, question: Question, rows: list[Row], threads: int) -> dict[str, Any]:
-    """The checkpoint's answers on the test texts, with what they cost."""
+def measure(folder: Path, question: Question, rows: list[Row], threads: int, hide_below: float) -> dict[str, Any]:
+    """The checkpoint's answers on the test texts, all of them and those that are shown, with what they cost."""
     model = Model.load(folder / "checkpoint", threads=threads)
     examples = [Example(key=str(number), fields={"text": row["text"]}) for number, row in enumerate(rows)]
     golds = [row["spans"] for row in rows]
@@ -111,6 +114,7 @@ def measure(folder: Path, question: Question, rows: list[Row], threads: int) -> 
     return {
         "interval": interval.model_dump(),
         "metrics": metrics.summary(question, golds, predictions),
+        "shown": metrics.summary(question, golds, [confident(question, one, hide_below) for one in predictions]),
         "texts": len(rows),
         "suggested": sum(len(prediction.answer or ()) for prediction in predictions),
         "cut": sum(cut(row["text"], prediction) for row, prediction in zip(rows, predictions, strict=True)),
@@ -146,11 +150,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=30.0, help="what each job may take")
     parser.add_argument("--tests", type=int, default=700, help="at most so many test texts")
+    parser.add_argument("--hide-below", type=float, default=HIDE_BELOW, help="spans with a lower score are not shown")
     parser.add_argument("--keep", type=Path, help="where the jobs' folders stay")
     parser.add_argument("--out", default="spans", help="the name of the file of raw numbers")
     arguments = parser.parse_args()
     console = Console()
-    columns = ("set", "labels", "seed", "strict F1", "95 % interval", "overlap", "suggested", "cut", "reported")
+    columns = ("set", "labels", "seed", "strict F1", "95 % interval", "shown", "suggested", "cut", "reported")
     table = Table(*columns, "seconds", "chosen")
     runs = []
     asked = [(name, count, seed) for name in arguments.sets for count in arguments.labels for seed in arguments.seeds]
@@ -161,7 +166,7 @@ def main() -> None:
             there = (folder / "checkpoint").is_dir()
             seconds = None if there else round(train(question, rows, folder, arguments.threads, arguments.minutes), 1)
             report = read(folder / "checkpoint").report
-            found = measure(folder, question, test, arguments.threads)
+            found = measure(folder, question, test, arguments.threads, arguments.hide_below)
         interval, reported = found["interval"], report["headline"]
         runs.append(
             {
@@ -179,11 +184,17 @@ def main() -> None:
         )
         table.add_row(
             name, str(count), str(seed), f"{interval['value']:.3f}", f"{interval['low']:.3f} to {interval['high']:.3f}",
-            f"{found['metrics']['overlap_f1']:.3f}", str(found["suggested"]), str(found["cut"]),
+            f"{found['shown']['span_f1']:.3f}", str(found["suggested"]), str(found["cut"]),
             f"{reported['value']:.3f}", str(seconds), report["chosen"],
         )  # fmt: skip
         # after each run, for the next one takes minutes
-        record = {"threads": arguments.threads, "minutes": arguments.minutes, "machine": machine(), "runs": runs}
+        record = {
+            "threads": arguments.threads,
+            "hide_below": arguments.hide_below,
+            "minutes": arguments.minutes,
+            "machine": machine(),
+            "runs": runs,
+        }
         file = save(arguments.out, json.loads(json.dumps(record)))
     console.print(table)
     console.print(f"raw numbers: {file}")

@@ -127,6 +127,7 @@ def test_punctuation_that_people_leave_out_goes_but_a_bracket_of_one_inside_stay
 def test_a_span_inside_of_which_white_space_is_a_token_stays_one():
     piece = "on  the\r\n9th"
     assert suggested(f"{piece} day", [(piece, "Date")], kind="bytes") == [(piece, "Date")]
+    assert suggested("on   the day", [("   ", "Date")], kind="bytes") == []
 
 
 def test_spans_of_low_score_are_hidden_and_choices_are_not():

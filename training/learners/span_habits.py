@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from training.learners.span_seams import (
@@ -83,9 +82,8 @@ class Habits:
 
     def __init__(self, known: Mapping[str, float]) -> None:
         self._known = known
-        self.whole = cache(self._whole)  # asked again for every token
 
-    def _whole(self, seam: Seam, label: str) -> bool:
+    def whole(self, seam: Seam, label: str) -> bool:
         """Whether a label's spans never end at such a place."""
         if seam.sign:
             share = self._taken(seam.kind, seam.sign, label)

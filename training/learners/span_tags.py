@@ -51,9 +51,12 @@ def tag(
 ) -> list[int]:
     """A tag for each token: B on a span's first, I on the rest, -100 where a token is special.
 
+    Spans of nothing but white space are left out: none is ever suggested.
+
     `continued` tells that the tokens are a later window of the text: a span that began before it goes on inside.
     """
-    kept = disjoint([span for span in spans if BEGIN + span["label"] in label2id])
+    known = [span for span in spans if BEGIN + span["label"] in label2id]
+    kept = disjoint([span for span in known if len(set(bare(text, span["start"], span["end"]))) == 2])
     found: list[int] = []
     opening = next((start for start, end in offsets if start < end), 0) if continued else 0
     begun = {number for number, span in enumerate(kept) if bare(text, span["start"], span["end"])[0] < opening}
@@ -87,12 +90,16 @@ def within(scores: np.ndarray, tags: Sequence[str], glued: np.ndarray) -> np.nda
 
     A model that has seen `2024` begin a date says B there in `04/2024` too.
     """
+    places = {name: index for index, name in enumerate(tags)}
+    begin = [
+        index for name, index in places.items() if name.startswith(BEGIN) and INSIDE + name[len(BEGIN) :] in places
+    ]
+    inside = [places[INSIDE + tags[index][len(BEGIN) :]] for index in begin]
+    bound = glued[:, begin]
+    rows = np.flatnonzero(np.logical_or.reduce(bound, axis=1))
+    old = scores[rows][:, inside]
     found = scores.copy()
-    for begin, name in enumerate(tags):
-        if name.startswith(BEGIN) and (inside := INSIDE + name[len(BEGIN) :]) in tags:
-            place = tags.index(inside)
-            rows = glued[:, begin] & glued[:, place]
-            found[rows, place] = np.logaddexp(scores[rows, begin], scores[rows, place])
+    found[rows[:, None], inside] = np.where(bound[rows], np.logaddexp(scores[rows][:, begin], old), old)
     return found
 
 
@@ -106,15 +113,18 @@ def best_tags(scores: np.ndarray, tags: Sequence[str], glued: np.ndarray) -> lis
     begin = np.array([place.get(BEGIN + tags[index][len(INSIDE) :], -1) for index in inside], dtype=int)
     free = np.array([not name.startswith(INSIDE) for name in tags])
     starts = np.array([name.startswith(BEGIN) for name in tags])
+    barred = glued & (starts | ~free)
+    some = np.logical_or.reduce(barred, axis=1)
     back = np.zeros(scores.shape, dtype=np.int32)
     total = np.where(free, scores[0], _NEVER)
     for step in range(1, len(scores)):
         came = np.empty(len(tags), dtype=np.int32)
         value = np.empty(len(tags))
-        left = np.where(glued[step] & (starts | ~free), _NEVER, total)
+        left = np.where(barred[step], _NEVER, total) if some[step] else total
         best = int(left.argmax())
         came[free], value[free] = best, left[best]
-        value[glued[step] & starts] = _NEVER
+        if some[step]:
+            value[glued[step] & starts] = _NEVER
         from_begin = np.where(begin >= 0, total[begin], _NEVER)
         came[inside] = np.where(from_begin >= total[inside], begin, inside)
         value[inside] = np.maximum(from_begin, total[inside])

@@ -210,11 +210,14 @@ def _glued(
     """Between which tokens (tokens, tags) no span of a label may begin or end."""
     labels = [tag.partition("-")[2] for tag in tags]
     found = np.zeros((len(offsets), len(tags)), dtype=bool)
+    rows: dict[Seam, list[bool]] = {}
     for number, (one, other) in enumerate(pairwise(offsets), start=1):
         if _nested(one, other):
             found[number] = True
         elif one[1] == other[0] and (seam := places.get(other[0])) is not None:
-            found[number] = [bool(label) and habits.whole(seam, label) for label in labels]
+            if seam not in rows:
+                rows[seam] = [bool(label) and habits.whole(seam, label) for label in labels]
+            found[number] = rows[seam]
     return found
 
 
