@@ -11,13 +11,16 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
+from backend.database_trouble import check_tables, explained
 from backend.errors import InvalidSettings
 
 _BUSY_SECONDS = 30
+_CONNECT_SECONDS = 10
 _MIGRATION_LOCK = 0x1ABE1  # any number, as long as every process asks for the same one
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -25,7 +28,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 class Database:
     """One database: `session()` reads one consistent state, `transaction()` writes all of a block or nothing.
 
-    Raises InvalidSettings where the URL makes no sense or its driver is not installed.
+    Raises InvalidSettings where the URL makes no sense or its driver is not installed, DatabaseUnusable where its
+    folder cannot be made.
     """
 
     def __init__(self, url: str) -> None:
@@ -60,14 +64,22 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Brings the tables up to date. Two processes that start at once do it one after the other."""
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with self._writer.begin() as connection:
+        """Brings the tables up to date. Two processes that start at once do it one after the other.
+
+        Raises DatabaseUnusable where the database is away, damaged, somebody else's or of a newer version.
+        """
+        config = _migrations()
+        with explained(self.url), self._writer.begin() as connection:
             if not self.sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+            check_tables(connection, ScriptDirectory.from_config(config))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def check_ready(self) -> None:
+        """Raises DatabaseUnusable where `migrate` would, and where it has not been called yet."""
+        with explained(self.url), self._reader.connect() as connection:
+            check_tables(connection, ScriptDirectory.from_config(_migrations()), ready=True)
 
     def check(self) -> None:
         """Raises SQLAlchemyError where the database does not answer."""
@@ -81,13 +93,21 @@ class Database:
     def _options(self) -> dict[str, Any]:
         if self.sqlite:
             return {"connect_args": {"timeout": _BUSY_SECONDS, "check_same_thread": False}}
-        return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
+        waiting = {} if "connect_timeout" in self.url.query else {"connect_timeout": _CONNECT_SECONDS}
+        return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20, "connect_args": waiting}
 
     def _prepare_sqlite(self) -> None:
         if self.url.database and self.url.database != ":memory:":
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            with explained(self.url):
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin)
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def _configure(connection: sqlite3.Connection, record: object) -> None:

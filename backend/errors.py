@@ -11,6 +11,12 @@ class InvalidSettings(LabelwheelError):
     status = 422
 
 
+class DatabaseUnusable(LabelwheelError):
+    """The database is away, damaged, somebody else's or of a newer version. The message says what to do about it."""
+
+    status = 503
+
+
 class InvalidRequest(LabelwheelError):
     """A request to our own API cannot be understood."""
 

@@ -16,9 +16,13 @@ from backend.app import EXTENSION
 from backend.serving import cores
 from backend.serving.engines.choice import gpu_in_sight
 from backend.settings import load
+from training.errors import LabelwheelError
 
-_settings = load()
-home.check(_settings)
+try:
+    _settings = load()
+    home.check(_settings)
+except LabelwheelError as _error:
+    raise SystemExit(f"labelwheel web: {_error}") from None
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 
 bind = f"{_host}:{_settings.port}"
@@ -47,6 +51,10 @@ def on_starting(server: Any) -> None:
     """Refuses what would load a model before the fork: CUDA does not survive one, torch on a CPU hangs in one."""
     if server.cfg.preload_app:
         raise SystemExit("labelwheel cannot run with gunicorn's preload_app: a model does not survive the fork")
+    try:
+        home.check_ready(_settings)
+    except LabelwheelError as error:
+        raise SystemExit(f"labelwheel web: {error}") from None
     if server.cfg.workers != 1:
         raise SystemExit("labelwheel runs one gunicorn worker for each device; start another one on another port")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from backend import disk
 from backend.database import Database
 from backend.errors import Conflict, InvalidSettings
 from backend.settings import Settings
@@ -37,11 +38,10 @@ def prepare(settings: Settings) -> None:
         settings.store_folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(PermissionError):  # a mounted volume may belong to somebody else
             settings.home.chmod(0o700)
-        probe = settings.home / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
     except OSError as error:
-        raise InvalidSettings(f"LABELWHEEL_HOME {settings.home} cannot be used: {error.strerror or error}") from None
+        raise _unusable(settings, error) from None
+    if problem := disk.trouble(settings.home):
+        raise InvalidSettings(f"LABELWHEEL_HOME {problem}")
     database = Database(settings.database_url)
     try:
         database.migrate()
@@ -54,13 +54,29 @@ def prepare(settings: Settings) -> None:
                 path.chmod(0o600)
 
 
+def check_ready(settings: Settings) -> None:
+    """Raises DatabaseUnusable where `prepare` has not been called, or would fail over the database."""
+    database = Database(settings.database_url)
+    try:
+        database.check_ready()
+    finally:
+        database.dispose()
+
+
+def _unusable(settings: Settings, error: OSError) -> InvalidSettings:
+    return InvalidSettings(f"LABELWHEEL_HOME {settings.home} cannot be used: {disk.reason(error)}")
+
+
 @contextlib.contextmanager
 def held(settings: Settings, roles: Sequence[str]) -> Iterator[None]:
     """Holds the folder for these roles (web, worker) as long as the block runs; raises Conflict."""
-    settings.home.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         for role in roles:
-            file = stack.enter_context((settings.home / f"{role}.lock").open("a+"))
+            try:
+                settings.home.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context((settings.home / f"{role}.lock").open("a+"))
+            except OSError as error:
+                raise _unusable(settings, error) from None
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -68,9 +84,12 @@ def held(settings: Settings, roles: Sequence[str]) -> Iterator[None]:
                 owner = file.read().strip() or "unknown"
                 where = f"on {settings.home} already (process {owner})"
                 raise Conflict(f"labelwheel is running {where}; stop it, or choose another --home") from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            try:
+                file.truncate(0)
+                file.write(str(os.getpid()))
+                file.flush()
+            except OSError as error:
+                raise _unusable(settings, error) from None
         yield
 
 

@@ -49,6 +49,8 @@ def _service(status: Row, url: str) -> Text:
         line.append(" · no web process reports that it serves", style="red")
     if not status["worker"]["alive"]:
         line.append(" · the worker is not running", style="red")
+        if status["worker"].get("problem"):
+            line.append(f"\n{status['worker']['problem']}", style="red")
     for server in alive:
         for number, problem in (server["problems"] or {}).items():
             line.append(f"\n{server['name']} cannot serve project {number}: {problem.get('message')}", style="red")

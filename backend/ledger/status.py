@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend import disk
 from backend.ledger import acceptance, counts, decisions, generations, lineages, servers
 from backend.ledger.lease import WORKER, running
 from backend.ledger.tables import (
@@ -35,7 +36,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
 
     ```
     {"store": the folder of the checkpoints,
-     "worker": {"alive": bool, "owner": str | None, "seen_until": time | None},
+     "worker": {"alive": bool, "owner": str | None, "seen_until": time | None, "problem": str | None},
      "servers": [{"name", "alive", "seen_at", "memory_mb", "serving": {project id: generation}, "problems",
                   "models": {"mb", "budget_mb", "unloaded": [project id]}}],
      "projects": [{
@@ -75,10 +76,16 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
             "alive": worker_alive,
             "owner": lease.owner if lease else None,
             "seen_until": _time(lease.until if lease else None),
+            "problem": None if worker_alive else _idle(settings),
         },
         "servers": [_server(server, server.name in alive) for server in everybody],
         "projects": [_project(session, settings, project, worker_alive) for project in projects],
     }
+
+
+def _idle(settings: Settings) -> str:
+    """Why the worker gives no sign of life, as far as that can be told from here."""
+    return disk.trouble_of(settings) or "it gives no sign of life; its log, or that of `labelwheel serve`, says why"
 
 
 def _server(server: Server, alive: bool) -> dict[str, Any]:

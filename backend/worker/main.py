@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.client import Client
 from backend.database import Database
+from backend.database_trouble import explain
 from backend.ledger.lease import SECONDS, Hold, LeaseLost
 from backend.ledger.tables import Project, ProjectState
 from backend.rounds.runner import Runner
@@ -45,17 +46,18 @@ def run(
     launcher = launcher or local(settings)
     # generous, for a page of long texts on a busy CPU; the tool's own requests go first
     suggester = suggester or Client(settings.url, settings.token, seconds=330.0)
-    waiting = False
+    said: str | None = None
     try:
         hold = Hold(database, seconds=lease_seconds)
         while not stop.is_set():
-            if not _acquired(hold):
-                if not waiting:
-                    log.warning("another worker is running; this one waits until that one ends")
-                waiting = True
+            trouble = _untaken(hold)
+            if trouble is not None:
+                if trouble != said:
+                    log.warning("%s", trouble)
+                said = trouble
                 stop.wait(min(2.0, lease_seconds / 4))
                 continue
-            waiting = False
+            said = None
             log.info("the worker is running")
             Worker(hold, settings, launcher, suggester).work(stop)
             # another one: what a thread of before still wants to write must be refused
@@ -139,9 +141,10 @@ class Worker:
         return thread
 
 
-def _acquired(hold: Hold) -> bool:
+def _untaken(hold: Hold) -> str | None:
+    """Why the lease could not be taken; None where it is ours."""
     try:
-        return hold.acquire()
+        taken = hold.acquire()
     except SQLAlchemyError as error:
-        log.warning("the database does not answer: %s", error.__class__.__name__)
-        return False
+        return explain(error, hold.database.url)
+    return None if taken else "another worker is running; this one waits until that one ends"
