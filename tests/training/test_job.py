@@ -54,6 +54,22 @@ def test_spans_are_learnt_from_without_the_white_space_around_them(tmp_path: Pat
     assert [each.answer for each in job.read_rows(Path(spec.data), spec)] == [[{"start": 5, "end": 9, "label": "a"}]]
 
 
+@pytest.mark.parametrize("hidden", [0.0, 1.0])
+def test_what_is_hidden_is_not_measured(tmp_path: Path, base: str, hidden: float) -> None:
+    question = Question.model_validate(
+        {"name": "q", "kind": Kind.SPANS, "inputs": ["text"], "options": [{"value": "a"}]}
+    )
+    answer = [{"start": 0, "end": 4, "label": "a"}]
+    given = [row.model_copy(update={"answer": answer}) for row in (*rows(1), *rows(1, Part.HELD_OUT))]
+    assert job.main([str(write(tmp_path, given, question, base_model=base, hide_below=hidden))]) == 0
+    result = JobResult.model_validate_json((tmp_path / "v1" / "result.json").read_bytes())
+    suggested = sum(
+        unit.true_positives + unit.false_positives for pair in result.pairs for unit in pair.challenger.values()
+    )
+    assert (suggested == 0) is (hidden == 1.0)
+    assert checkpoint.read(tmp_path / "v1").manifest.settings["hide_below"] == hidden
+
+
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A job that runs inside of the tests neither slows them down nor keeps their signals."""

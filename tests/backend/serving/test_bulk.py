@@ -9,6 +9,7 @@ from backend.errors import Conflict
 from backend.serving import bulk
 from backend.serving.predictor import Member
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
+from training.questions import Kind, Option, Prediction
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +142,21 @@ def test_tasks_and_examples_are_read_too(source, target):
     )
     run(source, target)
     assert [row["key"] for row in rows(target)] == ["5", "k", "3"]
+
+
+def test_spans_of_low_score_are_hidden_as_they_are_in_the_labelling_tool(source, target):
+    asked = question(name="who", kind=Kind.SPANS, options=(Option(value="PER"),))
+    spans = [{"start": 0, "end": 4, "label": "PER"}, {"start": 5, "end": 6, "label": "PER"}]
+
+    class Unsure(FakeModel):
+        def decode(self, asked, examples, encodings, logits):
+            return [Prediction(answer=spans, score=0.1, item_scores=(0.84, 0.18)) for _ in examples]
+
+    engine = FakeEngine()
+    made = bulk.Bulk(engine, {"who": Member(asked, Unsure("v7", asked, engine))}, hide_below=0.25)
+    try:
+        made.run(source, target)
+    finally:
+        made.close()
+    told = {"answer": spans[:1], "score": 0.1, "item_scores": [0.84]}
+    assert all(row["predictions"]["who"] == told for row in rows(target))
