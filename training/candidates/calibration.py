@@ -9,7 +9,6 @@ from scipy.optimize import minimize_scalar
 
 from training.candidates.problem import Problem
 from training.learners import multilabel, number
-from training.learners.spans import Spans
 from training.learners.texts import TEMPERATURE, sigmoid
 from training.questions import Kind
 
@@ -25,8 +24,7 @@ def fit(problem: Problem, indices: Sequence[int], logits: Mapping[int, np.ndarra
     found: dict[str, float] = {}
     if problem.question.kind is Kind.NUMBER:
         found |= number.habits(problem.answers)
-    if isinstance(problem.learner, Spans):
-        found |= problem.learner.habits(problem.question, problem.examples, problem.answers)
+    found |= problem.habits
     if len(indices) < _ENOUGH:
         return found
     values, targets, _ = problem.stack(indices, logits)

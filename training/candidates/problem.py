@@ -81,6 +81,13 @@ class Problem:
         return [row.answer for row in self.rows]
 
     @cached_property
+    def habits(self) -> dict[str, float]:
+        """How people draw edges, for the calibration; asked for after every epoch. Empty for other kinds than spans."""
+        if not isinstance(self.learner, Spans):
+            return {}
+        return self.learner.habits(self.question, self.examples, self.answers)
+
+    @cached_property
     def places(self) -> list[list[int]]:
         """For each example the numbers of its encodings."""
         found: list[list[int]] = [[] for _ in self.rows]
