@@ -21,6 +21,7 @@ from backend.errors import InvalidSettings
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
+_LOG_BYTES = 16 * 2**20
 _MIGRATION_LOCK = 0x1ABE1  # any number, as long as every process asks for the same one
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -116,6 +117,8 @@ def _configure(connection: sqlite3.Connection, record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = NORMAL")
+    # a long read lets the log of changes grow; without a limit the file keeps its greatest size for good
+    cursor.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         _switch_to_wal(cursor)
     cursor.close()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Text, and_, cast, func, select
 from sqlalchemy.orm import Session
 
 from backend.ledger.tables import ExampleRow, Label, Project, QuestionRow, WorkRow
@@ -14,6 +14,8 @@ from training.questions import Example, Kind, Question
 
 _REASONS = 10
 _AT_ONCE = 500
+_LATEST = 100
+"""So many rejected works are looked through for different reasons."""
 
 
 def examples(session: Session, project_id: int) -> dict[str, int]:
@@ -32,13 +34,16 @@ def work(session: Session, project: Project) -> dict[str, Any]:
     """People's work that is there; `rejected` counts it, `reasons` has examples of why."""
     query = select(WorkRow.skipped, func.count()).where(WorkRow.project_id == project.id, WorkRow.gone.is_(False))
     counts = {row[0]: row[1] for row in session.execute(query.group_by(WorkRow.skipped))}
-    latest = select(WorkRow.rejected).where(WorkRow.project_id == project.id, WorkRow.gone.is_(False))
-    rejected = [reasons for reasons in session.scalars(latest.order_by(WorkRow.id.desc())) if reasons]
-    reasons = list(dict.fromkeys(reason for found in rejected for reason in found))[:_REASONS]
+    with_reasons = (
+        WorkRow.project_id == project.id, WorkRow.gone.is_(False), cast(WorkRow.rejected, Text).not_in(("[]", "null"))
+    )  # fmt: skip
+    rejected = session.scalar(select(func.count()).where(*with_reasons)) or 0
+    latest = select(WorkRow.rejected).where(*with_reasons).order_by(WorkRow.id.desc()).limit(_LATEST)
+    reasons = list(dict.fromkeys(reason for found in session.scalars(latest) for reason in found))[:_REASONS]
     return {
         "total": sum(counts.values()),
         "skipped": counts.get(True, 0),
-        "rejected": len(rejected),
+        "rejected": rejected,
         "reasons": reasons,
     }
 

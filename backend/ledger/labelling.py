@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from backend.ledger.shown import Trace
 from backend.ledger.silence import Silence
+from backend.ledger.slices import sliced
 from backend.ledger.tables import Event, Label
 from plugins.connector import Work
 from training.errors import InvalidAnswer
@@ -42,9 +43,10 @@ class Labelling:
         """Reads the current labels of some work, all at once."""
         keys = set(works) - self._loaded
         self._loaded |= keys
-        query = select(Label).where(Label.project_id == self._project_id, Label.work_key.in_(keys))
-        for label in self._tx.scalars(query):
-            self._labels[label.work_key][label.question] = label
+        for piece in sliced(keys):
+            query = select(Label).where(Label.project_id == self._project_id, Label.work_key.in_(piece))
+            for label in self._tx.scalars(query):
+                self._labels[label.work_key][label.question] = label
 
     def take(self, work: Work, example: Example, unchanged: bool) -> list[str]:
         """Makes the labels of some work what it says; returns what had to be rejected, and why.

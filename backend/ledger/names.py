@@ -13,6 +13,12 @@ def generation(project_id: int, number: int) -> str:
     return f"lw-{project_id}-{number:04d}-{_random()}"
 
 
+def number(name: str | None) -> int:
+    """Which one of its project a generation is, from its name; 0 for none."""
+    found = re.fullmatch(r"lw-\d+-(\d+)-\w+", name or "")
+    return int(found[1]) if found else 0
+
+
 def checkpoint(project_id: int, question: str, number: int) -> str:
     """Such as `3-intent-0007-k3f9q2`: also the name of the checkpoint's folder."""
     plain = re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")[:40] or "question"

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from backend.ledger.slices import sliced
 from backend.ledger.tables import Shown
 from plugins.connector import Work
 from training.questions import Answer, Example, Question
@@ -32,7 +33,8 @@ def note(tx: Session, project_id: int, version: str, answers: Mapping[str, Mappi
             known.append(row)
         row.answers = dict(shown)
     old = [row.id for known in rows.values() for row in sorted(known, key=lambda row: row.shown_at)[:-KEPT] if row.id]
-    tx.execute(delete(Shown).where(Shown.id.in_(old)))
+    for piece in sliced(old):
+        tx.execute(delete(Shown).where(Shown.id.in_(piece)))
     tx.flush()
 
 
@@ -56,7 +58,7 @@ class Trace:
 
 def _rows(tx: Session, project_id: int, examples: list[str]) -> dict[str, list[Shown]]:
     found: dict[str, list[Shown]] = defaultdict(list)
-    query = select(Shown).where(Shown.project_id == project_id, Shown.example_key.in_(examples))
-    for row in tx.scalars(query):
-        found[row.example_key].append(row)
+    for piece in sliced(examples):
+        for row in tx.scalars(select(Shown).where(Shown.project_id == project_id, Shown.example_key.in_(piece))):
+            found[row.example_key].append(row)
     return found

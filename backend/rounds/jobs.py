@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import psutil
@@ -15,11 +16,14 @@ from backend.ledger.tables import Round
 from backend.settings import Settings
 from training import checkpoint
 from training.checkpoint import MANIFEST
+from training.launchers.local import MODULE
 from training.questions import Question
 from training.spec import JobSpec, Recipe
 
 _LOG_TAIL = 20_000
 _KEPT_FOLDERS = 50
+_KEPT_DATA = 3
+DATA = "data.jsonl"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -45,7 +49,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
     spec = JobSpec(
         version=found.version,
         question=question,
-        data=str(place / "data.jsonl"),
+        data=str(place / DATA),
         output=str(output(settings, found.version)),
         recipe=Recipe(found.recipe),
         champion=None if champion is None else str(settings.store_folder / champion),
@@ -87,29 +91,46 @@ def _message(line: str) -> str:
 
 
 def end_strays(settings: Settings, number: int) -> int:
-    """Ends processes of a round's job that was started by a worker that was killed before it could note the handle."""
+    """Ends processes of a round's job that was started by a worker that was killed before it could note the handle.
+
+    A job of this user's is meant, not an editor or a pager that has its specification open.
+    """
     spec = str(folder(settings, number) / "spec.json")
     strays = []
-    for process in psutil.process_iter(["cmdline"]):
-        if spec in (process.info["cmdline"] or ()):
+    for process in psutil.process_iter(["cmdline", "uids"]):
+        if _is_job(process.info["cmdline"] or [], spec) and process.info["uids"].real == os.getuid():
             strays.append(process)
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
     psutil.wait_procs(strays, timeout=10)
     return len(strays)
 
 
-def tidy(settings: Settings, known: Collection[str], ended: Collection[str]) -> None:
+def _is_job(command: Sequence[str], spec: str) -> bool:
+    """Whether a command line is that of a job on this specification, as the launcher writes it."""
+    return list(command[-3:]) == [*MODULE[1:], spec]
+
+
+def outputs(settings: Settings) -> list[str]:
+    """The names of all that lies in the store."""
+    return [place.name for place in settings.store_folder.iterdir()] if settings.store_folder.exists() else []
+
+
+def tidy(settings: Settings, ended: Collection[str], active: Collection[int]) -> None:
     """Clears away what ended rounds left: half-written checkpoints, those that were rejected, data files.
 
-    `known` are the versions to keep, `ended` those of rounds that are over.
+    `ended` are versions of rounds that are over and whose checkpoint is not kept, `active` the numbers of rounds whose
+    job may be running. The latest folders stay for whoever looks for a reason, with the labels in the last few alone.
     """
     store, jobs = settings.store_folder, folder(settings, 0).parent
     if store.exists():
         checkpoint.sweep(store)
-        for place in store.iterdir():
-            if place.name in ended and place.name not in known:
-                shutil.rmtree(place, ignore_errors=True)
+        for version in ended:
+            shutil.rmtree(store / version, ignore_errors=True)
     if jobs.exists():
         numbers = sorted((int(place.name) for place in jobs.iterdir() if place.name.isdigit()), reverse=True)
-        for number in numbers[_KEPT_FOLDERS:]:
+        over = [number for number in numbers if number not in active]
+        for number in over[_KEPT_DATA:_KEPT_FOLDERS]:
+            (folder(settings, number) / DATA).unlink(missing_ok=True)
+        for number in over[_KEPT_FOLDERS:]:
             shutil.rmtree(folder(settings, number), ignore_errors=True)

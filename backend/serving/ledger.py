@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from backend.database import Database
 from backend.ledger import generations, hints, projects, servers, tool_secrets
 from backend.rounds import automatic
@@ -19,11 +21,18 @@ class ServingLedger:
     def __init__(self, database: Database, settings: Settings, name: str) -> None:
         self._database, self._settings, self._name = database, settings, name
         self._store = settings.store_folder
+        self._mark: tuple[object, ...] | None = None
+        self._wanted: dict[int, Wanted] = {}
 
     def wanted(self) -> dict[int, Wanted]:
-        """What every project should be served with."""
+        """What every project should be served with; read anew where something has changed since the last time."""
         with self._database.session() as session:
-            views = generations.current(session)
+            mark = generations.mark(session)
+            if mark != self._mark:
+                self._wanted, self._mark = self._read(session), mark
+        return dict(self._wanted)
+
+    def _read(self, session: Session) -> dict[int, Wanted]:
         return {
             number: Wanted(
                 number,
@@ -33,7 +42,7 @@ class ServingLedger:
                 view.questions,
                 {name: (member.version, self._store / member.folder) for name, member in view.members.items()},
             )
-            for number, view in views.items()
+            for number, view in generations.current(session).items()
         }
 
     def names(self, tool: str, reference: str | None) -> list[str]:
