@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Text, and_, cast, func, select
 from sqlalchemy.orm import Session
 
+from backend.ledger.slices import sliced
 from backend.ledger.tables import ExampleRow, Label, Project, QuestionRow, WorkRow
 from training.questions import Example, Kind, Question
 
 _REASONS = 10
-_AT_ONCE = 500
 _LATEST = 100
 """So many rejected works are looked through for different reasons."""
 
@@ -80,10 +80,9 @@ def _disagreement(session: Session, question: QuestionRow) -> int:
 
 
 def _examples(session: Session, question: QuestionRow, keys: Iterable[str]) -> Iterator[Example]:
-    keys = list(keys)
-    for start in range(0, len(keys), _AT_ONCE):
+    for piece in sliced(keys):
         query = select(ExampleRow.key, ExampleRow.fields).where(
-            ExampleRow.project_id == question.project_id, ExampleRow.key.in_(keys[start : start + _AT_ONCE])
+            ExampleRow.project_id == question.project_id, ExampleRow.key.in_(piece)
         )
         for key, fields in session.execute(query):
             yield Example(key=key, fields=fields)

@@ -22,7 +22,8 @@ from backend.ledger.placing import Arrival, place_all, sign
 from backend.ledger.plain import plain, plain_page
 from backend.ledger.shown import Trace
 from backend.ledger.silence import Silence
-from backend.ledger.surroundings import Surroundings, chunks, look_up
+from backend.ledger.slices import sliced
+from backend.ledger.surroundings import Surroundings, look_up
 from backend.ledger.tables import ExampleRow, Project, WorkRow, now
 from plugins.connector import Page, Work
 from training.evaluation.splits import Placement, Text
@@ -60,7 +61,7 @@ def prepare(session: Session, project_id: int, page: Page) -> Prepared:
 
 def _known_digests(session: Session, project_id: int, keys: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for chunk in chunks(list(keys)):
+    for chunk in sliced(keys):
         query = select(ExampleRow.key, ExampleRow.digest).where(ExampleRow.project_id == project_id)
         found.update((key, known) for key, known in session.execute(query.where(ExampleRow.key.in_(chunk))))
     return found
@@ -77,7 +78,8 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
     if sweeping or project.sweep_started_at is not None:
         # what a poll brings is there, too: it may have been added behind the sweep's back
         seen = [rows[key].id for key in keys | set(page.refreshed) if key in rows]
-        tx.execute(update(ExampleRow).where(ExampleRow.id.in_(seen)).values(sweep_number=project.sweep_number))
+        for piece in sliced(seen):
+            tx.execute(update(ExampleRow).where(ExampleRow.id.in_(piece)).values(sweep_number=project.sweep_number))
     questions = projects.questions(tx, project_id)
     asked = {row.name: Question.model_validate(row.spec) for row in questions}
     silence = Silence(questions)
@@ -192,11 +194,16 @@ def _drop(works: Iterable[WorkRow], listed: set[str], refreshed: set[str], label
 
 
 def _examples(tx: Session, project_id: int, keys: set[str]) -> dict[str, ExampleRow]:
-    query = select(ExampleRow).where(ExampleRow.project_id == project_id, ExampleRow.key.in_(keys))
-    return {row.key: row for row in tx.scalars(query)}
+    query = select(ExampleRow).where(ExampleRow.project_id == project_id)
+    return {row.key: row for piece in sliced(keys) for row in tx.scalars(query.where(ExampleRow.key.in_(piece)))}
 
 
 def _works(tx: Session, project_id: int, keys: Iterable[str], examples: Iterable[str]) -> dict[str, WorkRow]:
     query = select(WorkRow).where(WorkRow.project_id == project_id)
-    query = query.where(WorkRow.key.in_(list(keys)) | WorkRow.example_key.in_(list(examples)))
-    return {row.key: row for row in tx.scalars(query)}
+    wanted = ((WorkRow.key, keys), (WorkRow.example_key, examples))
+    return {
+        row.key: row
+        for column, values in wanted
+        for piece in sliced(values)
+        for row in tx.scalars(query.where(column.in_(piece)))
+    }

@@ -13,7 +13,8 @@ from sqlalchemy import ScalarSelect, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from backend.ledger import decisions, projects
-from backend.ledger.surroundings import Surroundings, chunks, look_up, near_to, newest, placed, representatives
+from backend.ledger.slices import sliced
+from backend.ledger.surroundings import Surroundings, look_up, near_to, newest, placed, representatives
 from backend.ledger.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
 from training.evaluation.families import Families, Family, Representative
 from training.evaluation.splits import Placement, Text
@@ -71,7 +72,7 @@ class Book:
     def know(self, groups: Iterable[str]) -> None:
         """Reads how large some groups are."""
         wanted = {group for group in groups if group not in self.families.families}
-        for chunk in chunks(sorted(wanted)):
+        for chunk in sliced(sorted(wanted)):
             query = select(FamilyRow).where(FamilyRow.project_id == self._pool, FamilyRow.group.in_(chunk))
             for row in self._tx.scalars(query.execution_options(populate_existing=True)):
                 self.families.families[row.group] = Family(row.texts, row.representatives, row.cut)
@@ -116,7 +117,7 @@ class Book:
             near = late.near.get(key) or surroundings.near.get(key, [])
             families.found[key] = [*near, *({} if stale else near_to(each, list(newer), newer))]
         numbers = {near.number for found in families.found.values() for near in found}
-        for chunk in chunks(sorted(numbers)):
+        for chunk in sliced(sorted(numbers)):
             for row in self._tx.scalars(representatives(chunk)):
                 families.admit(row.id, Representative(Placement(row.group, Part(row.part)), row.sketch))
         groups = {each.group for each in families.texts.values()}

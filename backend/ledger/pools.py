@@ -14,7 +14,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, aliased
 
 from backend.ledger import placing, projects
-from backend.ledger.surroundings import chunks, near_rows
+from backend.ledger.slices import sliced
+from backend.ledger.surroundings import near_rows
 from backend.ledger.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
 from training.evaluation.splits import Placement, Text
 from training.questions import Example, Question
@@ -64,7 +65,7 @@ def cover(tx: Session, project: Project, questions: Sequence[Question], signed: 
         for row, text in _texts(tx, project.id, questions)
     ]
     groups = _Groups(tx, pool)
-    for chunk in chunks(items):
+    for chunk in sliced(items):
         book = placing.Book(tx, project, [item.text for item in chunk])
         book.know(item.placement.group for item in chunk)
         for placement, text in chunk:
@@ -97,7 +98,7 @@ def _compare(tx: Session, former: int, pool: int, groups: _Groups) -> None:
     bands: dict[int, list[int]] = defaultdict(list)
     for value, number in tx.execute(select(Band.value, Band.representative_id).where(Band.project_id == former)):
         bands[number].append(value)
-    for chunk in chunks(rows):
+    for chunk in sliced(rows):
         for one, near in near_rows(tx, pool, {row: bands[row.id] for row in chunk}):
             for other in near:
                 groups.unite_families(Placement(one.group, Part(one.part)), Placement(other.group, Part(other.part)))
@@ -178,7 +179,7 @@ class _Groups:
             self._count(name, root)
         torn = sorted(name for name, sides in self._sides.items() if len(sides) > 1 and name not in self._parents)
         count = 0
-        for chunk in chunks(torn):
+        for chunk in sliced(torn):
             for query, column in zip(tables, groups, strict=True):
                 tx.execute(query.where(column.in_(chunk)).values(part=Part.APART))
             here = examples.where(ExampleRow.group.in_(chunk), ExampleRow.part != Part.APART)

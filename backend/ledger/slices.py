@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SIZE = 500
-"""SQLite's limit is 32,766 values, PostgreSQL's driver's 65,535; a plan for thousands is slower than several for 500."""
+"""SQLite's limit is 32,766 values, PostgreSQL's driver's 65,535; one plan for thousands is slower than several."""
 
 
 def sliced(values: Iterable[T], size: int = SIZE) -> Iterator[list[T]]:

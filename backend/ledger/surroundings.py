@@ -10,6 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from backend.ledger.slices import sliced
 from backend.ledger.tables import Band, Placed, RepresentativeRow
 from training.evaluation.families import Near
 from training.evaluation.splits import NEAR, Placement, Text, similarities
@@ -37,7 +38,7 @@ def look_up(session: Session, pool: int, texts: Iterable[Text]) -> Surroundings:
     listed = _listed(session, pool, {band for each in unknown.values() for band in each.signature.bands})
     found.crowds = {value: len(numbers) for value, numbers in listed.items()}
     sketches: dict[int, bytes] = {}
-    for chunk in chunks(sorted({number for numbers in listed.values() for number in numbers})):
+    for chunk in sliced(sorted({number for numbers in listed.values() for number in numbers})):
         rows = select(RepresentativeRow.id, RepresentativeRow.sketch).where(RepresentativeRow.id.in_(chunk))
         sketches.update((number, sketch) for number, sketch in session.execute(rows))
     for key, each in unknown.items():
@@ -52,7 +53,7 @@ def near_rows(
     """For representatives of another pool, with their bands, those of this pool that they are near to."""
     listed = _listed(session, pool, {band for bands in rows.values() for band in bands})
     others: dict[int, RepresentativeRow] = {}
-    for chunk in chunks(sorted({number for numbers in listed.values() for number in numbers})):
+    for chunk in sliced(sorted({number for numbers in listed.values() for number in numbers})):
         others.update((each.id, each) for each in session.scalars(representatives(chunk)))
     for row, bands in rows.items():
         candidates = [others[number] for number in sorted({each for band in bands for each in listed.get(band, ())})]
@@ -61,15 +62,10 @@ def near_rows(
             yield row, [each for each, value in zip(candidates, alike, strict=True) if value >= NEAR]
 
 
-def chunks(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """Pieces that every database takes as the parameters of one statement."""
-    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
-
-
 def placed(session: Session, pool: int, keys: Iterable[str]) -> dict[str, Placement]:
     """Where texts are that were placed before, by key."""
     found: dict[str, Placement] = {}
-    for chunk in chunks(sorted(keys)):
+    for chunk in sliced(sorted(keys)):
         query = select(Placed.key, Placed.group, Placed.part).where(Placed.project_id == pool, Placed.key.in_(chunk))
         found.update({key: Placement(group, Part(part)) for key, group, part in session.execute(query)})
     return found
@@ -98,7 +94,7 @@ def near_to(own: Text, numbers: Sequence[int], sketches: dict[int, bytes]) -> li
 def _listed(session: Session, pool: int, bands: Iterable[int]) -> dict[int, list[int]]:
     """The numbers of the representatives that are listed under each band."""
     listed: dict[int, list[int]] = defaultdict(list)
-    for chunk in chunks(sorted(bands)):
+    for chunk in sliced(sorted(bands)):
         query = select(Band.value, Band.representative_id).where(Band.project_id == pool, Band.value.in_(chunk))
         for value, number in session.execute(query):
             listed[value].append(number)

@@ -1,4 +1,4 @@
-"""What is kept: checkpoints in use and the latest few to go back to, and of the rest as much as somebody may ask for."""
+"""What is kept: checkpoints in use and the latest few to go back to, and of the rest what somebody may ask for."""
 
 from __future__ import annotations
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
-
-import psutil
 
 from backend.ledger.tables import Round
 from backend.settings import Settings
 from training import checkpoint
 from training.checkpoint import MANIFEST
-from training.launchers.local import MODULE
 from training.questions import Question
 from training.spec import JobSpec, Recipe
 
@@ -30,6 +26,11 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 def folder(settings: Settings, number: int) -> Path:
     """Where a round's specification, data and log are."""
     return settings.home.absolute() / "jobs" / str(number)
+
+
+def specification(settings: Settings, number: int) -> Path:
+    """The file that a round's job is started with."""
+    return folder(settings, number) / "spec.json"
 
 
 def output(settings: Settings, version: str) -> Path:
@@ -62,7 +63,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         hide_below=settings.hide_below,
         artefact=settings.artefact,
     )
-    path = place / "spec.json"
+    path = specification(settings, found.id)
     temporary = path.with_suffix(".writing")
     temporary.write_text(spec.model_dump_json(indent=1), "utf-8")
     temporary.replace(path)
@@ -88,27 +89,6 @@ def _message(line: str) -> str:
         if isinstance(said, dict) and isinstance(said.get("message"), str):
             return said["message"]
     return line
-
-
-def end_strays(settings: Settings, number: int) -> int:
-    """Ends processes of a round's job that was started by a worker that was killed before it could note the handle.
-
-    A job of this user's is meant, not an editor or a pager that has its specification open.
-    """
-    spec = str(folder(settings, number) / "spec.json")
-    strays = []
-    for process in psutil.process_iter(["cmdline", "uids"]):
-        if _is_job(process.info["cmdline"] or [], spec) and process.info["uids"].real == os.getuid():
-            strays.append(process)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-    psutil.wait_procs(strays, timeout=10)
-    return len(strays)
-
-
-def _is_job(command: Sequence[str], spec: str) -> bool:
-    """Whether a command line is that of a job on this specification, as the launcher writes it."""
-    return list(command[-3:]) == [*MODULE[1:], spec]
 
 
 def outputs(settings: Settings) -> list[str]:

@@ -119,7 +119,7 @@ class Runner:
             question = session.get_one(QuestionRow, found.question_id)
             spec = Question.model_validate(question.spec)
             champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
-            written = data.write(session, question, champion, place / "data.jsonl")
+            written = data.write(session, question, champion, place / jobs.DATA)
         path = jobs.specify(self._settings, found, spec, champion.folder if champion else None)
         with self._hold.transaction() as tx:
             projects.lock(tx, found.project_id)
@@ -152,7 +152,7 @@ class Runner:
     def _look(self, found: Round) -> bool:
         """Follows a running job; adopts it where another worker started it."""
         if found.handle is None and not jobs.finished(self._settings, found.version):
-            jobs.end_strays(self._settings, found.id)
+            self._launcher.end_strays(jobs.specification(self._settings, found.id))
             self._requeue(found, "the worker was killed while it started the job", forgive=True)
             return True
         if found.fence != self._hold.fence:
@@ -249,7 +249,7 @@ class Runner:
             with contextlib.suppress(Exception):  # it may be the launcher that raises
                 if current.handle is not None:
                     self._launcher.cancel(current.handle)
-                jobs.end_strays(self._settings, found.id)
+                self._launcher.end_strays(jobs.specification(self._settings, found.id))
 
     def _fail(self, found: Round, reason: str) -> None:
         with self._database.session() as session:

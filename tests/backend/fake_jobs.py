@@ -59,6 +59,9 @@ class FakeLauncher:
             finish(job, self.automatic)
         return job.state
 
+    def end_strays(self, spec: Path) -> int:
+        return 0
+
     def cancel(self, handle: str) -> None:
         job = self.jobs[handle]
         if job.state.phase is Phase.RUNNING:

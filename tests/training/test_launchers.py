@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -192,3 +193,20 @@ def gone(pid):
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def test_strays_are_ended_and_whoever_has_the_specification_open_is_not(tmp_path):
+    spec, script = tmp_path / "spec.json", tmp_path / "job.py"
+    script.write_text("import time; time.sleep(60)")
+    launcher = LocalLauncher(command=(sys.executable, str(script)))
+    stray = subprocess.Popen([sys.executable, str(script), str(spec)])
+    editor = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(spec)])
+    try:
+        assert launcher.end_strays(tmp_path / "another.json") == 0
+        assert launcher.end_strays(spec) == 1
+        assert not psutil.pid_exists(stray.pid)
+        assert editor.poll() is None
+    finally:
+        for process in (stray, editor):
+            process.kill()
+            process.wait()

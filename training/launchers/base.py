@@ -36,3 +36,6 @@ class Launcher(Protocol):
 
     def cancel(self, handle: str) -> None:
         """Ends the job and all that it started; nothing happens where it has ended already."""
+
+    def end_strays(self, spec: Path) -> int:
+        """Ends jobs on a specification whose handle nobody could note; returns how many there were."""

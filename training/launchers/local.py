@@ -137,6 +137,18 @@ class LocalLauncher:
                 environment[name] = value
         return environment
 
+    def end_strays(self, spec: Path) -> int:
+        """Kills this user's processes that run the job's command on it; not an editor that has it open."""
+        command, strays = [*self._command[1:], str(spec)], []
+        for process in psutil.process_iter(["cmdline", "uids"]):
+            words = process.info["cmdline"] or []
+            if words[-len(command) :] == command and process.info["uids"].real == os.getuid():
+                strays.append(process)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        psutil.wait_procs(strays, timeout=10)
+        return len(strays)
+
     def _alive(self, job: Handle) -> bool:
         try:
             process = psutil.Process(job.pid)

@@ -6,9 +6,15 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from backend.ledger import counts, intake
+from backend.ledger.labelling import Labelling
+from backend.ledger.shown import Trace
 from backend.ledger.status import status
+from backend.ledger.tables import ExampleRow, Project, WorkRow, now
 from plugins.connector import Unlearnt
+from tests.backend.counting import counted
 from tests.backend.world import World
 
 
@@ -80,3 +86,33 @@ def test_a_running_round_is_told(world: World) -> None:
     found = read(world)["projects"][0]
     assert found["step"] == "preparing the first suggestions"
     assert (found["questions"][0]["round"]["state"], found["questions"][0]["round"]["progress"]) == ("running", 0.0)
+
+
+def test_rejected_work_is_counted_without_reading_it(world: World) -> None:
+    world.tool.add("one")
+    world.connect()
+    world.settle()
+    with world.database.transaction() as tx:
+        project = tx.scalars(select(Project)).one()
+        for number in range(3000):
+            reasons = [f"reason {number % 7}"] if number % 3 == 0 else []
+            tx.add(
+                WorkRow(
+                    project_id=project.id, key=f"w{number}", example_key="1", annotator="ann", updated_at=now(),
+                    rejected=reasons,
+                )
+            )  # fmt: skip
+    with counted() as found, world.database.session() as session:
+        told = counts.work(session, session.scalars(select(Project)).one())
+    assert (told["total"], told["rejected"]) == (3000, 1000)
+    assert sorted(told["reasons"]) == [f"reason {number}" for number in range(7)]
+    assert found.rows < 150
+
+
+def test_a_page_of_any_length_is_taken_and_forgotten(world: World) -> None:
+    """SQLite takes 32,766 values in a statement, and a sweep may find that more are gone."""
+    keys = [f"w{number}" for number in range(33_000)]
+    with world.database.transaction() as tx:
+        Labelling(tx, 1, {}, now()).load(keys)
+        Trace(tx, 1, keys)
+        intake.forget(tx, 1, [ExampleRow(key=key) for key in keys], Labelling(tx, 1, {}, now()))

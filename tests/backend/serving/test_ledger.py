@@ -4,12 +4,14 @@ import threading
 import time
 
 import pytest
+from sqlalchemy import select
 
 from backend.app import create_app
-from backend.ledger.tables import Event, Label, Project, Round, Server, now
+from backend.ledger.tables import Event, Label, Project, ProjectState, QuestionRow, Round, Server, now
 from backend.serving.ledger import ServingLedger
 from backend.settings import Settings
 from plugins.errors import UnknownProject
+from tests.backend.counting import counted
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import TOOL, Stage
 
@@ -127,3 +129,23 @@ def test_a_locked_database_delays_neither_hints_nor_versions(stage):
     service.stop()
     with stage.database.session() as session:
         assert session.get(Project, stage.project).hinted_at is not None
+
+
+def test_looking_for_what_is_wanted_reads_no_more_than_what_changes_with_it(stage):
+    stage.promote({"mood": "v1"})
+    ledger = ServingLedger(stage.database, stage.settings, "test")
+    first = ledger.wanted()
+    with counted() as found:
+        assert ledger.wanted() == first
+    selects = [each for each in found.statements if each.startswith("SELECT")]
+    assert len(selects) == 2
+    assert not [each for each in selects if "generations.members" in each]
+    generation = stage.promote({"mood": "v2"})
+    assert ledger.wanted()[stage.project].generation == generation
+    with stage.database.transaction() as tx:
+        row = tx.scalars(select(QuestionRow).filter_by(name="mood")).one()
+        row.spec = {**row.spec, "prompt": "What is it?"}
+    assert ledger.wanted()[stage.project].questions["mood"].prompt == "What is it?"
+    with stage.database.transaction() as tx:
+        tx.get(Project, stage.project).state = ProjectState.DISCONNECTED
+    assert ledger.wanted() == {}
