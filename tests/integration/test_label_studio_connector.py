@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from plugins.connector import Connection, Page, Service, Suggestion, Work
 from plugins.errors import AddressRefused, ToolError, ToolRefused, UnknownProject
 from plugins.label_studio import LabelStudio
 from plugins.label_studio.client import Client
+from plugins.label_studio.project import Project
 from training.errors import LabelwheelError
 from training.questions import Example, Prediction, Question
 
@@ -334,6 +336,37 @@ def test_tokens(server: LabelStudioServer) -> None:
     config = connector(server, project, key=server.legacy_token()).config()
     assert config.title == "Two moods"
     assert config.reference.startswith(f"{project}.")
+
+
+def test_a_project_is_found_by_its_title_and_a_wrong_address_is_called_that(server: LabelStudioServer) -> None:
+    project = server.create_project(SENTIMENT, title="Letters to nobody")
+    for name in ("Letters to nobody", "letters TO nobody", f"{server.url}/projects/{project}/data"):
+        found = connector(server, project)._project.client
+        assert Project(found, name).config().reference.startswith(f"{project}.")
+    with pytest.raises(ToolError, match=r"no project 'Nowhere'.*Letters to nobody"):
+        Project(found, "Nowhere").config()
+    for path in ("/api", "/projects", "/user/login"):
+        client = Client(f"{server.url}{path}", SecretStr(server.pat))
+        with pytest.raises(ToolError, match=r"is not Label Studio's address|is this Label Studio's address|leads to"):
+            Project(client, "1").config()
+
+
+def test_a_task_that_label_studio_cannot_show_stops_no_other(server: LabelStudioServer) -> None:
+    texts = [{"text": f"text {number}"} for number in range(12)]
+    project = server.create_project(SENTIMENT, texts, title="One torn task")
+    tasks = [task["id"] for task in connector(server, project)._project.tasks(include="id")]
+    annotations = {task: server.submit(task, [choice("good")])["id"] for task in tasks}
+    with sqlite3.connect(next(server.folder.rglob("*.sqlite3"))) as database:
+        torn = annotations[tasks[4]]
+        database.execute("UPDATE task_completion SET result = '{\"torn' WHERE id = ?", (torn,))
+    it = connector(server, project)
+    it.config()
+    good = {str(task) for task in tasks} - {str(tasks[4])}
+    for listing in (it.poll(None), it.sweep(None)):
+        work, pages = drain(listing)
+        assert {one.example for one in work.values()} == good
+        assert [one.key for page in pages for one in page.aside] == [str(tasks[4])]
+        assert not any(page.gone for page in pages)
 
 
 def test_every_kind_of_region_is_taken_and_comes_back(server: LabelStudioServer, desk: Desk) -> None:
