@@ -47,6 +47,11 @@ def refused_option(value: str) -> str | None:
     return None
 
 
+def why(error: Exception) -> str:
+    """The reason that people are told why a question is not learnt; of what nobody foresaw, the log has the rest."""
+    return in_words(error) if isinstance(error, NotLearntError) else f"it cannot be read ({type(error).__name__})"
+
+
 def in_words(error: Exception) -> str:
     """One line for people out of any error, a validation's too."""
     errors = getattr(error, "errors", None)

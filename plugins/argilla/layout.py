@@ -20,8 +20,8 @@ from plugins.limits import (
     NotLearntError,
     check_name,
     clean,
-    in_words,
     refused_option,
+    why,
 )
 from training.questions import Example, Kind, Option, Question, brief
 
@@ -90,7 +90,7 @@ def read(shown: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]])
         name = _named(one, f"field {number + 1}")
         try:
             check_name(name)
-            kind = str(one["settings"].get("type"))
+            kind = str(_settings(one).get("type"))
             if kind not in fields.READ:
                 raise NotLearntError(fields.UNREAD.get(kind, f"fields of the type {kind:.80} are not known"))
             layout.read[name], layout.titles[name] = kind, clean(str(one.get("title") or name))
@@ -100,10 +100,13 @@ def read(shown: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]])
         name = _named(one, f"question {number + 1}")
         try:
             check_name(name)
-            settings = one["settings"]
+            settings = _settings(one)
             questions, pairs = _learnt(name, one, settings, layout)
+            taken = {question.name for question in layout.questions}
             for question in questions:
                 check_name(question.name)
+                if question.name in taken:
+                    raise NotLearntError(f"another question is called {question.name[:100]!r} too")
             kind, aliases = str(settings["type"]), _aliases(settings)
             layout.controls.append(
                 Control(str(one["id"]), name, kind, settings, tuple(questions), tuple(pairs), aliases)
@@ -119,7 +122,14 @@ def _set_aside(layout: Layout, name: str, error: Exception) -> None:
     """One question costs no other, whatever is wrong with it."""
     if not isinstance(error, NotLearntError):
         log.error("%.100s of a dataset could not be read", name, exc_info=error)
-    layout.unlearnt.append(Unlearnt(name=clean(name)[:LONGEST_NAME], reason=in_words(error)))
+    layout.unlearnt.append(Unlearnt(name=clean(name)[:LONGEST_NAME], reason=why(error)))
+
+
+def _settings(one: Any) -> Mapping[str, Any]:
+    settings = one.get("settings") if isinstance(one, Mapping) else None
+    if not isinstance(settings, Mapping):
+        raise NotLearntError("it has no settings that can be read")
+    return settings
 
 
 def _named(one: Any, otherwise: str) -> str:

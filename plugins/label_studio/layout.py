@@ -13,7 +13,7 @@ from plugins.connector import Unlearnt
 from plugins.label_studio.markup import MOST_ATTRIBUTES, Tag, read_tags
 from plugins.label_studio.options import Options, canonical, read_options
 from plugins.label_studio.texts import Source
-from plugins.limits import LONGEST_NAME, MOST_STEPS, NotLearntError, check_name, in_words
+from plugins.limits import LONGEST_NAME, MOST_STEPS, NotLearntError, check_name, in_words, why
 from training.questions import Example, Kind, Question
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def read(source: str) -> Layout:
             if not isinstance(error, NotLearntError):
                 log.exception("the control %.100r of a label config could not be read", name)
             controls.pop(name, None)
-            unlearnt[name[:LONGEST_NAME] or tag.name[:LONGEST_NAME]] = in_words(error)
+            unlearnt[name[:LONGEST_NAME] or tag.name[:LONGEST_NAME]] = why(error)
     left_out = {
         f"some options of {name}": "; ".join(control.options.dropped)[:500]
         for name, control in controls.items()
@@ -215,6 +215,8 @@ def _number(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
 
 
 def _pairwise(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
+    if len(sources) != 2 or sources[0].name == sources[1].name:
+        raise NotLearntError(f"it compares two texts, and its toName names {len({one.name for one in sources})}")
     return {"kind": Kind.PAIRWISE}
 
 
