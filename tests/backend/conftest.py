@@ -89,11 +89,14 @@ def fake_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world(
-    database: Database, settings: Settings, fake_tools: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> World:
-    """A whole labelwheel in one thread, that waits for nothing."""
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that waits for nothing."""
     for place in ("attendant._JUDGE_SECONDS", "backfill._PAUSE_SECONDS", "looking._CONFIG_SECONDS"):
         monkeypatch.setattr(f"backend.worker.{place}", 0.0)
     monkeypatch.setattr("backend.trouble.random.uniform", lambda *_: 0.0)
+
+
+@pytest.fixture
+def world(database: Database, settings: Settings, fake_tools: None, impatient: None) -> World:
+    """A whole labelwheel in one thread, that waits for nothing."""
     return World(database, settings)

@@ -25,13 +25,15 @@ ERRORS: tuple[Callable[[], Exception], ...] = (
 class Faults:
     """Counts the places where something can go wrong; `at` raises at some of them.
 
-    A place is "statement", "commit" or "call NAME"; `hit(place, number)` decides, `number` counts all places so far.
+    A place is "statement TEXT", "commit after TEXT", "call NAME" or "page of NAME"; `hit(place, number)` says what to
+    raise there, if anything; `number` counts all places so far.
     """
 
     def __init__(self, hit: Callable[[str, int], Exception | None] = lambda place, number: None) -> None:
         self.hit = hit
         self.count = 0
         self.raised: list[str] = []
+        self._last = ""
 
     def at(self, place: str) -> None:
         self.count += 1
@@ -45,11 +47,11 @@ class Faults:
         """Every statement and commit over this database's connections is a place."""
 
         def statement(connection: Any, cursor: Any, text: str, *_: Any) -> None:
-            if text != "ROLLBACK":
-                self.at(f"statement {text.split()[0]}")
+            self._last = " ".join(text.split())
+            self.at(f"statement {self._last}")
 
         def commit(connection: Any) -> None:
-            self.at("commit")
+            self.at(f"commit after {self._last}")
 
         event.listen(database._engine, "before_cursor_execute", statement)
         event.listen(database._engine, "commit", commit)
