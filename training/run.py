@@ -122,7 +122,7 @@ class Run:
         assert said is not None
         head = names_head(said[0], question.kind)
         encoders.write_head(self.base, head.weight / said[1], head.bias)
-        outcome = Outcome(FROM_NAMES, problem, [], {})
+        outcome = Outcome(FROM_NAMES, problem, [], {}, settled=names.settled(question.kind))
         reason = "there are no labels to learn from yet"
         settings = {"names": [names.describe(option) for option in question.options]}
         return Proposal(self.base, FROM_NAMES, "names", outcome, reason, settings=settings)

@@ -12,6 +12,7 @@ from training import checkpoint
 from training.checkpoint import Manifest
 from training.errors import InvalidCheckpoint
 from training.evaluation.comparison import compare
+from training.questions import Kind
 from training.spec import JobResult, Recipe
 
 RESULT = "result.json"
@@ -41,7 +42,10 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
         raise InvalidCheckpoint(f"{folder} holds {manifest.version}, not {version}")
     score, low, high = _measured(result.report)
     if recipe == Recipe.NAMES:
-        reason = "it answers from the label names alone, until there are labels to learn from"
+        said = "it answers from the label names alone"
+        if manifest.question.kind is not Kind.CHOICE:
+            said = "it suggests an option where its name alone stands out, and nothing elsewhere"
+        reason = f"{said}, until there are labels to learn from"
         return Judgement(True, reason, manifest, result.metric, score, low, high, {})
     found = compare(
         result.pairs,

@@ -160,3 +160,18 @@ def test_units_count_hits_and_misses_by_class() -> None:
 
 def test_there_is_a_learner_for_every_kind() -> None:
     assert {learner_for(kind).metric for kind in Kind} >= {"accuracy", "micro_f1", "closeness", "span_f1"}
+
+
+def test_with_a_lead_what_stands_out_is_answered_and_nothing_else() -> None:
+    asked = question(Kind.CHOICES)
+
+    def given(*logits: float) -> Prediction:
+        return decode(asked, list(logits), calibration={"lead": 0.5})[0]
+
+    assert given(-2.0, -3.0, -3.0).answer == [asked.values[0]]  # far below a half, and ahead of the others
+    assert given(-2.0, -2.2, -3.0).answer is None
+    assert given(2.0, 1.8, -1.0).answer == list(asked.values[:2])  # both fit by themselves
+    assert given(2.0, 1.8, -1.0).item_scores == pytest.approx((0.881, 0.858), abs=0.001)
+    assert given(-2.0, -3.0, -3.0).score == pytest.approx(0.576, abs=0.001)
+    alone = question(Kind.CHOICES, options=ANIMALS[:1])
+    assert decode(alone, [-1.0], calibration={"lead": 0.5})[0].answer is None  # ahead of nobody

@@ -9,6 +9,7 @@ import numpy as np
 
 from training import encoders
 from training.learners.base import Encoding
+from training.learners.multilabel import LEAD
 from training.model import pad_token
 from training.questions import Kind, Option, Question
 
@@ -17,6 +18,17 @@ KINDS = frozenset({Kind.CHOICE, Kind.CHOICES, Kind.TAXONOMY})
 
 SHARPNESS = 16.0
 """Logits are this times the cosine. Measured with MiniLM on four sets of texts: the log loss is least at 12 to 20."""
+
+OUTSTANDING = 0.02
+"""By how much of the cosine a name has to be ahead of the next one to be suggested where any number of options may fit.
+
+Measured with MiniLM by `benchmarks.names`: a threshold of the cosine alone suits one set of names and no other (.4
+answers 3 % of GoEmotions, and 96 % of banking77 with eight options each); a lead suits all of them.
+"""
+
+_PARENTS = 0.5
+"""What the steps above weigh beside a taxonomy's last step. On CLINC's 150 intents below its ten domains the best path
+is right in .696 of texts, in .666 where all steps are read as one name, in .688 without the steps above."""
 
 _BORDERS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_\-./:›]+")
 
@@ -40,9 +52,31 @@ def directions(question: Question, model: Any, tokenizer: Any, max_length: int) 
     """
     if question.kind not in KINDS:
         return None
-    said = [describe(option) for option in question.options]
+    said = [_embedded([_own(question, option) for option in question.options], model, tokenizer, max_length)]
+    above = [" ".join(map(words, option.path[:-1])) for option in question.options]
+    if question.kind is Kind.TAXONOMY and any(above):
+        there = np.array([bool(each) for each in above])
+        found = _embedded([each or "-" for each in above], model, tokenizer, max_length)
+        said.append(_PARENTS * there[:, None] * _unit(found))
+    norms = np.linalg.norm(said[0], axis=1)
+    return _unit(_unit(said[0]) + sum(said[1:])), float(norms.mean())
+
+
+def settled(kind: Kind) -> dict[str, float]:
+    """What a manifest says about the scores of the names alone."""
+    return {} if kind is Kind.CHOICE else {LEAD: SHARPNESS * OUTSTANDING}
+
+
+def _own(question: Question, option: Option) -> str:
+    """What is embedded for an option by itself: of a taxonomy the last step."""
+    return describe(option if question.kind is not Kind.TAXONOMY else Option(value=option.path[-1], hint=option.hint))
+
+
+def _embedded(said: list[str], model: Any, tokenizer: Any, max_length: int) -> np.ndarray:
     rows = tokenizer(said, truncation=True, max_length=max_length, padding=False)["input_ids"]
     encodings = [Encoding(example=index, input_ids=ids) for index, ids in enumerate(rows)]
-    found = np.stack(encoders.features(model, encodings, pad_token(tokenizer))).astype(np.float64)
-    norms = np.maximum(np.linalg.norm(found, axis=1), 1e-12)
-    return found / norms[:, None], float(norms.mean())
+    return np.stack(encoders.features(model, encodings, pad_token(tokenizer))).astype(np.float64)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1), 1e-12)[:, None]

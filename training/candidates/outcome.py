@@ -27,10 +27,13 @@ class Outcome:
     seconds: float = 0.0
     detail: str = ""
     curve: Sequence[Epoch] = field(default=())
+    settled: Mapping[str, float] | None = None  # its calibration, where that needs no examples
 
     @cached_property
     def calibration(self) -> dict[str, float]:
         """What would go into its checkpoint's manifest."""
+        if self.settled is not None:
+            return dict(self.settled)
         return calibration.fit(self.problem, self.indices, self.logits)
 
     @cached_property

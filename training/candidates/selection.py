@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from training import encoders
+from training.candidates import names
 from training.candidates.champion import grown
 from training.candidates.finetuned import FineTuned, copier
 from training.candidates.frozen import Frozen
@@ -137,7 +138,8 @@ class Selection:
         measured = sorted(index for _, measure in parts for index in measure)
         if self.frozen.names is not None and measured:
             by_names = self.frozen.logits(self.frozen.prior(1.0), measured)
-            trials.append(Outcome(FROM_NAMES, self.problem, measured, by_names).trial)
+            settled = names.settled(self.problem.question.kind) or None
+            trials.append(Outcome(FROM_NAMES, self.problem, measured, by_names, settled=settled).trial)
         detail = f"penalty {setting.penalty:.2g}, names' share {setting.share:.2g}, {len(parts)} validation part(s)"
         if is_few(self.problem, everything):
             detail += ", by a fixed rule: labels are too few to search for better"

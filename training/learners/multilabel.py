@@ -14,9 +14,13 @@ from training.spec import Unit
 
 THRESHOLD = "threshold"
 
+LEAD = "lead"
+"""By how many logits an option has to be ahead of the next one, where names alone answer: they say which option fits
+best, hardly how well."""
+
 
 class Multilabel(texts.TextLearner):
-    """Sigmoid for each option; those at or above the threshold are answered.
+    """Sigmoid for each option; those at or above the threshold are answered, or with a lead those that stand out.
 
     The score of the whole answer is the probability that every single decision is right, were they independent.
     """
@@ -57,11 +61,14 @@ class Multilabel(texts.TextLearner):
         threshold = calibration.get(THRESHOLD, 0.5)
         found = [Prediction()] * len(examples)
         for row, raw in zip(encodings, logits, strict=True):
+            if LEAD in calibration:
+                found[row.example] = _outstanding(question, raw, id2label, known, calibration[LEAD])
+                continue
             probabilities = texts.sigmoid(raw / calibration.get(texts.TEMPERATURE, 1.0))
             chosen = [value for value in order if probabilities[place[value]] >= threshold]
             right = np.where(probabilities >= threshold, probabilities, 1.0 - probabilities)[known]
             found[row.example] = Prediction(
-                answer=[value.split(PATH_SEPARATOR) if question.kind is Kind.TAXONOMY else value for value in chosen],
+                answer=_answer(question, chosen),
                 score=float(np.prod(right)),
                 item_scores=tuple(float(probabilities[place[value]]) for value in chosen),
             )
@@ -92,3 +99,28 @@ class Multilabel(texts.TextLearner):
 def values(question: Question, answer: Answer) -> list[str]:
     """An answer's options as the checkpoint names them."""
     return [PATH_SEPARATOR.join(item) if question.kind is Kind.TAXONOMY else str(item) for item in answer]
+
+
+def _answer(question: Question, chosen: Sequence[str]) -> Answer:
+    return [value.split(PATH_SEPARATOR) if question.kind is Kind.TAXONOMY else value for value in chosen]
+
+
+def _outstanding(
+    question: Question, raw: np.ndarray, id2label: Mapping[int, str], known: np.ndarray, lead: float
+) -> Prediction:
+    """The one option that is ahead of all others; of several that are close, those that are likelier than not.
+
+    No suggestion where none stands out. The score of one is its share among all, as of a choice.
+    """
+    if not known.any():
+        return Prediction()
+    near = known & (raw >= raw[known].max() - lead)
+    alone = bool(near.sum() == 1 and known.sum() > 1)
+    chosen = near if alone else near & (raw >= 0)
+    if not chosen.any():
+        return Prediction()
+    scores = texts.softmax(raw, known, 1.0) if alone else texts.sigmoid(raw)
+    place = texts.label_index(id2label)
+    answered = [value for value in question.values if value in place and chosen[place[value]]]
+    items = tuple(float(scores[place[value]]) for value in answered)
+    return Prediction(answer=_answer(question, answered), score=min(items), item_scores=items)
