@@ -40,7 +40,7 @@ SIGNS = "signs"
 RARE = 0.05
 """A slip of the hand happens in one mark of fifty; what happens in one of twenty is meant."""
 
-_PRIORS = {WORDS: 0.02, NUMBERS: 0.02, UNITS: 0.03, COMPOUNDS: 0.1, TOUCHES: 0.02}
+_PRIORS = {WORDS: 0.02, NUMBERS: 0.02, UNITS: 0.03, COMPOUNDS: 0.08, TOUCHES: 0.02}
 _WEIGHT = 10
 """So many spans does it take to outweigh what is usual everywhere."""
 
