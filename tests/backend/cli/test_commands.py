@@ -19,6 +19,7 @@ from backend.errors import ServiceUnreachable
 from backend.ledger import decisions
 from backend.ledger.tables import Project, ProjectState, QuestionRow, Round, RoundState
 from backend.settings import Settings
+from tests.backend.serve.processes import until
 from tests.backend.serving.fakes import LABELS, FakeEngine, question
 from tests.backend.stage import Stage
 
@@ -404,8 +405,14 @@ def test_a_connect_that_fails_says_why_and_leaves_nothing(stage, run, failing_wo
     assert run("checkpoints", "-q", "mood")[0] == 0, "no other command asks which project is meant"
 
 
+def connecting(stage):
+    with stage.database.session() as session:
+        return session.query(Project).filter_by(state=ProjectState.CONNECTING).all()
+
+
 def test_a_failed_project_is_nobodys_choice(stage, run, failing_worker):
     assert run(*CONNECT, "-p", "21", "--no-wait")[0] == 0
+    until(lambda: not connecting(stage))
     assert run("checkpoints", "-q", "mood")[0] == 0
     assert run("status")[0] == 0
 

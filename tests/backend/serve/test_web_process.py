@@ -52,7 +52,9 @@ def stage(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def web(stage):
-    with running("web", stage.settings.home, LABELWHEEL_TOKEN=TOKEN, LABELWHEEL_MAX_BODY_MB="8") as process:
+    # of graphs on a CPU, also on a machine with a GPU
+    settings = {"LABELWHEEL_TOKEN": TOKEN, "LABELWHEEL_MAX_BODY_MB": "8", "LABELWHEEL_DEVICE": "cpu"}
+    with running("web", stage.settings.home, **settings) as process:
         until(process.answers, message=process.said())
         until(lambda: setup(process).ok, message=process.said())
         yield process
