@@ -77,7 +77,7 @@ class Client:
     def _refresh(self, key: str) -> tuple[str, float]:
         answer = self._session.call("POST", "/api/token/refresh/", READ_TIMEOUT, json={"refresh": key})
         if answer.status in (400, 401, 403):
-            self._check_place()
+            self._check_place(answer)
             raise ToolRefused(f"Label Studio at {self.url} does not accept the personal access token: make a new one")
         if not answer.ok:
             raise self._refusal(answer)
@@ -91,7 +91,7 @@ class Client:
 
     def _refusal(self, answer: Answer) -> ToolError:
         if answer.status < 500:
-            self._check_place()
+            self._check_place(answer)
         detail = _detail(answer)
         error: ToolError
         if "reserved network address" in detail:
@@ -107,12 +107,16 @@ class Client:
         error.http_status = answer.status
         return error
 
-    def _check_place(self) -> None:
+    def _check_place(self, refusal: Answer) -> None:
         """Raises ToolError where another server answers: what that one refuses says nothing of Label Studio."""
         if self._met:
             return
         try:
             answer = self._session.call("GET", "/api/version/", READ_TIMEOUT)
+            if answer.ok and refusal.status == 404:
+                # Label Studio tells its version behind any path, but has its projects at one alone
+                listed = self._session.call("GET", "/api/projects/", READ_TIMEOUT)
+                answer = listed if listed.status == 404 else answer
             status, told = answer.status, answer.json() if answer.ok else {}
         except ToolUnreachable:
             return

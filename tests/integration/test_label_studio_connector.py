@@ -358,7 +358,7 @@ def test_a_task_that_label_studio_cannot_show_stops_no_other(server: LabelStudio
     annotations = {task: server.submit(task, [choice("good")])["id"] for task in tasks}
     with sqlite3.connect(next(server.folder.rglob("*.sqlite3"))) as database:
         torn = annotations[tasks[4]]
-        database.execute("UPDATE task_completion SET result = '{\"torn' WHERE id = ?", (torn,))
+        database.execute("UPDATE task_completion SET created_at = 'torn' WHERE id = ?", (torn,))
     it = connector(server, project)
     it.config()
     good = {str(task) for task in tasks} - {str(tasks[4])}

@@ -193,3 +193,13 @@ def test_another_server_at_that_address_is_called_that(key: str) -> None:
     with listening(refuses) as other, pytest.raises(ToolError, match="is not Label Studio's address") as caught:
         Client(other.url, SecretStr(key)).get("/api/projects/21/")
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_path_behind_which_label_studio_only_tells_its_version_is_not_its_address() -> None:
+    def behind(handler: Any) -> None:
+        here = handler.path.endswith("/api/version/")
+        said(200 if here else 404, b'{"release": "1.23.0"}')(handler)
+
+    for key in ("abc", PAT):
+        with listening(behind) as other, pytest.raises(ToolError, match="is not Label Studio's address"):
+            Client(f"{other.url}/projects", SecretStr(key)).get("/api/projects/21/")
