@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -349,24 +348,6 @@ def test_a_project_is_found_by_its_title_and_a_wrong_address_is_called_that(serv
         client = Client(f"{server.url}{path}", SecretStr(server.pat))
         with pytest.raises(ToolError, match=r"is not Label Studio's address|is this Label Studio's address|leads to"):
             Project(client, "1").config()
-
-
-def test_a_task_that_label_studio_cannot_show_stops_no_other(server: LabelStudioServer) -> None:
-    texts = [{"text": f"text {number}"} for number in range(12)]
-    project = server.create_project(SENTIMENT, texts, title="One torn task")
-    tasks = [task["id"] for task in connector(server, project)._project.tasks(include="id")]
-    annotations = {task: server.submit(task, [choice("good")])["id"] for task in tasks}
-    with sqlite3.connect(next(server.folder.rglob("*.sqlite3"))) as database:
-        torn = annotations[tasks[4]]
-        database.execute("UPDATE task_completion SET created_at = 'torn' WHERE id = ?", (torn,))
-    it = connector(server, project)
-    it.config()
-    good = {str(task) for task in tasks} - {str(tasks[4])}
-    for listing in (it.poll(None), it.sweep(None)):
-        work, pages = drain(listing)
-        assert {one.example for one in work.values()} == good
-        assert [one.key for page in pages for one in page.aside] == [str(tasks[4])]
-        assert not any(page.gone for page in pages)
 
 
 def test_every_kind_of_region_is_taken_and_comes_back(server: LabelStudioServer, desk: Desk) -> None:
