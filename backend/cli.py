@@ -34,6 +34,7 @@ app.command(cls=Command)(exporting.export)
 app.command(cls=Command)(predicting.predict)
 app.command(cls=Command)(securing.rotate)
 app.command(cls=Command)(securing.audit)
+app.command(cls=Command, name="new-key")(securing.new_key)
 app.command(cls=Command, hidden=True)(running.web)
 app.command(cls=Command, hidden=True)(running.worker)
 

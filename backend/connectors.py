@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pydantic import SecretStr
 
 from backend.errors import NotFound
+from backend.keyring import Keyring
 from backend.ledger.tables import Project
 from plugins.connector import Connection, Connector
 
@@ -28,15 +29,15 @@ def load(tool: str) -> type[Connector]:
     return found
 
 
-def connect(project: Project) -> Connector:
-    """The connector of one project. Calls nothing yet."""
+def connect(project: Project, keys: Keyring) -> Connector:
+    """The connector of one project. Calls nothing yet. Raises WrongKey where its secrets cannot be decrypted."""
     return load(project.tool)(
         Connection(
             tool=project.tool,
             url=project.url,
-            api_key=SecretStr(project.api_key),
+            api_key=SecretStr(keys.open(project.api_key)),
             project=project.external_id,
-            options=project.options,
+            options=keys.open_options(project.options),
         )
     )
 

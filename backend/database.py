@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from backend.database_trouble import check_tables, explained
 from backend.errors import InvalidSettings
+from backend.keyring import Keyring
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
@@ -64,23 +65,34 @@ class Database:
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def migrate(self) -> None:
+    def migrate(self, keys: Keyring | None = None) -> None:
         """Brings the tables up to date. Two processes that start at once do it one after the other.
 
-        Raises DatabaseUnusable where the database is away, damaged, somebody else's or of a newer version.
+        `keys` encrypt what an earlier version kept in plain text; raises InvalidSettings where they are missing then,
+        and DatabaseUnusable where the database is away, damaged, somebody else's or of a newer version.
         """
         config = _migrations()
         with explained(self.url), self._writer.begin() as connection:
             if not self.sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
             check_tables(connection, ScriptDirectory.from_config(config))
-            config.attributes["connection"] = connection
+            config.attributes["connection"], config.attributes["keys"] = connection, keys
             command.upgrade(config, "head")
 
     def check_ready(self) -> None:
         """Raises DatabaseUnusable where `migrate` would, and where it has not been called yet."""
         with explained(self.url), self._reader.connect() as connection:
             check_tables(connection, ScriptDirectory.from_config(_migrations()), ready=True)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Writes as `transaction` does, below the tables' classes: for what has to work on older tables too.
+
+        Raises DatabaseUnusable where `migrate` would.
+        """
+        with explained(self.url), self._writer.begin() as connection:
+            check_tables(connection, ScriptDirectory.from_config(_migrations()))
+            yield connection
 
     def check(self) -> None:
         """Raises SQLAlchemyError where the database does not answer."""

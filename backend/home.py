@@ -11,9 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from backend import disk
+from backend import disk, keyring
 from backend.database import Database
 from backend.errors import Conflict, InvalidSettings
+from backend.ledger import sealing
 from backend.settings import Settings
 from backend.web.auth import is_loopback
 
@@ -44,7 +45,10 @@ def prepare(settings: Settings) -> None:
         raise InvalidSettings(f"LABELWHEEL_HOME {problem}")
     database = Database(settings.database_url)
     try:
-        database.migrate()
+        keys = _keys(settings, database)
+        database.migrate(keys)
+        with database.connection() as connection:
+            sealing.seal(connection, keys)
     finally:
         database.dispose()
     url = make_url(settings.database_url)
@@ -67,16 +71,38 @@ def _unusable(settings: Settings, error: OSError) -> InvalidSettings:
     return InvalidSettings(f"LABELWHEEL_HOME {settings.home} cannot be used: {disk.reason(error)}")
 
 
+def _keys(settings: Settings, database: Database) -> keyring.Keyring:
+    """The keys, made at the first start; never where the database needs others, which would then be lost for good."""
+    with database.connection() as connection:
+        needed = sealing.sealed(connection)
+    return keyring.load(settings) if needed else keyring.make(settings)
+
+
+def renew_key(settings: Settings) -> list[int]:
+    """Makes a key where there is none, gives up what it cannot decrypt, and returns the ids of those projects."""
+    with held(settings, ("web", "worker")):
+        keys, database = keyring.make(settings), Database(settings.database_url)
+        try:
+            with database.connection() as connection:
+                return sealing.forget(connection, keys) if sealing.sealed(connection) else []
+        finally:
+            database.dispose()
+
+
 @contextlib.contextmanager
 def held(settings: Settings, roles: Sequence[str]) -> Iterator[None]:
     """Holds the folder for these roles (web, worker) as long as the block runs; raises Conflict."""
     with contextlib.ExitStack() as stack:
         for role in roles:
+            path = settings.home / f"{role}.lock"
             try:
                 settings.home.mkdir(parents=True, exist_ok=True)
-                file = stack.enter_context((settings.home / f"{role}.lock").open("a+"))
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             except OSError as error:
                 raise _unusable(settings, error) from None
+            file = stack.enter_context(os.fdopen(descriptor, "a+"))
+            with contextlib.suppress(OSError):  # one of an earlier version
+                path.chmod(0o600)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

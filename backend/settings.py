@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         description="the only places where labelling tools may be, separated by commas, such as "
         "`https://label.example.org, *.example.net, 10.0.0.5:8080`; anywhere if empty",
     )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="encrypts the tools' keys in the database: 32 random characters or more, the same for web and "
+        "worker; a file in `home` if not set; to change it, put the new one and a comma before the old one",
+    )
     database: str | None = Field(None, description="a SQLAlchemy URL; SQLite in `home` if not set")
     store: str | None = Field(None, description="the folder of the checkpoints; `checkpoints` in `home` if not set")
     base_model: str | None = Field(
@@ -114,6 +119,18 @@ class Settings(BaseSettings):
             allow(value)
         except InvalidAddress as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("token", "read_token", "secret_key", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return None if value == "" else value  # as a compose file hands on what is not set
+
+    @field_validator("secret_key")
+    @classmethod
+    def _secret_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(key.strip()) < 32 for key in value.get_secret_value().split(",")):
+            raise ValueError("each key needs 32 random characters or more, such as `openssl rand -hex 24` gives")
         return value
 
     @field_validator("read_token")

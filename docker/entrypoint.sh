@@ -2,7 +2,7 @@
 # Docker and Kubernetes hand secrets over as files, labelwheel reads the environment: NAME_FILE becomes NAME.
 set -eu
 
-for name in LABELWHEEL_TOKEN LABELWHEEL_DATABASE PGPASSWORD; do
+for name in LABELWHEEL_TOKEN LABELWHEEL_READ_TOKEN LABELWHEEL_SECRET_KEY LABELWHEEL_DATABASE PGPASSWORD; do
   file=$(printenv "${name}_FILE" || true)
   [ -n "$file" ] || continue
   if [ ! -r "$file" ]; then

@@ -32,7 +32,10 @@ class Argument(Frozen):
 
 
 class Connection(Frozen):
-    """Where a project is and how to get in. `options` are the connector's own, JSON, kept between calls."""
+    """Where a project is and how to get in.
+
+    `options` are the connector's own, kept between calls: JSON, and SecretStr, which are encrypted where they are kept.
+    """
 
     tool: str
     url: str

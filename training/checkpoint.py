@@ -85,10 +85,11 @@ class Manifest(Frozen):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that is on disk, whole."""
+    """A checkpoint that is on disk, whole. `digest` is the sha256 of its manifest, and so of all that is in it."""
 
     folder: Path
     manifest: Manifest
+    digest: str
 
     @cached_property
     def report(self) -> dict[str, Any]:
@@ -123,18 +124,20 @@ def write(
         _sync(temporary)
         (temporary / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
         _sync(temporary / MANIFEST)
-    return Checkpoint(folder, manifest)
+        digest = _sha256(temporary / MANIFEST)
+    return Checkpoint(folder, manifest, digest)
 
 
-def read(folder: str | Path, verify: bool = True) -> Checkpoint:
+def read(folder: str | Path, verify: bool = True, digest: str | None = None) -> Checkpoint:
     """The checkpoint in a folder; `verify` also reads every file and compares its sha256.
 
-    Raises InvalidCheckpoint, naming the file, where anything is missing, added, changed or could execute code.
+    `digest` is that of the manifest as it was known before: nobody can then put another checkpoint there, hashes and
+    all. Raises InvalidCheckpoint, naming the file, where anything is missing, added, changed or could execute code.
     """
     folder = Path(folder)
     try:
-        text = (folder / MANIFEST).read_text("utf-8")
-        manifest = Manifest.model_validate_json(text)
+        content = (folder / MANIFEST).read_bytes()
+        manifest = Manifest.model_validate_json(content.decode("utf-8"))
     except FileNotFoundError:
         raise InvalidCheckpoint(
             f"{folder} has no {MANIFEST}: it is no checkpoint, or one that was not finished; roll back or train anew"
@@ -147,6 +150,11 @@ def read(folder: str | Path, verify: bool = True) -> Checkpoint:
         raise InvalidCheckpoint(
             f"{folder / MANIFEST} does not fit its schema ({where}: {first['msg']}); was it written by another version?"
         ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if digest is not None and found != digest:
+        raise InvalidCheckpoint(
+            f"{folder / MANIFEST} is not the one that was promoted: the folder was replaced; roll back or train anew"
+        )
     present = set(_names(folder))
     for name in sorted(manifest.files.keys() - present):
         raise InvalidCheckpoint(f"{folder / name} is missing; roll back to another version, or train anew")
@@ -156,7 +164,7 @@ def read(folder: str | Path, verify: bool = True) -> Checkpoint:
     for name, digest in manifest.files.items():
         if verify and _sha256(folder / name) != digest:
             raise InvalidCheckpoint(f"{folder / name} has changed since it was written; roll back or train anew")
-    return Checkpoint(folder, manifest)
+    return Checkpoint(folder, manifest, found)
 
 
 def export(checkpoint: Checkpoint, folder: str | Path) -> Path:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from backend.commands import choosing
 from backend.errors import InvalidRequest, InvalidSettings, NotFound
 from backend.settings import Settings, load
+from training import checkpoint
 
 CheckpointOption = Annotated[
     list[Path] | None,
@@ -73,15 +74,19 @@ def _champions(settings: Settings, project: str | None, question: str | None) ->
     status = client.status()
     found = choosing.project(status, project)
     asked = [choosing.question(found, question)] if question else found["questions"]
-    versions = [each["champion"]["version"] for each in asked if each["champion"] and each.get("active", True)]
-    if not versions:
+    champions = [each["champion"] for each in asked if each["champion"] and each.get("active", True)]
+    if not champions:
         raise NotFound(f"project {choosing.title(found)} has no champion yet; label some examples first")
     # the service's own store, so that nobody has to know its home on the same machine
     stores = [settings.store_folder, Path(status["store"])]
-    folders = [next((store / version for store in stores if (store / version).is_dir()), None) for version in versions]
-    if None in folders:
-        raise NotFound(
-            f"the champions lie in {status['store']}, where {client.url} runs; on another machine `labelwheel export` "
-            "each of them and give its folder as --checkpoint"
-        )
-    return [folder for folder in folders if folder is not None]
+    folders = []
+    for champion in champions:
+        folder = next((each for store in stores if (each := store / champion["version"]).is_dir()), None)
+        if folder is None:
+            raise NotFound(
+                f"the champions lie in {status['store']}, where {client.url} runs; on another machine `labelwheel "
+                "export` each of them and give its folder as --checkpoint"
+            )
+        checkpoint.read(folder, verify=False, digest=champion.get("manifest_digest"))
+        folders.append(folder)
+    return folders

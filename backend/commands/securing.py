@@ -1,4 +1,4 @@
-"""rotate, audit: new secrets for the labelling tools, and who did what."""
+"""rotate, audit, new-key: new secrets for the labelling tools, who did what, and the way on where the key is lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from rich.table import Table
 
 from backend.client import Client
 from backend.commands import choosing, wording
+from backend.commands.running import HomeOption
 from backend.errors import Conflict, NotFound
+from backend.settings import load
 from training.errors import LabelwheelError
 
 SECONDS = 90.0
@@ -64,6 +66,19 @@ def audit(
         values = (line["at"][:19].replace("T", " "), line["role"], line["peer"], line["project_id"], line["action"])
         table.add_row(*("" if value is None else str(value) for value in (*values, line["status"])))
     wording.console().print(table)
+
+
+def new_key(home: HomeOption = None) -> None:
+    """Go on without the key that the tools' keys were encrypted with: where it is lost, and the service is stopped."""
+    from backend import home as home_folder
+    from backend import keyring
+
+    settings = load(home=home)
+    lost = home_folder.renew_key(settings)
+    where = "LABELWHEEL_SECRET_KEY" if settings.secret_key is not None else str(keyring.path_of(settings))
+    numbers = ", ".join(map(str, lost))
+    told = f"connect these projects again, once the service runs: {numbers}" if lost else "it opens all that there is"
+    Console().print(f"the key is that of {where}; {told}", highlight=False, soft_wrap=True)
 
 
 def _trouble(client: Client, number: int) -> str | None:

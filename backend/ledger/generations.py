@@ -14,11 +14,12 @@ from training.questions import Question
 
 
 class Member(NamedTuple):
-    """One question's champion; `folder` is relative to the store."""
+    """One question's champion; `folder` is relative to the store, `digest` that of its manifest."""
 
     spec: Question
     version: str
     folder: str
+    digest: str | None = None
 
 
 class GenerationView(NamedTuple):
@@ -61,9 +62,9 @@ def current(session: Session) -> dict[int, GenerationView]:
     for project, generation in found:
         questions = asked.get(project.id, {})
         members = {
-            name: Member(questions[name], champions[number].version, champions[number].folder)
+            name: Member(questions[name], champion.version, champion.folder, champion.manifest_digest)
             for name, number in generation.members.items()
-            if name in questions and number in champions
+            if name in questions and (champion := champions.get(number)) is not None
         }
         views[project.id] = GenerationView(
             project.id, project.tool, project.reference or "", generation.name, questions, members

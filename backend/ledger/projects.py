@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from backend import connectors
+from backend import connectors, keyring
 from backend.errors import InvalidRequest, NotFound
 from backend.ledger.tables import ACTIVE, CheckpointRow, Decision, Project, ProjectState, QuestionRow, Round
 from backend.settings import Settings
@@ -44,7 +44,7 @@ def register(
     if project is None:
         project = Project(tool=tool, url=url, external_id=external_id)
         tx.add(project)
-    project.api_key = api_key
+    project.api_key = keyring.load(settings).seal(api_key)
     project.service_url = checked(service_url) if service_url else (settings.public_url or settings.url).rstrip("/")
     project.options = {**(project.options or {}), **(options or {})}
     project.state, project.step, project.problem = ProjectState.CONNECTING, "waiting for the worker", None

@@ -184,7 +184,7 @@ def _sharer(project: Project, question: QuestionRow) -> dict[str, Any]:
 
 
 def _checkpoint(row: CheckpointRow) -> dict[str, Any]:
-    shown = ("version", "recipe", "metric", "score", "low", "high", "label_count", "broken")
+    shown = ("version", "recipe", "metric", "score", "low", "high", "label_count", "broken", "manifest_digest")
     return {name: getattr(row, name) for name in shown} | {"created_at": _time(row.created_at)}
 
 

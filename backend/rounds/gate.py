@@ -29,11 +29,13 @@ class Judgement(NamedTuple):
     low: float | None
     high: float | None
     details: dict[str, Any]
+    digest: str | None = None  # of the manifest
 
 
 def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgement:
     """Reads what a job has written and compares; raises InvalidCheckpoint where that is not whole."""
-    manifest = checkpoint.read(folder).manifest
+    written = checkpoint.read(folder)
+    manifest = written.manifest
     try:
         result = JobResult.model_validate_json((folder / RESULT).read_bytes())
     except (OSError, ValidationError) as error:
@@ -46,7 +48,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
         if manifest.question.kind is not Kind.CHOICE:
             said = "it suggests an option where its name alone stands out, and nothing elsewhere"
         reason = f"{said}, until there are labels to learn from"
-        return Judgement(True, reason, manifest, result.metric, score, low, high, {})
+        return Judgement(True, reason, manifest, result.metric, score, low, high, {}, written.digest)
     found = compare(
         result.pairs,
         floor=settings.gate_floor,
@@ -58,7 +60,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
     details["report"] = {
         key: result.report[key] for key in ("chosen", "reason", "started_from") if key in result.report
     }
-    return Judgement(found.passes, found.reason, manifest, result.metric, score, low, high, details)
+    return Judgement(found.passes, found.reason, manifest, result.metric, score, low, high, details, written.digest)
 
 
 def _measured(report: dict[str, Any]) -> tuple[float | None, float | None, float | None]:

@@ -26,6 +26,8 @@ from backend.ledger.tables import (
 )
 from backend.rounds import jobs
 from backend.settings import Settings
+from training import checkpoint
+from training.errors import InvalidCheckpoint
 
 KEPT_GENERATIONS = 200
 """Of each project, with the backfills that brought them into the tool: what acceptance is told for."""
@@ -78,6 +80,23 @@ def _superfluous(session: Session, keep: int) -> list[int]:
             sound[row.question_id].append(row.id)
     needed |= {number for numbers in sound.values() for number in numbers[:keep]}
     return [row.id for row in rows if row.id not in needed]
+
+
+def remember(hold: Hold, settings: Settings) -> int:
+    """Notes the manifests' hashes of checkpoints of earlier versions, which had none; returns how many."""
+    with hold.database.session() as session:
+        unknown = select(CheckpointRow).where(CheckpointRow.manifest_digest.is_(None), CheckpointRow.removed.is_(False))
+        rows = list(session.scalars(unknown))
+    noted = 0
+    for row in rows:
+        try:
+            digest = checkpoint.read(settings.store_folder / row.folder, verify=False).digest
+        except InvalidCheckpoint:
+            continue  # who serves it says so
+        with hold.transaction() as tx:
+            tx.get_one(CheckpointRow, row.id).manifest_digest = digest
+        noted += 1
+    return noted
 
 
 def _served(session: Session) -> set[int | None]:

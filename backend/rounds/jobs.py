@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from backend.ledger.tables import Round
+from backend.ledger.tables import CheckpointRow, Round
 from backend.settings import Settings
 from training import checkpoint
 from training.checkpoint import MANIFEST
@@ -41,6 +41,14 @@ def output(settings: Settings, version: str) -> Path:
 def finished(settings: Settings, version: str) -> bool:
     """Whether a checkpoint is there, whole."""
     return (output(settings, version) / MANIFEST).exists()
+
+
+def check(settings: Settings, champion: CheckpointRow) -> None:
+    """Raises InvalidCheckpoint where a champion that is to be trained on was replaced. One that is gone is for the job
+    to judge."""
+    folder = settings.store_folder / champion.folder
+    if champion.manifest_digest is not None and (folder / MANIFEST).exists():
+        checkpoint.read(folder, verify=False, digest=champion.manifest_digest)
 
 
 def specify(settings: Settings, found: Round, question: Question, champion: str | None) -> Path:

@@ -40,6 +40,7 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
         digest=judgement.manifest.question.digest,
         # never before its job began, whatever the clock was set to meanwhile
         created_at=max(now(), found.started_at or now()),
+        manifest_digest=judgement.digest,
     )
     tx.add(row)
     tx.flush()

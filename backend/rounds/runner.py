@@ -27,7 +27,7 @@ from backend.ledger.tables import (
     RoundState,
     now,
 )
-from backend.rounds import data, gate, housekeeping, jobs, promotion
+from backend.rounds import data, gate, housekeeping, jobs, progress, promotion
 from backend.rounds.isolation import Isolation
 from backend.settings import Settings
 from backend.trouble import line
@@ -119,6 +119,8 @@ class Runner:
             question = session.get_one(QuestionRow, found.question_id)
             spec = Question.model_validate(question.spec)
             champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
+            if champion is not None:
+                jobs.check(self._settings, champion)
             written = data.write(session, question, champion, place / jobs.DATA)
         path = jobs.specify(self._settings, found, spec, champion.folder if champion else None)
         with self._hold.transaction() as tx:
@@ -133,9 +135,9 @@ class Runner:
             claimed.attempts += 1
             claimed.champion_id = champion.id if champion else None
             claimed.last_event_id, claimed.label_count = written.last_event_id, written.examples
-            claimed.digest, claimed.progress_token = spec.digest, secrets.token_urlsafe(24)
+            token = secrets.token_urlsafe(24)
+            claimed.digest, claimed.progress_token = spec.digest, progress.digest(token)
             claimed.progress, claimed.seconds_left, claimed.metrics, claimed.handle = 0.0, None, {}, None
-            token = claimed.progress_token
             if claimed.attempts == 1:
                 learnt = f"{written.examples} labelled examples" if written.examples else "the label names"
                 reason = f"it was ordered ({claimed.trigger}); it learns from {learnt}"

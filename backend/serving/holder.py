@@ -201,7 +201,8 @@ class Holder:
         members: dict[str, Member] = {}
         for name, (version, folder) in want.members.items():
             try:
-                members[name] = Member(want.questions[name], self._model(version, folder, want.questions[name]))
+                model = self._model(version, folder, want.questions[name], want.digests.get(version))
+                members[name] = Member(want.questions[name], model)
             except Exception as error:
                 problems[want.project] = {
                     "generation": want.generation, "question": name, "checkpoint": version, "message": _line(error)
@@ -222,14 +223,14 @@ class Holder:
             log.info("project %d is served by %s", want.project, want.generation)
         return True
 
-    def _model(self, version: str, folder: Path, question: Question) -> Loaded:
+    def _model(self, version: str, folder: Path, question: Question, digest: str | None) -> Loaded:
         failure = self._failures.get(version)
         if failure and time.monotonic() < failure.again:
             raise InvalidCheckpoint(failure.error)
         try:
             model = self._models.get(version)
             if model is None:
-                model = load(self._engine, self._queue, folder, version)
+                model = load(self._engine, self._queue, folder, version, digest)
                 self._models[version] = model
                 weakref.finalize(model, self._freed.set)
             if model.question.kind is not question.kind:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from backend import keyring
 from backend.database import Database
 from backend.ledger import generations, hints, projects, servers, tool_secrets
 from backend.rounds import automatic
@@ -41,6 +42,7 @@ class ServingLedger:
                 view.name,
                 view.questions,
                 {name: (member.version, self._store / member.folder) for name, member in view.members.items()},
+                {member.version: member.digest for member in view.members.values() if member.digest},
             )
             for number, view in generations.current(session).items()
         }
@@ -53,7 +55,8 @@ class ServingLedger:
     def options(self, tool: str, reference: str) -> Mapping[str, Any]:
         """What the connector keeps of a project; raises UnknownProject."""
         with self._database.session() as session:
-            return dict(projects.find(session, tool, reference).options or {})
+            options = projects.find(session, tool, reference).options or {}
+        return keyring.load(self._settings).open_options(options)
 
     def report(
         self,

@@ -19,9 +19,14 @@ PROBES = ("Where is my parcel?", "Größe 38 passt 👟 nicht, ich möchte mein 
 """A short text and one that fills a batch: both are computed once before anybody asks."""
 
 
-def load(engine: Engine, queue: InferenceQueue, folder: Path, version: str, seconds: float = 120.0) -> Loaded:
-    """A checkpoint that has answered its own question; raises InvalidCheckpoint or whatever went wrong."""
-    manifest = checkpoint.read(folder, verify=True).manifest
+def load(
+    engine: Engine, queue: InferenceQueue, folder: Path, version: str, digest: str | None = None, seconds: float = 120.0
+) -> Loaded:
+    """A checkpoint that has answered its own question; `digest` is that of its manifest, where it is known.
+
+    Raises InvalidCheckpoint or whatever went wrong.
+    """
+    manifest = checkpoint.read(folder, digest=digest).manifest
     if manifest.version != version:
         raise InvalidCheckpoint(f"{folder} holds {manifest.version}, not {version}; roll back or train anew")
     model = engine.load(folder, manifest)

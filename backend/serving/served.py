@@ -13,7 +13,10 @@ from training.questions import Question
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the database says a project should be served with; `members`: question → (version, folder)."""
+    """What the database says a project should be served with; `members`: question → (version, folder).
+
+    `digests` has the hash of each version's manifest, where it is known.
+    """
 
     project: int
     tool: str
@@ -21,6 +24,7 @@ class Wanted:
     generation: str
     questions: Mapping[str, Question]
     members: Mapping[str, tuple[str, Path]]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -41,7 +41,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         if row is None:
             missing = f"checkpoint {version!r:.100}" if version is not None else "champion yet"
             raise NotFound(f"question {name!r} has no {missing}; `labelwheel checkpoints` lists what there is")
-        return checkpoint.read(settings.store_folder / row.folder, verify=False)
+        return checkpoint.read(settings.store_folder / row.folder, verify=False, digest=row.manifest_digest)
 
     @exports.get("/projects/<int:number>/questions/<path:name>/export")
     @audit.taken
@@ -58,7 +58,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
             return answer
         scratch = tempfile.TemporaryDirectory(prefix=".export-", dir=settings.home, ignore_cleanup_errors=True)
         try:
-            folder = checkpoint.export(checkpoint.read(found.folder), Path(scratch.name) / version)
+            folder = checkpoint.export(checkpoint.read(found.folder, digest=found.digest), Path(scratch.name) / version)
             members = list(_members(folder))
         except BaseException:
             scratch.cleanup()

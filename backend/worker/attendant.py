@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from backend import connectors
+from backend import connectors, keyring
 from backend.errors import NotFound
 from backend.ledger import generations, projects, servers
 from backend.ledger.lease import Hold, LeaseLost
@@ -41,7 +41,7 @@ class Attendant:
 
     def __init__(self, hold: Hold, settings: Settings, project_id: int, suggester: Suggester) -> None:
         self._hold, self._settings, self._id = hold, settings, project_id
-        self._wiring = Wiring(hold, project_id)
+        self._wiring = Wiring(hold, settings, project_id)
         self._connecting = Connecting(hold, settings, project_id, self._wiring)
         self._looking = Looking(hold, settings, project_id)
         self._announcer = Announcer(hold, project_id)
@@ -125,7 +125,7 @@ class Attendant:
             self._looking.forget()
             self._backfiller.forget()
             check_allowed(project.url, self._settings.tool_places)
-            self._connector, self._known = connectors.connect(project), known
+            self._connector, self._known = connectors.connect(project, keyring.load(self._settings)), known
         return self._connector
 
     def _mend(self, project: Project) -> None:

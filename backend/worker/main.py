@@ -11,11 +11,13 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend import keyring
 from backend.client import Client
 from backend.database import Database
 from backend.database_trouble import explain
 from backend.ledger.lease import SECONDS, Hold, LeaseLost
 from backend.ledger.tables import Project, ProjectState
+from backend.rounds import housekeeping
 from backend.rounds.runner import Runner
 from backend.settings import Settings
 from backend.trouble import Trouble
@@ -42,7 +44,7 @@ def run(
 ) -> None:
     """Works until `stop` is set. Where another worker holds the lease, waits for it to end."""
     database = Database(settings.database_url)
-    database.migrate()
+    database.migrate(keyring.find(settings))
     launcher = launcher or local(settings)
     # generous, for a page of long texts on a busy CPU; the tool's own requests go first
     suggester = suggester or Client(settings.url, settings.token, seconds=330.0)
@@ -69,7 +71,9 @@ def run(
 def local(settings: Settings) -> Launcher:
     """Jobs on this machine."""
     hub = settings.base_model is not None and not Path(settings.base_model).exists()
-    return LocalLauncher(threads=settings.job_threads, hub=hub, grace=_JOB_GRACE_SECONDS)
+    return LocalLauncher(
+        threads=settings.job_threads, hub=hub, grace=_JOB_GRACE_SECONDS, withheld=("LABELWHEEL_", "PGPASSWORD")
+    )
 
 
 class Worker:
@@ -115,6 +119,9 @@ class Worker:
             self._ended.wait(self._guarded(f"work for project {number}", attendant.step))
 
     def _rounds(self) -> None:
+        self._guarded(
+            "note the hashes of old checkpoints", lambda: housekeeping.remember(self._hold, self._settings) and None
+        )
         while not self._ended.is_set():
             busy = self._guarded("work on the rounds", self._runner.step)
             self._ended.wait(0.05 if busy is True else 0.5)

@@ -14,9 +14,11 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
+from backend import keyring
 from backend.ledger import audit, decisions, generations, projects, tool_secrets
 from backend.ledger.lease import Hold
 from backend.ledger.tables import Project, ProjectState
+from backend.settings import Settings
 from plugins.connector import Connector, Purpose, Service
 from plugins.errors import ToolError, ToolUnreachable
 
@@ -28,8 +30,8 @@ FIRST_PAUSE, LAST_PAUSE = 15.0, 3600.0
 class Wiring:
     """The wiring of one project."""
 
-    def __init__(self, hold: Hold, project_id: int) -> None:
-        self._hold, self._id = hold, project_id
+    def __init__(self, hold: Hold, settings: Settings, project_id: int) -> None:
+        self._hold, self._settings, self._id = hold, settings, project_id
         self._made: dict[Purpose, str] = {}
         self._pause, self._again = FIRST_PAUSE, 0.0
 
@@ -45,7 +47,8 @@ class Wiring:
 
     def settle(self, tx: Session, locked: Project, options: Mapping[str, Any]) -> None:
         """Notes in `tx` that the tool is wired: what it had before is good for nothing any more."""
-        locked.options, locked.rewiring = {**locked.options, **options}, None
+        sealed = keyring.load(self._settings).seal_options(options)
+        locked.options, locked.rewiring = {**locked.options, **sealed}, None
         tool_secrets.settle(tx, self._id, self._made.values())
         audit.note(tx, "worker", f"put new secrets into {locked.tool}; the old ones ended", project_id=self._id)
         self._made, self._pause, self._again = {}, FIRST_PAUSE, 0.0

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, request
+from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 from werkzeug.datastructures import Headers
 
@@ -82,4 +83,4 @@ def _secret(host: Host, reference: str) -> str | None:
         found = host.options(TOOL, reference).get("secret")
     except UnknownProject:
         return None
-    return str(found) if found else None
+    return found.get_secret_value() if isinstance(found, SecretStr) else None

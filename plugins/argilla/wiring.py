@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
 from plugins.argilla import ordering
 from plugins.argilla.client import Client, Missing, Rejected
 from plugins.argilla.dataset import Dataset, Row
@@ -31,7 +33,7 @@ def wire(dataset: Dataset, options: Mapping[str, Any], service: Service) -> dict
     return {
         "dataset": dataset.id,
         "webhook": webhook["id"] if webhook else None,
-        "secret": webhook["secret"] if webhook else None,
+        "secret": SecretStr(webhook["secret"]) if webhook else None,
         "address": address(service, dataset.id),
         "ordered": ordered,
     }

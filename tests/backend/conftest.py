@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:  # helpers are imported as tests.…, also where pytest is called by its own name
     sys.path.insert(0, str(ROOT))
 
-from backend import connectors  # noqa: E402
+from backend import connectors, keyring  # noqa: E402
 from backend.database import Database  # noqa: E402
 from backend.settings import Settings, load  # noqa: E402
 from tests import postgresql  # noqa: E402
@@ -78,7 +78,9 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
         "poll_seconds": 1e-6,
         "first_round": 4,
     }
-    return load(**values)
+    settings = load(**values)
+    keyring.make(settings)
+    return settings
 
 
 @pytest.fixture

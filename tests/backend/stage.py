@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from backend import keyring
 from backend.database import Database
 from backend.ledger import generations, intake
 from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
@@ -25,14 +26,15 @@ class Stage:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings.database_url)
-        self.database.migrate()
+        self.keys = keyring.make(settings)
+        self.database.migrate(self.keys)
         self.project = 0
 
     def connect(self, *names: str, title: str = "Messages", reference: str = "1.99") -> int:
         with self.database.transaction() as tx:
             project = Project(
                 tool=TOOL, url=f"http://tool.test/{reference}", external_id=reference.split(".")[0],
-                api_key="api-secret", service_url="http://here.test", reference=reference, title=title,
+                api_key=self.keys.seal("api-secret"), service_url="http://here.test", reference=reference, title=title,
                 state=ProjectState.CONNECTED,
             )  # fmt: skip
             tx.add(project)

@@ -254,7 +254,7 @@ def test_wiring_is_idempotent_and_polling_does_where_no_webhook_is_to_be_had(arg
     (webhook,) = place.webhooks()
     assert webhook["url"] == f"http://127.0.0.1:99/argilla/{place.id}/webhook"
     assert sorted(webhook["events"]) == ["response.created", "response.deleted", "response.updated"]
-    assert moved["secret"] == webhook["secret"]
+    assert moved["secret"] == SecretStr(webhook["secret"])
     place.anew(**moved).unwire()
     assert place.webhooks() == []
 

@@ -21,6 +21,7 @@ import json, os, pathlib, signal, subprocess, sys, time
 spec = json.loads(open(sys.argv[1]).read())
 folder = pathlib.Path(sys.argv[1]).parent
 names = ["OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HF_HUB_OFFLINE"]
+names += ["LABELWHEEL_TOKEN", "LABELWHEEL_SECRET_KEY", "PGPASSWORD", "KEPT"]
 names += ["KUBEFLOW_TRAINER_SERVER_URL", "KUBEFLOW_TRAINER_SERVER_TOKEN"]
 seen = {name: os.environ.get(name) for name in names} | {"nice": os.nice(0)}
 if seen["KUBEFLOW_TRAINER_SERVER_TOKEN"]:
@@ -210,3 +211,21 @@ def test_strays_are_ended_and_whoever_has_the_specification_open_is_not(tmp_path
         for process in (stray, editor):
             process.kill()
             process.wait()
+
+
+def test_secrets_that_are_not_its_own_are_not_handed_on(start, tmp_path, monkeypatch):
+    for name in ("LABELWHEEL_TOKEN", "LABELWHEEL_SECRET_KEY", "PGPASSWORD", "KEPT"):
+        monkeypatch.setenv(name, "tell-nobody")
+    start("now", withheld=("LABELWHEEL_", "PGPASSWORD"))
+    found = seen(tmp_path)
+    assert [found[name] for name in ("LABELWHEEL_TOKEN", "LABELWHEEL_SECRET_KEY", "PGPASSWORD")] == [None] * 3
+    assert found["KEPT"] == "tell-nobody"
+
+
+def test_the_workers_own_launcher_withholds_the_services_secrets(monkeypatch):
+    monkeypatch.setenv("LABELWHEEL_TOKEN", "tell-nobody-of-this")
+    from backend.settings import Settings
+    from backend.worker.main import local
+
+    environment = local(Settings())._environment(None, None)
+    assert not [name for name in environment if name.startswith(("LABELWHEEL_", "PGPASSWORD"))]

@@ -42,6 +42,7 @@ class Handle(Frozen):
 class LocalLauncher:
     """`threads` limits what a job computes with; `hub` lets it reach a model hub; `grace` is in seconds.
 
+    Variables whose names begin with one of `withheld` are not handed on: a job needs no secrets but its own token.
     `command` comes before the spec's path; tests put their own program there.
     """
 
@@ -52,12 +53,14 @@ class LocalLauncher:
         hub: bool = False,
         niceness: int = 10,
         grace: float = 10.0,
+        withheld: tuple[str, ...] = (),
         command: Sequence[str] = MODULE,
     ) -> None:
         self._threads = threads
         self._hub = hub
         self._niceness = niceness
         self._grace = grace
+        self._withheld = withheld
         self._command = tuple(command)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
@@ -121,7 +124,7 @@ class LocalLauncher:
         self.poll(handle)
 
     def _environment(self, progress_url: str | None, secret: str | None) -> dict[str, str]:
-        environment = dict(os.environ)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(self._withheld)}
         environment["PYTHONUNBUFFERED"] = "1"
         environment["TOKENIZERS_PARALLELISM"] = "false"
         # a thread that waits for the others would spin: where a core is wanted elsewhere too, eight times as slow

@@ -21,7 +21,7 @@ class ProjectState(StrEnum):
 
 
 class Project(Base):
-    """One connected project of one labelling tool. `api_key` is a secret: never logged, never answered."""
+    """One connected project of one labelling tool. `api_key` is a secret, encrypted: never logged, never answered."""
 
     __tablename__ = "projects"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -16,6 +16,7 @@ class CheckpointRow(Base):
     """One checkpoint of one question, immutable; `folder` is relative to the store.
 
     `kind` and `digest` are those of the question that it answers; `removed` tells that its files were cleared away.
+    `manifest_digest` is the hash of its manifest; None until the worker has seen it, for those of earlier versions.
     """
 
     __tablename__ = "checkpoints"
@@ -33,6 +34,7 @@ class CheckpointRow(Base):
     high: Mapped[float | None]
     kind: Mapped[str] = mapped_column(String(16), default="")
     digest: Mapped[str] = mapped_column(String(16), default="")
+    manifest_digest: Mapped[str | None] = mapped_column(String(64))
     broken: Mapped[str | None] = mapped_column(Text)
     removed: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -72,7 +74,7 @@ class Round(Base):
     label_count: Mapped[int] = mapped_column(default=0)
     launcher: Mapped[str] = mapped_column(default="local")
     handle: Mapped[str | None] = mapped_column(Text)
-    progress_token: Mapped[str | None]
+    progress_token: Mapped[str | None]  # its hash
     progress: Mapped[float] = mapped_column(default=0.0)
     seconds_left: Mapped[float | None]
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from standardwebhooks import Webhook
@@ -390,7 +391,8 @@ def test_a_signature_is_good_for_one_dataset(office: Office, client: FlaskClient
             tx.add(
                 Project(
                     tool="argilla", url="http://a.test", external_id=dataset, api_key="k", service_url="http://us",
-                    reference=dataset, state=ProjectState.CONNECTED, options={"secret": secret},
+                    reference=dataset, state=ProjectState.CONNECTED,
+                    options=office.keys.seal_options({"secret": SecretStr(secret)}),
                 )
             )  # fmt: skip
     body = json.dumps({"type": "response.created", "data": {"record": {"dataset": {"id": datasets[0]}}}})

@@ -6,6 +6,7 @@ import pytest
 
 from backend.app import create_app
 from backend.ledger.tables import Project, Round
+from backend.rounds.progress import digest
 from backend.settings import Settings
 from plugins.addresses import allow
 from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
@@ -44,7 +45,9 @@ def test_registering_is_accepted_and_tells_no_secret(client, stage):
     assert "hunter2" not in answer.text
     assert "hunter2" not in client.get(f"/api/v1/projects/{answer.json['id']}").text
     with stage.database.session() as session:
-        assert session.get(Project, answer.json["id"]).api_key == "hunter2"
+        sealed = session.get(Project, answer.json["id"]).api_key
+    assert "hunter2" not in sealed
+    assert stage.keys.open(sealed) == "hunter2"
     assert client.post("/api/v1/projects", json=BODY).json["id"] == answer.json["id"]
 
 
@@ -170,7 +173,7 @@ def test_a_round_is_ordered_once_and_reports_its_progress(client, stage):
     assert client.post(path).status_code == 409
     number = ordered.json["id"]
     with stage.database.transaction() as tx:
-        tx.get(Round, number).progress_token = "round-token"
+        tx.get(Round, number).progress_token = digest("round-token")
     # as transformers' KubeflowCallback sends it
     body = {
         "trainerStatus": {
@@ -205,7 +208,7 @@ def _ordered(stage):
 
     with stage.database.transaction() as tx:
         found = orders.order(tx, projects.question(tx, stage.project, "mood").id)
-        found.progress_token = "round-token"
+        found.progress_token = digest("round-token")
         return found.id
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from backend import keyring
 from backend.errors import Conflict
 from backend.ledger import projects
 from backend.ledger.tables import Project, Shown
@@ -67,7 +68,7 @@ def test_connecting_again_renews_the_key(world: World) -> None:
     world.settle()
     assert world.connect("another") == 1
     world.settle()
-    assert (world.project.api_key, world.tool.calls.count("wire")) == ("another", 2)
+    assert (keyring.load(world.settings).open(world.project.api_key), world.tool.calls.count("wire")) == ("another", 2)
     assert len(world.rounds) == 1
 
 

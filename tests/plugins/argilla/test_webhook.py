@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
 
@@ -29,7 +30,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.hints: list[str] = []
-        self.kept: dict[str, dict[str, Any]] = {DATASET: {"secret": SECRET}, OTHER: {"secret": None}}
+        self.kept: dict[str, dict[str, Any]] = {DATASET: {"secret": SecretStr(SECRET)}, OTHER: {"secret": None}}
 
     def options(self, tool: str, reference: str) -> Mapping[str, Any]:
         assert tool == "argilla"
@@ -80,7 +81,7 @@ def post(
 @pytest.mark.parametrize("name", ["response.created", "response.updated", "response.deleted"])
 def test_what_people_did_is_a_hint(client: FlaskClient, desk: Desk, name: str) -> None:
     sample = json.loads(body(name))
-    desk.kept[sample["data"]["record"]["dataset"]["id"]] = {"secret": SECRET}
+    desk.kept[sample["data"]["record"]["dataset"]["id"]] = {"secret": SecretStr(SECRET)}
     answer = post(client, body(name), dataset=sample["data"]["record"]["dataset"]["id"])
     assert (answer.status_code, answer.data) == (204, b"")
     assert desk.hints == [sample["data"]["record"]["dataset"]["id"]]

@@ -47,7 +47,7 @@ def test_everything_is_granted() -> None:
     assert options == {
         "dataset": "d",
         "webhook": "w",
-        "secret": "s",
+        "secret": SecretStr("s"),
         "address": "http://us:9090/argilla/d/webhook",
         "ordered": True,
     }
@@ -63,12 +63,12 @@ def test_no_secret_of_ours_is_sent_to_argilla() -> None:
 def test_a_new_secret_is_a_new_webhook() -> None:
     """Argilla makes the secret with the webhook, and never another."""
     ours = {"id": "old", "url": "http://us:9090/argilla/d/webhook", "name": "x"}
-    options = {"webhook": "old", "secret": "old secret"}
+    options = {"webhook": "old", "secret": SecretStr("old secret")}
     client = Refusing(listed=[ours])
     assert wire(dataset(client), options, SERVICE)["webhook"] == "w"
     assert client.sent[0] == ("PATCH", "/webhooks/old")
     client = Refusing(listed=[ours])
-    assert wire(dataset(client), options, SERVICE.model_copy(update={"renew": True}))["secret"] == "s"
+    assert wire(dataset(client), options, SERVICE.model_copy(update={"renew": True}))["secret"] == SecretStr("s")
     assert client.sent[:2] == [("DELETE", "/webhooks/old"), ("POST", "/webhooks")]
 
 
