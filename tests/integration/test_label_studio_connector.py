@@ -74,7 +74,7 @@ class Desk:
     """The web process's place: says what it is told to say, and remembers what it was told."""
 
     def __init__(self) -> None:
-        self.predict, self.webhook = PREDICT, WEBHOOK
+        self.predict, self.webhook = {PREDICT}, {WEBHOOK}  # the secrets that are good
         self.version_of: dict[str, str] = {}
         self.questions_of: dict[str, Sequence[Question]] = {}
         self.said: dict[str, Any] = {}
@@ -96,7 +96,7 @@ class Desk:
         self._server.shutdown()
 
     def _check(self) -> Response | None:
-        good = (self.predict, self.webhook) if request.path == "/webhook" else (self.predict,)
+        good = self.predict | self.webhook if request.path == "/webhook" else self.predict
         if request.headers.get("Authorization") in map(basic, good):
             return None
         self.refused.append(request.path)
@@ -244,10 +244,12 @@ def test_what_everybody_can_read_opens_webhooks_alone_and_new_secrets_take_the_p
     assert webhook["headers"] == {"Authorization": basic(WEBHOOK)}
     assert PREDICT not in json.dumps([backend, webhook])
 
-    desk.predict, desk.webhook = "lwt_for-predictions-2", "lwt_for-webhooks-2"
-    it.wire(service(desk.url, desk.predict, desk.webhook), "g1")
+    # as the worker does it: the new ones are good before Label Studio gets them, the old ones until it has them
+    desk.predict, desk.webhook = {PREDICT, "lwt_new-predict"}, {WEBHOOK, "lwt_new-webhook"}
+    it.wire(service(desk.url, "lwt_new-predict", "lwt_new-webhook"), "g1")
+    desk.predict, desk.webhook = {"lwt_new-predict"}, {"lwt_new-webhook"}
     (backend,), (webhook,) = backends(server, project), webhooks(server, project)
-    assert webhook["headers"] == {"Authorization": basic(desk.webhook)}
+    assert webhook["headers"] == {"Authorization": basic("lwt_new-webhook")}
     assert desk.refused == []
     desk.hints.clear()
     server.submit(server.task_ids(project)[0], [choice("positive")])
