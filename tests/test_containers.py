@@ -147,8 +147,8 @@ def test_the_version_of_argilla_is_the_one_that_the_tests_run() -> None:
         assert services[name]["image"].endswith(f":v{pinned[1]}")
 
 
-def test_each_variable_that_must_be_set_is_in_the_example() -> None:
-    needed = set(re.findall(r"\$\{([A-Z_]+):\?", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+def test_each_secret_is_in_the_example() -> None:
+    needed = set(re.findall(r"\$\{([A-Z_]+)(?::\?|-\})", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
     example = set(re.findall(r"^([A-Z_]+)=", (ROOT / "docker" / "example.env").read_text(), re.MULTILINE))
     assert needed == example
 

@@ -9,8 +9,8 @@ from alembic import context, op
 
 from backend.ledger import sealing
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
