@@ -55,6 +55,8 @@ def on_starting(server: Any) -> None:
         home.check_ready(_settings)
     except LabelwheelError as error:
         raise SystemExit(f"labelwheel web: {error}") from None
+    if server.cfg.is_ssl:
+        raise SystemExit("labelwheel speaks plain HTTP: let a proxy in front of it speak TLS")
     if server.cfg.workers != 1:
         raise SystemExit("labelwheel runs one gunicorn worker for each device; start another one on another port")
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import InvalidSettings
 from backend.validation import plain
+from backend.web.peers import networks
 from plugins.addresses import Allowed, allow
 from plugins.errors import InvalidAddress
 
@@ -88,6 +89,12 @@ class Settings(BaseSettings):
     receive_seconds: float = Field(
         30.0, gt=0, description="how long a request may take to arrive, its head and then its body: slower ones get 408"
     )
+    peer_connections: int = Field(
+        100, ge=1, description="how many connections one address may hold open; loopback and trusted proxies any number"
+    )
+    trusted_proxies: str = Field(
+        "", description="addresses or networks, with commas, of proxies and labelling tools that need more connections"
+    )
     max_examples: int = Field(10_000, ge=1, description="more examples in one request are refused with 413")
     queue_examples: int = Field(20_000, ge=1, description="more examples waiting for the model are refused with 503")
     first_round: int = Field(16, ge=2, description="how many new labels start the first round of a question")
@@ -138,6 +145,12 @@ class Settings(BaseSettings):
     def _read_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is not None and value == info.data.get("token"):
             raise ValueError("must be another one than LABELWHEEL_TOKEN: it is for those who may only read")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _trusted_proxies(cls, value: str) -> str:
+        networks(value)
         return value
 
     @field_validator("engine")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, request
@@ -33,6 +34,7 @@ def install(app: Flask, max_bytes: int, seconds: float = 30.0) -> None:
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = 0
     app.url_map.converters["int"] = _Number
+    app.wsgi_app = _closing(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.before_request
     def take() -> None:
@@ -63,6 +65,21 @@ def install(app: Flask, max_bytes: int, seconds: float = 30.0) -> None:
             # where the next request would begin is only known to who reads what is left of this one
             response.headers["Connection"] = "close"
         return response
+
+
+def _closing(app: Callable[..., Any]) -> Callable[..., Any]:
+    """The same app, whose "Connection: close" gunicorn keeps to: it leaves that header of an app out."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            close = getattr(getattr(start_response, "__self__", None), "force_close", None)
+            if close and any(pair[0].lower() == "connection" and pair[1].lower() == "close" for pair in headers):
+                close()
+            return start_response(status, headers, *rest)
+
+        return app(environ, start)
+
+    return call
 
 
 def _read(stream: Any, length: int | None, limit: int) -> bytes:

@@ -3,6 +3,7 @@
 import threading
 
 from backend.web.connections import LingeringWorker
+from backend.web.peers import Peers
 
 _free = threading.Event()
 _handed = 0
@@ -13,6 +14,15 @@ class CountingWorker(LingeringWorker):
         global _handed
         _handed += 1
         super().enqueue_req(conn)
+
+
+class CrowdedWorker(LingeringWorker):
+    """For which this machine is as any other, and may hold three connections."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._peers = Peers(3)
+        self._peers._name = lambda address: address
 
 
 def app(environ, start_response):

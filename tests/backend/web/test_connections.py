@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import subprocess
 import sys
 import threading
@@ -14,10 +15,11 @@ from tests.backend.serve.processes import free_port, until
 
 
 @pytest.fixture
-def server():
+def server(request):
     """Two threads, of which one lingers."""
     port = free_port()
-    worker = ["--worker-class", "tests.backend.web.lingering_app.CountingWorker", "--threads", "2"]
+    name = getattr(request, "param", "CountingWorker")
+    worker = ["--worker-class", f"tests.backend.web.lingering_app.{name}", "--threads", "2"]
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket", *worker]
     process = subprocess.Popen([*command, "--graceful-timeout", "5", "tests.backend.web.lingering_app:app"])
 
@@ -96,3 +98,24 @@ def test_it_stops_while_threads_linger(server):
         ask(client)
     process.terminate()
     assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("server", ["CrowdedWorker"], indirect=True)
+def test_an_address_that_has_its_share_of_connections_is_told_so_until_it_closes_one(server):
+    with contextlib.closing(connection(server[0])) as first:
+        ask(first)
+        others = [connection(server[0]) for _ in range(2)]
+        for each in others:
+            ask(each)
+        refused = connection(server[0])
+        refused.request("GET", "/")
+        answer = refused.getresponse()
+        assert (answer.status, json.loads(answer.read())["error"]["type"]) == (429, "TooManyConnections")
+        assert ask(first)
+    until(lambda: _asked(server[0]), seconds=30)
+
+
+def _asked(port):
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection(port)) as client:
+        client.request("GET", "/")
+        return client.getresponse().status == 200
