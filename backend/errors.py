@@ -60,9 +60,13 @@ class TooSlow(LabelwheelError):
 
 
 class Overloaded(LabelwheelError):
-    """More is waiting than can be answered in time. Try again in a few seconds."""
+    """More is waiting than can be answered in time. Try again in a few seconds: `retry`, where that is known."""
 
     status = 503
+
+    def __init__(self, message: str, retry: float | None = None) -> None:
+        super().__init__(message)
+        self.retry = retry
 
 
 class ServiceUnreachable(LabelwheelError):

@@ -30,6 +30,9 @@ class AnswerCache:
                 self._answers.move_to_end(key)
             return answer
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._answers
+
     def put(self, key: Key, answer: Prediction) -> None:
         if sum(map(len, key[2])) > self._max_characters:
             return

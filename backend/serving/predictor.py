@@ -22,6 +22,9 @@ from training.questions import Example, Kind, Prediction, Question
 SLICE = 128
 """How many examples of a request are tokenized ahead: bounds its memory, keeps the device busy."""
 
+SAMPLE = 64
+"""How many examples of a large request tell what the whole will cost."""
+
 INTERACTIVE = 8
 """Up to so many examples, a person is taken to be waiting."""
 
@@ -114,7 +117,9 @@ class Predictor:
         deadline = time.monotonic() + seconds
         answers: list[dict[str, Prediction]] = [dict.fromkeys(members, guard.NOTHING) for _ in examples]
         self.counts.examples += len(examples)
-        with self._queue.admit(len(examples), priority):
+        with self._queue.admit(len(examples), priority) as place:
+            if len(examples) > SLICE:
+                place.expect(self._tokens(members, examples), len(examples), deadline)
             ahead: list[tuple[str, _Pending]] = []
 
             def submit(encoder: Encoder, rows: list[Encoding]) -> Future[list[np.ndarray]]:
@@ -124,7 +129,7 @@ class Predictor:
                 for piece in self._submissions(members, examples, answers, submit):
                     ahead.append(piece)
                     if len(ahead) > len(members):
-                        self._collect(*ahead.pop(0), answers, deadline)
+                        place.done(self._collect(*ahead.pop(0), answers, deadline), deadline)
                 while ahead:
                     self._collect(*ahead.pop(0), answers, deadline)
             finally:
@@ -172,7 +177,24 @@ class Predictor:
                 pending.examples.append(example)
         return pending
 
-    def _collect(self, name: str, pending: _Pending, answers: list[dict[str, Prediction]], deadline: float) -> None:
+    def _tokens(self, members: Mapping[str, Member], examples: Sequence[Example]) -> float:
+        """About how many tokens a request has to be computed for, from a sample of its examples."""
+        sample = [guard.encodable(each) for each in examples[:: -(-len(examples) // SAMPLE)]]
+        passes: dict[Hashable, int] = {}
+        for member in members.values():
+            fresh = [
+                example
+                for example in sample
+                if guard.readable(member.question, example, self._max_characters)
+                and _key(member, example) not in self.cache
+            ]
+            rows = member.model.encode(member.question, fresh) if fresh else []
+            key = id(member.model.encoder), member.model.reading, member.question.inputs
+            passes[key] = max(passes.get(key, 0), sum(len(row.input_ids) for row in rows))
+        return sum(passes.values()) * len(examples) / len(sample)
+
+    def _collect(self, name: str, pending: _Pending, answers: list[dict[str, Prediction]], deadline: float) -> int:
+        """Fills in the answers of a slice; returns how many tokens it had."""
         try:
             features = pending.features.result(timeout=max(0.0, deadline - time.monotonic()) + 1.0)
         except FutureTimeout:
@@ -185,6 +207,7 @@ class Predictor:
             self.counts.dropped += dropped
             answers[place][name] = cleaned
             self.cache.put(_key(member, example), cleaned)
+        return sum(len(row.input_ids) for row in pending.encodings)
 
 
 def _key(member: Member, example: Example) -> tuple[str, str, tuple[str, ...]]:

@@ -25,6 +25,7 @@ from backend.errors import Overloaded
 from backend.serving import cores
 from backend.serving.batching import Chunk, Priority, Ticket, cut, gather
 from backend.serving.engine import Encoder, Engine
+from backend.serving.pace import Pace, Place
 from training.learners.base import Encoding
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ BULK_SHARE = 1 / 3
 POLITE_SECONDS = 5.0
 CROWD = 1 / 4
 """Of a batch; with a whole one, threads without HTTP get two thirds of the answers, and clients over HTTP no more."""
+
+FULL = 1 / 4
+"""Of a batch: what a smaller one takes for a token says nothing about a request of thousands of texts."""
 
 LARGE = 128
 """A bulk request of more examples holds its thread for long; one of fewer is a matter of a second."""
@@ -66,6 +70,7 @@ class InferenceQueue:
         self._closed = False
         self._threads: list[threading.Thread] = []
         self.late = 0
+        self.pace = Pace(engine.lanes)
 
     @property
     def depth(self) -> int:
@@ -73,8 +78,9 @@ class InferenceQueue:
         return self._admitted
 
     @contextmanager
-    def admit(self, examples: int, priority: Priority) -> Iterator[None]:
+    def admit(self, examples: int, priority: Priority) -> Iterator[Place]:
         """Holds a place for a whole request; raises Overloaded at once where there is none."""
+        place = self.pace.enter()
         large = priority is Priority.BULK and examples > LARGE
         with self._changed:
             if self._admitted and self._admitted + examples > self._limit:
@@ -84,8 +90,9 @@ class InferenceQueue:
             self._admitted += examples
             self._large += large
         try:
-            yield
+            yield place
         finally:
+            self.pace.leave(place)
             with self._changed:
                 self._admitted -= examples
                 self._large -= large
@@ -196,9 +203,11 @@ class InferenceQueue:
             log.exception("the model failed on a batch of %d", len(rows))
             batch[0].ticket.fail(error)
             return
+        lengths, seconds = [len(row.input_ids) for row in rows], time.monotonic() - now
+        if len(rows) >= FULL * self._engine.batch_rows or sum(lengths) >= FULL * self._engine.batch_tokens:
+            self.pace.note(sum(lengths), seconds)
         if self._on_batch:
-            lengths = [len(row.input_ids) for row in rows]
-            self._on_batch(len(rows), sum(lengths), len(rows) * max(lengths), time.monotonic() - now)
+            self._on_batch(len(rows), sum(lengths), len(rows) * max(lengths), seconds)
         start = 0
         for chunk in batch:
             chunk.ticket.deliver(chunk.places, features[start : start + len(chunk.rows)])

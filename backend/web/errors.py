@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 
 from flask import Flask, Response, jsonify, request
@@ -21,7 +22,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(LabelwheelError)
     def ours(error: LabelwheelError) -> Response:
-        return _answer(error.status, type(error).__name__, str(error))
+        return _answer(error.status, type(error).__name__, str(error), getattr(error, "retry", None))
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
@@ -48,9 +49,9 @@ def install(app: Flask) -> None:
         return _answer(500, "InternalError", f"something went wrong; the service's log has it as error {number}")
 
 
-def _answer(status: int, kind: str, message: str) -> Response:
+def _answer(status: int, kind: str, message: str, retry: float | None = None) -> Response:
     answer = jsonify(error={"type": kind, "message": message})
     answer.status_code = status
     if status in (429, 503):
-        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+        answer.headers["Retry-After"] = str(math.ceil(max(RETRY_SECONDS, retry or 0)))
     return answer

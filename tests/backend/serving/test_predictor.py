@@ -1,8 +1,9 @@
+import re
 import time
 
 import pytest
 
-from backend.errors import Overloaded
+from backend.errors import Overloaded, TooLarge
 from backend.serving.batching import Priority
 from backend.serving.cache import AnswerCache
 from backend.serving.predictor import Member, Predictor
@@ -87,6 +88,60 @@ def test_a_request_that_takes_too_long_ends(engine, predictor):
     with pytest.raises(Overloaded):
         predictor.suggest(members(engine), [example(str(number)) for number in range(300)], seconds=0.3)
     assert predictor._queue.depth == 0
+
+
+def measured(predictor, engine):
+    """Requests of 320 texts, ten batches, have been answered: a batch of 32 texts of 2 tokens takes .02 s."""
+    engine.seconds = 0.02
+    for number in range(3):
+        predictor.suggest(members(engine), texts(320, f"measure{number}"))
+    engine.batches.clear()
+
+
+def texts(count, name):
+    return [example(f"{name} {number:04}", str(number)) for number in range(count)]
+
+
+def test_what_can_never_be_answered_in_time_is_refused_before_it_is_computed(engine, predictor):
+    measured(predictor, engine)
+    with pytest.raises(TooLarge, match=r"ask for at most \d+ at a time") as refused:
+        predictor.suggest(members(engine), texts(1900, "new"), seconds=0.2)
+    assert not engine.batches
+    fitting = int(re.search(r"at most (\d+)", str(refused.value))[1])
+    assert 30 < fitting < 1000
+    assert len(predictor.suggest(members(engine), texts(1900, "new"), seconds=60)) == 1900
+    engine.batches.clear()
+    assert len(predictor.suggest(members(engine), texts(1900, "new"), seconds=0.2)) == 1900, (
+        "what is known costs nothing"
+    )
+    assert not engine.batches
+
+
+def test_what_others_wait_for_counts_and_says_when_to_come_back(engine, predictor):
+    measured(predictor, engine)
+    with predictor._queue.admit(1000, Priority.BULK) as place:
+        place.expect(60_000, 1000, time.monotonic() + 1000)
+        with pytest.raises(Overloaded, match="waits for the model") as refused:
+            predictor.suggest(members(engine), texts(320, "new"), seconds=5)
+        assert refused.value.retry > 5
+        assert not engine.batches
+        place.done(60_000, time.monotonic() + 1000)
+        assert len(predictor.suggest(members(engine), texts(320, "new"), seconds=30)) == 320
+
+
+def test_without_a_measured_rate_a_request_ends_as_soon_as_its_own_batches_tell(engine, predictor):
+    engine.seconds = 0.2
+    with pytest.raises(Overloaded, match="rest in time"):
+        predictor.suggest(members(engine), texts(1900, "new"), seconds=8)
+    assert sum(rows for _, rows in engine.batches) < 1000
+    assert predictor._queue.depth == 0
+
+
+def test_small_batches_say_nothing_about_large_requests(engine, predictor):
+    engine.seconds = 0.02
+    for number in range(5):
+        predictor.suggest(members(engine), [example(f"one {number}")])
+    assert predictor._queue.pace.seconds(1000) == 0
 
 
 def test_overload_is_refused_at_once(engine, predictor):
