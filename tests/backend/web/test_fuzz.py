@@ -1,0 +1,123 @@
+"""Whatever anybody sends to whatever route: an answer in our shape, no error of ours, and /health answers on.
+
+The routes are those of the app's own map, so a new one is attacked from its first day. Hypothesis draws the same
+requests in each run; a value that was found to break something is kept in one of the lists of `attacks`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given
+from hypothesis import settings as rules
+from hypothesis import strategies as st
+
+from backend.app import EXTENSION, create_app
+from backend.ledger.tables import Project, ProjectState, Round, RoundState
+from backend.settings import Settings
+from tests.backend.serving.fakes import FakeEngine
+from tests.backend.stage import Stage
+from tests.backend.web.attacks import (
+    BODIES,
+    DATASET,
+    JOB,
+    RAW,
+    SECRET,
+    TEXTS,
+    TOKEN,
+    Sent,
+    check,
+    places,
+    replaced,
+    requests,
+    send,
+    written,
+)
+
+AT_ONCE = 8
+EXAMPLES = 110
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    home: Path = tmp_path_factory.mktemp("fuzz")
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), home / "labelwheel.db")
+        url = f"sqlite:///{home / 'labelwheel.db'}"
+    else:
+        server, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("server", "template"))
+        url = server.create(f"fuzz{uuid.uuid4().hex[:8]}", template)
+    settings = Settings(home=home, database=url, token=TOKEN, max_examples=50, max_body_mb=1)
+    stage = Stage(settings)
+    stage.connect("mood", "tone/voice", reference="1.99")
+    stage.promote({"mood": "v1", "tone/voice": "v1001"})
+    stage.label("mood", {"a text": "good"})
+    with stage.database.transaction() as tx:
+        tx.add(
+            Project(
+                tool="argilla", url="http://argilla.test", external_id=DATASET, api_key="k", service_url="http://h",
+                reference=DATASET, state=ProjectState.CONNECTED, options={"secret": SECRET},
+            )
+        )  # fmt: skip
+    app = create_app(settings, FakeEngine(), start=False)
+    app.extensions[EXTENSION].holder.follow()
+    yield app
+    app.extensions[EXTENSION].queue.close()
+    app.extensions[EXTENSION].database.dispose()
+    stage.database.dispose()
+
+
+def restore(app: Flask) -> None:
+    """A round whose job may report, whatever the requests before did to it."""
+    with app.extensions[EXTENSION].database.transaction() as tx:
+        found = tx.get(Round, 1)
+        if found is None:
+            found = Round(project_id=1, question_id=1, trigger="command", recipe="auto", version="r1")
+            tx.add(found)
+        found.state, found.progress_token = RoundState.RUNNING, JOB
+
+
+@pytest.mark.parametrize("credentials", [True, False])
+def test_no_request_breaks_anything(app: Flask, credentials: bool) -> None:
+    client, routes = app.test_client(), tuple(sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule))
+    asked: list[str] = []
+
+    @rules(
+        max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.lists(requests(routes, credentials), min_size=AT_ONCE, max_size=AT_ONCE))
+    def attack(several: list[Sent]) -> None:
+        restore(app)
+        for sent in several:
+            asked.append(sent.endpoint)
+            check(sent, send(client, sent))
+        health = client.get("/health", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert health.json["status"] == "UP"
+
+    attack()
+    assert len(asked) >= 800
+    assert set(asked) == {rule.endpoint for rule in routes}
+    service = app.extensions[EXTENSION]
+    service.ledger.write(service.hints._waiting)  # what webhooks left for later can be written
+
+
+@pytest.mark.parametrize(
+    "value", [*TEXTS, *sorted(RAW), 2**63, 10**400, 1.5, [], {}, True, [{}]], ids=lambda value: f"{value!r:.20}"
+)
+def test_each_part_of_each_body_may_be_anything(app: Flask, value: Any) -> None:
+    client = app.test_client()
+    restore(app)
+    for rule in app.url_map.iter_rules():
+        body = BODIES.get(rule.endpoint)
+        for place in places(body) if body is not None else ():
+            path = (
+                rule.rule.replace("<int:number>", "1").replace("<path:name>", "mood").replace("<uuid:dataset>", DATASET)
+            )
+            sent = Sent(rule.endpoint, "POST", path, "", {}, written(replaced(body, place, value)), True)
+            check(sent, send(client, sent))
