@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from statistics import median
 
 from backend.errors import Overloaded, TooLarge
 
 DOUBT = 1.25
 """A request is refused where it would take so many times what it has: the rate of a moment may be a low one."""
 
-_MEMORY = 0.2
-"""The weight of the newest batch in the rate."""
+_FEWEST, _MOST = 8, 32
+"""How many batches the rate is the median of: the first ones of a process say nothing, single ones little."""
 
 
 class Pace:
@@ -19,19 +21,20 @@ class Pace:
 
     def __init__(self, lanes: int = 1) -> None:
         self._lanes = lanes
-        self._rate = 0.0
+        self._rates: deque[float] = deque(maxlen=_MOST)
         self._places: set[Place] = set()
         self._lock = threading.Lock()
 
     def note(self, tokens: int, seconds: float) -> None:
         """One lane computed a batch."""
-        rate = tokens / max(seconds, 1e-6)
         with self._lock:
-            self._rate = rate if not self._rate else (1 - _MEMORY) * self._rate + _MEMORY * rate
+            self._rates.append(tokens / max(seconds, 1e-6))
 
     def seconds(self, tokens: float) -> float:
-        """How long all lanes take for so much; nothing where no batch has been measured yet."""
-        return tokens / (self._rate * self._lanes) if self._rate else 0.0
+        """How long all lanes take for so much; nothing where too few batches have been measured yet."""
+        with self._lock:
+            rates = list(self._rates)
+        return tokens / (median(rates) * self._lanes) if len(rates) >= _FEWEST else 0.0
 
     def enter(self) -> Place:
         """A request that is let in, and leaves with `leave`."""

@@ -6,6 +6,7 @@ import pytest
 from backend.errors import Overloaded, TooLarge
 from backend.serving.batching import Priority
 from backend.serving.cache import AnswerCache
+from backend.serving.pace import Pace
 from backend.serving.predictor import Member, Predictor
 from backend.serving.queue import InferenceQueue
 from tests.backend.serving.fakes import FakeEngine, FakeModel, example, question
@@ -142,6 +143,14 @@ def test_small_batches_say_nothing_about_large_requests(engine, predictor):
     for number in range(5):
         predictor.suggest(members(engine), [example(f"one {number}")])
     assert predictor._queue.pace.seconds(1000) == 0
+
+
+def test_a_slow_start_is_no_slow_device():
+    pace = Pace()
+    for seconds in (5.0, 3.0, *[0.01] * 6):
+        assert pace.seconds(100) == 0
+        pace.note(100, seconds)
+    assert pace.seconds(100) == pytest.approx(0.01)
 
 
 def test_overload_is_refused_at_once(engine, predictor):
