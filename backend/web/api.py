@@ -19,7 +19,7 @@ from backend.serving.holder import Holder
 from backend.serving.host import ServingHost
 from backend.settings import Settings
 from backend.web import audit, auth
-from backend.web.body import ADDRESS, SECRET, json_object, text
+from backend.web.body import ADDRESS, MAX_KEY, SECRET, asked_number, json_object, text
 from backend.web.roles import current
 from plugins.connector import body_limit, own_credentials, readable
 from training.questions import Example
@@ -154,11 +154,9 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
 
     @api.get("/audit")
     def audited() -> Response:
-        count = request.args.get("count", default=100, type=int)
-        if not 1 <= count <= 1000:
-            raise InvalidRequest("'count' must be from 1 to 1000")
+        count, of = asked_number("count", 1, 1000), asked_number("project", 1, MAX_KEY)
         with database.session() as session:
-            lines = audit_log.latest(session, count, request.args.get("project", type=int))
+            lines = audit_log.latest(session, 100 if count is None else count, of)
             return jsonify(lines=[_line(line) for line in lines])
 
     return api

@@ -17,6 +17,9 @@ MAX_DEPTH = 100
 MAX_PARTS = 2_000_000
 """Lists, objects and what stands in them: beyond it, a body's size says little about the memory it takes."""
 
+MAX_KEY = 2**31 - 1
+"""What a database takes as a key."""
+
 NAME, ADDRESS, SECRET = 255, 2000, 4000
 """How many characters a text may have that the database is to keep."""
 
@@ -63,6 +66,17 @@ def text(body: dict[str, Any], name: str, default: str | None = None, most: int 
     if "\0" in value:
         raise InvalidRequest(f"{name!r} holds a NUL character; leave it out")
     return value
+
+
+def asked_number(name: str, least: int, most: int) -> int | None:
+    """A number of the address's query, if it is there; raises InvalidRequest for anything but such digits."""
+    value = request.args.get(name)
+    if value is None:
+        return None
+    # of bounded length: reading digits takes the longer the more there are
+    if not re.fullmatch(r"[0-9]{1,10}", value) or not least <= int(value) <= most:
+        raise InvalidRequest(f"{name!r} must be a number from {least} to {most}")
+    return int(value)
 
 
 def _measure(raw: bytes) -> None:

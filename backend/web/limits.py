@@ -12,6 +12,7 @@ from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[impo
 from werkzeug.routing import IntegerConverter
 
 from backend.errors import InvalidRequest, TooLarge, TooSlow
+from backend.web.body import MAX_KEY
 
 SMALL_BODY = 64 * 1024
 """What a route takes that is not marked with `body_limit`."""
@@ -23,7 +24,7 @@ class _Number(IntegerConverter):
     """Digits that a database takes as a key; larger ones name nothing that is there."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **{"max": 2**31 - 1, **settings})
+        super().__init__(*arguments, **{"max": MAX_KEY, **settings})
 
 
 def install(app: Flask, max_bytes: int, seconds: float = 30.0) -> None:

@@ -90,6 +90,8 @@ UUIDS = (DATASET, "11111111-1111-4111-8111-111111111111", "0" * 36, "x")
 QUERIES = (
     "", "version=v1", "version=%00", "version=" + "x" * 3000, "version=%ff", "version", "project=%00", "project=1.99",
     "project=" + "9" * 400, "%00=1", "project=a&project=b", "=&=&==", "version=%ED%A0%80", "?", "project=%F0%9F",
+    "count=0", "count=-1",
+    "count=" + "9" * 5000, "count=x", "count=1e3", "count=%D9%A3", "project=2147483648", "project=-1", "project=1",
 )  # fmt: skip
 HEADERS = {
     "Origin": ("http://[", "http://]", "null", "", "http://here", "//[::1", "http://a:b", "\xff"),

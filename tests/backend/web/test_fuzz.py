@@ -26,7 +26,9 @@ from tests.backend.stage import Stage
 from tests.backend.web.attacks import (
     BODIES,
     DATASET,
+    HEADERS,
     JOB,
+    QUERIES,
     RAW,
     SECRET,
     TEXTS,
@@ -120,4 +122,18 @@ def test_each_part_of_each_body_may_be_anything(app: Flask, value: Any) -> None:
                 rule.rule.replace("<int:number>", "1").replace("<path:name>", "mood").replace("<uuid:dataset>", DATASET)
             )
             sent = Sent(rule.endpoint, "POST", path, "", {}, written(replaced(body, place, value)), True)
+            check(sent, send(client, sent))
+
+
+def test_each_query_and_header_may_be_anything(app: Flask) -> None:
+    client = app.test_client()
+    restore(app)
+    queries = [(query, {}) for query in QUERIES]
+    headers = [("", {name: value}) for name, values in HEADERS.items() for value in values]
+    for rule in app.url_map.iter_rules():
+        path = rule.rule.replace("<int:number>", "1").replace("<path:name>", "mood").replace("<uuid:dataset>", DATASET)
+        body = written(BODIES[rule.endpoint]) if rule.endpoint in BODIES else b""
+        method = min((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        for query, header in headers if body else queries if method == "GET" else ():
+            sent = Sent(rule.endpoint, method, path, query, header, body, True)
             check(sent, send(client, sent))
