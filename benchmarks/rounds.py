@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 32, 64])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--name", default="now", help="what the figures are kept under, beside those that are there")
+    parser.add_argument("--name", default="rounds", help="what the figures are kept under")
     arguments = parser.parse_args()
     runs: list[dict[str, Any]] = []
     for name in arguments.sets:
@@ -187,7 +187,7 @@ def main() -> None:
                     run = {"set": name, "skewed": skewed, "labels": count, "seed": seed, "names": by_names}
                     runs.append(run | {"round": learnt, "promoted": passes, "served": learnt if passes else by_names})
             print(f"{name}, {'skewed' if skewed else 'random'}: done", file=sys.stderr)
-        save(f"rounds_{arguments.name}", {"machine": machine(), "runs": runs})
+        save(arguments.name, {"machine": machine(), "runs": runs})
     _show(runs)
 
 

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 FEW, FEW_A_CLASS = 32, 4
 """With fewer labels, in all or in the mean over classes, nothing is searched for."""
 
-LEAST_TO_DROP = 12
-"""With fewer labels the names stay: nothing could speak against them."""
+LEAST_TO_DROP = 16
+"""With fewer labels the names stay: of 13 random ones of TREC's six classes, three draws in eight would drop good
+names."""
 
 _OF_A_CLASS, _IN_ALL = 2.0, 16.0
 _PULL, _BIAS = 0.5, 10.0
