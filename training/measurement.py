@@ -19,9 +19,7 @@ from training.learners.spans import confident
 from training.model import Model, pad_token
 from training.questions import Example, Prediction
 from training.spec import JobSpec, LabelledExample, Pair, Part
-
-ENOUGH = 50
-"""So many held-out examples need no filling up."""
+from training.sufficiency import ENOUGH_GROUPS
 
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _LEAST_CURVE = 20
@@ -52,7 +50,8 @@ def measure(
     """The held-out part; where that is small it is filled up with fresh examples that were out of fold."""
     held_out = [row for row in rows if row.part is Part.HELD_OUT]
     predictions = answer([row.example for row in held_out])
-    filled, guesses = _filling(proposal, champion, ENOUGH - len(held_out), spec.seed)
+    different = len({row.group for row in held_out})
+    filled, guesses = _filling(proposal, champion, ENOUGH_GROUPS - different, spec.seed)
     measured, predictions = held_out + filled, predictions + guesses
     scores = _scores(spec, learner, measured, predictions)
     theirs: list[Score | None] = [None] * len(measured)

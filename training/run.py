@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training import batches, checkpoint, encoders
+from training import batches, checkpoint, encoders, sufficiency
 from training.artefact import production
 from training.candidates import names
 from training.candidates.frozen import Frozen, names_head
@@ -32,9 +32,6 @@ from training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 
 logger = logging.getLogger(__name__)
 
-LEAST = {Kind.SPANS: 8, Kind.NUMBER: 6, Kind.PAIRWISE: 6, Kind.RATING: 6}
-"""From how many labels on there is something to learn; the other kinds have their names and need one."""
-
 
 class Run:
     """One job. Raises TooFewLabels where nothing can be learnt yet, InvalidJob, OutOfMemory."""
@@ -52,8 +49,9 @@ class Run:
     def execute(self) -> JobResult:
         """Everything, up to the checkpoint at `spec.output`."""
         spec, question = self.spec, self.spec.question
+        self._check_enough()
+        self._separate()
         train = [row for row in self.rows if row.part is Part.TRAIN]
-        self._check_enough(train)
         with self.progress.phase("Loading the base model", 5):
             self.base, self.tokenizer = encoders.load(
                 spec.base_model, self.learner.config(question), self.learner.auto_class
@@ -64,8 +62,6 @@ class Run:
             self.champion = self._champion()
         with self.progress.phase("Reading the labels", 8):
             problem = Problem.build(question, self.learner, train, self.tokenizer, self.max_length, spec.hide_below)
-            if spec.recipe is Recipe.AUTO:
-                self._check_enough(problem.rows)
             self._note_unreachable(problem)
         if spec.recipe is Recipe.NAMES:
             proposal, curve = self._from_names(problem), list[CurvePoint]()
@@ -80,15 +76,27 @@ class Run:
         self.progress.update(1.0, force=True)
         return result
 
-    def _check_enough(self, train: Sequence[LabelledExample]) -> None:
-        question, least = self.spec.question, LEAST.get(self.spec.question.kind, 1)
+    def _check_enough(self) -> None:
+        question = self.spec.question
         if self.spec.recipe is Recipe.NAMES:
             if question.kind not in names.KINDS:
+                least = sufficiency.LEAST.get(question.kind, 1)
                 raise TooFewLabels(f"{question.name!r} cannot be answered from names; label {least} examples first")
-        elif len(train) < least:
-            raise TooFewLabels(f"{question.name!r} has {len(train)} label(s) with text to learn from; it takes {least}")
-        elif question.kind is Kind.SPANS and not any(row.answer for row in train):
-            raise TooFewLabels(f"{question.name!r}: no example has a span yet; label some that have")
+            return
+        counted = (
+            sufficiency.count(question, row.example, row.answer, row.part, row.group, row.fresh) for row in self.rows
+        )
+        if problem := sufficiency.lacking(question, counted):
+            raise TooFewLabels(problem)
+
+    def _separate(self) -> None:
+        rows = sufficiency.independent(self.spec.question, self.rows)
+        if rows != list(self.rows):
+            self.rows = rows
+            self.notes.append(
+                "All texts to learn from are copies of one: the numbers say how well that text is answered, and "
+                "nothing about any other."
+            )
 
     def _note_unreachable(self, problem: Problem) -> None:
         if not isinstance(self.learner, Spans):

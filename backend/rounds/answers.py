@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -16,10 +16,17 @@ from training.errors import InvalidAnswer
 from training.questions import Example, Question
 from training.spec import Part
 
+_AT_ONCE = 500
+
 
 class Answered(NamedTuple):
-    """One example with the answers that fit; `fresh` tells that the champion cannot have learnt from it."""
+    """One example with the answers that fit; `fresh` tells that the champion cannot have learnt from it.
 
+    `key` is its own in its project, `event` the newest that is about its labels.
+    """
+
+    key: str
+    event: int
     example: Example
     votes: list[Vote]
     part: Part
@@ -29,15 +36,25 @@ class Answered(NamedTuple):
 
 
 def read(
-    session: Session, question: QuestionRow, spec: Question, champion: CheckpointRow | None, shared: bool
+    session: Session,
+    question: QuestionRow,
+    spec: Question,
+    champion: CheckpointRow | None,
+    shared: bool,
+    keys: Sequence[str] | None = None,
 ) -> Iterator[Answered]:
     """The labelled examples of one project; `spec` is the home's, and says what the examples' fields are called.
 
-    Where a question is `shared`, keys and annotators get names that are not those of another project's.
+    Where a question is `shared`, keys and annotators get names that are not those of another project's. With `keys`
+    only those examples are read.
     """
+    if keys is not None and len(keys) > _AT_ONCE:
+        for start in range(0, len(keys), _AT_ONCE):
+            yield from read(session, question, spec, champion, shared, keys[start : start + _AT_ONCE])
+        return
     own, project = Question.model_validate(question.spec), projects.get(session, question.project_id)
-    seen = _seen(session, question, champion)
-    for row, labels in _rows(session, question):
+    seen = _seen(session, question, champion, keys)
+    for row, labels in _rows(session, question, keys):
         example, slices, place = Example(key=row.key, fields=row.fields), {"origin": labels[-1].origin or "made"}, ""
         if shared:
             example = spec.posed(own, Example(key=f"{project.id}/{row.key}", fields=row.fields))
@@ -46,7 +63,9 @@ def read(
             slices["project"] = f"{project.title or project.external_id} ({project.id})"
         votes = _votes(spec, example, labels, place)
         if votes:
-            yield Answered(example, votes, Part(row.part), row.group, row.key not in seen, slices)
+            event = max(label.event_id for label in labels)
+            fresh = row.key not in seen
+            yield Answered(row.key, event, example, votes, Part(row.part), row.group, fresh, slices)
 
 
 def texts(session: Session, question: QuestionRow) -> Iterator[tuple[str, ...]]:
@@ -62,7 +81,9 @@ def texts(session: Session, question: QuestionRow) -> Iterator[tuple[str, ...]]:
         yield own.texts(Example(key="", fields=fields))
 
 
-def _rows(session: Session, question: QuestionRow) -> Iterator[tuple[ExampleRow, list[Label]]]:
+def _rows(
+    session: Session, question: QuestionRow, keys: Sequence[str] | None
+) -> Iterator[tuple[ExampleRow, list[Label]]]:
     """Every example that is there and labelled, with its labels."""
     query = (
         select(ExampleRow, Label)
@@ -71,6 +92,8 @@ def _rows(session: Session, question: QuestionRow) -> Iterator[tuple[ExampleRow,
         .where(Label.question == question.name)
         .order_by(ExampleRow.id, Label.made_at, Label.id)
     )
+    if keys is not None:
+        query = query.where(ExampleRow.key.in_(keys))
     rows = session.execute(query.execution_options(yield_per=500))
     for _, group in groupby(rows, key=lambda row: row[0].id):
         found = list(group)
@@ -89,8 +112,12 @@ def _votes(spec: Question, example: Example, labels: list[Label], place: str) ->
     return usable
 
 
-def _seen(session: Session, question: QuestionRow, champion: CheckpointRow | None) -> set[str]:
+def _seen(
+    session: Session, question: QuestionRow, champion: CheckpointRow | None, keys: Sequence[str] | None
+) -> set[str]:
     """The examples whose label the champion may have learnt, also those that were changed or deleted since."""
     until = lineages.seen_until(question, champion.last_event_id, champion.created_at) if champion else 0
     query = select(Event.example_key).where(lineages.about([question], Event), Event.id <= until)
+    if keys is not None:
+        query = query.where(Event.example_key.in_(keys))
     return set(session.scalars(query.distinct())) if until else set()

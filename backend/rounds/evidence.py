@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend import clock
@@ -14,12 +13,11 @@ from backend.ledger.tables import (
     ACTIVE,
     CheckpointRow,
     Event,
-    ExampleRow,
-    Label,
     QuestionRow,
     Round,
     RoundState,
 )
+from backend.rounds import census
 from backend.rounds.policy import Evidence, threshold
 from backend.settings import Settings
 from training.questions import Kind, Question
@@ -44,7 +42,9 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
     decided = lineages.decided(session, question)
     trained = decided.label_count if decided else None
     needed = threshold(trained, question.pinned, settings)
-    new, newest, reached = _new_labels(session, shared, decided, needed)
+    labels = census.take(session, question, shared, champion)
+    last = (decided.last_event_id, decided.started_at) if decided else (0, None)
+    new = labels.newer(census.since(question, shared, *last))
     failures, failed = _failures([found for found in rounds if found.recipe == Recipe.AUTO])
     names_failures, names_failed = _failures([found for found in rounds if found.recipe == Recipe.NAMES])
     return Evidence(
@@ -54,11 +54,12 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
         outdated=champion is not None and champion.digest != spec.digest,
         tried=any(found.digest == spec.digest and found.state not in ACTIVE for found in rounds),
         trained=trained,
-        total=_total(session, shared),
-        new=new,
-        varied=_varied(session, shared, spec),
-        newest=_ago(newest),
-        reached=_ago(reached),
+        total=labels.sufficiency.trainable + labels.sufficiency.held_out,
+        new=len(new),
+        varied=labels.varied,
+        problem=labels.sufficiency.problem,
+        newest=_ago(session, new[-1]) if new else None,
+        reached=_ago(session, new[needed - 1]) if len(new) >= needed else None,
         pinned=question.pinned,
         failures=failures,
         failed=failed,
@@ -67,47 +68,16 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
     )
 
 
-def _new_labels(
-    session: Session, shared: Sequence[QuestionRow], decided: Round | None, needed: int
-) -> tuple[int, datetime | None, datetime | None]:
-    """How many examples have a label that the last decided round had not; when the last one came, and when they became
-    enough."""
-    last = func.max(Label.event_id).label("last")
-    query = (
-        select(last)
-        .join(ExampleRow, and_(ExampleRow.project_id == Label.project_id, ExampleRow.key == Label.example_key))
-        .where(or_(*(_newer(row, shared[0].counted_from, decided) for row in shared)))
-        .where(ExampleRow.gone.is_(False))
-        .group_by(Label.project_id, Label.example_key)
-    )
-    count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    newest = session.scalar(query.order_by(last.desc()).limit(1))
-    enough = session.scalar(query.order_by(last).offset(needed - 1).limit(1))
-    events = [None if number is None else session.get(Event, number) for number in (newest, enough)]
-    return count, *(event.recorded_at if event else None for event in events)  # type: ignore[return-value]
+def problem(session: Session, question: QuestionRow) -> str | None:
+    """Why no round on labels can start that could be promoted, whoever asks for it."""
+    question, shared = lineages.home(session, question), lineages.members(session, question)
+    champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
+    return census.take(session, question, shared, champion).sufficiency.problem
 
 
-def _newer(row: QuestionRow, counted_from: int, decided: Round | None) -> ColumnElement[bool]:
-    seen = lineages.seen_until(row, decided.last_event_id, decided.started_at) if decided else 0
-    return and_(lineages.about([row], Label), Label.event_id > max(counted_from, seen))
-
-
-def _ago(then: datetime | None) -> float | None:
-    return None if then is None else clock.age(then)
-
-
-def _total(session: Session, shared: Sequence[QuestionRow]) -> int:
-    labelled = select(Label.project_id, Label.example_key).where(lineages.about(shared, Label)).distinct()
-    return session.scalar(select(func.count()).select_from(labelled.subquery())) or 0
-
-
-def _varied(session: Session, shared: Sequence[QuestionRow], spec: Question) -> bool:
-    # PostgreSQL cannot compare JSON, its text it can
-    answer = cast(Label.answer, Text)
-    query = select(answer).where(lineages.about(shared, Label)).distinct()
-    if spec.kind is Kind.SPANS:
-        return bool(session.scalars(query.where(answer != "[]").limit(1)).all())
-    return len(session.scalars(query.limit(2)).all()) > 1
+def _ago(session: Session, event: int) -> float | None:
+    found = session.get(Event, event)
+    return None if found is None else clock.age(found.recorded_at)
 
 
 def _failures(rounds: Sequence[Round]) -> tuple[int, float]:

@@ -16,6 +16,7 @@ from backend.ledger.tables import (
     RoundState,
     now,
 )
+from backend.rounds import evidence
 from training.spec import Recipe
 
 AUTOMATIC = ("labels", "options", "connect")
@@ -25,7 +26,8 @@ AUTOMATIC = ("labels", "options", "connect")
 def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recipe = Recipe.AUTO) -> Round:
     """Queues a round, for all that share the question.
 
-    Raises NotFound, and Conflict where one is active or no project that asks the question is connected.
+    Raises NotFound, and Conflict where one is active, no project that asks the question is connected, or the labels do
+    not suffice for a round that could be promoted.
     """
     question, project = _lock(tx, question_id)
     if not question.active:
@@ -33,6 +35,9 @@ def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recip
     if not lineages.live(tx, question):
         raise Conflict(f"project {project.title or project.id} is {project.state}; connect it first")
     question = lineages.home(tx, question)
+    short = None if trigger in AUTOMATIC or recipe is not Recipe.AUTO else evidence.problem(tx, question)
+    if short:
+        raise Conflict(f"no round can start: {short}")
     number = tx.scalar(select(func.count()).where(Round.question_id == question.id)) or 0
     found = Round(
         project_id=question.project_id,

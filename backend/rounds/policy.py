@@ -17,8 +17,9 @@ _LONGEST_BACKOFF = 3600.0
 class Evidence:
     """Everything that decides whether a round should start. Times are in seconds before now.
 
-    `new` counts the examples whose label is newer than the last round that was decided (or the last rollback);
-    `reached` is how long ago they became `threshold`; `failures` are those in a row, of the recipe that is next.
+    `new` counts the examples that can train or measure and whose label is newer than the last round that was decided
+    (or the last rollback), `total` all of them; `problem` says why a round on them could not be promoted; `reached` is
+    how long ago the new ones became `threshold`; `failures` are those in a row, of the recipe that is next.
     """
 
     named: bool
@@ -30,6 +31,7 @@ class Evidence:
     total: int = 0
     new: int = 0
     varied: bool = False  # more than one answer, or any span
+    problem: str | None = None
     newest: float | None = None
     reached: float | None = None
     pinned: bool = False
@@ -53,7 +55,7 @@ class Verdict(NamedTuple):
 
     @property
     def notable(self) -> bool:
-        return self.code in ("alike", "pinned", "failing")
+        return self.code in ("alike", "short", "pinned", "failing")
 
 
 def judge(evidence: Evidence, settings: Settings) -> Verdict:
@@ -102,6 +104,8 @@ def _labels(evidence: Evidence, settings: Settings) -> Verdict:
         return Verdict(None, "", "waiting", f"{evidence.new} of {needed} new labels", left)
     if not evidence.varied:
         return Verdict(None, "", "alike", f"all {evidence.total} labels are alike, there is nothing to tell apart", 0)
+    if evidence.problem:
+        return Verdict(None, "", "short", evidence.problem, 0)
     wait = backoff(evidence.failures) - evidence.failed
     if wait > 0:
         pause = _span(backoff(evidence.failures))

@@ -88,15 +88,21 @@ def test_a_class_with_few_gold_units_cannot_forbid_a_promotion():
     assert compare(pairs((300, "a", "a", "a"), (60, "a", "c", "a"), (4, "b", "b", "a"), (100, "c", "c", "c"))).passes
 
 
-def test_few_pairs_cannot_decide_unless_all_that_changed_agree():
-    assert compare(pairs((5, "a", "a", "a"), (2, "a", "b", "a"))).verdict == "too_few"
+def test_of_few_pairs_what_is_served_keeps_its_place_on_a_tie_and_what_does_better_wins():
+    assert compare(pairs((7, "a", "a", "a"))).verdict == "too_few"
+    assert compare(pairs((5, "a", "a", "a"), (2, "a", "a", "b"))).verdict == "worse"
+    found = compare(pairs((5, "a", "a", "a"), (2, "a", "b", "a")))
+    assert (found.verdict, found.passes) == ("not_worse", True)
+    assert "of 7 independent examples, which says nothing about texts unlike them" in found.reason
     assert compare(pairs((2, "a", "a", "a"), (5, "a", "b", "a"))).verdict == "better"
     assert compare(pairs((2, "a", "a", "a"), (5, "a", "a", "b"))).verdict == "worse"
 
 
 def test_copies_of_one_text_are_one_piece_of_evidence():
     copies = [pair(number, "a", "b", "a", group="same") for number in range(50)]
-    assert compare(copies).verdict == "too_few"
+    found = compare(copies)
+    assert (found.verdict, found.groups, found.low, found.high) == ("not_worse", 1, -1.0, 1.0)
+    assert "1 independent example," in found.reason
     assert compare([pair(number, "a", "b", "a") for number in range(50)]).verdict == "better"
 
 

@@ -3,7 +3,9 @@
 The difference is paired: each example's champion loss minus its challenger loss, averaged, with a 90 % interval by a
 cluster bootstrap over near-duplicate groups (Efron and Tibshirani 1993; for language processing: Koehn 2004,
 Berg-Kirkpatrick et al. 2012), expanded for few groups (`intervals.tails`). Below ten groups a bootstrap has nothing to
-resample: only a one-sided exact sign test at 5 % decides then (five of five groups that differ).
+resample: a one-sided exact sign test at 5 % decides then (five of five groups that differ), or else the mean: no round
+starts on so few (`training.sufficiency`) unless the project has not many more different texts, and then whatever does
+better on them is the better bet. The reason says that it knows nothing about others.
 
 Below fifty groups (`few`) what is served keeps its place on a tie: the challenger has to do better, if only by one
 answer, and, where each example has one class, not worse in the mean recall of the classes. The first labels of a
@@ -111,6 +113,8 @@ def compare(
     drawn = intervals.resampled(sums, lambda values: values, seed=seed)
     differences = difference_of(drawn)
     low, high = (float(edge) for edge in np.quantile(differences, intervals.tails(count, LEVEL)))
+    if count < 2:
+        low, high = -1.0, 1.0  # one text cannot say how much others differ
     probability = float(np.mean(differences > 1e-12) + np.mean(np.abs(differences) <= 1e-12) / 2)
     classes = _classes(labels, totals, drawn, half, floor)
     collapsed = [change for change in classes if change.collapsed]
@@ -154,7 +158,7 @@ def _verdict(
         for verdict, hits in (("better", won), ("worse", lost)):
             if hits and stats.binomtest(hits, won + lost, alternative="greater").pvalue <= 0.05:
                 return verdict, f"few, but {hits} of the {won + lost} that changed got {verdict}"  # type: ignore[return-value]
-        return "too_few", f"{_counted(len(sums), 'independent example')} cannot decide, {FEW_GROUPS} are needed"
+        return _of_few(len(sums), difference, collapsed)
     if collapsed:
         worst = min(collapsed, key=lambda change: change.change)
         more = f", and {len(collapsed) - 1} more" if len(collapsed) > 1 else ""
@@ -209,6 +213,16 @@ def _sources(pairs: Sequence[Pair]) -> str:
     """Says where the challenger's answers are from, unless all are from the held-out part."""
     folded = sum(not pair.held_out for pair in pairs)
     return f" ({len(pairs) - folded} held out, {folded} by cross-validation)" if folded else ""
+
+
+def _of_few(groups: int, difference: float, collapsed: Sequence[ClassChange]) -> tuple[Verdict, str]:
+    """A project of few different texts has no more to decide by: what is served keeps its place on a tie."""
+    unknown = f"of {_counted(groups, 'independent example')}, which says nothing about texts unlike them"
+    if collapsed:
+        return "worse", f"{collapsed[0].label!r} is lost {unknown}"
+    if difference > 1e-12:
+        return "not_worse", f"it does better {unknown}"
+    return "too_few" if difference >= -1e-12 else "worse", f"it does no better {unknown}"
 
 
 def _classes(

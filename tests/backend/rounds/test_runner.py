@@ -77,7 +77,7 @@ def test_a_question_waits_for_another_only_where_no_second_job_may_run(
 ) -> None:
     running.runner = Runner(running.hold, running.settings.model_copy(update={"jobs": jobs}), running.launcher)
     with running.database.transaction() as tx:
-        number = orders.order(tx, running.question("places").id).id
+        number = orders.order(tx, running.question("places").id, "labels").id
     running.turns(3)
     assert [found.state for found in running.rounds[-2:]] == ["running", meanwhile]
     finish(running.launcher.jobs["job-2"])
@@ -168,7 +168,7 @@ def test_racing_orders_start_one_round(world: World) -> None:
     def order() -> None:
         try:
             with world.database.transaction() as tx:
-                orders.order(tx, number)
+                orders.order(tx, number, "labels")
             results.append("ordered")
         except Conflict:
             results.append("conflict")
@@ -246,10 +246,12 @@ def test_a_rollback_between_result_and_gate_wins(running: World) -> None:
     assert running.question().champion_id == target.id
 
 
-def test_an_order_is_carried_out_although_nothing_is_new(running: World) -> None:
+def test_an_order_is_carried_out_although_little_is_new(running: World) -> None:
     finish(running.launcher.last)
     running.settle()
     running.launcher.automatic = GOOD
+    running.label(1)  # too few for an automatic one
+    running.settle()
     running.order()
     running.settle()
     assert [found.trigger for found in running.rounds] == ["connect", "labels", "command"]
@@ -260,7 +262,7 @@ def test_old_checkpoints_make_room(running: World) -> None:
     running.launcher.automatic = GOOD
     for _ in range(7):
         running.settle()
-        running.order()
+        running.order(trigger="labels")
     running.settle()
     kept = [row for row in running.checkpoints if not row.removed]
     assert [row.id for row in kept] == [row.id for row in running.checkpoints[-running.settings.keep_checkpoints :]]

@@ -214,7 +214,7 @@ def test_orders_from_both_sides_start_one_round(two: Two) -> None:
     def order(number: int) -> None:
         try:
             with two.world.database.transaction() as tx:
-                orders.order(tx, number)
+                orders.order(tx, number, "labels")
             results.append("ordered")
         except Conflict:
             results.append("conflict")
@@ -308,7 +308,7 @@ def test_other_options_end_the_sharing(two: Two, changed: int) -> None:
     for _ in range(two.world.settings.keep_checkpoints + 1):
         two.world.until(two.settled)
         with two.world.database.transaction() as tx:
-            orders.order(tx, two.row(changed).id)
+            orders.order(tx, two.row(changed).id, "labels")
     two.world.until(two.settled)
     assert two.row(3 - changed).champion_id == shared.id
     assert (two.world.settings.store_folder / shared.folder).exists()

@@ -316,6 +316,7 @@ class TestTheAuditLog:
         secret = office.secrets[office.project]
         body = {"tool": "label-studio", "url": "http://t.test", "project": 7, "api_key": "hunter2-hunter2"}
         number = client.post("/api/v1/projects", json=body, headers=bearer(ADMIN)).json["id"]
+        office.label("mood", {text: "bad" if text in "ab" else "good" for text in "abcdef"})
         client.post(f"/api/v1/projects/{office.project}/questions/mood/train", headers=bearer(ADMIN))
         client.get(f"/api/v1/projects/{office.project}/questions/mood/labels", headers=bearer(ADMIN)).close()
         client.delete(f"/api/v1/projects/{office.other}", headers=bearer(READER))

@@ -168,6 +168,10 @@ def test_overload_says_when_to_come_back(client, app, stage):
 
 def test_a_round_is_ordered_once_and_reports_its_progress(client, stage):
     path = f"/api/v1/projects/{stage.project}/questions/tone%2Fvoice/train"
+    refused = client.post(path)
+    assert refused.status_code == 409
+    assert "has 0 label(s) with text to learn from; it takes 1" in refused.json["error"]["message"]
+    stage.label("tone/voice", {text: "good" if text in "abc" else "bad" for text in "abcdefgh"})
     ordered = client.post(path)
     assert ordered.status_code == 202
     assert client.post(path).status_code == 409
@@ -207,7 +211,7 @@ def _ordered(stage):
     from backend.rounds import orders
 
     with stage.database.transaction() as tx:
-        found = orders.order(tx, projects.question(tx, stage.project, "mood").id)
+        found = orders.order(tx, projects.question(tx, stage.project, "mood").id, "labels")
         found.progress_token = digest("round-token")
         return found.id
 

@@ -1,0 +1,116 @@
+"""Whether the labels suffice: to learn from, and to decide by. Policy, orders and jobs all count here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from training.questions import Answer, Example, Kind, Question
+from training.spec import LabelledExample, Part
+
+LEAST = {Kind.SPANS: 8, Kind.NUMBER: 6, Kind.PAIRWISE: 6, Kind.RATING: 6}
+"""From how many labels on there is something to learn; the other kinds have their names and need one."""
+
+ENOUGH_GROUPS = 50
+"""So many independent examples that are held out need no filling up by cross-validation."""
+
+DECIDING_GROUPS = 10
+"""So many independent examples decide; a project that has few different texts has to decide by half of them."""
+
+_MANY, _MANY_SPANS, _PARTS = 400, 80, 5
+"""From so many examples on only a fifth of the training side is measured (see candidates.layout)."""
+
+
+class Counted(NamedTuple):
+    """What counts of a labelled example: its side and group, whether the champion may know it, what can be read."""
+
+    part: Part
+    group: str
+    fresh: bool
+    readable: bool
+    filled: bool
+
+
+@dataclass(frozen=True)
+class Sufficiency:
+    """How many examples can train, and how many independent ones can decide; `problem` says why no round can start."""
+
+    trainable: int
+    held_out: int
+    deciding: int
+    problem: str | None = None
+
+
+def readable(question: Question, example: Example) -> bool:
+    """Whether an example has the text that a question reads; of a comparison both."""
+    return all(text.strip() for text in question.texts(example))
+
+
+def count(question: Question, example: Example, answer: Answer, part: Part, group: str, fresh: bool) -> Counted:
+    """What counts of a labelled example."""
+    return Counted(part, group, fresh, readable(question, example), bool(answer) or question.kind is not Kind.SPANS)
+
+
+def lacking(question: Question, counted: Iterable[Counted]) -> str | None:
+    """Why nothing can be learnt yet; None where something can."""
+    counted = list(counted)
+    there = [each for each in counted if each.readable]
+    train = [each for each in there if each.part is Part.TRAIN]
+    least = LEAST.get(question.kind, 1)
+    if len(train) < least:
+        held_out = sum(each.part is Part.HELD_OUT for each in there)
+        others = [
+            f"{number} {what}"
+            for number, what in (
+                (held_out, "held out to measure by"),
+                (len(there) - len(train) - held_out, "set apart"),
+                (len(counted) - len(there), "without the text it reads"),
+            )
+            if number
+        ]
+        more = f" (beside {', '.join(others)})" if others else ""
+        return f"{question.name!r} has {len(train)} label(s) with text to learn from{more}; it takes {least}"
+    if not any(each.filled for each in train):
+        return f"{question.name!r}: no example has a span yet; label some that have"
+    return None
+
+
+def weigh(question: Question, counted: Sequence[Counted], learnt: bool, different: int | None = None) -> Sufficiency:
+    """Whether a round can start that could be promoted.
+
+    `learnt` tells that the champion has learnt from labels, so that only fresh ones say something about it; `different`
+    is how many independent examples there are at all, labelled or not (None: many).
+    """
+    there = [each for each in counted if each.readable]
+    train = [each for each in there if each.part is Part.TRAIN]
+    held_out = [each for each in there if each.part is Part.HELD_OUT]
+    groups = {each.group for each in held_out}
+    if len(groups) < ENOUGH_GROUPS:
+        alone = len({each.group for each in train}) == 1
+        fresh = [str(number) if alone else each.group for number, each in enumerate(train) if each.fresh or not learnt]
+        light = len(train) <= (_MANY_SPANS if question.kind is Kind.SPANS else _MANY)
+        filling = len(set(fresh)) if light else len(set(fresh)) // _PARTS
+    else:
+        filling = 0
+    deciding = len(groups) + filling
+    problem = lacking(question, counted)
+    needed = DECIDING_GROUPS if different is None else max(1, min(DECIDING_GROUPS, (different + 1) // 2))
+    if problem is None and deciding < needed:
+        new = " that the champion has not learnt from" if learnt else ""
+        problem = (
+            f"{question.name!r} has {deciding} independent example(s){new} to decide by; it takes {needed}: label "
+            f"{needed - deciding} more"
+        )
+    return Sufficiency(len(train), len(held_out), deciding, problem)
+
+
+def independent(question: Question, rows: Sequence[LabelledExample]) -> list[LabelledExample]:
+    """The rows of a job; where all that train are copies of one text, each counts for itself, or none could measure."""
+    groups = {row.group for row in rows if row.part is Part.TRAIN and readable(question, row.example)}
+    if len(groups) != 1:
+        return list(rows)
+    return [
+        row.model_copy(update={"group": f"{row.group}/{row.example.key}"}) if row.part is Part.TRAIN else row
+        for row in rows
+    ]
