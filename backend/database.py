@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from backend.errors import InvalidSettings
 from backend.keyring import Keyring
 
 _BUSY_SECONDS = 30
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
 _CONNECT_SECONDS = 10
 _LOG_BYTES = 16 * 2**20
 _MIGRATION_LOCK = 0x1ABE1  # any number, as long as every process asks for the same one
@@ -43,6 +45,7 @@ class Database:
             self._engine = create_engine(self.url, hide_parameters=True, **self._options())
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise InvalidSettings(f"LABELWHEEL_DATABASE cannot be used: {error}") from None
+        event.listen(self._engine, "before_cursor_execute", _keepable, retval=True)
         if self.sqlite:
             self._prepare_sqlite()
             read: dict[str, Any] = {"labelwheel_begin": "BEGIN"}
@@ -121,6 +124,32 @@ def _migrations() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
+
+
+def _keepable(
+    connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+) -> tuple[str, Any]:
+    """Texts as every database can keep them; what lies in JSON is escaped there, and stays as it is."""
+    # by their shape: many rows in one statement are one row of parameters
+    rows = bool(parameters) and not isinstance(parameters, Mapping) and isinstance(parameters[0], tuple | Mapping)
+    return statement, [_plain(each) for each in parameters] if rows else _plain(parameters)
+
+
+def _plain(parameters: Any) -> Any:
+    values = parameters.values() if isinstance(parameters, Mapping) else parameters
+    if not any(isinstance(value, str) and _unkept(value) for value in values):
+        return parameters
+    if isinstance(parameters, Mapping):
+        return {name: _replaced(value) for name, value in parameters.items()}
+    return tuple(map(_replaced, parameters))
+
+
+def _unkept(text: str) -> bool:
+    return "\0" in text or (not text.isascii() and _UNKEPT.search(text) is not None)
+
+
+def _replaced(value: Any) -> Any:
+    return _UNKEPT.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def _configure(connection: sqlite3.Connection, record: object) -> None:

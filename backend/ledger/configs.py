@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.ledger import decisions, generations, lineages
+from backend.ledger.plain import LENGTH, plain
 from backend.ledger.tables import Project, QuestionRow, now
 from plugins.connector import Config
 from training.questions import Question
@@ -15,10 +16,18 @@ def apply(tx: Session, project: Project, config: Config) -> bool:
     """Notes a configuration; True where it changed what is asked, so that a sweep should look at all labels anew."""
     first = not project.source
     unlearnt = [{"name": item.name, "reason": item.reason} for item in config.unlearnt]
+    unlearnt += [
+        {
+            "name": plain(question.name),
+            "reason": f"its name is too long (over {LENGTH}) or holds characters that cannot be kept: rename it",
+        }
+        for question in config.questions
+        if plain(question.name) != question.name
+    ]
     project.reference, project.title = config.reference[:255], config.title
     project.source, project.unlearnt = config.source, unlearnt
     rows = {row.name: row for row in tx.scalars(select(QuestionRow).where(QuestionRow.project_id == project.id))}
-    asked = {question.name: question for question in config.questions}
+    asked = {question.name: question for question in config.questions if plain(question.name) == question.name}
     changes, stale = [], False
     for name, question in asked.items():
         row = rows.get(name)
