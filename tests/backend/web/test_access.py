@@ -372,6 +372,9 @@ class TestTheAuditLog:
 def test_the_decision_log_says_whose_wish_it_was(office: Office, client: FlaskClient) -> None:
     path = f"/api/v1/projects/{office.project}/questions/mood"
     office.promote({"mood": "v2"})
+    words = ["parcel", "refund", "colour", "delivery", "jacket", "invoice", "account", "password", "rain", "shoes"]
+    texts = [f"the {one} and the {other}" for one in words for other in words if one < other]
+    office.label("mood", {text: ("good", "bad")[number % 2] for number, text in enumerate(texts)})
     ordered = client.post(f"{path}/train", headers=bearer(ADMIN)).json["id"]
     client.delete(f"/api/v1/rounds/{ordered}", headers=bearer(ADMIN))
     client.post(f"{path}/rollback", headers=bearer(ADMIN))
