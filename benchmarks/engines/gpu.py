@@ -92,7 +92,7 @@ def main(arguments: argparse.Namespace, console: Console) -> int:
     table.add_row("padding", f"{waste:.1%}", "")
     table.add_row("times a plain pipeline loop", f"{compared:.1f}", "≥ 3")
     console.print(table)
-    console.print(f"kept in {save('serving-gpu', record)}")
+    console.print(f"kept in {save('gpu-serving', record)}")
     return 0
 
 
