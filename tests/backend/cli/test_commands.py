@@ -104,7 +104,13 @@ def test_several_projects_have_to_be_told_apart(stage, run):
     assert run("checkpoints", "-p", "Nobody's")[0] == 1
 
 
+def label_enough(stage):
+    """So that a round could be promoted: one that could not is refused at once."""
+    stage.label("mood", {f"text {number} says {number**7}": LABELS[number % 2] for number in range(80)})
+
+
 def test_train_queues_a_round_once(stage, run):
+    label_enough(stage)
     code, out, _ = run("train", "-q", "mood")
     assert code == 0
     assert "queued" in out
@@ -143,6 +149,8 @@ def test_labels_that_end_early_are_not_kept(stage, run, tmp_path, monkeypatch):
     ("state", "code"), [(RoundState.PROMOTED, 0), (RoundState.REJECTED, 0), (RoundState.FAILED, 1)]
 )
 def test_train_wait_says_the_decision(stage, run, state, code, capsys, monkeypatch):
+    label_enough(stage)
+
     def decide():
         ordered = False
         while not ordered and not over.wait(0.2):

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.database import Database
+from backend.keyring import Keyring
 from backend.ledger import configs, intake, sweeps
 from backend.ledger.labelling import rebuild
 from backend.ledger.tables import Event, ExampleRow, Label, Project
@@ -112,3 +113,7 @@ def truth(tool: Tool) -> dict[tuple[str, str], Any]:
         if not work.skipped
         for name, answer in work.answers.items()
     }
+
+
+KEYS = Keyring(["a-key-of-thirty-two-characters-or-even-more"])
+"""For databases of earlier versions, whose keys of labelling tools are encrypted as they are brought up to date."""

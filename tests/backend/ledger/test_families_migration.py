@@ -15,7 +15,7 @@ from backend.database import _MIGRATIONS, Database
 from backend.ledger.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
 from tests import postgresql
 from tests.backend.fake_tool import FakeConnector, Tool
-from tests.backend.ledger.helpers import Ledger
+from tests.backend.ledger.helpers import KEYS, Ledger
 from training.evaluation.splits import Text, signature
 from training.questions import Example
 
@@ -83,7 +83,7 @@ def test_every_example_keeps_its_side_and_large_groups_are_cut(url: str) -> None
     known = [(text, swallowed, "held_out") for text in lines] + [(text, "parcel", "train") for text in copies]
     known.append(("quite another thing that is of its own", "other", "apart"))
     fill(database, known)
-    database.migrate()
+    database.migrate(KEYS)
     with database.session() as session:
         rows = session.scalars(sa.select(ExampleRow).order_by(ExampleRow.id)).all()
         assert [row.part for row in rows] == [part for _, _, part in known]
@@ -106,7 +106,7 @@ def test_what_arrives_later_meets_what_was_there(url: str) -> None:
     lines = [f"Payment of {17 * n}.{n % 100:02} received on account {n**3}" for n in range(40)]
     text = "the delivery came late and the box was damaged, I want my money back today"
     fill(database, [(line, "lines", "held_out") for line in lines] + [(text, "box", "held_out")])
-    database.migrate()
+    database.migrate(KEYS)
     ledger = Ledger.__new__(Ledger)
     ledger.database, ledger.tool, ledger.id = database, Tool(page_size=50), 1
     FakeConnector.tools["http://old"] = ledger.tool

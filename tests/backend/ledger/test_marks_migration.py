@@ -14,6 +14,7 @@ from backend import migrations
 from backend.database import Database
 from backend.ledger import hints, sweeps
 from backend.ledger.tables import Backfill, Project
+from tests.backend.ledger.helpers import KEYS
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -48,7 +49,7 @@ def test_old_rows_keep_their_wishes_hints_and_backfills(tmp_path: Path) -> None:
         connection.execute(backfills.insert().values(row))
     engine.dispose()
     database = Database(url)
-    database.migrate()
+    database.migrate(KEYS)
     with database.session() as session:
         rested, wishful = session.scalars(select(Project).order_by(Project.id))
         assert [sweeps.due(each, 0, 60) for each in (rested, wishful)] == [False, True]

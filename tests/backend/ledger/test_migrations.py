@@ -14,11 +14,9 @@ from sqlalchemy import text
 from backend import database as database_module
 from backend.database import Database
 from backend.errors import InvalidSettings
-from backend.keyring import Keyring
 from backend.ledger.tables import Project, Round
 from tests import postgresql
-
-KEYS = Keyring(["a-key-of-thirty-two-characters-or-even-more"])
+from tests.backend.ledger.helpers import KEYS
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -48,7 +48,7 @@ def break_for(world: World, monkeypatch: pytest.MonkeyPatch, place: Any, name: s
 
 def order_both(world: World) -> None:
     for name in ("first", "second"):
-        world.order(name)
+        world.order(name, trigger="labels")
 
 
 STEPS = [(data, "write"), (jobs, "specify"), (jobs, "finished"), (gate, "judge"), (promotion, "promote")]
@@ -94,7 +94,7 @@ def test_a_job_that_cannot_be_stopped_holds_nobody_up(two: World, monkeypatch: p
     from backend.rounds import orders
 
     two.launcher.automatic = None
-    two.order("first")
+    two.order("first", trigger="labels")
     two.turns(3)
     with two.database.transaction() as tx:
         orders.cancel(tx, two.rounds[-1].id)
@@ -104,7 +104,7 @@ def test_a_job_that_cannot_be_stopped_holds_nobody_up(two: World, monkeypatch: p
 
     monkeypatch.setattr(two.launcher, "cancel", breaks)
     two.launcher.automatic = 0.1
-    two.order("second")
+    two.order("second", trigger="labels")
     two.turns(10)
     assert [row.state for row in two.rounds[2:4]] == ["cancelled", "promoted"]
 

@@ -102,7 +102,7 @@ def test_a_promotion_notes_the_hash_and_no_job_trains_on_what_replaced_it(world:
     (folder / "labelwheel.json").write_text(json.dumps(manifest))
     world.launcher.automatic = GOOD
     jobs = len(world.launcher.jobs)
-    world.order()
+    world.order(trigger="labels")
     world.runner.step()
     assert world.rounds[-1].state == "failed"
     assert "was replaced" in (world.rounds[-1].reason or "")

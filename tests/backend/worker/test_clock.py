@@ -148,7 +148,7 @@ def test_failed_rounds_are_tried_again(worn: World, set_clock: Set) -> None:
 def test_a_job_has_its_time_by_its_own_clock(worn: World, set_clock: Set, seconds: float) -> None:
     """30 minutes: neither two hours that never passed end it, nor does one that hangs get two hours more."""
     worn.launcher.automatic = None
-    worn.order()
+    worn.order(trigger="labels")
     worn.turns(3)
     set_clock(seconds)
     worn.turns(3)

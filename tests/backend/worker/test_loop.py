@@ -141,6 +141,7 @@ def test_a_newer_generation_drops_the_backfill_of_the_older(world: World) -> Non
     world.until(lambda: len(world.tool.shown) >= 3)
     first = world.generation
     world.label(4)
+    world.order(trigger="labels")
     world.settle()
     assert first != world.generation
     unlabelled = set(world.tool.examples) - {work.example for work in world.tool.work.values()}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from backend import connectors
+from backend import connectors, keyring
 from backend.database import Database
 from backend.ledger import sweeps
 from backend.ledger.lease import Hold
@@ -194,6 +194,7 @@ def test_no_place_of_the_worker_costs_more_than_another_try(
     shutil.copy(sqlite_template, tmp_path / "test.db")
     values: dict[str, Any] = {"quiet_seconds": 0.0, "poll_seconds": 1e-6, "first_round": 4}
     settings = load(home=tmp_path / "home", database=f"sqlite:///{tmp_path / 'test.db'}", **values)
+    keyring.make(settings)
     world = Worn(Database(settings.database_url), settings)
     keys = world.tool.add(*(f"text {number} about {number**5}" for number in range(31)))
     world.tool.page_size = 16
