@@ -188,6 +188,7 @@ def test_no_place_of_the_worker_costs_more_than_another_try(
 
     faults = Faults(fault)
     monkeypatch.setattr("backend.rounds.policy._BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr("training.sufficiency.DECIDING_GROUPS", 1)
     monkeypatch.setattr(FaultyConnector, "faults", faults)
     entry = EntryPoint(name="fake", value="tests.backend.faults:FaultyConnector", group=connectors.GROUP)
     monkeypatch.setattr(connectors, "_installed", lambda: {"fake": entry})
