@@ -1,48 +1,128 @@
-"""`python -m training.job SPEC.json`: one training run as a process of its own, a spec in, a checkpoint out.
+"""`python -m training.job SPEC.json …`: training as a process of its own, a spec in, a checkpoint out.
 
 Exit codes: 0 done; 3 refused or impossible, with one line of JSON {"error", "message"} last on stderr; 143 cancelled by
 SIGTERM; anything else is a fault of ours. The output is there whole, or not at all.
+
+Several specs, in folders of their own, are done one after the other. They share the start of the process and the
+features of texts. One that fails leaves `failed.json` {"error", "message"} beside its spec, and the next one is done.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
 import signal
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from training.errors import InvalidAnswer, InvalidJob, LabelwheelError
+from training.progress import Listener
 from training.spec import JobSpec, LabelledExample
+
+if TYPE_CHECKING:  # NumPy is not imported before `prepare` has set its threads
+    from training.shared_features import Embed, SharedFeatures
 
 logger = logging.getLogger(__name__)
 
 REFUSED = 3
 CANCELLED = 128 + signal.SIGTERM
 _NICENESS = 10
+_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+FAILED = "failed.json"
+"""Beside a spec that failed while others of its job went on."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the job that a file describes; the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    if len(arguments) != 1:
-        return _refuse(InvalidJob("usage: python -m training.job SPEC.json"))
+    logging.basicConfig(level=logging.INFO, format=_FORMAT, stream=sys.stderr)
+    if not arguments:
+        return _refuse(InvalidJob("usage: python -m training.job SPEC.json …"))
     signal.signal(signal.SIGTERM, _cancel)
+    if len(arguments) > 1:
+        return _one_by_one([Path(each) for each in arguments])
     try:
         spec = read_spec(Path(arguments[0]))
         prepare(spec)
         rows = read_rows(Path(spec.data), spec)
-        result = _run(spec, rows)
+        result = execute(spec, rows)
     except LabelwheelError as error:
         return _refuse(error)
     logger.info("%s is ready, measured on %d examples", result, len(rows))
     return 0
+
+
+def _one_by_one(paths: list[Path]) -> int:
+    """Every spec in its turn, whatever becomes of the others; the exit code, a fault's before a refusal's."""
+    for path in paths:
+        path.with_name(FAILED).unlink(missing_ok=True)
+    embed: SharedFeatures | None = None
+    first: JobSpec | None = None
+    code = 0
+    for path in paths:
+        with _logged(path.with_name("log")):
+            try:
+                spec = read_spec(path)
+                first = first or spec
+                if (spec.base_model, spec.device, spec.threads) != (first.base_model, first.device, first.threads):
+                    raise InvalidJob("the specs of one job need the same base model, device and threads")
+                prepare(spec)
+                rows = read_rows(Path(spec.data), spec)
+                embed = embed or _features()
+                result = execute(spec, rows, Listener.beside(path), embed)
+                logger.info("%s is ready, measured on %d examples", result, len(rows))
+            except LabelwheelError as error:
+                logger.warning("%s: %s", path, error)
+                code = code or REFUSED
+                _note(path, error, str(error))
+            except Exception as error:  # a fault is one question's alone
+                logger.exception("%s failed", path)
+                code = 1
+                _note(path, error, traceback.format_exception_only(error)[-1].strip())
+            if embed is not None:
+                embed.forget_model()
+            gc.collect()
+    return code
+
+
+def _features() -> SharedFeatures:
+    from training.shared_features import SharedFeatures
+
+    return SharedFeatures()
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """What is said meanwhile goes into a log of the question's own too."""
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError:  # the spec is not there either, which is said in its turn
+        yield
+        return
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def _note(path: Path, error: Exception, message: str) -> None:
+    """Why there is no checkpoint, beside the spec; whole or not at all."""
+    temporary = path.with_name(f"{FAILED}.writing")
+    with contextlib.suppress(OSError):  # a full disk must not stop the next one
+        temporary.write_text(_said(error, message), "utf-8")
+        temporary.replace(path.with_name(FAILED))
 
 
 def read_spec(path: Path) -> JobSpec:
@@ -108,13 +188,18 @@ def prepare(spec: JobSpec) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible[min(wanted, len(visible) - 1)]
 
 
-def _run(spec: JobSpec, rows: list[LabelledExample]) -> str:
+def execute(
+    spec: JobSpec, rows: list[LabelledExample], listener: Listener | None = None, embed: Embed | None = None
+) -> str:
+    """Train in this process; the version that is there now. Raises what `Run` does."""
     import torch
 
     from training.candidates.finetuned import is_memory
     from training.errors import OutOfMemory
     from training.progress import Progress
     from training.run import Run
+
+    more: dict[str, Any] = {} if embed is None else {"embed": embed}
 
     if spec.threads:
         torch.set_num_threads(spec.threads)
@@ -124,7 +209,7 @@ def _run(spec: JobSpec, rows: list[LabelledExample]) -> str:
             raise InvalidJob(f"there is no {spec.device} on this machine; leave the device out, or say cpu")
         spec = spec.model_copy(update={"device": "cuda"})
     try:
-        return Run(spec, rows, Progress()).execute().version
+        return Run(spec, rows, Progress(listener), **more).execute().version
     except Exception as error:
         if is_memory(error):
             raise OutOfMemory(f"memory ran out ({str(error).splitlines()[0]}); use a smaller base model") from error
@@ -137,8 +222,12 @@ def _cancel(number: int, frame: FrameType | None) -> None:
 
 
 def _refuse(error: LabelwheelError) -> int:
-    sys.stderr.write(json.dumps({"error": type(error).__name__, "message": str(error)}, ensure_ascii=False) + "\n")
+    sys.stderr.write(_said(error, str(error)) + "\n")
     return REFUSED
+
+
+def _said(error: Exception, message: str) -> str:
+    return json.dumps({"error": type(error).__name__, "message": message}, ensure_ascii=False)
 
 
 def _first(error: ValidationError) -> str:

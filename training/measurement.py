@@ -18,6 +18,7 @@ from training.learners.base import Learner, Score
 from training.learners.spans import confident
 from training.model import Model, pad_token
 from training.questions import Example, Prediction
+from training.shared_features import Embed
 from training.spec import JobSpec, LabelledExample, Pair, Part
 from training.sufficiency import ENOUGH_GROUPS
 
@@ -83,6 +84,7 @@ def learning_curve(
     base: Any,
     tokenizer: Any,
     max_length: int,
+    embed: Embed = encoders.features,
 ) -> list[CurvePoint]:
     """The regression's held-out score after a quarter, half, three quarters and all of the labels.
 
@@ -92,7 +94,7 @@ def learning_curve(
     there = Problem.build(spec.question, learner, held, tokenizer, max_length, spec.hide_below) if held else None
     if there is None or len(there) < _LEAST_CURVE:
         return []
-    features = [row / np.float32(frozen.unit) for row in encoders.features(base, there.encodings, pad_token(tokenizer))]
+    features = [row / np.float32(frozen.unit) for row in embed(base, there.encodings, pad_token(tokenizer))]
     order = np.random.default_rng(spec.seed).permutation(len(frozen.problem))
     everything = list(range(len(there)))
     groups = [row.group for row in there.rows]

@@ -10,11 +10,15 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 logger = logging.getLogger(__name__)
+
+FILE = "progress.json"
+"""Beside each of several specifications: {"url", "token_file"}."""
 
 _INTERVAL = 1.0
 _SLOW = 2.0
@@ -25,10 +29,33 @@ _TOKEN_FILE = "KUBEFLOW_TRAINER_SERVER_TOKEN"  # noqa: S105  (a variable's name)
 _CA_FILE = "KUBEFLOW_TRAINER_SERVER_CA_CERT"
 
 
+@dataclass(frozen=True)
+class Listener:
+    """Who is told, and the private file that has the token; an empty `url` is nobody."""
+
+    url: str = ""
+    token_file: str = ""
+
+    @classmethod
+    def of_environment(cls) -> Listener:
+        """What the launcher of a job of one question has set."""
+        return cls(os.environ.get(_URL, ""), os.environ.get(_TOKEN_FILE, ""))
+
+    @classmethod
+    def beside(cls, spec: Path) -> Listener:
+        """What the launcher of several has written beside each specification; nobody where it has not."""
+        try:
+            found = json.loads((spec.parent / FILE).read_bytes())
+            return cls(str(found["url"]), str(found["token_file"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+
+
 class Progress:
     """The percentage of a whole job, made of phases; it never falls, and a deaf listener never holds the job up."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener | None = None) -> None:
+        self._listener = Listener.of_environment() if listener is None else listener
         self.percent = 0.0
         self._start = time.monotonic()
         self._low, self._high = 0.0, 100.0
@@ -60,11 +87,11 @@ class Progress:
         self._send(left)
 
     def _send(self, seconds_left: float | None) -> None:
-        if not os.environ.get(_URL):
+        if not self._listener.url:
             return
         began = time.monotonic()
         try:
-            _post(os.environ[_URL], round(self.percent), seconds_left, self._metrics)
+            _post(self._listener, round(self.percent), seconds_left, self._metrics)
         except Exception:  # nobody may be listening; a job is not for its progress
             logger.debug("No progress was sent", exc_info=True)
         if time.monotonic() - began > _SLOW:
@@ -78,9 +105,9 @@ class _Unled(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _post(url: str, percent: int, seconds_left: float | None, metrics: Mapping[str, Any]) -> None:
+def _post(listener: Listener, percent: int, seconds_left: float | None, metrics: Mapping[str, Any]) -> None:
     """One message, as transformers' KubeflowCallback writes it, but past any proxy: it carries a token of ours."""
-    token = Path(os.environ[_TOKEN_FILE]).read_text(encoding="utf-8").strip()
+    url, token = listener.url, Path(listener.token_file).read_text(encoding="utf-8").strip()
     status: dict[str, Any] = {"lastUpdatedTime": datetime.now(UTC).isoformat(), "progressPercentage": percent}
     if seconds_left is not None:
         status["estimatedRemainingSeconds"] = max(0, int(seconds_left))

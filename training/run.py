@@ -28,16 +28,23 @@ from training.measurement import Measurement, learning_curve, measure
 from training.model import Model, default_device, pad_token
 from training.progress import Progress
 from training.questions import Kind
+from training.shared_features import Embed
 from training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 
 logger = logging.getLogger(__name__)
 
 
 class Run:
-    """One job. Raises TooFewLabels where nothing can be learnt yet, InvalidJob, OutOfMemory."""
+    """One question of a job. Raises TooFewLabels where nothing can be learnt yet, InvalidJob, OutOfMemory.
 
-    def __init__(self, spec: JobSpec, rows: Sequence[LabelledExample], progress: Progress) -> None:
+    `embed` computes the features of the base model before it is trained.
+    """
+
+    def __init__(
+        self, spec: JobSpec, rows: Sequence[LabelledExample], progress: Progress, embed: Embed = encoders.features
+    ) -> None:
         self.spec = spec
+        self.embed = embed
         self.rows = rows
         self.progress = progress
         self.learner = learner_for(spec.question)
@@ -139,7 +146,7 @@ class Run:
         question = self.spec.question
         with self.progress.phase("Embedding the texts", 15):
             pad = pad_token(self.tokenizer)
-            features = encoders.features(self.base, problem.encodings, pad)
+            features = self.embed(self.base, problem.encodings, pad)
             said = names.directions(question, self.base, self.tokenizer, self.max_length)
             frozen = Frozen(problem, features, said[0] if said else None)
         selection = Selection(
@@ -150,7 +157,15 @@ class Run:
         logger.info("Proposed: %s, because %s", proposal.name, proposal.reason)
         with self.progress.phase("Drawing the learning curve", 85):
             curve = learning_curve(
-                self.spec, self.learner, self.rows, frozen, proposal, self.base, self.tokenizer, self.max_length
+                self.spec,
+                self.learner,
+                self.rows,
+                frozen,
+                proposal,
+                self.base,
+                self.tokenizer,
+                self.max_length,
+                self.embed,
             )
         return proposal, curve
 

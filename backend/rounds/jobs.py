@@ -13,6 +13,7 @@ from backend.ledger.tables import CheckpointRow, Round
 from backend.settings import Settings
 from training import checkpoint
 from training.checkpoint import MANIFEST
+from training.job import FAILED
 from training.questions import Question
 from training.spec import JobSpec, Recipe
 
@@ -20,6 +21,7 @@ _LOG_TAIL = 20_000
 _KEPT_FOLDERS = 50
 _KEPT_DATA = 3
 DATA = "data.jsonl"
+_COMPANY = "company"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -75,7 +77,35 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
     temporary = path.with_suffix(".writing")
     temporary.write_text(spec.model_dump_json(indent=1), "utf-8")
     temporary.replace(path)
+    for left in (FAILED, _COMPANY):
+        (place / left).unlink(missing_ok=True)
     return path
+
+
+def note_company(settings: Settings, number: int, count: int) -> None:
+    """Remembers how many rounds share a round's job: it has time for all of them, whichever worker looks."""
+    (folder(settings, number) / _COMPANY).write_text(str(count), "utf-8")
+
+
+def company(settings: Settings, number: int) -> int:
+    """How many rounds a round's job was started for; 1 where nobody knows."""
+    try:
+        return max(1, int((folder(settings, number) / _COMPANY).read_text("utf-8")))
+    except (OSError, ValueError):
+        return 1
+
+
+def failure(settings: Settings, number: int) -> str | None:
+    """Why a round's part of a job failed, while others of it may go on; None where it has not."""
+    try:
+        return _message((folder(settings, number) / FAILED).read_text("utf-8", "replace").strip())[:500]
+    except OSError:
+        return None
+
+
+def withdraw(settings: Settings, number: int) -> None:
+    """Takes a round out of a job that goes on for others: it is left out where its turn has not come yet."""
+    specification(settings, number).unlink(missing_ok=True)
 
 
 def last_words(settings: Settings, number: int) -> str:

@@ -10,31 +10,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import secrets
 import time
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend import clock
 from backend.errors import Conflict
-from backend.ledger import lineages, projects
+from backend.ledger import lineages
 from backend.ledger.lease import Hold, LeaseLost
-from backend.ledger.tables import (
-    CheckpointRow,
-    QuestionRow,
-    Round,
-    RoundState,
-    now,
-)
-from backend.rounds import data, gate, housekeeping, jobs, progress, promotion
+from backend.ledger.tables import QuestionRow, Round, RoundState
+from backend.rounds import gate, housekeeping, jobs, promotion
+from backend.rounds.departure import Departure, next_group
 from backend.rounds.isolation import Isolation
 from backend.settings import Settings
 from backend.trouble import line
 from training.errors import InvalidCheckpoint
 from training.launchers.base import Launcher, Phase
-from training.questions import Question
-from training.spec import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +42,7 @@ class Runner:
         self._hold, self._settings, self._launcher = hold, settings, launcher
         self._database = hold.database
         self._isolation = Isolation(self._abandon)
+        self._departure = Departure(hold, settings, launcher, self._isolation)
         self._watched: dict[int, clock.Last] = {}
 
     def step(self) -> bool:
@@ -96,60 +89,18 @@ class Runner:
 
     def _running(self) -> int:
         with self._database.session() as session:
-            query = select(func.count()).select_from(Round).where(Round.state == RoundState.RUNNING)
-            return session.scalar(query) or 0
+            handles = session.scalars(select(Round.handle).where(Round.state == RoundState.RUNNING)).all()
+        return len({handle for handle in handles if handle}) + handles.count(None)
 
     def _start_next(self) -> bool:
         with self._database.session() as session:
             queued = self._rounds(session, Round.state == RoundState.QUEUED)
             queued = [found for found in queued if not self._isolation.waits(found)]
-            # answering from the names takes seconds, and until then nothing is shown at all
-            for found in sorted(queued, key=lambda each: each.recipe != Recipe.NAMES):
-                if lineages.live(session, session.get_one(QuestionRow, found.question_id)):
-                    break
-            else:
-                return False
+            group = next_group(session, queued)
+        for found in group:
+            self._watched.pop(found.id, None)
         # where it could not be started, because of a full disk, say, the next one is looked for
-        return self._isolation.run(self._start, found) or self._isolation.waits(found)
-
-    def _start(self, found: Round) -> bool:
-        place = jobs.folder(self._settings, found.id)
-        place.mkdir(parents=True, exist_ok=True)
-        with self._database.session() as session:
-            question = session.get_one(QuestionRow, found.question_id)
-            spec = Question.model_validate(question.spec)
-            champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
-            if champion is not None:
-                jobs.check(self._settings, champion)
-            written = data.write(session, question, champion, place / jobs.DATA)
-        path = jobs.specify(self._settings, found, spec, champion.folder if champion else None)
-        with self._hold.transaction() as tx:
-            projects.lock(tx, found.project_id)
-            claimed = tx.get_one(Round, found.id, populate_existing=True, with_for_update=True)
-            if claimed.state != RoundState.QUEUED:
-                raise Conflict(f"it is {claimed.state} now")
-            # never before the sharing that it knows of, whatever the clock was set to meanwhile
-            shared = [row.shared_at for row in lineages.members(tx, question) if row.shared_at is not None]
-            claimed.state, claimed.started_at, claimed.ended_at = RoundState.RUNNING, max([now(), *shared]), None
-            claimed.owner, claimed.fence = self._hold.owner, self._hold.fence
-            claimed.attempts += 1
-            claimed.champion_id = champion.id if champion else None
-            claimed.last_event_id, claimed.label_count = written.last_event_id, written.examples
-            token = secrets.token_urlsafe(24)
-            claimed.digest, claimed.progress_token = spec.digest, progress.digest(token)
-            claimed.progress, claimed.seconds_left, claimed.metrics, claimed.handle = 0.0, None, {}, None
-            if claimed.attempts == 1:
-                learnt = f"{written.examples} labelled examples" if written.examples else "the label names"
-                reason = f"it was ordered ({claimed.trigger}); it learns from {learnt}"
-                lineages.decide(tx, question, "started", reason)
-        self._watched.pop(found.id, None)
-        if jobs.finished(self._settings, found.version):
-            return True  # an earlier attempt got to the end after all
-        url = f"{self._settings.url.rstrip('/')}/api/v1/rounds/{found.id}/progress"
-        handle = self._launcher.submit(path, url, token, place / "log")
-        with self._hold.transaction() as tx:
-            tx.get_one(Round, found.id, with_for_update=True).handle = handle
-        return True
+        return bool(group) and self._departure.start(group)
 
     def _look(self, found: Round) -> bool:
         """Follows a running job; adopts it where another worker started it."""
@@ -161,10 +112,17 @@ class Runner:
             self._adopt(found)
             return True
         state = None if found.handle is None else self._launcher.poll(found.handle)
-        if state is not None and state.phase is Phase.RUNNING:
+        runs = state is not None and state.phase is Phase.RUNNING
+        finished, failure = jobs.finished(self._settings, found.version), jobs.failure(self._settings, found.id)
+        if runs and not (jobs.company(self._settings, found.id) > 1 and (finished or failure)):
             return self._check_time(found)
-        if jobs.finished(self._settings, found.version):
+        if runs:
+            self._leave(found)
+        if finished:
             self._move(found, RoundState.GATING)
+            return True
+        if failure:
+            self._fail(found, f"the job failed: {failure}")
             return True
         code = state.code if state else None
         words = jobs.last_words(self._settings, found.id)
@@ -192,7 +150,8 @@ class Runner:
         return True
 
     def _check_time(self, found: Round) -> bool:
-        limit = (self._settings.job_minutes * _GRACE + 1) * 60
+        count = jobs.company(self._settings, found.id)
+        limit = (self._settings.job_minutes * count * _GRACE + 1) * 60
         watched = self._watched.get(found.id)
         if watched is None:
             # it may run for a while already, started by the worker before
@@ -202,16 +161,28 @@ class Runner:
         if found.handle is None or watched.age(None) < limit:
             return False
         self._launcher.cancel(found.handle)
-        self._fail(found, f"the job took longer than {self._settings.job_minutes:g} minutes (LABELWHEEL_JOB_MINUTES)")
+        setting = "LABELWHEEL_JOB_MINUTES" if count == 1 else f"LABELWHEEL_JOB_MINUTES for each of {count} questions"
+        self._fail(found, f"the job took longer than {self._settings.job_minutes * count:g} minutes ({setting})")
         return True
 
     def _stop(self, found: Round) -> bool:
         """The round has ended, its job has not: someone cancelled it."""
-        if found.handle is not None:
-            self._launcher.cancel(found.handle)
+        if not self._leave(found):
+            jobs.withdraw(self._settings, found.id)
         with self._hold.transaction() as tx:
             tx.get_one(Round, found.id, with_for_update=True).handle = None
         return True
+
+    def _leave(self, found: Round) -> bool:
+        """Ends a round's job, unless another round needs it; whether it was ended."""
+        if found.handle is None:
+            return True
+        with self._database.session() as session:
+            same = (Round.handle == found.handle, Round.id != found.id, Round.state == RoundState.RUNNING)
+            needed = bool(self._rounds(session, *same))
+        if not needed:
+            self._launcher.cancel(found.handle)
+        return not needed
 
     def _adopt(self, found: Round) -> None:
         with self._hold.transaction() as tx:
@@ -249,8 +220,8 @@ class Runner:
         self._fail(current, reason)
         if started:
             with contextlib.suppress(Exception):  # it may be the launcher that raises
-                if current.handle is not None:
-                    self._launcher.cancel(current.handle)
+                if not self._leave(current):
+                    return
                 self._launcher.end_strays(jobs.specification(self._settings, found.id))
 
     def _fail(self, found: Round, reason: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from training import checkpoint
 from training.checkpoint import Manifest
-from training.launchers.base import Phase, State
+from training.launchers.base import Phase, State, Task
 from training.spec import JobResult, JobSpec, Pair, Unit
 
 GOOD, BAD = 0.1, 0.6
@@ -29,6 +30,8 @@ class Job:
     url: str | None
     state: State = field(default_factory=lambda: State(phase=Phase.RUNNING))
     cancelled: bool = False
+    others: list[Job] = field(default_factory=list)
+    """What else the same job does, in turn; the state is the whole job's."""
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -46,9 +49,16 @@ class FakeLauncher:
     def last(self) -> Job:
         return list(self.jobs.values())[-1]
 
-    def submit(self, spec: Path, progress_url: str | None, token: str | None, log: Path) -> str:
+    def submit(
+        self, spec: Path, progress_url: str | None, token: str | None, log: Path, others: Sequence[Task] = ()
+    ) -> str:
         handle = f"job-{len(self.jobs) + 1}"
-        self.jobs[handle] = Job(JobSpec.model_validate_json(spec.read_bytes()), log, token, progress_url)
+        job, *mates = (
+            Job(JobSpec.model_validate_json(each.spec.read_bytes()), log, each.token, each.progress_url)
+            for each in (Task(spec, progress_url, token), *others)
+        )
+        job.others = mates
+        self.jobs[handle] = job
         return handle
 
     def poll(self, handle: str) -> State:
@@ -70,8 +80,16 @@ class FakeLauncher:
 
 def finish(job: Job, loss: float = GOOD, champion_loss: float = 0.4) -> None:
     """The job ends well; its challenger is wrong on a share `loss` of a hundred examples."""
-    write(job.spec, loss, champion_loss)
+    for each in (job, *job.others):
+        done = Path(each.spec.output).exists() or refusal(each).exists()
+        if each is job or not done:
+            write(each.spec, loss, champion_loss)
     job.state = State(phase=Phase.SUCCEEDED)
+
+
+def refusal(job: Job) -> Path:
+    """Where one part of a job says why it failed, while the others go on."""
+    return Path(job.spec.data).with_name("failed.json")
 
 
 def crash(job: Job, line: str = "", code: int | None = 1) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.models import choice, example, rows, tiny_bert
-from training import checkpoint, job
+from training import checkpoint, encoders, job
 from training.errors import InvalidJob
 from training.model import Model
 from training.questions import Kind, Question
@@ -237,3 +237,100 @@ def test_a_cancelled_job_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None
     assert process.returncode == job.CANCELLED
     assert time.monotonic() - begin < 30
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.jsonl", "v1.json"]
+
+
+def asked(folder: Path, kind: Kind, wrong: bool = False, **fields: object) -> Path:
+    """A question with a folder of its own, over the same texts as the others."""
+    folder.mkdir(parents=True)
+    given = [*rows(2), *rows(2, Part.HELD_OUT)]
+    question = choice()
+    if kind is Kind.SPANS:
+        question = Question.model_validate(
+            {"name": "words", "kind": kind, "inputs": ["text"], "options": [{"value": "a"}]}
+        )
+        given = [row.model_copy(update={"answer": [{"start": 0, "end": 4, "label": "a"}]}) for row in given]
+    elif kind is Kind.CHOICES:
+        question = question.model_copy(update={"name": "several", "kind": kind})
+        given = [row.model_copy(update={"answer": [row.answer]}) for row in given]
+    return write(folder, [] if wrong else given, question, **fields)
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    """All that answers: weights, settings of the tokenizer, calibration."""
+    manifest = checkpoint.read(folder).manifest
+    found = {"calibration": repr(manifest.calibration).encode(), "recipe": manifest.recipe.encode()}
+    names = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
+    return found | {name: (folder / name).read_bytes() for name in names}
+
+
+@pytest.mark.parametrize("model", ["tiny", "embedded"])
+def test_a_question_learns_the_same_in_company(tmp_path: Path, base: str, model: str) -> None:
+    kinds = (Kind.CHOICE, Kind.SPANS, Kind.CHOICES)
+    tiny = model == "tiny"
+    wish: dict[str, object] = {"base_model": base} if tiny else {"recipe": Recipe.NAMES}
+    together = [asked(tmp_path / "together" / kind, kind, **wish) for kind in kinds if tiny or kind is not Kind.SPANS]
+    alone = [asked(tmp_path / "alone" / kind, kind, **wish) for kind in kinds if tiny or kind is not Kind.SPANS]
+    assert job.main([str(each) for each in together[::-1]]) == 0
+    for path in alone:
+        assert job.main([str(path)]) == 0
+    for one, other in zip(together, alone, strict=True):
+        assert weights(one.parent / "v1") == weights(other.parent / "v1"), one.parent.name
+    assert not list((tmp_path / "together").rglob(job.FAILED))
+
+
+def test_the_texts_of_a_job_are_embedded_once(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
+    real = encoders.features
+
+    def counting(model: object, encodings: Sequence[object], *more: object) -> object:
+        passes.append(len(encodings))
+        return real(model, encodings, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(encoders, "features", counting)
+    first = asked(tmp_path / "first", Kind.CHOICE, base_model=base)
+    second = asked(tmp_path / "second", Kind.CHOICES, base_model=base)
+    assert job.main([str(first), str(second)]) == 0
+    # what is held out reads like what is learnt from; the names of each question are its own
+    assert [count for count in passes if count == 24] == [24], "both questions learn from the same texts"
+
+
+def test_one_that_fails_does_not_stop_the_next(tmp_path: Path, base: str) -> None:
+    good = [asked(tmp_path / str(number), Kind.CHOICE, base_model=base) for number in (1, 4)]
+    number = Question(name="stars", kind=Kind.RATING, inputs=("text",), minimum=1, maximum=5)
+    (tmp_path / "2").mkdir()
+    short = write(tmp_path / "2", [], number, base_model=base)
+    (tmp_path / "1" / job.FAILED).write_text("of an earlier try")
+    nowhere = tmp_path / "3" / "v1.json"
+    assert job.main([str(each) for each in (good[0], short, nowhere, good[1])]) == job.REFUSED
+    assert [checkpoint.read(each.parent / "v1").manifest.version for each in good] == ["v1", "v1"]
+    assert not [each for each in good if each.with_name(job.FAILED).exists()]
+    said = json.loads(short.with_name(job.FAILED).read_bytes())
+    assert (said["error"], "stars" in said["message"]) == ("TooFewLabels", True)
+    assert "stars" in (tmp_path / "2" / "log").read_text("utf-8")
+    assert not (tmp_path / "2" / "v1").exists()
+
+
+def test_a_fault_of_ours_is_one_questions_alone(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training.run import Run
+
+    paths = [asked(tmp_path / name, Kind.CHOICE, base_model=base, version=name) for name in ("a", "b")]
+    real = Run.execute
+
+    def breaks(run: Run) -> JobResult:
+        if run.spec.version == "a":
+            raise ZeroDivisionError("by nothing")
+        return real(run)
+
+    monkeypatch.setattr(Run, "execute", breaks)
+    assert job.main([str(each) for each in paths]) == 1
+    said = json.loads(paths[0].with_name(job.FAILED).read_bytes())
+    assert said == {"error": "ZeroDivisionError", "message": "ZeroDivisionError: by nothing"}
+    assert "Traceback" in paths[0].with_name("log").read_text("utf-8")
+    assert (tmp_path / "b" / "v1").exists()
+
+
+def test_specs_of_one_job_share_a_base_model(tmp_path: Path, base: str) -> None:
+    one = asked(tmp_path / "one", Kind.CHOICE, base_model=base)
+    other = asked(tmp_path / "other", Kind.CHOICE)
+    assert job.main([str(one), str(other)]) == job.REFUSED
+    assert "same base model" in other.with_name(job.FAILED).read_text("utf-8")

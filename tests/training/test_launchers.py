@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from training.errors import InvalidJob
-from training.launchers.base import Launcher, Phase, State
+from training.launchers.base import Launcher, Phase, State, Task
 from training.launchers.local import Handle, LocalLauncher
 from training.questions import Kind, Option, Question
 from training.spec import JobSpec
@@ -229,3 +229,71 @@ def test_the_workers_own_launcher_withholds_the_services_secrets(monkeypatch):
 
     environment = local(Settings())._environment(None, None)
     assert not [name for name in environment if name.startswith(("LABELWHEEL_", "PGPASSWORD"))]
+
+
+TOGETHER = """
+import json, pathlib, sys, time
+for each in sys.argv[1:]:
+    spec, place = json.loads(open(each).read()), pathlib.Path(each).parent
+    while not (place / "go").exists():
+        time.sleep(0.02)
+    heard = json.loads((place / "progress.json").read_text())
+    (place / "heard").write_text(heard["url"] + " " + open(heard["token_file"]).read())
+    output = pathlib.Path(spec["output"])
+    output.mkdir()
+    (output / "labelwheel.json").write_text("{}")
+"""
+
+
+def test_several_specs_are_one_job_with_a_token_for_each(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(TOGETHER)
+    question = Question(name="q", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"),))
+    tasks = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        spec = JobSpec(version=name, question=question, data="d", output=str(tmp_path / name / "out"))
+        (tmp_path / name / "spec.json").write_text(spec.model_dump_json())
+        tasks.append(Task(tmp_path / name / "spec.json", f"http://127.0.0.1:1/{name}", f"secret of {name}"))
+    launcher = LocalLauncher(command=(sys.executable, str(script)), grace=0.5)
+    first, *others = tasks
+    handle = launcher.submit(*first, tmp_path / "log", others)
+    try:
+        assert "secret" not in handle.replace("secrets", "").replace('"secret"', "")
+        assert (tmp_path / "one" / "progress.json").stat().st_mode & 0o077 == 0
+        assert [path.stat().st_mode & 0o077 for path in tmp_path.rglob("*.token")] == [0, 0]
+        (tmp_path / "one" / "go").touch()
+        until((tmp_path / "one" / "out" / "labelwheel.json").exists)
+        assert launcher.poll(handle).phase is Phase.RUNNING, "it is done when all are"
+        (tmp_path / "two" / "go").touch()
+        assert ended(launcher, handle) == State(phase=Phase.SUCCEEDED)
+        assert LocalLauncher().poll(handle).phase is Phase.SUCCEEDED, "the next worker sees it by what is there"
+        (tmp_path / "two" / "out" / "labelwheel.json").unlink()
+        assert LocalLauncher().poll(handle).phase is Phase.FAILED
+    finally:
+        launcher.cancel(handle)
+    for name in ("one", "two"):
+        assert (tmp_path / name / "heard").read_text() == f"http://127.0.0.1:1/{name} secret of {name}"
+    assert not list(tmp_path.rglob("*.token"))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_stray_on_several_specs_is_known_by_any_of_them(tmp_path, place):
+    script = tmp_path / "job.py"
+    script.write_text("import time; time.sleep(60)")
+    specs = [tmp_path / str(number) / "spec.json" for number in range(3)]
+    launcher = LocalLauncher(command=(sys.executable, str(script)))
+    stray = subprocess.Popen([sys.executable, str(script), *map(str, specs)])
+    try:
+        assert launcher.end_strays(tmp_path / "another.json") == 0
+        assert launcher.end_strays(specs[place]) == 1
+    finally:
+        stray.kill()
+        stray.wait()
+
+
+def test_a_handle_of_an_earlier_version_is_still_read(start, tmp_path):
+    _, handle = start("wait")
+    seen(tmp_path)
+    old = {name: value for name, value in json.loads(handle).items() if not name.startswith("other")}
+    assert LocalLauncher().poll(json.dumps(old)).phase is Phase.RUNNING

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from training.questions import Frozen
 
@@ -24,12 +25,25 @@ class State(Frozen):
     code: int | None = None
 
 
+class Task(NamedTuple):
+    """One specification of a job, with the address and the token that its progress is told to."""
+
+    spec: Path
+    progress_url: str | None
+    token: str | None
+
+
 @runtime_checkable
 class Launcher(Protocol):
     """Where jobs run. Handles are plain text: stored in the database, they outlive the worker that submitted."""
 
-    def submit(self, spec: Path, progress_url: str | None, token: str | None, log: Path) -> str:
-        """Starts `python -m training.job SPEC` and answers its handle. Raises InvalidJob if it cannot be started."""
+    def submit(
+        self, spec: Path, progress_url: str | None, token: str | None, log: Path, others: Sequence[Task] = ()
+    ) -> str:
+        """Starts `python -m training.job SPEC …` and answers its handle. Raises InvalidJob if it cannot be started.
+
+        `others` are done in the same job, after `spec`; each specification is in a folder of its own then.
+        """
 
     def poll(self, handle: str) -> State:
         """How the job stands; a job that nobody knows has failed, unless its output is there."""

@@ -7,6 +7,7 @@ time, so that another process with a recycled id is never taken for it, nor kill
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -20,7 +21,8 @@ import psutil
 
 from training.checkpoint import MANIFEST
 from training.errors import InvalidJob
-from training.launchers.base import Phase, State
+from training.launchers.base import Phase, State, Task
+from training.progress import FILE
 from training.questions import Frozen
 from training.spec import JobSpec
 
@@ -37,13 +39,15 @@ class Handle(Frozen):
     started: float
     output: str
     secret: str | None = None
+    other_outputs: tuple[str, ...] = ()
+    other_secrets: tuple[str, ...] = ()
 
 
 class LocalLauncher:
     """`threads` limits what a job computes with; `hub` lets it reach a model hub; `grace` is in seconds.
 
     Variables whose names begin with one of `withheld` are not handed on: a job needs no secrets but its own token.
-    `command` comes before the spec's path; tests put their own program there.
+    `command` comes before the paths of specs; tests put their own program there.
     """
 
     def __init__(
@@ -65,15 +69,24 @@ class LocalLauncher:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 
-    def submit(self, spec: Path, progress_url: str | None, token: str | None, log: Path) -> str:
+    def submit(
+        self, spec: Path, progress_url: str | None, token: str | None, log: Path, others: Sequence[Task] = ()
+    ) -> str:
         """Starts a job; its output goes to `log`. Raises InvalidJob for a bad spec or where nothing can be started."""
+        tasks = [Task(spec, progress_url, token), *others]
+        secret: str | None = None
+        secrets: list[str] = []
         try:
-            output = JobSpec.model_validate_json(spec.read_bytes()).output
+            outputs = [JobSpec.model_validate_json(each.spec.read_bytes()).output for each in tasks]
             log.parent.mkdir(parents=True, exist_ok=True)
-            secret = _write_secret(log.with_name(f"{log.name}.token"), token)
+            if others:  # one environment cannot hold the addresses of several
+                secrets = [written for each in tasks if (written := _write_listener(each))]
+                progress_url = None
+            else:
+                secret = _write_secret(log.with_name(f"{log.name}.token"), token)
             with log.open("ab") as file:
                 child = subprocess.Popen(
-                    [*self._command, str(spec)],
+                    [*self._command, *(str(each.spec) for each in tasks)],
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
@@ -91,7 +104,10 @@ class LocalLauncher:
             started = psutil.Process(child.pid).create_time()
         except psutil.NoSuchProcess:  # not ours to reap yet, so this is a platform where a zombie cannot be looked at
             started = time.time()
-        return Handle(pid=child.pid, started=started, output=output, secret=secret).model_dump_json()
+        return Handle(
+            pid=child.pid, started=started, output=outputs[0], secret=secret, other_outputs=tuple(outputs[1:]),
+            other_secrets=tuple(secrets),
+        ).model_dump_json()  # fmt: skip
 
     def poll(self, handle: str) -> State:
         """By the exit code of a child of this process; of an orphan that ended, by whether its output is there."""
@@ -103,9 +119,9 @@ class LocalLauncher:
             return State(phase=Phase.RUNNING)
         if not child and self._alive(job):
             return State(phase=Phase.RUNNING)
-        if job.secret:
-            Path(job.secret).unlink(missing_ok=True)
-        finished = (Path(job.output) / MANIFEST).exists()
+        for secret in filter(None, (job.secret, *job.other_secrets)):
+            Path(secret).unlink(missing_ok=True)
+        finished = all((Path(output) / MANIFEST).exists() for output in (job.output, *job.other_outputs))
         if finished and code in (0, None):
             return State(phase=Phase.SUCCEEDED)
         return State(phase=Phase.FAILED, code=code)
@@ -142,10 +158,10 @@ class LocalLauncher:
 
     def end_strays(self, spec: Path) -> int:
         """Kills this user's processes that run the job's command on it; not an editor that has it open."""
-        command, strays = [*self._command[1:], str(spec)], []
+        command, strays = list(self._command[1:]), []
         for process in psutil.process_iter(["cmdline", "uids"]):
             words = process.info["cmdline"] or []
-            if words[-len(command) :] == command and process.info["uids"].real == os.getuid():
+            if _runs(words, command, str(spec)) and process.info["uids"].real == os.getuid():
                 strays.append(process)
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
@@ -172,6 +188,25 @@ class LocalLauncher:
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
+
+
+def _runs(words: list[str], command: list[str], spec: str) -> bool:
+    """Whether a command line is the job's command, followed by specifications of which this is one."""
+    for place in range(1, len(words) - len(command)):
+        if words[place : place + len(command)] == command and spec in words[place + len(command) :]:
+            return True
+    return False
+
+
+def _write_listener(task: Task) -> str | None:
+    """Who hears of one task's progress, beside its specification; the file of its token."""
+    place = task.spec.with_name(FILE)
+    place.unlink(missing_ok=True)
+    if not task.progress_url or not task.token:
+        return None
+    secret = _write_secret(task.spec.with_name(f"{FILE}.token"), task.token)
+    _write_secret(place, json.dumps({"url": task.progress_url, "token_file": secret}))
+    return secret
 
 
 def _write_secret(path: Path, token: str | None) -> str | None:
