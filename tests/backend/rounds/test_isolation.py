@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from backend.rounds import data, gate, jobs, promotion
+from backend.rounds import data, departure, gate, jobs, promotion
 from tests.backend.faults import ERRORS
 from tests.backend.world import World
 from training.questions import Kind, Option, Question
@@ -75,6 +75,7 @@ def test_a_step_that_raises_fails_its_round_and_no_other(
 def test_a_launcher_that_raises_fails_the_round_and_leaves_no_job(
     two: World, monkeypatch: pytest.MonkeyPatch, call: str, error: Any
 ) -> None:
+    monkeypatch.setattr(departure, "TOGETHER", 1)  # a job that two share goes on for the other one
     real, broken = getattr(two.launcher, call), [True]
 
     def breaks(*given: Any) -> Any:
