@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import psutil
 
+from demo.stack.labelwheel import works_on
+
 
 class DemoError(Exception):
     """What keeps the demo from going on, in words for the person who started it."""
@@ -86,7 +88,6 @@ class Home:
     def end_leftovers(self, number: int = signal.SIGTERM) -> int:
         """End what an earlier demo left running when it was killed; returns how many processes that were."""
         marks = {
-            "LABELWHEEL_HOME": str(self.labelwheel),
             "LABEL_STUDIO_BASE_DATA_DIR": str(self.label_studio / "data"),
             "ARGILLA_HOME_PATH": str(self.argilla / "home"),
         }
@@ -94,7 +95,8 @@ class Home:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 environment = process.environ()
-                if process.pid != os.getpid() and any(environment.get(name) == marks[name] for name in marks):
+                mine = any(environment.get(name) == marks[name] for name in marks) or works_on(process, self.labelwheel)
+                if process.pid != os.getpid() and mine:
                     process.send_signal(number)
                     found.append(process)
         for left in psutil.wait_procs(found, timeout=15)[1]:

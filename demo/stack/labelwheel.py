@@ -73,7 +73,7 @@ class LabelwheelServer(Server):
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if process.environ().get("LABELWHEEL_HOME") == str(self.home) and process.pid != os.getpid():
+                if works_on(process, self.home) and process.pid != os.getpid():
                     found.append(process)
         return found
 
@@ -146,3 +146,13 @@ def _command() -> str:
     command = Path(sys.executable).with_name("labelwheel")
     assert command.is_file(), f"no labelwheel at {command}: run `make install`"
     return str(command)
+
+
+def works_on(process: psutil.Process, home: Path) -> bool:
+    """Whether a process is labelwheel's on that home: a job is told by its specification, for it gets no settings.
+
+    Raises psutil.Error where the process has ended or is somebody else's.
+    """
+    if process.environ().get("LABELWHEEL_HOME") == str(home):
+        return True
+    return any(part.startswith(f"{home / 'jobs'}/") for part in process.cmdline())

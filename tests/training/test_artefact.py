@@ -206,7 +206,7 @@ def run(folder: Path, base: str, **fields: object) -> checkpoint.Checkpoint:
         version="v1", question=INTENT, data=str(folder / "data.jsonl"), output=str(folder / "v1"), base_model=base,
         device="cpu", threads=1, recipe=Recipe.NAMES, **fields,
     )  # fmt: skip
-    job._run(spec, given)
+    job.execute(spec, given)
     return checkpoint.read(folder / "v1")
 
 

@@ -178,7 +178,7 @@ def spans(tmp_path_factory):
         version="s1", question=question, data=str(folder / "data.jsonl"), output=str(folder / "s1"), device="cpu",
         base_model=str(tiny_bert(folder / "base")), threads=1, recipe=Recipe.AUTO, max_length=32,
     )  # fmt: skip
-    job._run(spec, given)
+    job.execute(spec, given)
     return folder / "s1"
 
 
