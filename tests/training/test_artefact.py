@@ -149,6 +149,23 @@ def test_one_encoder_has_one_int8_graph(tmp_path: Path, base: str):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+def test_two_products_of_int8_never_leave_sixteen_bits(tmp_path: Path, base: str):
+    """A CPU without VNNI adds them in sixteen, and would answer something else than it was measured with elsewhere."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph.export(module("bert", tmp_path, base), tmp_path / "fp32.onnx")
+    quantise(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", words(base))
+    stored = onnx.load(str(tmp_path / "int8.onnx")).graph.initializer
+    matrices = [numpy_helper.to_array(each).astype(int) for each in stored if each.name.endswith("_weight")]
+    assert len(matrices) == 12
+    for matrix in matrices:
+        pairs = matrix.reshape(-1, 2, matrix.shape[1])
+        for sign in (1, -1):
+            assert 255 * np.maximum(sign * pairs, 0).sum(1).max() <= 32_767
+        assert np.abs(matrix).max() > 63, "no more than that is given up"
+
+
 def test_a_channel_much_stronger_than_the_others_does_not_cost_their_precision(tmp_path: Path, base: str):
     import onnx
     from onnx import helper, numpy_helper

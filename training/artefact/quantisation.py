@@ -30,6 +30,17 @@ def quantise(source: Path, target: Path, tokenizer: Any) -> int:
     return found
 
 
+def _strongest(weight: np.ndarray) -> np.ndarray:
+    """The largest that two neighbours of one sign add up to, for each column.
+
+    A CPU with AVX2 but without VNNI adds two products of eight bits in sixteen, and stops at 32,767 without a word:
+    with weights of up to 127 the features of MiniLM were off by 5.3 % there instead of 3.1 %. Neighbours whose weights
+    add up to 128 cannot get there (255 * 128 = 32,640), and cost 3.3 %: the same on every machine.
+    """
+    pairs = np.pad(weight, ((0, len(weight) % 2), (0, 0))).reshape(-1, 2, weight.shape[1])
+    return np.maximum(np.maximum(pairs, 0).sum(1), np.maximum(-pairs, 0).sum(1)).max(0)
+
+
 class _Rewriting:
     """One graph, changed in place."""
 
@@ -83,7 +94,7 @@ class _Rewriting:
 
         values, matrix = node.input
         weight = numpy_helper.to_array(self._constants[matrix]) * strengths[:, None]
-        scale = np.abs(weight).max(0) / 127
+        scale = _strongest(weight) / 127
         scale[scale == 0] = 1
         name = f"int8_{self._count}"
         self._count += 1
