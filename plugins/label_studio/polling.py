@@ -124,10 +124,12 @@ def _changed(project: Project, marks: _Marks) -> list[dict[str, Any]]:
     since, size = marks.since, 2 * SEEN
     while True:
         filters = [where("updated_at", "greater_or_equal", stamp(since), "Datetime")] if since else []
-        listed = project.tasks(*filters, order="tasks:updated_at", size=size, include="id,updated_at")
+        rows = project.listing(*filters, order="tasks:updated_at", size=size, include="id,updated_at")
+        # what cannot be listed is left to the sweep, which finds out its id
+        listed = [task for task in rows if task is not None]
         fresh = [task for task in listed if not marks.knows(task)]
-        if fresh or len(listed) < size:
-            return fresh if len(listed) < size else _complete(project, fresh, listed)
+        if fresh or len(rows) < size:
+            return fresh if len(rows) < size else _complete(project, fresh, listed)
         since = moment(listed[-1]["updated_at"]) + INSTANT
 
 
@@ -137,7 +139,10 @@ def _complete(project: Project, fresh: list[dict[str, Any]], listed: list[dict[s
     have = {task["id"] for task in listed}
     at = where("updated_at", "equal", last, "Datetime")
     behind = 0
-    while ties := project.tasks(at, after(behind), size=2 * SEEN, include="id,updated_at"):
+    while rows := project.listing(at, after(behind), size=2 * SEEN, include="id,updated_at"):
+        ties = [task for task in rows if task is not None]
         fresh += [task for task in ties if task["id"] not in have]
+        if not ties:
+            break
         behind = ties[-1]["id"]
     return fresh

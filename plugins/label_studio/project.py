@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from plugins.connector import Aside, Config
 from plugins.errors import ToolError, ToolFailed
 from plugins.halving import halved
+from plugins.label_studio import listing
 from plugins.label_studio.annotations import moment
 from plugins.label_studio.client import Client
 from plugins.label_studio.layout import Layout, read
@@ -101,10 +102,11 @@ class Project:
         order: str = "tasks:id",
         size: int = PAGE,
         include: str = FULL,
+        page: int = 1,
         only: Sequence[int] | None = None,
         attempts: int | None = None,
     ) -> list[dict[str, Any]]:
-        """The first `size` tasks that pass all filters, in order; `only` these ids."""
+        """A page of `size` tasks that pass all filters, in order; `only` these ids."""
         query: dict[str, Any] = {"ordering": [order]}
         if filters:
             query["filters"] = {"conjunction": "and", "items": list(filters)}
@@ -113,6 +115,7 @@ class Project:
         params = {
             "project": self.id,
             "query": json.dumps(query),
+            "page": page,
             "page_size": size,
             "include": include,
             "fields": "all",
@@ -132,7 +135,7 @@ class Project:
             tasks = self.tasks(*filters, size=size, include=include, only=only)
             return Batch(tasks, (), [task["id"] for task in tasks])
         except ToolFailed:
-            ids = self._ids(*filters, size=size, only=only)
+            ids = self._ids(*filters, size=size) if only is None else list(only)[:size]
 
         def read(some: Sequence[int]) -> list[dict[str, Any]]:
             # alone, it gets the patience that the whole had: a locked database is nobody's fault
@@ -140,7 +143,7 @@ class Project:
             return self.tasks(*filters, size=len(some), include=include, only=some, attempts=attempts)
 
         found, failed = halved(ids, read)
-        self._ids(*filters, size=1, only=only)  # raises where Label Studio has broken down meanwhile
+        self._check()
         for task, error in failed.items():
             if task not in self._told:
                 log.warning(
@@ -148,7 +151,20 @@ class Project:
                 )
             self._told.add(task)
         aside = tuple(Aside(key=str(task), reason=str(error)) for task, error in failed.items())
-        return Batch(found, aside, ids)
+        there = {task["id"] for task in found} | set(failed)
+        return Batch(found, aside, [task for task in ids if task in there])
+
+    def listing(self, *filters: Filter, order: str = "tasks:id", size: int, include: str) -> list[listing.Row | None]:
+        """The first `size` tasks that pass all filters; None in place of one that Label Studio cannot even list."""
+        try:
+            return list(self.tasks(*filters, order=order, size=size, include=include))
+        except ToolFailed:
+            self._check()
+
+        def read(*, page: int, size: int) -> list[listing.Row]:
+            return self.tasks(*filters, order=order, size=size, include=include, page=page, attempts=1)
+
+        return listing.by_position(read, size)
 
     def _find(self) -> int:
         titles: dict[int, str] = {}
@@ -173,8 +189,19 @@ class Project:
             f"there are: {names}"
         )
 
-    def _ids(self, *filters: Filter, size: int, only: Sequence[int] | None) -> list[int]:
-        return [int(task["id"]) for task in self.tasks(*filters, size=size, include="id", only=only)]
+    def _ids(self, *filters: Filter, size: int) -> list[int]:
+        """The ids of the first `size` tasks by id."""
+        rows = self.listing(*filters, size=size, include="id")
+        behind = max((int(each["value"]) for each in filters if each["filter"] == "filter:tasks:id"), default=0)
+
+        def probe(some: Sequence[int]) -> list[listing.Row]:
+            return self.tasks(*filters, size=len(some), include="id", only=some, attempts=1)
+
+        return listing.ids(rows, behind, probe)
+
+    def _check(self) -> None:
+        """Raises where Label Studio has broken down as a whole: it can list no task as such, then."""
+        self.tasks(size=1, include="id", only=[0])
 
 
 def _number(identity: str) -> int | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from plugins.errors import ToolError, ToolFailed
-from plugins.label_studio import polling, pushing
+from plugins.label_studio import listing, polling, pushing
 from plugins.label_studio.annotations import moment
 from plugins.label_studio.client import Client
 from plugins.label_studio.layout import read
@@ -22,7 +22,10 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Tasks(Project):
-    """A project whose tasks are in memory; `bad` ones make Label Studio fail when they are to be shown whole."""
+    """A project whose tasks are in memory.
+
+    `bad` ones make Label Studio fail when they are to be shown whole, `torn` ones whenever they are on a page.
+    """
 
     layout = read('<View><Text name="t" value="$t"/><Rating name="r" toName="t"/></View>')
 
@@ -30,6 +33,7 @@ class Tasks(Project):
         super().__init__(Client("http://tool.test", SecretStr("key")), "1")
         self.at: dict[int, datetime] = {}
         self.bad: set[int] = set()
+        self.torn: set[int] = set()
         self.down = False
         self.calls = 0
 
@@ -42,6 +46,7 @@ class Tasks(Project):
         order: str = "tasks:id",
         size: int = 100,
         include: str = FULL,
+        page: int = 1,
         only: Any = None,
         attempts: int | None = None,
     ) -> list[dict[str, Any]]:
@@ -59,15 +64,16 @@ class Tasks(Project):
             }[one["operator"]]
             found = [item for item in found if keep(key(item), value)]
         found.sort(key=(lambda item: item[1]) if "updated" in order else (lambda item: item[0]))
-        if self.down or (include == FULL and self._blamed(found[:size])):
+        shown = found[(page - 1) * size : page * size]
+        if page > 1 and not shown:
+            error = ToolError("Label Studio answered with 404: Invalid page.")
+            error.http_status = 404
+            raise error
+        if self.down or ((self.bad if include == FULL else set()) | self.torn) & {task for task, _ in shown}:
             raise ToolFailed("Label Studio answered with 500: 'NoneType' object is not iterable")
         return [
-            {"id": task, "data": {"t": "x"}, "updated_at": polling.stamp(at), "annotations": []}
-            for task, at in found[:size]
+            {"id": task, "data": {"t": "x"}, "updated_at": polling.stamp(at), "annotations": []} for task, at in shown
         ]
-
-    def _blamed(self, found: list[tuple[int, datetime]]) -> bool:
-        return bool(self.bad & {task for task, _ in found})
 
 
 def read_all(tasks: Tasks, cursor: str | None) -> tuple[list[str], str | None]:
@@ -115,12 +121,12 @@ def test_a_task_that_goes_while_it_is_read_is_gone() -> None:
     tasks = Tasks()
     tasks.touch(1, 1)
     tasks.touch(2, 2)
-    listing = tasks.tasks
+    whole = tasks.tasks
 
     def fickle(*filters: Any, only: Any = None, **more: Any) -> list[dict[str, Any]]:
         if only:
             tasks.at.pop(1, None)
-        return listing(*filters, only=only, **more)
+        return whole(*filters, only=only, **more)
 
     tasks.tasks = fickle  # type: ignore[method-assign]
     (page,) = polling.poll(tasks, None)
@@ -171,8 +177,8 @@ def test_a_task_that_breaks_the_tool_is_set_aside_and_the_rest_is_read(caplog: p
         tasks.touch(task, task / 1000)
     tasks.bad = {7, 8, 150}
     good = {str(task) for task in range(1, 251)} - {"7", "8", "150"}
-    for listing in (polling.poll(tasks, None), polling.sweep(tasks, None)):
-        pages = list(listing)
+    for walk in (polling.poll(tasks, None), polling.sweep(tasks, None)):
+        pages = list(walk)
         assert {key for page in pages for key in page.refreshed} == good
         assert {one.key: one.named for page in pages for one in page.aside} == {"7": True, "8": True, "150": True}
         assert all("NoneType" in one.reason for page in pages for one in page.aside)
@@ -200,17 +206,66 @@ def test_a_tool_that_breaks_down_as_a_whole_sets_nothing_aside() -> None:
     with pytest.raises(ToolError):
         list(polling.sweep(tasks, None))
     tasks.down, tasks.bad = False, {1}
-    listing = tasks.tasks
+    whole = tasks.tasks
 
     def dying(*filters: Any, **more: Any) -> list[dict[str, Any]]:
         try:
-            return listing(*filters, **more)
+            return whole(*filters, **more)
         finally:
             tasks.down = more.get("only") == [1]
 
     tasks.tasks = dying  # type: ignore[method-assign]
     with pytest.raises(ToolError):
         list(polling.sweep(tasks, None))
+
+
+@pytest.mark.parametrize("torn", [{1}, {7, 8}, {250}, {100, 101}, {3, 150, 249, 250}])
+def test_a_task_that_cannot_even_be_listed_is_found_out_and_set_aside(torn: set[int]) -> None:
+    tasks = Tasks()
+    for task in range(1, 251):
+        tasks.touch(task * 3, task / 1000)  # other projects have the ids between
+    tasks.torn = {task * 3 for task in torn}
+    good = {str(task) for task in tasks.at if task not in tasks.torn}
+    pages = list(polling.sweep(tasks, None))
+    assert {key for page in pages for key in page.refreshed} == good
+    assert {one.key for page in pages for one in page.aside} == {str(task) for task in tasks.torn}
+    assert not any(page.gone for page in pages)
+    refreshed, cursor = read_all(tasks, None)
+    assert set(refreshed) == good
+    tasks.touch(999, 90)
+    assert read_all(tasks, cursor)[0] == ["999"], "what changes is read as ever"
+    assert {one.key for page in pushing.waiting(ordered(tasks), "v2", None) for one in page.examples} == good | {"999"}
+    tasks.torn = set()
+    assert {int(key) for page in polling.sweep(tasks, None) for key in page.refreshed} == set(tasks.at), "it is mended"
+
+
+def test_what_cannot_be_listed_at_one_moment_with_hundreds_is_left_to_the_sweep() -> None:
+    tasks = Tasks()
+    for task in range(1, 1001):
+        tasks.touch(task, 7)
+    tasks.torn = {1, 400, 401, 1000}
+    assert {int(key) for key in read_all(tasks, None)[0]} == set(tasks.at) - tasks.torn
+
+
+def test_nothing_is_swept_past_a_task_that_has_no_name() -> None:
+    tasks = Tasks()
+    tasks.touch(1, 1)
+    tasks.touch(2 + listing.GAP, 1)
+    tasks.torn = {2 + listing.GAP}
+    with pytest.raises(ToolFailed, match="from 2 on"):
+        list(polling.sweep(tasks, None))
+
+
+def test_a_tool_that_can_list_hardly_anything_is_broken() -> None:
+    tasks = Tasks()
+    for task in range(1, 101):
+        tasks.touch(task, 1)
+    tasks.torn = set(range(1, 101))
+    for walk in (polling.sweep, polling.poll):
+        tasks.calls = 0
+        with pytest.raises(ToolFailed):
+            list(walk(tasks, None))
+        assert tasks.calls < 60
 
 
 def test_what_is_halved_is_bounded() -> None:
