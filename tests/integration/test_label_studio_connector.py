@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +19,7 @@ from werkzeug.serving import make_server
 from demo.stack.label_studio import LabelStudioServer
 from demo.stack.server import free_port
 from plugins.connector import Connection, Page, Service, Suggestion, Work
-from plugins.errors import AddressRefused, ToolError, ToolRefused, UnknownProject
+from plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, UnknownProject
 from plugins.label_studio import LabelStudio
 from plugins.label_studio.client import Client
 from plugins.label_studio.project import Project
@@ -611,3 +613,32 @@ def test_a_bulk_action_that_stamps_thousands_alike_is_read_whole(server: LabelSt
         cursor = page.cursor
     assert len(refreshed) == 900
     assert list(it.poll(cursor)) == []
+
+
+def test_a_row_that_is_torn_in_its_database_is_named_and_the_rest_is_read(server: LabelStudioServer) -> None:
+    rows: list[dict[str, Any]] = [
+        {"data": {"text": f"text {number}"}, "annotations": [{"result": [choice("good")]}]} for number in range(9)
+    ]
+    project = server.create_project(SENTIMENT)
+    server.import_tasks(project, rows)
+    asked = connector(server, project)
+    _, torn, *_ = tasks = sorted(server.task_ids(project))
+    database = server.folder / "data" / "label_studio.sqlite3"
+    where = f"WHERE task_id = {torn}"
+
+    def run(statement: str) -> Any:
+        with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection, connection:
+            return connection.execute(statement).fetchone()
+
+    (kept,) = run(f"SELECT created_at FROM task_completion {where}")
+    run(f"UPDATE task_completion SET created_at = 'torn' {where}")
+    with pytest.raises(ToolFailed):
+        Project(Client(server.url, SecretStr(server.pat)), str(project)).tasks(include="id")
+    for pages in (list(asked.poll(None)), list(asked.sweep(None))):
+        assert {key for page in pages for key in page.refreshed} == {str(task) for task in tasks if task != torn}
+        assert not any(page.gone for page in pages)
+    assert [one.key for page in pages for one in page.aside] == [str(torn)]
+    run(f"UPDATE task_completion SET created_at = '{kept}' {where}")
+    (whole,) = asked.sweep(None)
+    assert len(whole.refreshed) == len(tasks)
+    assert not whole.aside
