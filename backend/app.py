@@ -12,19 +12,19 @@ from typing import Any
 
 from flask import Flask
 
-from backend import connectors
-from backend.database import Database
+from backend.database.engine import Database
+from backend.projects import connectors
 from backend.serving.budget import Budget
 from backend.serving.cache import AnswerCache
+from backend.serving.connector_host import ServingHost
 from backend.serving.engine import Engine
 from backend.serving.engines.choice import ChosenEngine
 from backend.serving.follower import Follower
-from backend.serving.hints import HintWriter
-from backend.serving.holder import Holder
-from backend.serving.host import ServingHost
-from backend.serving.ledger import ServingLedger
+from backend.serving.hint_writer import HintWriter
+from backend.serving.models import Holder
 from backend.serving.predictor import Predictor
 from backend.serving.queue import InferenceQueue
+from backend.serving.records import ServingLedger
 from backend.settings import Settings, load
 from backend.web import api, audit, auth, errors, exports, limits
 from backend.web import metrics as web_metrics

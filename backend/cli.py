@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backend.commands import connecting, exporting, learning, looking, predicting, running, securing
+from backend.commands import connecting, exporting, inspection, learning, predicting, running, securing
 from backend.commands.help import Command, Group
 from backend.validation import reworded
 from training.errors import LabelwheelError
@@ -25,11 +25,11 @@ app = typer.Typer(
 app.command(cls=Command)(running.serve)
 app.add_typer(connecting.connect, name="connect")
 app.command(cls=Command)(connecting.disconnect)
-app.command(cls=Command)(looking.status)
+app.command(cls=Command)(inspection.status)
 app.command(cls=Command)(learning.train)
 app.command(cls=Command)(learning.rollback)
 app.command(cls=Command)(learning.checkpoints)
-app.command(cls=Command)(looking.report)
+app.command(cls=Command)(inspection.report)
 app.command(cls=Command)(exporting.export)
 app.command(cls=Command)(predicting.predict)
 app.command(cls=Command)(securing.rotate)

@@ -9,8 +9,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.errors import InvalidSettings
+from backend.networks import networks
 from backend.validation import plain
-from backend.web.peers import networks
 from plugins.addresses import Allowed, allow
 from plugins.errors import InvalidAddress
 

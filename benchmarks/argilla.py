@@ -24,11 +24,11 @@ from rich.table import Table
 from benchmarks.common import machine, save
 from demo import messages
 from demo.messages import ArgillaGold
-from demo.stack.argilla import ArgillaServer
-from demo.stack.argilla_api import text_field
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.argilla_stage import labelled
+from testkit import truth
+from testkit.argilla import ArgillaServer
+from testkit.argilla_api import text_field
+from testkit.argilla_stage import labelled
+from testkit.labelwheel import LabelwheelServer
 
 ANSWERED = 100
 """So many records are answered before they are connected."""

@@ -28,7 +28,7 @@ from backend.serving.engines.onnx import OnnxEngine
 from benchmarks.common import machine, save
 from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.raw import Raw
-from training import checkpoint
+from training.checkpoints import checkpoint
 
 BATCHES = (4, 16, 32)
 WARM = 0.3

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.artefact.graph import FEATURES, IDS, MASK
-from training.artefact.session import Head
-from training.checkpoint import MANIFEST, _sha256
+from training.checkpoints.checkpoint import MANIFEST, _sha256
+from training.onnx_export.graph import FEATURES, IDS, MASK
+from training.onnx_export.session import Head
 
 KINDS = ("corrupt file", "wrong shape", "out of memory")
 

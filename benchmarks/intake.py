@@ -21,12 +21,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from backend.database import Database
-from backend.ledger import projects
-from backend.ledger.lease import Hold
-from backend.ledger.tables import Project, ProjectState
+from backend.database.engine import Database
+from backend.database.lease import Hold
+from backend.database.tables import Project, ProjectState
+from backend.projects import projects
 from backend.settings import load
-from backend.worker.looking import Looking
+from backend.worker.intake_loop import Looking
 from benchmarks.common import RESULTS, machine, save
 from plugins.connector import Config, Page
 from training.questions import Example, Kind, Option, Question

@@ -101,7 +101,7 @@ def _plain(question: Question, chosen: list[LabelledExample], held_out: list[Lab
     from sklearn.linear_model import LogisticRegression
 
     from training import encoders
-    from training.learners import learner_for
+    from training.kinds import learner_for
 
     torch.set_num_threads(1)
     learner = learner_for(question)

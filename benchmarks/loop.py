@@ -20,8 +20,8 @@ from rich.console import Console
 
 from benchmarks.common import data_folder, jsonl, machine, save
 from benchmarks.tools import POOLS, Pool
-from demo.stack.labelwheel import LabelwheelServer
 from demo.terminal import Watch, curve, pause
+from testkit.labelwheel import LabelwheelServer
 
 WINDOW = 20
 

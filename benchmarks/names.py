@@ -16,11 +16,11 @@ from rich.table import Table
 from benchmarks import domains, texts
 from benchmarks.common import machine, save
 from training import batches, encoders
-from training.candidates import names
-from training.candidates.frozen import names_head
-from training.learners import learner_for
+from training.kinds import learner_for
 from training.questions import PATH_SEPARATOR, Example, Kind, Option, Question
 from training.spec import Part
+from training.strategies import label_names
+from training.strategies.frozen_head import names_head
 
 SETS = ("snips", "trec6", "sst2", "vader_tweets")
 TAXONOMY = "clinc150 by domain"
@@ -42,7 +42,7 @@ def main() -> None:
         learner = learner_for(question)
         config = learner.config(question)
         model, tokenizer = encoders.load(arguments.base_model, config)
-        said = names.directions(question, model, tokenizer, 256)
+        said = label_names.directions(question, model, tokenizer, 256)
         assert said is not None
         head = names_head(said[0], question.kind)
         encoders.write_head(model, head.weight / said[1], head.bias)
@@ -80,7 +80,7 @@ def _several(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     learner = learner_for(question)
     config = learner.config(question)
     model, tokenizer = encoders.load(arguments.base_model, config)
-    said = names.directions(question, model, tokenizer, 256)
+    said = label_names.directions(question, model, tokenizer, 256)
     assert said is not None
     head = names_head(said[0], kind)
     encoders.write_head(model, head.weight / said[1], head.bias)
@@ -89,7 +89,7 @@ def _several(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     encodings = learner.encode(question, examples, tokenizer, 256)
     logits = batches.forward(model, encodings, tokenizer.pad_token_id)
     run: dict[str, Any] = {"set": name, "options": len(options), "texts": len(examples)}
-    for way, calibration in (("threshold", {}), ("lead", names.settled(kind))):
+    for way, calibration in (("threshold", {}), ("lead", label_names.settled(kind))):
         found = learner.decode(question, examples, encodings, logits, config["id2label"], calibration)
         answers = [_values(kind, one.answer) for one in found]
         hits = sum(len(answer & set(gold[place])) for answer, place in zip(answers, chosen, strict=True))

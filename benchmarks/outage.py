@@ -19,12 +19,12 @@ from rich.table import Table
 
 from benchmarks.common import machine, save
 from demo import messages
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.burst import apart, through_an_outage
-from tests.integration.proxy import Proxy
-from tests.integration.stage import Stage
+from testkit import truth
+from testkit.burst import apart, through_an_outage
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.proxy import Proxy
+from testkit.stage import Stage
 
 
 def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:

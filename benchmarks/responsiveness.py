@@ -20,10 +20,10 @@ from rich.table import Table
 
 from benchmarks.common import machine, save
 from demo import messages
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration.load import spread
-from tests.integration.stage import Stage
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.load import spread
+from testkit.stage import Stage
 
 TASKS = 500
 

@@ -24,16 +24,16 @@ from benchmarks import texts
 from benchmarks.common import machine, save
 from demo import messages
 from training import encoders
-from training.candidates import names
-from training.candidates.frozen import Frozen, names_head
-from training.candidates.problem import Problem
-from training.candidates.selection import Selection
 from training.evaluation.comparison import compare
-from training.learners import learner_for
+from training.kinds import learner_for
 from training.measurement import measure
 from training.progress import Progress
 from training.questions import Example, Prediction, Question
 from training.spec import JobSpec, LabelledExample, Part
+from training.strategies import label_names
+from training.strategies.frozen_head import Frozen, names_head
+from training.strategies.problem import Problem
+from training.strategies.selection import Selection
 
 SETS = ("demo", "trec6", "snips", "sst2", "banking77")
 HELD_OUT, GROWTH = 0.2, 0.25
@@ -84,7 +84,7 @@ class Stage:
         self.base, self.tokenizer = encoders.load(None, fields)
         self.encodings = self.learner.encode(question, [row.example for row in rows], self.tokenizer, _LENGTH)
         self.features = encoders.features(self.base, self.encodings, self.tokenizer.pad_token_id)
-        self.said = names.directions(question, self.base, self.tokenizer, _LENGTH)
+        self.said = label_names.directions(question, self.base, self.tokenizer, _LENGTH)
 
     def names(self) -> Served:
         """What is served before the first label."""

@@ -34,7 +34,7 @@ from benchmarks.engines import servers, sockets
 from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.raw import InProcess, Raw, together
-from training import checkpoint
+from training.checkpoints import checkpoint
 
 LENGTHS = {"short": 12, "long": 250}
 CLIENTS = 32

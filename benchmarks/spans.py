@@ -31,12 +31,12 @@ from rich.table import Table
 from backend.settings import Settings
 from benchmarks.common import data_folder, jsonl, machine, save
 from demo import messages
-from training.checkpoint import read
+from training.checkpoints.checkpoint import read
 from training.evaluation import intervals, metrics
 from training.evaluation.families import split
+from training.kinds.spans import Spans, confident
 from training.launchers.base import Phase
 from training.launchers.local import LocalLauncher
-from training.learners.spans import Spans, confident
 from training.model import Model
 from training.questions import Example, Kind, Option, Prediction, Question
 from training.spec import JobSpec, LabelledExample

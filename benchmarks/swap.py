@@ -26,11 +26,11 @@ from rich.table import Table
 from benchmarks import faults
 from benchmarks.common import machine, save
 from demo.messages import LABEL_CONFIG
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.load import Checker, Load, latency, served, swap_back_and_forth
-from tests.integration.stage import Stage
+from testkit import truth
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.load import Checker, Load, latency, served, swap_back_and_forth
+from testkit.stage import Stage
 
 FAULTS = {
     "failed": "answers that failed",

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Protocol
 
-from demo.stack.annotator import Annotator, Region, choice_region, span_region
-from demo.stack.argilla import ArgillaServer
-from demo.stack.argilla_annotator import ArgillaAnnotator, spans_as_shown
-from demo.stack.argilla_api import label_question, span_question, text_field
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
+from testkit.annotator import Annotator, Region, choice_region, span_region
+from testkit.argilla import ArgillaServer
+from testkit.argilla_annotator import ArgillaAnnotator, spans_as_shown
+from testkit.argilla_api import label_question, span_question, text_field
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
 
 Rows = list[dict[str, Any]]
 

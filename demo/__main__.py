@@ -15,12 +15,12 @@ import requests
 from rich.console import Console
 from rich.markup import escape
 
-from backend.commands import wording
+from backend.commands import formatting
 from demo.home import DemoError, Home, free_port
-from demo.stack.annotator import Annotator
-from demo.stack.labelwheel import LabelwheelServer
 from demo.terminal import Watch, after, curve, pause, step
 from demo.tools import TOOLS, Tool
+from testkit.annotator import Annotator
+from testkit.labelwheel import LabelwheelServer
 
 HOMES = {
     name: Path(__file__).resolve().parents[1] / folder
@@ -145,7 +145,7 @@ def _so_far(labelled: int, total: int, project: dict[str, Any]) -> str:
     lines = [f"[green]✓[/] connected as before, {labelled} of {total} messages labelled so far"]
     for question in project["questions"]:
         champion, left = question["champion"], question["next_round"]["labels_left"]
-        score = wording.score(champion) if champion else "no suggestions yet"
+        score = formatting.score(champion) if champion else "no suggestions yet"
         if champion and champion["recipe"] == "names":
             score = "suggested by the names of its labels"
         lines.append(f"  [cyan]{question['name']}[/]: {score}" + (f"; next round {after(left)}" if left else ""))

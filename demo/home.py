@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import psutil
 
-from demo.stack.labelwheel import works_on
+from testkit.labelwheel import works_on
 
 
 class DemoError(Exception):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from demo.stack.annotator import Region, choice_region, span_region
-from demo.stack.argilla_annotator import spans_as_shown
-from demo.stack.argilla_api import label_question, span_question
+from testkit.annotator import Region, choice_region, span_region
+from testkit.argilla_annotator import spans_as_shown
+from testkit.argilla_api import label_question, span_question
 
 FOLDER = Path(__file__).parent
 LABEL_CONFIG = (FOLDER / "label_config.xml").read_text(encoding="utf-8")

@@ -10,12 +10,12 @@ from rich.console import Console
 
 from demo.home import DemoError, Home, free_port, is_free
 from demo.messages import LABEL_CONFIG, ArgillaGold, Gold, argilla_questions, tasks
-from demo.stack.annotator import Annotator
-from demo.stack.argilla import ArgillaServer
-from demo.stack.argilla_annotator import ArgillaAnnotator
-from demo.stack.argilla_api import text_field
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
+from testkit.annotator import Annotator
+from testkit.argilla import ArgillaServer
+from testkit.argilla_annotator import ArgillaAnnotator
+from testkit.argilla_api import text_field
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
 
 TITLE = "Messages to Linden"
 INSTRUCTIONS = (Path(__file__).parent / "instructions.html").read_text(encoding="utf-8").strip()

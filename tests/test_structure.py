@@ -19,6 +19,13 @@ CONTRACT = {f"plugins.{name}" for name in ("addresses", "connector", "errors", "
 TOOLS = re.compile(r"label[\s_-]?studio|argilla", re.IGNORECASE)
 # Where the service may call a labelling tool by name all the same: as an example in a command's help.
 NAMED_AS_AN_EXAMPLE: frozenset[str] = frozenset()
+# Inside of backend/: a room imports those below it and its own files; `app` and `cli` put all of them together.
+FLOORS = {
+    "database": 0, "projects": 1, "ledger": 2, "rounds": 3, "views": 4, "suggestions": 4, "onboarding": 4, "serving": 4,
+    "web": 5, "processes": 6, "worker": 7, "commands": 8,
+}  # fmt: skip
+# What stands beside the rooms, and any of them may use.
+SHARED = {"clock", "errors", "logs", "networks", "settings", "trouble", "validation"}
 # pandas, numpy and torch unpickle behind harmless names; these are the doors.
 UNPICKLING = re.compile(r"\b(c?pickle|cloudpickle|dill|joblib|shelve|torch\.load|read_pickle|allow_pickle)\b")
 
@@ -53,10 +60,27 @@ def forbidden(room: str, module: str, path: Path) -> str | None:
         return "a connector does not know the service"
     if room == "plugins" and top == "training" and module not in VOCABULARY:
         return f"a connector knows only {', '.join(sorted(VOCABULARY))}"
+    if room == top == "backend":
+        return against_the_arrows(path, module)
     own = path.parts[:2] if room == "plugins" else ()
     if top == "plugins" and module not in CONTRACT and tuple(module.split(".")[:2]) != own:
         return "connectors are found through entry points, and do not know each other"
     return None
+
+
+def against_the_arrows(path: Path, module: str) -> str | None:
+    """Why a file of the service may not import another of its modules; None if it may."""
+    here = path.parts[1] if len(path.parts) > 2 else path.stem
+    there = [*module.split("."), ""][1]
+    if here == there or there in SHARED or here in ("app", "cli"):
+        return None
+    if here in SHARED:
+        return "what every room uses knows none of them"
+    if there == "app":
+        return None if here == "processes" else "only a process starts the application"
+    if FLOORS[there] < FLOORS[here]:
+        return None
+    return f"{here} does not know {there}: see the arrows in docs/architecture.md"
 
 
 def test_imports_go_one_way() -> None:
@@ -74,20 +98,39 @@ def test_imports_go_one_way() -> None:
     ("path", "module", "allowed"),
     [
         ("training/job.py", "backend.settings", False),
-        ("training/job.py", "training.learners.choice", True),
+        ("training/job.py", "training.kinds.choice", True),
         ("plugins/label_studio/client.py", "training.questions", True),
-        ("plugins/label_studio/client.py", "training.learners.choice", False),
+        ("plugins/label_studio/client.py", "training.kinds.choice", False),
         ("plugins/label_studio/client.py", "plugins.label_studio.regions", True),
         ("plugins/label_studio/client.py", "plugins.argilla.client", False),
-        ("plugins/label_studio/client.py", "backend.ledger.tables", False),
+        ("plugins/label_studio/client.py", "backend.database.tables", False),
         ("backend/app.py", "plugins.connector", True),
         ("backend/app.py", "plugins.label_studio", False),
-        ("backend/app.py", "training.checkpoint", True),
+        ("backend/app.py", "training.checkpoints.checkpoint", True),
         ("backend/app.py", "tests.support", False),
+        ("backend/app.py", "backend.web.api", True),
+        ("backend/ledger/intake.py", "backend.projects.generations", True),
+        ("backend/ledger/intake.py", "backend.rounds.gate", False),
+        ("backend/views/status.py", "backend.serving.models", False),
+        ("backend/projects/projects.py", "backend.settings", True),
+        ("backend/settings.py", "backend.projects.projects", False),
+        ("backend/processes/gunicorn_conf.py", "backend.app", True),
+        ("backend/web/api.py", "backend.app", False),
     ],
 )
 def test_the_import_rule_catches_what_it_should(path: str, module: str, allowed: bool) -> None:
     assert (forbidden(path.split("/")[0], module, Path(path)) is None) is allowed
+
+
+def test_one_name_is_one_thing_in_each_room() -> None:
+    rooms: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    for top in ROOMS:
+        for path in sources(top):
+            parts = path.relative_to(ROOT).parts
+            if parts[-1] != "__init__.py" and "migrations" not in parts:
+                rooms.setdefault(parts[:2], {}).setdefault(parts[-1], []).append("/".join(parts))
+    twice = [" and ".join(paths) for names in rooms.values() for paths in names.values() if len(paths) > 1]
+    assert not twice, "\n".join(twice)
 
 
 # Where a call over HTTP may be made: by the one policy, by a job (which knows no connector), by what has a policy.

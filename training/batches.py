@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.learners.base import Encoding
+from training.kinds.base import Encoding
 
 
 def padded(rows: Sequence[Sequence[int]], pad_token_id: int) -> tuple[np.ndarray, np.ndarray]:

@@ -17,8 +17,8 @@ import numpy as np
 from training import pooling
 from training.batches import forward, quiet
 from training.errors import InvalidJob
-from training.learners import texts
-from training.learners.base import Encoding
+from training.kinds import texts
+from training.kinds.base import Encoding
 
 logger = logging.getLogger(__name__)
 

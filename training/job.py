@@ -194,10 +194,10 @@ def execute(
     """Train in this process; the version that is there now. Raises what `Run` does."""
     import torch
 
-    from training.candidates.finetuned import is_memory
     from training.errors import OutOfMemory
     from training.progress import Progress
     from training.run import Run
+    from training.strategies.finetuning import is_memory
 
     more: dict[str, Any] = {} if embed is None else {"embed": embed}
 

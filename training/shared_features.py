@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from training import encoders
-from training.learners.base import Encoding
+from training.kinds.base import Encoding
 
 BATCH = 32
 ROOM = 256 * 1024 * 1024

@@ -19,7 +19,7 @@ DECIDING_GROUPS = 10
 """So many independent examples decide; a project that has few different texts has to decide by half of them."""
 
 _MANY, _MANY_SPANS, _PARTS = 400, 80, 5
-"""From so many examples on only a fifth of the training side is measured (see candidates.layout)."""
+"""From so many examples on only a fifth of the training side is measured (see strategies.validation)."""
 
 
 class Counted(NamedTuple):

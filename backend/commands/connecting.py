@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from backend import connectors
-from backend.client import Client
-from backend.commands import choosing, wording
+from backend.commands import formatting, targets
 from backend.commands.help import Command, Group
 from backend.errors import Conflict, NotFound
+from backend.projects import connectors
+from backend.web.client import Client
 from plugins.connector import Argument, Connector
 from training.errors import LabelwheelError
 
@@ -113,7 +113,7 @@ def _connect(
         if not sys.stdin.isatty():
             raise typer.BadParameter("give your key of the labelling tool as --api-key or LABELWHEEL_API_KEY")
         api_key = typer.prompt("Key of the labelling tool", hide_input=True, err=True)
-    client = choosing.service()
+    client = targets.service()
     number = int(client.connect(tool, url, place, str(api_key), backend_url, share_with)["id"])
     if wait:
         try:
@@ -126,10 +126,10 @@ def _connect(
         Console().print(f"project {number} is being connected; `labelwheel status` shows how far it is")
 
 
-def disconnect(project: choosing.ProjectOption = None) -> None:
+def disconnect(project: targets.ProjectOption = None) -> None:
     """Undo the wiring of a project. Labels and suggestions stay in the tool, the ledger and the checkpoints here."""
-    client = choosing.service()
-    found = choosing.project(client.status(), project)
+    client = targets.service()
+    found = targets.project(client.status(), project)
     client.disconnect(found["id"])
     deadline = time.monotonic() + 60
     while (state := client.project(found["id"]))["state"] == "disconnecting":
@@ -138,7 +138,7 @@ def disconnect(project: choosing.ProjectOption = None) -> None:
         time.sleep(0.3)
     if state["state"] != "disconnected":
         raise LabelwheelError(state["problem"] or f"project {found['id']} is {state['state']}")
-    Console().print(f"project {choosing.title(found)} is disconnected")
+    Console().print(f"project {targets.title(found)} is disconnected")
 
 
 def _follow(client: Client, number: int, share_with: str | None) -> None:
@@ -171,9 +171,9 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
         raise LabelwheelError(found["problem"] or f"project {number} is {found['state']}")
     names = ", ".join(each["name"] for each in found["questions"] if each.get("active", True))
     console.print(
-        f"[bold]{choosing.title(found)}[/bold] is connected as project {number}; learning: {names or 'nothing'}"
+        f"[bold]{targets.title(found)}[/bold] is connected as project {number}; learning: {names or 'nothing'}"
     )
-    for line in wording.shared(found):
+    for line in formatting.shared(found):
         console.print(f"  {line}", style="green", markup=False, highlight=False)
     for each in found["questions"]:
         if share_with is not None and each.get("active", True) and not each["shared_with"]:
@@ -183,7 +183,7 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
         console.print(f"  not learnt: {each['name']}: {each['reason']}", style="yellow", markup=False)
 
 
-def _step(project: choosing.Row) -> tuple[str, float | None]:
+def _step(project: targets.Row) -> tuple[str, float | None]:
     """What is going on, and how far the round that is part of it is."""
     running = [(each["name"], each["round"]) for each in project["questions"] if each.get("round")]
     if not running:

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from urllib3.exceptions import HTTPError
 
-from backend.client import Client
-from backend.commands import choosing
+from backend.commands import targets
 from backend.errors import Conflict, InvalidSettings, ServiceUnreachable
+from backend.web.client import Client
 from training import labelset
 from training.questions import Question
 from training.spec import LabelledExample
@@ -30,9 +30,9 @@ def export(
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="the folder to write; it must not exist yet, or be empty")
     ],
-    project: choosing.ProjectOption = None,
-    question: choosing.QuestionOption = None,
-    version: choosing.VersionOption = None,
+    project: targets.ProjectOption = None,
+    question: targets.QuestionOption = None,
+    version: targets.VersionOption = None,
     labels: Annotated[
         bool, typer.Option("--labels", help="the labels with their split, for `datasets.load_from_disk()`")
     ] = False,
@@ -42,9 +42,9 @@ def export(
         raise InvalidSettings("--labels are those of today, whatever --version; leave one of the two away")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Conflict(f"{out} is there already and not empty; choose another folder")
-    client = choosing.service()
-    found = choosing.project(client.status(), project)
-    asked = choosing.question(found, question)
+    client = targets.service()
+    found = targets.project(client.status(), project)
+    asked = targets.question(found, question)
     if labels:
         count = _write_labels(client, found["id"], asked["name"], out)
         Console().print(f"{count:,} labelled examples of {asked['name']} are in {out}", highlight=False, soft_wrap=True)

@@ -10,21 +10,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from backend.client import Client
-from backend.commands import choosing, wording
+from backend.commands import formatting, targets
+from backend.web.client import Client
 
 ACTIVE = ("queued", "running", "gating")
 
 
 def train(
-    project: choosing.ProjectOption = None,
-    question: choosing.QuestionOption = None,
+    project: targets.ProjectOption = None,
+    question: targets.QuestionOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="show the progress, and the decision at the end")] = False,
 ) -> None:
     """Start a round now, instead of when enough labels have come."""
-    client = choosing.service()
-    found = choosing.project(client.status(), project)
-    asked = choosing.question(found, question)
+    client = targets.service()
+    found = targets.project(client.status(), project)
+    asked = targets.question(found, question)
     started = client.train(found["id"], asked["name"])
     if not wait:
         Console().print(f"round {started['id']} of {asked['name']} is queued; `labelwheel status --watch` shows it")
@@ -37,34 +37,34 @@ def train(
 
 def rollback(
     to: Annotated[str | None, typer.Option(help="the checkpoint; the one before the champion if not given")] = None,
-    project: choosing.ProjectOption = None,
-    question: choosing.QuestionOption = None,
+    project: targets.ProjectOption = None,
+    question: targets.QuestionOption = None,
 ) -> None:
     """Go back to an earlier checkpoint; it stays until new labels ask for another round."""
-    client = choosing.service()
-    found = choosing.project(client.status(), project)
-    asked = choosing.question(found, question)
+    client = targets.service()
+    found = targets.project(client.status(), project)
+    asked = targets.question(found, question)
     target = client.rollback(found["id"], asked["name"], to)
     Console().print(f"{asked['name']} goes back to {target['version']}", highlight=False)
 
 
 def checkpoints(
-    project: choosing.ProjectOption = None,
-    question: choosing.QuestionOption = None,
+    project: targets.ProjectOption = None,
+    question: targets.QuestionOption = None,
 ) -> None:
     """List a question's checkpoints, the newest first; the champion has a star."""
-    client = choosing.service()
-    found = choosing.project(client.status(), project)
-    asked = choosing.question(found, question)
+    client = targets.service()
+    found = targets.project(client.status(), project)
+    asked = targets.question(found, question)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("", "version", "score", "labels", "recipe", "trained", ""):
         table.add_column(name, no_wrap=name == "version", overflow="fold")
     for row in client.checkpoints(found["id"], asked["name"]):
         table.add_row(
-            "★" if row["champion"] else "", row["version"], wording.score(row), str(row["label_count"]), row["recipe"],
-            wording.ago(row["created_at"]), f"broken: {row['broken']}" if row["broken"] else "",
+            "★" if row["champion"] else "", row["version"], formatting.score(row), str(row["label_count"]),
+            row["recipe"], formatting.ago(row["created_at"]), f"broken: {row['broken']}" if row["broken"] else "",
         )  # fmt: skip
-    wording.console().print(table)
+    formatting.console().print(table)
 
 
 def _follow(client: Client, number: int, name: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _follow(client: Client, number: int, name: str) -> dict[str, Any]:
             current = client.round(number)
             if current["state"] not in ACTIVE:
                 return current
-            left = wording.duration(current["seconds_left"])
+            left = formatting.duration(current["seconds_left"])
             bar.update(
                 task,
                 description=f"{name}: {current['state']}",

@@ -11,8 +11,8 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from backend.commands import choosing, wording
-from backend.commands.choosing import Row, title
+from backend.commands import formatting, targets
+from backend.commands.targets import Row, title
 
 BAR_WIDTH = 10
 VERSIONS = 4
@@ -30,7 +30,7 @@ def render(status: Row, url: str, decisions: int = 5, project: str | None = None
     """
     shown = [each for each in status["projects"] if each["state"] != "disconnected"]
     if project is not None:
-        shown = [choosing.project(status, project)]
+        shown = [targets.project(status, project)]
     parts: list[RenderableType] = [_service(status, url)]
     parts += [part for each in shown for part in _project(each, decisions)]
     if not shown:
@@ -81,7 +81,7 @@ def _project(project: Row, decisions: int) -> Iterator[RenderableType]:
             head.append(" (being loaded)", style="yellow")
     yield Rule(head, align="left", style="dim")
     if project.get("stalled_at"):
-        yield Text(f"  no label could be taken in; it began {wording.ago(project['stalled_at'])}", style="red")
+        yield Text(f"  no label could be taken in; it began {formatting.ago(project['stalled_at'])}", style="red")
     if project["problem"]:
         yield Text(f"  {project['problem']}", style="red")
     if state == "connecting" and project["step"]:
@@ -109,7 +109,7 @@ def _questions(questions: list[Row]) -> Table:
         table.add_row(
             cell,
             champion["version"] if champion else Text("none yet", style="dim"),
-            wording.score(champion) if champion else "",
+            formatting.score(champion) if champion else "",
             _labels(each["labels"]),
             _accepted(each.get("acceptance", [])),
             _round(each["round"]) if each["round"] else _next(each["next_round"]),
@@ -132,10 +132,10 @@ def _next(coming: Row) -> str:
 def _round(current: Row) -> Text:
     share = min(1.0, max(0.0, current["progress"] or 0.0))
     done = round(share * BAR_WIDTH)
-    left = wording.duration(current["seconds_left"])
+    left = formatting.duration(current["seconds_left"])
     return Text.assemble(
         (f"{current['state']} ", "cyan"), ("━" * done, "cyan"), ("┄" * (BAR_WIDTH - done), "dim"),
-        f" {wording.percent(share)}", (f", {left} left" if left else "", "dim"),
+        f" {formatting.percent(share)}", (f", {left} left" if left else "", "dim"),
     )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def _lines(project: Row) -> Iterator[Text]:
     examples, poll = project["examples"], project["poll"]
     line = f"{examples['total']} examples, {examples['labelled']} labelled"
     if poll["at"]:
-        line += f" · looked for labels {wording.ago(poll['at'])}"
+        line += f" · looked for labels {formatting.ago(poll['at'])}"
     yield Text(line, style="dim")
     backfill = project["backfill"]
     if backfill:
@@ -152,7 +152,7 @@ def _lines(project: Row) -> Iterator[Text]:
     rates = _rated(project["acceptance"])[-VERSIONS:]
     if rates:
         yield Text("accepted as suggested: " + ", ".join(f"{_share(each)} ({each['version']})" for each in rates))
-    for line in wording.shared(project):
+    for line in formatting.shared(project):
         yield Text(line, style="green")
     for each in project["unlearnt"]:
         yield Text(f"not learnt: {each['name']}: {each['reason']}", style="yellow")
@@ -175,12 +175,12 @@ def _rated(versions: list[Row]) -> list[Row]:
 
 def _share(each: Row) -> str:
     """Such as `72 % of 18`; answers that had no suggestion are not counted."""
-    return f"{wording.percent(each['rate'])} of {each['accepted'] + each['changed']}"
+    return f"{formatting.percent(each['rate'])} of {each['accepted'] + each['changed']}"
 
 
 def _decisions(decisions: list[Row]) -> Iterator[Text]:
     for each in decisions:
-        line = Text(f"{wording.ago(each['at']):>12}  ", style="dim")
+        line = Text(f"{formatting.ago(each['at']):>12}  ", style="dim")
         line.append(f"{each['question']} " if each["question"] else "", style="not dim cyan")
         line.append(each["kind"], style=f"not dim {_KINDS.get(each['kind'], 'bold')}")
         line.append(f": {each['reason']}", style="not dim")

@@ -9,10 +9,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from backend.commands import choosing
+from backend.commands import targets
 from backend.errors import InvalidRequest, InvalidSettings, NotFound
 from backend.settings import Settings, load
-from training import checkpoint
+from training.checkpoints import checkpoint
 
 CheckpointOption = Annotated[
     list[Path] | None,
@@ -28,8 +28,8 @@ def predict(
         typer.Option(metavar="OUT.jsonl", help="JSON lines, one for each of the input; what is there already stays"),
     ],
     checkpoint: CheckpointOption = None,
-    project: choosing.ProjectOption = None,
-    question: choosing.QuestionOption = None,
+    project: targets.ProjectOption = None,
+    question: targets.QuestionOption = None,
     field: FieldOption = "text",
 ) -> None:
     """Answer every line of a file, with this machine's own engine; run again, it goes on where it stopped."""
@@ -70,13 +70,13 @@ def predict(
 
 
 def _champions(settings: Settings, project: str | None, question: str | None) -> list[Path]:
-    client = choosing.service()
+    client = targets.service()
     status = client.status()
-    found = choosing.project(status, project)
-    asked = [choosing.question(found, question)] if question else found["questions"]
+    found = targets.project(status, project)
+    asked = [targets.question(found, question)] if question else found["questions"]
     champions = [each["champion"] for each in asked if each["champion"] and each.get("active", True)]
     if not champions:
-        raise NotFound(f"project {choosing.title(found)} has no champion yet; label some examples first")
+        raise NotFound(f"project {targets.title(found)} has no champion yet; label some examples first")
     # the service's own store, so that nobody has to know its home on the same machine
     stores = [settings.store_folder, Path(status["store"])]
     folders = []

@@ -31,6 +31,6 @@ def worker(home: HomeOption = None) -> None:
 
 def _run(roles: tuple[str, ...], host: str | None, port: int | None, home: Path | None) -> None:
     # the supervisor's imports would make every other command slower
-    from backend import serve as supervisor
+    from backend.processes import supervisor
 
     raise typer.Exit(supervisor.serve(load(host=host, port=port, home=home), roles))

@@ -10,23 +10,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backend.client import Client
-from backend.commands import choosing, wording
+from backend.commands import formatting, targets
 from backend.commands.running import HomeOption
 from backend.errors import Conflict, NotFound
 from backend.settings import load
+from backend.web.client import Client
 from training.errors import LabelwheelError
 
 SECONDS = 90.0
 """How long to wait for the worker and the labelling tool."""
 
 
-def rotate(project: choosing.ProjectOption = None) -> None:
+def rotate(project: targets.ProjectOption = None) -> None:
     """Give the labelling tools new secrets, of one project or of all; the old ones end."""
-    client = choosing.service()
+    client = targets.service()
     status = client.status()
     if project is not None:
-        wanted = [choosing.project(status, project)]
+        wanted = [targets.project(status, project)]
     else:
         wanted = [each for each in status["projects"] if each["state"] == "connected"]
     if not wanted:
@@ -37,9 +37,9 @@ def rotate(project: choosing.ProjectOption = None) -> None:
     for each in wanted:
         trouble = _trouble(client, each["id"])
         if trouble is None:
-            Console().print(f"{choosing.title(each)} has new secrets, the old ones are good for nothing any more")
+            Console().print(f"{targets.title(each)} has new secrets, the old ones are good for nothing any more")
         else:
-            failed.append(f"{choosing.title(each)}: {trouble}")
+            failed.append(f"{targets.title(each)}: {trouble}")
     if failed:
         raise LabelwheelError(
             "not everywhere; the old secrets stay until the tool takes new ones, which is tried again: "
@@ -48,13 +48,13 @@ def rotate(project: choosing.ProjectOption = None) -> None:
 
 
 def audit(
-    project: choosing.ProjectOption = None,
+    project: targets.ProjectOption = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=1000, help="how many lines")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Show who did what, or tried to: the latest last."""
-    client = choosing.service()
-    number = None if project is None else int(choosing.project(client.status(), project)["id"])
+    client = targets.service()
+    number = None if project is None else int(targets.project(client.status(), project)["id"])
     lines = client.audit(count, number)[::-1]
     if as_json:
         typer.echo(json.dumps(lines, indent=1, ensure_ascii=False))
@@ -65,13 +65,13 @@ def audit(
     for line in lines:
         values = (line["at"][:19].replace("T", " "), line["role"], line["peer"], line["project_id"], line["action"])
         table.add_row(*("" if value is None else str(value) for value in (*values, line["status"])))
-    wording.console().print(table)
+    formatting.console().print(table)
 
 
 def new_key(home: HomeOption = None) -> None:
     """Go on without the key that the tools' keys were encrypted with: where it is lost, and the service is stopped."""
-    from backend import home as home_folder
-    from backend import keyring
+    from backend.database import keyring
+    from backend.processes import home_folder
 
     settings = load(home=home)
     lost = home_folder.renew_key(settings)

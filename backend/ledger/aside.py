@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from backend.ledger.plain import LENGTH, plain
-from backend.ledger.tables import ExampleRow, Project
+from backend.database.tables import ExampleRow, Project
+from backend.projects.identifiers import LENGTH, plain
 from plugins.connector import Aside, Page
 
 KEPT = 100

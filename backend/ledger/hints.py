@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from backend.ledger.tables import Project, now
+from backend.database.tables import Project, now
 
 
 def hint(tx: Session, tool: str, reference: str) -> bool:

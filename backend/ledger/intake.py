@@ -16,15 +16,16 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from backend.ledger import aside, lineages, projects
+from backend.database.slices import sliced
+from backend.database.tables import ExampleRow, Project, WorkRow, now
+from backend.ledger import aside
+from backend.ledger.impressions import Trace
 from backend.ledger.labelling import Labelling
-from backend.ledger.placing import Arrival, place_all, sign
-from backend.ledger.plain import plain, plain_page
-from backend.ledger.shown import Trace
 from backend.ledger.silence import Silence
-from backend.ledger.slices import sliced
-from backend.ledger.surroundings import Surroundings, look_up
-from backend.ledger.tables import ExampleRow, Project, WorkRow, now
+from backend.ledger.split_index import Arrival, place_all, sign
+from backend.ledger.split_neighbours import Surroundings, look_up
+from backend.projects import champion_groups, projects
+from backend.projects.identifiers import plain, plain_page
 from plugins.connector import Page, Work
 from training.evaluation.splits import Placement, Text
 from training.questions import Example, Question
@@ -52,7 +53,7 @@ def prepare(session: Session, project_id: int, page: Page) -> Prepared:
     """Computes and looks up what `take` needs: what a page's new texts are near to."""
     page, project = plain_page(page), projects.get(session, project_id)
     digests = {example.key: digest(example) for example in page.examples}
-    known, shared = _known_digests(session, project_id, digests), lineages.read_by(session, project_id)
+    known, shared = _known_digests(session, project_id, digests), champion_groups.read_by(session, project_id)
     changed = (example for example in page.examples if known.get(example.key) != digests[example.key])
     texts = {example.key: sign(example, shared) for example in changed}
     found = look_up(session, projects.pool(project), [each for signed in texts.values() for each in signed])
@@ -130,7 +131,7 @@ def _take_examples(
         if row is not None:
             row.gone = False
         if row is None or row.digest != prepared.digests[example.key]:
-            texts = prepared.texts.get(example.key) or sign(example, lineages.read_by(tx, project.id))
+            texts = prepared.texts.get(example.key) or sign(example, champion_groups.read_by(tx, project.id))
             arrivals.append(Arrival(texts, None if row is None else Placement(row.group, Part(row.part))))
             changed.append(example)
     added = 0

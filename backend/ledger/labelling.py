@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy import delete, inspect, select
 from sqlalchemy.orm import Session
 
-from backend.ledger.shown import Trace
+from backend.database.slices import sliced
+from backend.database.tables import Event, Label
+from backend.ledger.impressions import Trace
 from backend.ledger.silence import Silence
-from backend.ledger.slices import sliced
-from backend.ledger.tables import Event, Label
 from plugins.connector import Work
 from training.errors import InvalidAnswer
 from training.questions import Example, Question

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.ledger import decisions
-from backend.ledger.tables import Decision, Project, QuestionRow
+from backend.database.tables import Decision, Project, QuestionRow
+from backend.projects import decisions
 from plugins.connector import Work
 
 KIND = "left open"

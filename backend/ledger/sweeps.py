@@ -7,10 +7,11 @@ import logging
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.ledger import aside, projects, silence
+from backend.database.tables import ExampleRow, Project, now
+from backend.ledger import aside, silence
 from backend.ledger.intake import forget
 from backend.ledger.labelling import Labelling
-from backend.ledger.tables import ExampleRow, Project, now
+from backend.projects import projects
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
 
-from backend.ledger import lineages, projects
-from backend.ledger.agreement import Vote
-from backend.ledger.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
+from backend.database.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
+from backend.projects import champion_groups, projects
 from training.errors import InvalidAnswer
+from training.kinds.agreement import Vote
 from training.questions import Example, Question
 from training.spec import Part
 
@@ -116,8 +116,8 @@ def _seen(
     session: Session, question: QuestionRow, champion: CheckpointRow | None, keys: Sequence[str] | None
 ) -> set[str]:
     """The examples whose label the champion may have learnt, also those that were changed or deleted since."""
-    until = lineages.seen_until(question, champion.last_event_id, champion.created_at) if champion else 0
-    query = select(Event.example_key).where(lineages.about([question], Event), Event.id <= until)
+    until = champion_groups.seen_until(question, champion.last_event_id, champion.created_at) if champion else 0
+    query = select(Event.example_key).where(champion_groups.about([question], Event), Event.id <= until)
     if keys is not None:
         query = query.where(Event.example_key.in_(keys))
     return set(session.scalars(query.distinct())) if until else set()

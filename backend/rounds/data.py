@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from backend.ledger import lineages
-from backend.ledger.agreement import agree
-from backend.ledger.tables import CheckpointRow, QuestionRow
+from backend.database.tables import CheckpointRow, QuestionRow
+from backend.projects import champion_groups
 from backend.rounds import answers
 from backend.rounds.answers import Answered
+from training.kinds.agreement import agree
 from training.questions import Question
 from training.spec import LabelledExample, Part
 
@@ -29,7 +29,7 @@ class Written(NamedTuple):
 
 def write(session: Session, question: QuestionRow, champion: CheckpointRow | None, path: Path) -> Written:
     """Writes the file, whole or not at all."""
-    last = lineages.last_event(session, question)
+    last = champion_groups.last_event(session, question)
     count, temporary = 0, path.with_suffix(".writing")
     with temporary.open("w", encoding="utf-8") as file:
         for row in labelled(session, question, champion):
@@ -48,7 +48,7 @@ def labelled(
 
     A text that is labelled in several of them is one example: all its annotators decide together.
     """
-    shared = lineages.members(session, question)
+    shared = champion_groups.members(session, question)
     spec = Question.model_validate(shared[0].spec)
     common = _common(session, shared)
     together: dict[str, list[Answered]] = {}

@@ -8,16 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend import clock
-from backend.ledger import lineages
-from backend.ledger.tables import (
-    ACTIVE,
-    CheckpointRow,
-    Event,
-    QuestionRow,
-    Round,
-    RoundState,
-)
-from backend.rounds import census
+from backend.database.tables import ACTIVE, CheckpointRow, Event, QuestionRow, Round, RoundState
+from backend.projects import champion_groups
+from backend.rounds import label_counts
 from backend.rounds.policy import Evidence, threshold
 from backend.settings import Settings
 from training.questions import Kind, Question
@@ -31,7 +24,7 @@ _LOOK_BACK = 20
 
 def gather(session: Session, question: QuestionRow, settings: Settings) -> Evidence:
     """The evidence about one question, of this moment: that of all that share it."""
-    question, shared = lineages.home(session, question), lineages.members(session, question)
+    question, shared = champion_groups.home(session, question), champion_groups.members(session, question)
     spec = Question.model_validate(question.spec)
     champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
     rounds = list(
@@ -39,12 +32,12 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
             select(Round).where(Round.question_id == question.id).order_by(Round.id.desc()).limit(_LOOK_BACK)
         )
     )
-    decided = lineages.decided(session, question)
+    decided = champion_groups.decided(session, question)
     trained = decided.label_count if decided else None
     needed = threshold(trained, question.pinned, settings)
-    labels = census.take(session, question, shared, champion)
+    labels = label_counts.take(session, question, shared, champion)
     last = (decided.last_event_id, decided.started_at) if decided else (0, None)
-    new = labels.newer(census.since(question, shared, *last))
+    new = labels.newer(label_counts.since(question, shared, *last))
     failures, failed = _failures([found for found in rounds if found.recipe == Recipe.AUTO])
     names_failures, names_failed = _failures([found for found in rounds if found.recipe == Recipe.NAMES])
     return Evidence(
@@ -70,9 +63,9 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
 
 def problem(session: Session, question: QuestionRow) -> str | None:
     """Why no round on labels can start that could be promoted, whoever asks for it."""
-    question, shared = lineages.home(session, question), lineages.members(session, question)
+    question, shared = champion_groups.home(session, question), champion_groups.members(session, question)
     champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
-    return census.take(session, question, shared, champion).sufficiency.problem
+    return label_counts.take(session, question, shared, champion).sufficiency.problem
 
 
 def _ago(session: Session, event: int) -> float | None:

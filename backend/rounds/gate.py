@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from backend.settings import Settings
-from training import checkpoint
-from training.checkpoint import Manifest
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Manifest
 from training.errors import InvalidCheckpoint
 from training.evaluation.comparison import compare
 from training.questions import Kind

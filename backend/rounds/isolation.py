@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 
+from backend.database.lease import LeaseLost
+from backend.database.tables import Round
 from backend.errors import Conflict
-from backend.ledger.lease import LeaseLost
-from backend.ledger.tables import Round
 from backend.trouble import Trouble, fleeting, line
 
 log = logging.getLogger(__name__)

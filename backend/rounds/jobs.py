@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from backend.ledger.tables import CheckpointRow, Round
+from backend.database.tables import CheckpointRow, Round
 from backend.settings import Settings
-from training import checkpoint
-from training.checkpoint import MANIFEST
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import MANIFEST
 from training.job import FAILED
 from training.questions import Question
 from training.spec import JobSpec, Recipe

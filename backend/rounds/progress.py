@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from backend.database.tables import ACTIVE, Round
 from backend.errors import InvalidRequest, NotFound, Unauthorized
-from backend.ledger.tables import ACTIVE, Round
 
 _METRICS = 50
 

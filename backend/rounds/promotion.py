@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from backend.database.tables import ACTIVE, CheckpointRow, QuestionRow, Round, RoundState, now
 from backend.errors import Conflict
-from backend.ledger import generations, lineages, projects
-from backend.ledger.tables import ACTIVE, CheckpointRow, QuestionRow, Round, RoundState, now
+from backend.projects import champion_groups, generations, projects
 from backend.rounds.gate import Judgement
 from training.questions import Question
 
@@ -44,10 +44,10 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
     )
     tx.add(row)
     tx.flush()
-    named = lineages.serve(tx, question, row.id, f"{question.name}: {judgement.reason}")
+    named = champion_groups.serve(tx, question, row.id, f"{question.name}: {judgement.reason}")
     _end(found, RoundState.PROMOTED, judgement.reason)
     details = {"round": found.id, "version": found.version, **judgement.details}
-    lineages.decide(tx, question, "promoted", judgement.reason, details, named)
+    champion_groups.decide(tx, question, "promoted", judgement.reason, details, named)
     return row
 
 
@@ -56,14 +56,14 @@ def reject(tx: Session, found: Round, judgement: Judgement) -> None:
     found, question = _open(tx, found)
     _end(found, RoundState.REJECTED, judgement.reason)
     details = {"round": found.id, "version": found.version, **judgement.details}
-    lineages.decide(tx, question, "rejected", judgement.reason, details)
+    champion_groups.decide(tx, question, "rejected", judgement.reason, details)
 
 
 def fail(tx: Session, found: Round, reason: str) -> None:
     """Nothing came of it; the champion stays, and the policy waits before it tries again."""
     found, question = _open(tx, found)
     _end(found, RoundState.FAILED, reason)
-    lineages.decide(tx, question, "failed", reason, {"round": found.id, "version": found.version})
+    champion_groups.decide(tx, question, "failed", reason, {"round": found.id, "version": found.version})
 
 
 def fall_back(tx: Session, project_id: int, problem: dict[str, Any]) -> CheckpointRow | None:
@@ -81,16 +81,16 @@ def fall_back(tx: Session, project_id: int, problem: dict[str, Any]) -> Checkpoi
     name = next((name for name, number in generation.members.items() if broken and number == broken.id), None)
     if broken is None or name is None:
         return None
-    question = lineages.home(tx, projects.question(tx, project_id, name))
+    question = champion_groups.home(tx, projects.question(tx, project_id, name))
     broken.broken = broken.broken or str(problem.get("message") or "it cannot be loaded")[:2000]
-    usable = [tx.get_one(CheckpointRow, number) for number in lineages.served_before(tx, question)]
+    usable = [tx.get_one(CheckpointRow, number) for number in champion_groups.served_before(tx, question)]
     kind = Question.model_validate(question.spec).kind
     usable = [row for row in usable if not row.broken and not row.removed and row.kind == kind]
     instead = max(usable, key=lambda row: row.id) if usable else None
-    named = lineages.serve(tx, question, instead.id if instead else None, f"{broken.version} is broken")
+    named = champion_groups.serve(tx, question, instead.id if instead else None, f"{broken.version} is broken")
     reason = f"{broken.version} cannot be loaded: {broken.broken}"
     details = {"broken": broken.version, "version": instead.version if instead else None}
-    lineages.decide(tx, question, "fell back", reason, details, named)
+    champion_groups.decide(tx, question, "fell back", reason, details, named)
     return instead
 
 

@@ -16,13 +16,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend import clock
+from backend.database.lease import Hold, LeaseLost
+from backend.database.tables import QuestionRow, Round, RoundState
 from backend.errors import Conflict
-from backend.ledger import lineages
-from backend.ledger.lease import Hold, LeaseLost
-from backend.ledger.tables import QuestionRow, Round, RoundState
-from backend.rounds import gate, housekeeping, jobs, promotion
-from backend.rounds.departure import Departure, next_group
+from backend.projects import champion_groups
+from backend.rounds import gate, jobs, promotion, retention
 from backend.rounds.isolation import Isolation
+from backend.rounds.shared_jobs import Departure, next_group
 from backend.settings import Settings
 from backend.trouble import line
 from training.errors import InvalidCheckpoint
@@ -66,7 +66,7 @@ class Runner:
         while self._running() < self._settings.jobs and self._start_next():
             done = True
         if done:
-            housekeeping.tidy(self._hold, self._settings)
+            retention.tidy(self._hold, self._settings)
         return done
 
     def stop(self) -> None:
@@ -208,7 +208,7 @@ class Runner:
                 mine.attempts -= 1
             question = tx.get_one(QuestionRow, mine.question_id)
             details = {"round": mine.id, "version": mine.version}
-            lineages.decide(tx, question, "queued again", reason, details)
+            champion_groups.decide(tx, question, "queued again", reason, details)
 
     def _abandon(self, found: Round, reason: str) -> None:
         """Fails a round whose step raised, with whatever of its job is there; raises Conflict where it has ended."""

@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 
 from backend.serving.engine import Encoder, Engine
-from training.learners.base import Encoding
+from training.kinds.base import Encoding
 
 _SCAN = 64
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from backend.serving import cores
-from backend.serving.holder import Holder
+from backend.serving.models import Holder
 
 log = logging.getLogger(__name__)
 

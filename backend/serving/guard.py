@@ -8,7 +8,7 @@ import re
 from itertools import zip_longest
 
 from training.errors import InvalidAnswer
-from training.learners.spans import confident
+from training.kinds.spans import confident
 from training.questions import Example, Prediction, Question
 
 NOTHING = Prediction()

@@ -11,7 +11,7 @@ from backend.serving import guard
 from backend.serving.batching import Priority
 from backend.serving.engine import Engine, Loaded
 from backend.serving.queue import InferenceQueue
-from training import checkpoint
+from training.checkpoints import checkpoint
 from training.errors import InvalidCheckpoint
 from training.questions import Example, Question
 

@@ -16,7 +16,7 @@ from backend.serving.batching import Priority
 from backend.serving.cache import AnswerCache
 from backend.serving.engine import Encoder, Loaded
 from backend.serving.queue import InferenceQueue
-from training.learners.base import Encoding
+from training.kinds.base import Encoding
 from training.questions import Example, Kind, Prediction, Question
 
 SLICE = 128

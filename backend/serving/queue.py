@@ -26,7 +26,7 @@ from backend.serving import cores
 from backend.serving.batching import Chunk, Priority, Ticket, cut, gather
 from backend.serving.engine import Encoder, Engine
 from backend.serving.pace import Pace, Place
-from training.learners.base import Encoding
+from training.kinds.base import Encoding
 
 log = logging.getLogger(__name__)
 

@@ -7,17 +7,16 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from pydantic import ValidationError
 
-from backend.database import Database
+from backend.database.engine import Database
+from backend.database.tables import AuditLine, CheckpointRow, Project, Round
 from backend.errors import InvalidRequest, NotFound, TooLarge
-from backend.ledger import audit as audit_log
-from backend.ledger import lineages, projects, wiring
-from backend.ledger import status as ledger_status
-from backend.ledger.tables import AuditLine, CheckpointRow, Project, Round
-from backend.rounds import orders, progress
+from backend.projects import audit_log, champion_groups, projects, wiring_wishes
+from backend.rounds import progress, round_commands
 from backend.serving.batching import Priority
-from backend.serving.holder import Holder
-from backend.serving.host import ServingHost
+from backend.serving.connector_host import ServingHost
+from backend.serving.models import Holder
 from backend.settings import Settings
+from backend.views import status as ledger_status
 from backend.web import audit, auth
 from backend.web.body import ADDRESS, MAX_KEY, SECRET, asked_number, json_object, text
 from backend.web.roles import current
@@ -81,21 +80,21 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
     def train(number: int, name: str) -> tuple[Response, int]:
         with database.transaction() as tx:
             question = projects.question(tx, number, name)
-            ordered = orders.order(tx, question.id, trigger="command", recipe=Recipe.AUTO)
-            lineages.decide(tx, question, "ordered", f"{_who()} asked for it", {"recipe": Recipe.AUTO})
+            ordered = round_commands.order(tx, question.id, trigger="command", recipe=Recipe.AUTO)
+            champion_groups.decide(tx, question, "ordered", f"{_who()} asked for it", {"recipe": Recipe.AUTO})
             return jsonify(_round(ordered)), 202
 
     @api.post("/projects/<int:number>/rotate")
     def rotate(number: int) -> tuple[Response, int]:
         with database.transaction() as tx:
-            return jsonify(_project(wiring.ask(tx, number, "new secrets were asked for", _who()))), 202
+            return jsonify(_project(wiring_wishes.ask(tx, number, "new secrets were asked for", _who()))), 202
 
     @api.post("/projects/<int:number>/questions/<path:name>/rollback")
     def rollback(number: int, name: str) -> Response:
         body = json_object() if request.content_length else {}
         version = text(body, "version") if body.get("version") is not None else None
         with database.transaction() as tx:
-            target = orders.rollback(tx, projects.question(tx, number, name).id, version, _who())
+            target = round_commands.rollback(tx, projects.question(tx, number, name).id, version, _who())
             return jsonify(_checkpoint(target, target.id))
 
     @api.get("/projects/<int:number>/questions/<path:name>/checkpoints")
@@ -103,7 +102,7 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
     def checkpoints(number: int, name: str) -> Response:
         with database.session() as session:
             question = projects.question(session, number, name)
-            rows = orders.checkpoints(session, question.id)
+            rows = round_commands.checkpoints(session, question.id)
             return jsonify(checkpoints=[_checkpoint(row, question.champion_id) for row in rows])
 
     @api.get("/rounds/<int:number>")
@@ -118,7 +117,7 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
     @api.delete("/rounds/<int:number>")
     def cancel(number: int) -> Response:
         with database.transaction() as tx:
-            cancelled = orders.cancel(tx, number, f"{_who()} cancelled it")
+            cancelled = round_commands.cancel(tx, number, f"{_who()} cancelled it")
             audit.mark(project_id=cancelled.project_id)
             return jsonify(_round(cancelled))
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.database import Database
-from backend.ledger import audit
+from backend.database.engine import Database
+from backend.projects import audit_log
 from backend.web.roles import Role, current
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def install(app: Flask, database: Database) -> None:
         action = g.get("audited_action") or action
         try:
             with database.transaction() as tx:
-                audit.note(tx, role, action, peer, _project(), response.status_code)
+                audit_log.note(tx, role, action, peer, _project(), response.status_code)
         except SQLAlchemyError as error:
             log.warning("not in the audit log, for the database does not answer (%s): %s", type(error).__name__, action)
         return response

@@ -13,7 +13,7 @@ from flask import Flask, Request, Response, g, request
 from pydantic import SecretStr
 
 from backend.errors import Forbidden, Unauthorized
-from backend.ledger.tool_secrets import PREFIX, Owner
+from backend.projects.tool_secrets import PREFIX, Owner
 from backend.settings import Settings
 from backend.web.roles import Access, Role, permit
 

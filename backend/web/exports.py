@@ -11,14 +11,14 @@ from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request
 
-from backend.database import Database
+from backend.database.engine import Database
+from backend.database.tables import CheckpointRow
 from backend.errors import NotFound
-from backend.ledger import lineages, projects
-from backend.ledger.tables import CheckpointRow
-from backend.rounds import data, orders
+from backend.projects import champion_groups, projects
+from backend.rounds import data, round_commands
 from backend.settings import Settings
 from backend.web import audit
-from training import checkpoint
+from training.checkpoints import checkpoint
 
 _PIECE = 2**20
 _BLOCK = tarfile.BLOCKSIZE
@@ -34,7 +34,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
             version = request.args.get("version")
             row: CheckpointRow | None = None
             if version is not None:
-                known = orders.checkpoints(session, question.id)
+                known = round_commands.checkpoints(session, question.id)
                 row = next((each for each in known if each.version == version), None)
             elif question.champion_id is not None:
                 row = session.get(CheckpointRow, question.champion_id)
@@ -99,7 +99,7 @@ def _labels(database: Database, number: int, name: str) -> Iterator[str]:
     """The question, each labelled example, and how many there were: a line each, so that an early end is seen."""
     with database.session() as session:
         # where the question is shared, the labels of all are given as the one reads them that owns the champion
-        question = lineages.home(session, projects.question(session, number, name))
+        question = champion_groups.home(session, projects.question(session, number, name))
         yield json.dumps({"question": question.spec}) + "\n"
         count = 0
         for row in data.labelled(session, question):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.ledger.tool_secrets import Owner, digest
+from backend.projects.tool_secrets import Owner, digest
 
 log = logging.getLogger(__name__)
 

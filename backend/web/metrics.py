@@ -13,11 +13,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.database import Database
-from backend.ledger import figures
-from backend.serving.holder import Holder
+from backend.database.engine import Database
+from backend.serving.models import Holder
 from backend.serving.predictor import Predictor
 from backend.serving.queue import InferenceQueue
+from backend.views import gauges
 from plugins.connector import readable
 
 log = logging.getLogger(__name__)
@@ -100,12 +100,12 @@ class _State:
         yield GaugeMetricFamily("labelwheel_encoders_bytes", "memory of the encoders' weights", holder.budget.used)
         yield GaugeMetricFamily("labelwheel_unloaded", "projects whose models wait on disk", len(holder.unloaded))
         try:
-            yield from _ledger(figures.read(self._source.database))
+            yield from _ledger(gauges.read(self._source.database))
         except SQLAlchemyError as error:  # what the process itself knows is worth having without
             log.warning("the metrics of the database are left out: %s", error)
 
 
-def _ledger(found: figures.Figures) -> Iterable[Metric]:
+def _ledger(found: gauges.Figures) -> Iterable[Metric]:
     rounds = CounterMetricFamily("labelwheel_rounds", "rounds, by where they are or how they ended", labels=["state"])
     for state, count in found.rounds.items():
         rounds.add_metric([state], count)

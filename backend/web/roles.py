@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from flask import Request, g, has_request_context
 
 from backend.errors import Forbidden
-from backend.ledger.tool_secrets import Owner
+from backend.projects.tool_secrets import Owner
 from plugins.connector import Purpose
 
 _SAFE = ("GET", "HEAD", "OPTIONS")

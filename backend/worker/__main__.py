@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 
-from backend import home, logs
+from backend import logs
+from backend.processes import home_folder
 from backend.settings import load
 from backend.worker.main import run
 from training.errors import LabelwheelError
@@ -19,7 +20,7 @@ def main() -> int:
     try:
         settings = load()
         logs.configure(settings.log_level)
-        home.prepare(settings)
+        home_folder.prepare(settings)
         run(settings, stop)
     except LabelwheelError as error:
         print(f"labelwheel worker: {error}", file=sys.stderr)  # noqa: T201

@@ -11,18 +11,18 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend import keyring
-from backend.client import Client
-from backend.database import Database
-from backend.database_trouble import explain
-from backend.ledger.lease import SECONDS, Hold, LeaseLost
-from backend.ledger.tables import Project, ProjectState
-from backend.rounds import housekeeping
+from backend.database import keyring
+from backend.database.engine import Database
+from backend.database.lease import SECONDS, Hold, LeaseLost
+from backend.database.start_errors import explain
+from backend.database.tables import Project, ProjectState
+from backend.rounds import retention
 from backend.rounds.runner import Runner
 from backend.settings import Settings
+from backend.suggestions.backfill import Suggester
 from backend.trouble import Trouble
-from backend.worker.attendant import Attendant
-from backend.worker.backfill import Suggester
+from backend.web.client import Client
+from backend.worker.project_loop import Attendant
 from training.launchers.base import Launcher
 from training.launchers.local import LocalLauncher
 
@@ -120,7 +120,7 @@ class Worker:
 
     def _rounds(self) -> None:
         self._guarded(
-            "note the hashes of old checkpoints", lambda: housekeeping.remember(self._hold, self._settings) and None
+            "note the hashes of old checkpoints", lambda: retention.remember(self._hold, self._settings) and None
         )
         while not self._ended.is_set():
             busy = self._guarded("work on the rounds", self._runner.step)

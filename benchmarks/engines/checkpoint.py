@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo import messages
-from training import checkpoint
+from training.checkpoints import checkpoint
 from training.questions import Example, Kind, Option, Question
 from training.spec import JobSpec, LabelledExample, Part, Recipe
 

@@ -24,12 +24,13 @@ from rich.table import Table
 from benchmarks.common import data_folder, jsonl, machine, save
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.gpu import operations, peak
-from training import encoders, loop
-from training.candidates.problem import Problem
-from training.learners import learner_for
+from training import encoders
+from training.kinds import learner_for
 from training.model import pad_token
 from training.questions import Example, Kind, Option, Question
 from training.spec import LabelledExample, Part
+from training.strategies import finetuning_loop
+from training.strategies.problem import Problem
 
 SIZES: dict[str, dict[str, int] | None] = {
     "MiniLM (23 million)": None,
@@ -69,11 +70,11 @@ def made(size: dict[str, int] | None, folder: Path) -> str | None:
 
 
 def ours(base: str | None, rows: list[dict[str, Any]], device: str, batch: int) -> tuple[float, Problem, Any]:
-    """Seconds of an epoch of `training.loop`, the problem and the encoder's config."""
+    """Seconds of an epoch of `training.strategies.finetuning_loop`, the problem and the encoder's config."""
     problem, model = _loaded(base, rows, device)
-    settings = loop.Settings(epochs=1, batch_size=batch)
+    settings = finetuning_loop.Settings(epochs=1, batch_size=batch)
     began = time.perf_counter()
-    loop.train(model, problem, range(len(problem)), 0, settings, feature_norm=1.0)
+    finetuning_loop.train(model, problem, range(len(problem)), 0, settings, feature_norm=1.0)
     _wait(device)
     return time.perf_counter() - began, problem, model.config
 

@@ -13,8 +13,8 @@ import requests
 from journey import LABELS, TASKS, after_restart, answer, main, status, until
 
 from demo.messages import ArgillaGold, argilla_questions, tasks
-from demo.stack.argilla_annotator import ArgillaAnnotator
-from demo.stack.argilla_api import ArgillaAPI, text_field
+from testkit.argilla_annotator import ArgillaAnnotator
+from testkit.argilla_api import ArgillaAPI, text_field
 
 NAME = "check"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 from demo.messages import LABEL_CONFIG, Gold, tasks
-from demo.stack.annotator import Annotator
+from testkit.annotator import Annotator
 
 KEPT = Path(__file__).with_name("journey.token")  # Label Studio gives a personal token out once
 STUDIO = "http://label-studio:8080"

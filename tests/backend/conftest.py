@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:  # helpers are imported as tests.…, also where pytest is called by its own name
     sys.path.insert(0, str(ROOT))
 
-from backend import connectors, keyring  # noqa: E402
-from backend.database import Database  # noqa: E402
+from backend.database import keyring  # noqa: E402
+from backend.database.engine import Database  # noqa: E402
+from backend.projects import connectors  # noqa: E402
 from backend.settings import Settings, load  # noqa: E402
-from tests import postgresql  # noqa: E402
+from testkit import postgresql  # noqa: E402
 from tests.backend.world import World  # noqa: E402
 
 _numbers = itertools.count()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training import checkpoint
-from training.checkpoint import Manifest
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Manifest
 from training.launchers.base import Phase, State, Task
 from training.spec import JobResult, JobSpec, Pair, Unit
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from backend.database import Database
+from backend.database.engine import Database
 from tests.backend.fake_tool import FakeConnector
 
 ERRORS: tuple[Callable[[], Exception], ...] = (

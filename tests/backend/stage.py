@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from backend import keyring
-from backend.database import Database
-from backend.ledger import generations, intake
-from backend.ledger.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from backend.database import keyring
+from backend.database.engine import Database
+from backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from backend.ledger import intake
+from backend.projects import generations
 from backend.settings import Settings
 from plugins.connector import Page, Work
 from tests.backend.serving.fakes import question, write_checkpoint

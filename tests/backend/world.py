@@ -14,15 +14,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.database import Database
+from backend.database.engine import Database
+from backend.database.lease import Hold
+from backend.database.tables import Backfill, CheckpointRow, Decision, Label, Project, QuestionRow, Round
 from backend.errors import ServiceUnreachable
-from backend.ledger import generations, projects, servers
-from backend.ledger.lease import Hold
-from backend.ledger.tables import Backfill, CheckpointRow, Decision, Label, Project, QuestionRow, Round
-from backend.rounds import orders
+from backend.projects import generations, projects, servers
+from backend.rounds import round_commands
 from backend.rounds.runner import Runner
 from backend.settings import Settings
-from backend.worker.attendant import Attendant
+from backend.worker.project_loop import Attendant
 from tests.backend.fake_jobs import FakeLauncher
 from tests.backend.fake_tool import FakeConnector, Tool
 
@@ -195,7 +195,7 @@ class World:
 
     def order(self, name: str = "topic", trigger: str = "command") -> int:
         with self.database.transaction() as tx:
-            return orders.order(tx, self.question(name).id, trigger).id
+            return round_commands.order(tx, self.question(name).id, trigger).id
 
     def label(self, count: int, answers: tuple[str, ...] = ("sport", "politics")) -> None:
         """Someone labels so many examples that nobody has labelled yet, importing more where they run out."""

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from demo.home import DemoError, Home, free_port, is_free
-from demo.stack.label_studio import LabelStudioServer
+from testkit.label_studio import LabelStudioServer
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = 24

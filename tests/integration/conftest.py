@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.stack.argilla import ArgillaServer
-from demo.stack.label_studio import LabelStudioServer
-
-PATIENCE = 400.0
-"""How long anything may take before a test gives up: generous, for machines that do other work beside."""
+from testkit.argilla import ArgillaServer
+from testkit.label_studio import LabelStudioServer
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,13 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from demo.stack.argilla import ArgillaServer
-from demo.stack.argilla_api import label_question, question, span_question, text_field
 from plugins.argilla import Argilla
 from plugins.argilla import polling as polling_module
 from plugins.argilla.ordering import PROPERTY
 from plugins.connector import Connection, Page, Service, Suggestion, Work
 from plugins.errors import ToolError, ToolRefused, ToolUnreachable
+from testkit.argilla import ArgillaServer
+from testkit.argilla_api import label_question, question, span_question, text_field
 from training.questions import Example, Kind, Prediction
 
 pytestmark = pytest.mark.server

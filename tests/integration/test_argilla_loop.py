@@ -11,11 +11,11 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from demo.stack.argilla import ArgillaServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.argilla_stage import TOPICS, Stage
-from tests.integration.conftest import PATIENCE
+from testkit import truth
+from testkit.argilla import ArgillaServer
+from testkit.argilla_stage import TOPICS, Stage
+from testkit.labelwheel import LabelwheelServer
+from testkit.server import PATIENCE
 
 pytestmark = pytest.mark.server
 

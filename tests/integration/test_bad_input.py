@@ -12,10 +12,10 @@ import pytest
 import requests
 
 from demo.messages import LABEL_CONFIG
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.stage import TOPICS, Stage
+from testkit import truth
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.stage import TOPICS, Stage
 
 pytestmark = pytest.mark.server
 

@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import expect
 
 from demo.messages import LABEL_CONFIG, Gold, rows
-from demo.stack.annotator import Annotator
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import browser
-from tests.integration.browser import Person
+from testkit import browser
+from testkit.annotator import Annotator
+from testkit.browser import Person
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(1200)]  # a round on a busy machine takes its time
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.conftest import PATIENCE
-from tests.integration.stage import ENOUGH, Stage
+from testkit import truth
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.server import PATIENCE
+from testkit.stage import ENOUGH, Stage
 
 pytestmark = pytest.mark.server
 
@@ -82,7 +82,9 @@ def champion_of(stage: Stage) -> Any:
     return question["champion"]
 
 
-@pytest.mark.parametrize("damage", ["flipped", "gone"])  # tests/training/test_checkpoint.py knows more of them
+@pytest.mark.parametrize(
+    "damage", ["flipped", "gone"]
+)  # tests/training/checkpoints/test_checkpoint.py knows more of them
 def test_the_champion_is_damaged(stage: Stage, damage: str) -> None:
     before = champion(stage)["version"]
     stage.promoted()

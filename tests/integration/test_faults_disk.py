@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration.stage import ENOUGH, Stage
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.stage import ENOUGH, Stage
 
 MEGABYTE = 2**20
 INSIDE = "LABELWHEEL_TEST_IN_NAMESPACE"

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.conftest import PATIENCE
-from tests.integration.stage import ENOUGH, Stage, at_once, kill
+from testkit import truth
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.server import PATIENCE
+from testkit.stage import ENOUGH, Stage, at_once, kill
 
 pytestmark = pytest.mark.server
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.proxy import HOLD, Proxy
-from tests.integration.stage import Stage
+from testkit import truth
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.proxy import HOLD, Proxy
+from testkit.stage import Stage
 
 pytestmark = pytest.mark.server
 

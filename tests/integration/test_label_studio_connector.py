@@ -16,13 +16,13 @@ from flask import Flask, Response, jsonify, request
 from pydantic import SecretStr
 from werkzeug.serving import make_server
 
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.server import free_port
 from plugins.connector import Connection, Page, Service, Suggestion, Work
 from plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, UnknownProject
 from plugins.label_studio import LabelStudio
 from plugins.label_studio.client import Client
 from plugins.label_studio.project import Project
+from testkit.label_studio import LabelStudioServer
+from testkit.server import free_port
 from training.errors import LabelwheelError
 from training.questions import Example, Prediction, Question
 

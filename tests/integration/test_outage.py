@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from demo.messages import LABEL_CONFIG
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.burst import apart, through_an_outage
-from tests.integration.conftest import PATIENCE
-from tests.integration.proxy import Proxy
-from tests.integration.stage import Stage
+from testkit import truth
+from testkit.burst import apart, through_an_outage
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.proxy import Proxy
+from testkit.server import PATIENCE
+from testkit.stage import Stage
 
 pytestmark = pytest.mark.server
 

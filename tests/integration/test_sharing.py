@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from demo import messages
-from demo.stack.annotator import choice_region
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.conftest import PATIENCE
-from tests.integration.stage import TOPIC_CONFIG, Stage
+from testkit import truth
+from testkit.annotator import choice_region
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.server import PATIENCE
+from testkit.stage import TOPIC_CONFIG, Stage
 
 pytestmark = pytest.mark.server
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.stack.argilla import ArgillaServer
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import argilla_stage, truth
-from tests.integration.stage import Stage
+from testkit import argilla_stage, truth
+from testkit.argilla import ArgillaServer
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.stage import Stage
 
 pytestmark = pytest.mark.server
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.stack.label_studio import LabelStudioServer
-from demo.stack.labelwheel import LabelwheelServer
-from tests.integration import truth
-from tests.integration.load import Checker, Load, served, swap_back_and_forth
-from tests.integration.stage import ENOUGH, Stage
+from testkit import truth
+from testkit.label_studio import LabelStudioServer
+from testkit.labelwheel import LabelwheelServer
+from testkit.load import Checker, Load, served, swap_back_and_forth
+from testkit.stage import ENOUGH, Stage
 
 pytestmark = pytest.mark.server
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from backend import serve
-from backend.client import Client as OwnClient
+from backend.processes import supervisor
 from backend.settings import load
+from backend.web.client import Client as OwnClient
 from plugins import http
 from plugins.argilla.client import Client as Argilla
 from plugins.errors import ToolError, ToolFailed, ToolUnreachable
@@ -28,8 +28,8 @@ CLIENTS = {"Label Studio": LabelStudio, "Argilla": Argilla}
 
 def test_our_own_token_passes_no_proxy(corporate_proxy: Heard, netrc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(said(200, b'{"projects": []}')) as us:
-        monkeypatch.setattr(serve, "_say", lambda *_: None)
-        serve._announce(None, load(token=OWN), us.url)  # type: ignore[arg-type]
+        monkeypatch.setattr(supervisor, "_say", lambda *_: None)
+        supervisor._announce(None, load(token=OWN), us.url)  # type: ignore[arg-type]
         OwnClient(us.url, SecretStr(OWN)).status()
         assert us.secrets == [f"Bearer {OWN}"] * 2
         assert corporate_proxy.requests == []

@@ -9,8 +9,8 @@ import torch
 from tests.training.models import choice, tiny_bert
 from training import encoders, pooling
 from training.errors import InvalidJob
-from training.learners import learner_for
-from training.learners.base import Encoding
+from training.kinds import learner_for
+from training.kinds.base import Encoding
 
 TEXTS = ["hello", "a table for two, please, and make it quick: we are hungry 🍕", "Oslo", "is it going to rain"]
 

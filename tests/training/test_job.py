@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.models import choice, example, rows, tiny_bert
-from training import checkpoint, encoders, job
+from training import encoders, job
+from training.checkpoints import checkpoint
 from training.errors import InvalidJob
 from training.model import Model
 from training.questions import Kind, Question

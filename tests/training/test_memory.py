@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.test_selection import candidate, problem
-from training.candidates import finetuned
+from tests.training.strategies.test_selection import candidate, problem
 from training.errors import OutOfMemory
+from training.strategies import finetuning
 
 
 class Model(torch.nn.Module):
@@ -27,7 +27,7 @@ class Model(torch.nn.Module):
         return SimpleNamespace(logits=self.weight.expand(len(input_ids), 3))
 
 
-def tuned(fits: int) -> finetuned.FineTuned:
+def tuned(fits: int) -> finetuning.FineTuned:
     made = candidate(problem())
     made.start = lambda: Model(fits)
     return made

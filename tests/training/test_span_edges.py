@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.evaluation import metrics
-from training.learners.spans import Spans
+from training.kinds.spans import Spans
 from training.questions import Example, Kind, Option, Prediction, Question
 from training.span_edges import bare, natural
 

@@ -35,7 +35,7 @@ import numpy as np
 from scipy import stats
 
 from training.evaluation import intervals
-from training.learners.base import Score
+from training.kinds.base import Score
 from training.questions import Frozen
 from training.spec import Pair
 

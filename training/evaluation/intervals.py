@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from scipy import stats
 
-from training.learners.base import Learner, Score
+from training.kinds.base import Learner, Score
 from training.questions import Frozen
 
 RESAMPLES = 2000

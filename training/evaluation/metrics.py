@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from training.evaluation.intervals import f1
-from training.learners.base import Learner, Score
+from training.kinds.base import Learner, Score
 from training.questions import PATH_SEPARATOR, Answer, Kind, Prediction, Question
 from training.spec import LabelledExample, Unit
 

@@ -11,7 +11,7 @@ import numpy as np
 from training.evaluation import calibration, curves, intervals, leakage, metrics
 from training.evaluation.findings import Findings
 from training.evaluation.rendering import render
-from training.learners.base import Score
+from training.kinds.base import Score
 from training.questions import PATH_SEPARATOR, Answer, Kind, Question
 
 __all__ = ["build", "render"]

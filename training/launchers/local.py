@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from training.checkpoint import MANIFEST
+from training.checkpoints.checkpoint import MANIFEST
 from training.errors import InvalidJob
 from training.launchers.base import Phase, State, Task
 from training.progress import FILE

@@ -9,8 +9,8 @@ from backend.serving.engine import Engine, Loaded
 from backend.serving.engines import memory
 from backend.serving.engines.onnx import OnnxEngine
 from backend.serving.engines.pytorch import TorchEngine
-from training import checkpoint, foreign
-from training.checkpoint import Manifest
+from training.checkpoints import checkpoint, plain_folder
+from training.checkpoints.checkpoint import Manifest
 
 Name = Literal["auto", "onnx", "torch"]
 
@@ -33,7 +33,7 @@ class ChosenEngine:
 
     def load_any(self, folder: Path, field: str = "text") -> Loaded:
         """Also a plain transformers folder, which reads `field`, on torch; raises InvalidCheckpoint."""
-        return self.load(folder, foreign.manifest(folder, field) if foreign.is_plain(folder) else None)
+        return self.load(folder, plain_folder.manifest(folder, field) if plain_folder.is_plain(folder) else None)
 
     def forget(self) -> None:
         memory.release()

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from backend.serving.engine import Encoder
-from training.artefact.reading import Reader
-from training.artefact.session import Head
-from training.checkpoint import Manifest, Words
+from training.checkpoints.checkpoint import Manifest, Words
 from training.errors import InvalidCheckpoint
-from training.learners import learner_for
-from training.learners.base import Encoding
+from training.kinds import learner_for
+from training.kinds.base import Encoding
+from training.onnx_export.session import Head
+from training.onnx_export.tokenizing import Reader
 from training.questions import Example, Prediction, Question
 
 

@@ -17,12 +17,12 @@ import numpy as np
 from backend.serving.cores import available
 from backend.serving.engines import memory
 from backend.serving.engines.member import Member, read_words
-from training import checkpoint
-from training.artefact.session import Head, Session
-from training.checkpoint import Manifest
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import Manifest
 from training.errors import InvalidCheckpoint
-from training.learners.base import Encoding
+from training.kinds.base import Encoding
 from training.model import pad_token
+from training.onnx_export.session import Head, Session
 
 
 class OnnxEngine:

@@ -17,8 +17,8 @@ import numpy as np
 from backend.serving.cores import available
 from backend.serving.engines import memory
 from backend.serving.engines.member import Member
-from training.checkpoint import Manifest
-from training.learners.base import Encoding
+from training.checkpoints.checkpoint import Manifest
+from training.kinds.base import Encoding
 
 
 class TorchEngine:
@@ -37,8 +37,8 @@ class TorchEngine:
     def load(self, folder: Path, manifest: Manifest | None = None) -> Member:
         # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-        from training.artefact.session import Head
         from training.model import Model, pad_token
+        from training.onnx_export.session import Head
 
         model = Model.load(folder, self.device, self._per_batch, manifest)
         if model.device.startswith("cuda"):

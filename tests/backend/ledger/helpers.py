@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.database import Database
-from backend.keyring import Keyring
-from backend.ledger import configs, intake, sweeps
+from backend.database.engine import Database
+from backend.database.keyring import Keyring
+from backend.database.tables import Event, ExampleRow, Label, Project
+from backend.ledger import intake, sweeps
 from backend.ledger.labelling import rebuild
-from backend.ledger.tables import Event, ExampleRow, Label, Project
+from backend.projects import configuration
 from plugins.connector import Connection, Page
 from tests.backend.fake_tool import FakeConnector, Tool
 
@@ -31,7 +32,7 @@ class Ledger:
             project = Project(tool="fake", url=url, external_id=name, api_key="k", service_url="http://us")
             tx.add(project)
             tx.flush()
-            configs.apply(tx, project, self.connector.config())
+            configuration.apply(tx, project, self.connector.config())
             self.id = project.id
 
     def take(self, page: Page, sweeping: bool = False) -> intake.Taken:
@@ -57,7 +58,7 @@ class Ledger:
 
     def configure(self) -> bool:
         with self.database.transaction() as tx:
-            return configs.apply(tx, tx.get_one(Project, self.id), self.connector.config())
+            return configuration.apply(tx, tx.get_one(Project, self.id), self.connector.config())
 
     @property
     def project(self) -> Project:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from backend.database import Database
-from backend.ledger import counts
-from backend.ledger.agreement import Vote, agree
-from backend.ledger.tables import QuestionRow
+from backend.database.engine import Database
+from backend.database.tables import QuestionRow
 from backend.rounds import data
+from backend.views import counts
 from tests.backend.ledger.helpers import Ledger
+from training.kinds.agreement import Vote, agree
 from training.questions import Kind
 
 

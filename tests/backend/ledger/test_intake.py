@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from backend.database import Database
+from backend.database.engine import Database
+from backend.database.tables import Decision, WorkRow
 from backend.ledger import sweeps
-from backend.ledger.tables import Decision, WorkRow
 from plugins.connector import Page
 from tests.backend.fake_tool import PLACES, TOPIC
 from tests.backend.ledger.helpers import Ledger, truth

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from backend.database import Database
+from backend.database.engine import Database
+from backend.database.tables import Decision, QuestionRow, now
 from backend.ledger import sweeps
-from backend.ledger.tables import Decision, QuestionRow, now
 from plugins.connector import Work
 from tests.backend.fake_tool import PLACES, TOPIC
 from tests.backend.ledger.helpers import Ledger

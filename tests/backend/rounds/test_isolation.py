@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from backend.rounds import data, departure, gate, jobs, promotion
+from backend.rounds import data, gate, jobs, promotion, shared_jobs
 from tests.backend.faults import ERRORS
 from tests.backend.world import World
 from training.questions import Kind, Option, Question
@@ -75,7 +75,7 @@ def test_a_step_that_raises_fails_its_round_and_no_other(
 def test_a_launcher_that_raises_fails_the_round_and_leaves_no_job(
     two: World, monkeypatch: pytest.MonkeyPatch, call: str, error: Any
 ) -> None:
-    monkeypatch.setattr(departure, "TOGETHER", 1)  # a job that two share goes on for the other one
+    monkeypatch.setattr(shared_jobs, "TOGETHER", 1)  # a job that two share goes on for the other one
     real, broken = getattr(two.launcher, call), [True]
 
     def breaks(*given: Any) -> Any:
@@ -92,13 +92,13 @@ def test_a_launcher_that_raises_fails_the_round_and_leaves_no_job(
 
 
 def test_a_job_that_cannot_be_stopped_holds_nobody_up(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.rounds import orders
+    from backend.rounds import round_commands
 
     two.launcher.automatic = None
     two.order("first", trigger="labels")
     two.turns(3)
     with two.database.transaction() as tx:
-        orders.cancel(tx, two.rounds[-1].id)
+        round_commands.cancel(tx, two.rounds[-1].id)
 
     def breaks(handle: str) -> None:
         raise KeyError(handle)
@@ -139,9 +139,9 @@ def test_one_that_always_fails_because_of_the_database_fails_in_the_end(
 
 
 def test_a_question_that_cannot_be_judged_holds_no_other_up(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.rounds import automatic
+    from backend.rounds import scheduling
 
-    break_for(two, monkeypatch, automatic, "gather", UNEXPECTED[2])
+    break_for(two, monkeypatch, scheduling, "gather", UNEXPECTED[2])
     for key in two.tool.add(*(f"text {number} says {number**7}" for number in range(60))):
         two.tool.submit(key, {"first": "yes" if int(key) % 2 else "no", "second": "yes" if int(key) % 2 else "no"})
     two.turns(25)

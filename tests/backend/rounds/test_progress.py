@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from backend.database.tables import Round
 from backend.errors import InvalidRequest, NotFound, Unauthorized
-from backend.ledger.tables import Round
 from backend.rounds import progress
 from tests.backend.world import World
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from backend.database.tables import QuestionRow, Round, now
 from backend.errors import Conflict, NotFound
-from backend.ledger import projects
-from backend.ledger.tables import QuestionRow, Round, now
-from backend.rounds import orders, progress
+from backend.projects import projects
+from backend.rounds import progress, round_commands
 from backend.rounds.runner import Runner
 from tests.backend.fake_jobs import BAD, GOOD, crash, finish
 from tests.backend.world import World
@@ -77,7 +77,7 @@ def test_a_question_waits_for_another_only_where_no_second_job_may_run(
 ) -> None:
     running.runner = Runner(running.hold, running.settings.model_copy(update={"jobs": jobs}), running.launcher)
     with running.database.transaction() as tx:
-        number = orders.order(tx, running.question("places").id, "labels").id
+        number = round_commands.order(tx, running.question("places").id, "labels").id
     running.turns(3)
     assert [found.state for found in running.rounds[-2:]] == ["running", meanwhile]
     finish(running.launcher.jobs["job-2"])
@@ -132,12 +132,12 @@ def test_a_full_disk_fails_the_round_and_not_the_worker(world: World, monkeypatc
 def test_a_cancelled_round_ends_its_job_and_does_not_start_again_by_itself(running: World) -> None:
     number = running.rounds[-1].id
     with running.database.transaction() as tx:
-        orders.cancel(tx, number)
+        round_commands.cancel(tx, number)
     running.until(lambda: running.launcher.last.cancelled)
     running.turns(5)
     assert (running.rounds[-1].id, running.rounds[-1].state, running.rounds[-1].handle) == (number, "cancelled", None)
     with pytest.raises(Conflict), running.database.transaction() as tx:
-        orders.cancel(tx, number)
+        round_commands.cancel(tx, number)
     running.label(4)
     running.until(lambda: running.rounds[-1].id != number)
 
@@ -168,7 +168,7 @@ def test_racing_orders_start_one_round(world: World) -> None:
     def order() -> None:
         try:
             with world.database.transaction() as tx:
-                orders.order(tx, number, "labels")
+                round_commands.order(tx, number, "labels")
             results.append("ordered")
         except Conflict:
             results.append("conflict")
@@ -185,12 +185,12 @@ def test_orders_that_make_no_sense(world: World) -> None:
     world.connect()
     world.settle()
     for call, error in (
-        (lambda tx: orders.order(tx, 99), NotFound),
-        (lambda tx: orders.cancel(tx, 99), NotFound),
-        (lambda tx: orders.rollback(tx, 99), NotFound),
-        (lambda tx: orders.rollback(tx, world.question().id), Conflict),
-        (lambda tx: orders.rollback(tx, world.question().id, "never"), NotFound),
-        (lambda tx: orders.rollback(tx, world.question().id, world.checkpoints[0].version), Conflict),
+        (lambda tx: round_commands.order(tx, 99), NotFound),
+        (lambda tx: round_commands.cancel(tx, 99), NotFound),
+        (lambda tx: round_commands.rollback(tx, 99), NotFound),
+        (lambda tx: round_commands.rollback(tx, world.question().id), Conflict),
+        (lambda tx: round_commands.rollback(tx, world.question().id, "never"), NotFound),
+        (lambda tx: round_commands.rollback(tx, world.question().id, world.checkpoints[0].version), Conflict),
     ):
         with pytest.raises(error), world.database.transaction() as tx:
             call(tx)
@@ -198,7 +198,7 @@ def test_orders_that_make_no_sense(world: World) -> None:
 
 def rollback(world: World, version: str | None = None) -> Any:
     with world.database.transaction() as tx:
-        return orders.rollback(tx, world.question().id, version)
+        return round_commands.rollback(tx, world.question().id, version)
 
 
 def test_a_rollback_holds_until_enough_new_labels_or_an_order(running: World) -> None:
@@ -269,7 +269,7 @@ def test_old_checkpoints_make_room(running: World) -> None:
     on_disk = {path.name for path in running.settings.store_folder.iterdir()}
     assert on_disk == {row.version for row in kept}
     with running.database.session() as session:
-        listed = orders.checkpoints(session, running.question().id)
+        listed = round_commands.checkpoints(session, running.question().id)
     assert [row.id for row in listed] == [row.id for row in reversed(kept)]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from training.checkpoint import Manifest, _sha256
-from training.learners.base import Encoding
+from training.checkpoints.checkpoint import Manifest, _sha256
+from training.kinds.base import Encoding
 from training.questions import Example, Kind, Option, Prediction, Question
 
 LABELS = ("good", "bad", "so-so")

@@ -2,7 +2,7 @@ import threading
 import time
 
 from backend.serving.follower import Follower
-from backend.serving.hints import HintWriter
+from backend.serving.hint_writer import HintWriter
 
 
 def until(condition, seconds=5.0):

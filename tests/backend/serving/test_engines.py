@@ -8,19 +8,20 @@ import weakref
 import pytest
 
 from backend.serving.cache import AnswerCache
+from backend.serving.connector_host import ServingHost
 from backend.serving.engines.choice import ChosenEngine
 from backend.serving.engines.onnx import OnnxEngine
 from backend.serving.engines.pytorch import TorchEngine
-from backend.serving.hints import HintWriter
-from backend.serving.holder import Holder
-from backend.serving.host import ServingHost
+from backend.serving.hint_writer import HintWriter
+from backend.serving.models import Holder
 from backend.serving.predictor import Predictor
 from backend.serving.queue import InferenceQueue
 from backend.serving.served import Wanted
 from tests.backend import real
 from tests.backend.real import TOPIC
 from tests.training.models import rows, tiny_bert
-from training import checkpoint, foreign, job
+from training import job
+from training.checkpoints import checkpoint, plain_folder
 from training.errors import InvalidCheckpoint
 from training.model import Model
 from training.questions import Example, Kind, Option, Question
@@ -199,7 +200,7 @@ def test_how_people_draw_edges_goes_with_the_checkpoint_and_its_export(spans, tm
     checkpoint.export(checkpoint.read(spans), tmp_path / "exported")
     learnt = checkpoint.read(spans).manifest.calibration
     assert learnt["splits_words"] == round((3 + 0.2) / (12 + 10), 4)  # four letters each: three of twelve cut
-    assert foreign.manifest(tmp_path / "exported").calibration == learnt
+    assert plain_folder.manifest(tmp_path / "exported").calibration == learnt
 
 
 def without_graph(folder):
@@ -243,7 +244,7 @@ def test_what_goes_on_behind_the_head_is_not_cut_in_two(tmp_path):
     """GPT-2 labels every token and then picks one: its last Linear is not its answer."""
     from tests.training.models import choice
     from training import encoders
-    from training.checkpoint import Manifest
+    from training.checkpoints.checkpoint import Manifest
 
     base = tiny_bert(tmp_path / "base")
     from transformers import AutoTokenizer, GPT2Config, GPT2ForSequenceClassification

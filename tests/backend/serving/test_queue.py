@@ -7,7 +7,7 @@ from backend.errors import Overloaded
 from backend.serving.batching import Priority
 from backend.serving.queue import LARGE, InferenceQueue
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
-from training.learners.base import Encoding
+from training.kinds.base import Encoding
 
 
 def rows(count: int, length: int = 3) -> list[Encoding]:

@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from backend.app import create_app
-from backend.ledger.tables import CheckpointRow, QuestionRow
-from backend.rounds import housekeeping, promotion
+from backend.database.tables import CheckpointRow, QuestionRow
+from backend.rounds import promotion, retention
 from backend.settings import Settings
 from tests.backend.fake_jobs import GOOD
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
 from tests.backend.world import World
-from training import checkpoint
-from training.checkpoint import _sha256
+from training.checkpoints import checkpoint
+from training.checkpoints.checkpoint import _sha256
 from training.errors import InvalidCheckpoint
 
 
@@ -56,16 +56,16 @@ def digests(stage: Stage) -> dict[str, str | None]:
 def test_hashes_of_earlier_checkpoints_are_noted_once(stage: Stage) -> None:
     (stage.settings.store_folder / "v1" / "labelwheel.json").unlink()
     assert digests(stage) == {"v1": None, "v2": None}
-    assert housekeeping.remember(Alone(stage), stage.settings) == 1  # type: ignore[arg-type]
+    assert retention.remember(Alone(stage), stage.settings) == 1  # type: ignore[arg-type]
     wanted = _sha256(stage.settings.store_folder / "v2" / "labelwheel.json")
     assert digests(stage) == {"v1": None, "v2": wanted}
     replace(stage.settings.store_folder / "v2")
-    assert housekeeping.remember(Alone(stage), stage.settings) == 0  # type: ignore[arg-type]
+    assert retention.remember(Alone(stage), stage.settings) == 0  # type: ignore[arg-type]
     assert digests(stage)["v2"] == wanted
 
 
 def test_it_is_not_served_and_the_one_before_is(stage: Stage) -> None:
-    housekeeping.remember(Alone(stage), stage.settings)  # type: ignore[arg-type]
+    retention.remember(Alone(stage), stage.settings)  # type: ignore[arg-type]
     replace(stage.settings.store_folder / "v2")
     holder = create_app(stage.settings, FakeEngine(), start=False).extensions["labelwheel"].holder
     holder.follow()
@@ -81,7 +81,7 @@ def test_it_is_not_served_and_the_one_before_is(stage: Stage) -> None:
 
 
 def test_it_is_not_exported(stage: Stage) -> None:
-    housekeeping.remember(Alone(stage), stage.settings)  # type: ignore[arg-type]
+    retention.remember(Alone(stage), stage.settings)  # type: ignore[arg-type]
     replace(stage.settings.store_folder / "v2")
     client = create_app(stage.settings, FakeEngine(), start=False).test_client()
     path = f"/api/v1/projects/{stage.project}/questions/mood"

@@ -18,10 +18,10 @@ from sqlalchemy.exc import OperationalError
 from standardwebhooks import Webhook
 
 from backend.app import create_app
+from backend.database.tables import AuditLine, Decision, Project, ProjectState, QuestionRow, Round, ToolSecret
 from backend.errors import InvalidSettings
-from backend.ledger import projects, tool_secrets
-from backend.ledger.tables import AuditLine, Decision, Project, ProjectState, QuestionRow, Round, ToolSecret
-from backend.ledger.tool_secrets import Owner
+from backend.projects import projects, tool_secrets
+from backend.projects.tool_secrets import Owner
 from backend.settings import Settings, load
 from backend.web.audit import Refusals
 from backend.web.known_secrets import KnownSecrets
@@ -359,12 +359,12 @@ class TestTheAuditLog:
         assert let == [0, None, 1, 0, None, None]
 
     def test_only_so_many_lines_are_kept(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-        from backend.ledger import audit
+        from backend.projects import audit_log
 
-        monkeypatch.setattr(audit, "KEPT", 20)
+        monkeypatch.setattr(audit_log, "KEPT", 20)
         with office.database.transaction() as tx:
             for number in range(250):
-                audit.note(tx, "admin", str(number))
+                audit_log.note(tx, "admin", str(number))
         assert 20 <= len(office.audit()) < 20 + 100
         assert office.audit()[-1].action == "249"
 

@@ -5,7 +5,7 @@ import tarfile
 import pytest
 
 from backend.app import create_app
-from backend.ledger.tables import Project, Round
+from backend.database.tables import Project, Round
 from backend.rounds.progress import digest
 from backend.settings import Settings
 from plugins.addresses import allow
@@ -207,11 +207,11 @@ def test_the_services_token_is_neither_needed_nor_enough_for_progress(stage):
 
 
 def _ordered(stage):
-    from backend.ledger import projects
-    from backend.rounds import orders
+    from backend.projects import projects
+    from backend.rounds import round_commands
 
     with stage.database.transaction() as tx:
-        found = orders.order(tx, projects.question(tx, stage.project, "mood").id, "labels")
+        found = round_commands.order(tx, projects.question(tx, stage.project, "mood").id, "labels")
         found.progress_token = digest("round-token")
         return found.id
 

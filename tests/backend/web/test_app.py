@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from backend.app import create_app
-from backend.database import Database
+from backend.database.engine import Database
 from backend.settings import Settings
 from plugins.connector import own_credentials
 from tests.backend.serving.fakes import FakeEngine

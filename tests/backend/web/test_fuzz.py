@@ -19,7 +19,7 @@ from hypothesis import settings as rules
 from hypothesis import strategies as st
 
 from backend.app import EXTENSION, create_app
-from backend.ledger.tables import Project, ProjectState, Round, RoundState
+from backend.database.tables import Project, ProjectState, Round, RoundState
 from backend.settings import Settings
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage

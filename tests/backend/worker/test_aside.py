@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from backend.ledger import status
+from backend.database.tables import ExampleRow, Label
 from backend.ledger.aside import KEPT
-from backend.ledger.tables import ExampleRow, Label
+from backend.views import status
 from tests.backend.world import World
 
 

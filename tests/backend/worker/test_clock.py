@@ -10,12 +10,14 @@ import pytest
 from sqlalchemy import select
 
 from backend import clock
-from backend.database import Database
-from backend.ledger import hints, servers, tables
-from backend.ledger.lease import Hold
-from backend.ledger.status import status
-from backend.ledger.tables import Label, Lease, Round, Server
+from backend.database import tables
+from backend.database.engine import Database
+from backend.database.lease import Hold
+from backend.database.tables import Label, Lease, Round, Server
+from backend.ledger import hints
+from backend.projects import servers
 from backend.settings import Settings, load
+from backend.views.status import status
 from tests.backend.fake_jobs import finish
 from tests.backend.world import World
 
@@ -165,7 +167,7 @@ def test_a_lease_of_the_future_is_held_only_while_it_is_renewed(
     assert first.acquire()
     set_clock(-3600)
     moment = [1000.0]
-    monkeypatch.setattr("backend.ledger.lease.time.monotonic", lambda: moment[0])
+    monkeypatch.setattr("backend.database.lease.time.monotonic", lambda: moment[0])
     assert not second.acquire()
     moment[0] += 15
     first.renew()

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from backend.ledger import configs, intake, projects
-from backend.ledger.status import status
-from backend.ledger.tables import ExampleRow, Label
+from backend.database.tables import ExampleRow, Label
+from backend.ledger import intake
+from backend.projects import configuration, projects
 from backend.trouble import Trouble
+from backend.views.status import status
 from plugins.connector import Page, Work
 from tests.backend.fake_tool import START, TOPIC, FakeConnector
 from tests.backend.faults import ERRORS
@@ -183,7 +184,7 @@ def test_what_was_not_expected_fails_a_connect_at_once(
     def fails(*given: Any) -> Any:
         raise error()
 
-    monkeypatch.setattr(*((configs, "apply") if place == "apply" else (FakeConnector, place)), fails)
+    monkeypatch.setattr(*((configuration, "apply") if place == "apply" else (FakeConnector, place)), fails)
     world.connect()
     world.turns(8)
     project = world.project
@@ -194,7 +195,7 @@ def test_what_was_not_expected_fails_a_connect_at_once(
 
 
 def test_a_database_that_is_away_for_a_moment_fails_no_connect(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    once(monkeypatch, "backend.ledger.configs.apply", 1, ERRORS[0])
+    once(monkeypatch, "backend.projects.configuration.apply", 1, ERRORS[0])
     world.connect()
     world.settle()
 

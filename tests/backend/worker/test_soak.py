@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from backend import connectors, keyring
-from backend.database import Database
+from backend.database import keyring
+from backend.database.engine import Database
+from backend.database.lease import Hold
+from backend.database.tables import ExampleRow, Label, Project, ProjectState
 from backend.ledger import sweeps
-from backend.ledger.lease import Hold
-from backend.ledger.tables import ExampleRow, Label, Project, ProjectState
+from backend.projects import connectors
 from backend.settings import Settings, load
-from backend.worker import looking
-from backend.worker.attendant import Attendant
-from backend.worker.looking import Looking
+from backend.worker import intake_loop
+from backend.worker.intake_loop import Looking
+from backend.worker.project_loop import Attendant
 from tests.backend.faults import ERRORS, Faults, FaultyConnector
 from tests.backend.worker.tool_shapes import People, RecordPeople, Records, Studio
 from tests.backend.world import World
@@ -103,7 +104,7 @@ def soaked(shape: str, template: Path, folder: Path, faults: Faults) -> None:
     folder.mkdir()
     shutil.copy(template, folder / "test.db")
     life = Life(shape, folder / "test.db", load(home=folder, poll_seconds=1e-6), faults)
-    real = looking.intake.take
+    real = intake_loop.intake.take
 
     def take(*given: Any) -> Any:
         faults.at("take")
@@ -111,11 +112,11 @@ def soaked(shape: str, template: Path, folder: Path, faults: Faults) -> None:
         faults.at("taken")
         return taken
 
-    looking.intake.take = take
+    intake_loop.intake.take = take
     try:
         life.run()
     finally:
-        looking.intake.take = real
+        intake_loop.intake.take = real
 
 
 @pytest.mark.parametrize("shape", SHAPES)

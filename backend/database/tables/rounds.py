@@ -1,0 +1,112 @@
+"""Checkpoints, the rounds that make them, and the decision log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.database.tables.base import Base, now
+
+
+class CheckpointRow(Base):
+    """One checkpoint of one question, immutable; `folder` is relative to the store.
+
+    `kind` and `digest` are those of the question that it answers; `removed` tells that its files were cleared away.
+    `manifest_digest` is the hash of its manifest; None until the worker has seen it, for those of earlier versions.
+    """
+
+    __tablename__ = "checkpoints"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    question_id: Mapped[int] = mapped_column(ForeignKey("questions.id", ondelete="CASCADE"))
+    version: Mapped[str] = mapped_column(unique=True)
+    folder: Mapped[str] = mapped_column(Text)
+    parent_id: Mapped[int | None]
+    recipe: Mapped[str]
+    label_count: Mapped[int] = mapped_column(default=0)
+    last_event_id: Mapped[int] = mapped_column(default=0)
+    metric: Mapped[str] = mapped_column(default="")
+    score: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    kind: Mapped[str] = mapped_column(String(16), default="")
+    digest: Mapped[str] = mapped_column(String(16), default="")
+    manifest_digest: Mapped[str | None] = mapped_column(String(64))
+    broken: Mapped[str | None] = mapped_column(Text)
+    removed: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class RoundState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"  # its job is under way
+    GATING = "gating"  # the job has ended, the decision is due
+    PROMOTED = "promoted"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = (RoundState.QUEUED, RoundState.RUNNING, RoundState.GATING)
+_ACTIVE_SQL = text("state IN ('queued', 'running', 'gating')")
+
+
+class Round(Base):
+    """One attempt at a better checkpoint. At most one is active per question.
+
+    `owner` and `fence` are those of the worker's lease when it claimed the round. A round that has ended and still has
+    a `handle` has a job that is to be stopped.
+    """
+
+    __tablename__ = "rounds"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    question_id: Mapped[int] = mapped_column(ForeignKey("questions.id", ondelete="CASCADE"))
+    trigger: Mapped[str]
+    recipe: Mapped[str]
+    state: Mapped[str] = mapped_column(default=RoundState.QUEUED)
+    version: Mapped[str] = mapped_column(unique=True)
+    champion_id: Mapped[int | None]
+    last_event_id: Mapped[int] = mapped_column(default=0)
+    label_count: Mapped[int] = mapped_column(default=0)
+    launcher: Mapped[str] = mapped_column(default="local")
+    handle: Mapped[str | None] = mapped_column(Text)
+    progress_token: Mapped[str | None]  # its hash
+    progress: Mapped[float] = mapped_column(default=0.0)
+    seconds_left: Mapped[float | None]
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    digest: Mapped[str] = mapped_column(String(16), default="")  # of the question when the job was written
+    attempts: Mapped[int] = mapped_column(default=0)
+    owner: Mapped[str | None]
+    fence: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "one_active_round_per_question",
+            "question_id",
+            unique=True,
+            sqlite_where=_ACTIVE_SQL,
+            postgresql_where=_ACTIVE_SQL,
+        ),
+        Index("rounds_by_question", "question_id", "id"),
+    )
+
+
+class Decision(Base):
+    """The log that people read: trained, skipped, promoted, rejected, rolled back, and why."""
+
+    __tablename__ = "decisions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    question: Mapped[str | None]
+    kind: Mapped[str]
+    reason: Mapped[str] = mapped_column(Text)
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    made_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("decisions_by_project", "project_id", "id"),)

@@ -1,0 +1,24 @@
+"""What people were shown, for labelling tools that do not remember it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.database.tables.base import Base, now
+
+
+class Shown(Base):
+    """What one version suggested for one example, by question, and since when."""
+
+    __tablename__ = "shown"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    example_key: Mapped[str]
+    version: Mapped[str]
+    answers: Mapped[dict[str, Any]]
+    shown_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (UniqueConstraint("project_id", "example_key", "version", name="one_showing_per_version"),)

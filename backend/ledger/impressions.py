@@ -1,0 +1,64 @@
+"""Which suggestion stood there when somebody answered: kept here for labelling tools that do not trace it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from backend.database.slices import sliced
+from backend.database.tables import Shown
+from plugins.connector import Work
+from training.questions import Answer, Example, Question
+
+KEPT = 4
+"""So many versions are remembered per example: answers reach the ledger long before there are more."""
+
+
+def note(tx: Session, project_id: int, version: str, answers: Mapping[str, Mapping[str, Answer]], at: datetime) -> None:
+    """Remembers what a version shows from now on: answers by question, by example.
+
+    The same version once more changes its answers, not since when they are shown.
+    """
+    rows = _rows(tx, project_id, list(answers))
+    for key, shown in answers.items():
+        known = rows[key]
+        row = next((each for each in known if each.version == version), None)
+        if row is None:
+            row = Shown(project_id=project_id, example_key=key, version=version, shown_at=at)
+            tx.add(row)
+            known.append(row)
+        row.answers = dict(shown)
+    old = [row.id for known in rows.values() for row in sorted(known, key=lambda row: row.shown_at)[:-KEPT] if row.id]
+    for piece in sliced(old):
+        tx.execute(delete(Shown).where(Shown.id.in_(piece)))
+    tx.flush()
+
+
+class Trace:
+    """What was shown for the examples of one page."""
+
+    def __init__(self, tx: Session, project_id: int, examples: Iterable[str]) -> None:
+        self._rows = _rows(tx, project_id, list(examples))
+
+    def origin(self, work: Work, question: Question, example: Example, answer: Answer) -> tuple[str, str | None]:
+        """How an answer came about, and the version that was shown when it was given; ("made", None) for none."""
+        before = [row for row in self._rows[work.example] if row.shown_at <= work.updated_at]
+        if not before:
+            return "made", None
+        last = max(before, key=lambda row: row.shown_at)
+        if question.name not in last.answers:
+            return "made", last.version
+        same = question.comparable(last.answers[question.name], example) == question.comparable(answer, example)
+        return ("accepted" if same else "changed"), last.version
+
+
+def _rows(tx: Session, project_id: int, examples: list[str]) -> dict[str, list[Shown]]:
+    found: dict[str, list[Shown]] = defaultdict(list)
+    for piece in sliced(examples):
+        for row in tx.scalars(select(Shown).where(Shown.project_id == project_id, Shown.example_key.in_(piece))):
+            found[row.example_key].append(row)
+    return found

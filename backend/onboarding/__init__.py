@@ -1,0 +1,1 @@
+"""Connecting, sharing and disconnecting: the way of a project into labelwheel, and out of it."""

@@ -1,0 +1,97 @@
+"""Starts the rounds that the policy asks for, and writes down once why it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from backend.database.engine import Database
+from backend.database.lease import Hold, LeaseLost
+from backend.database.tables import Project, QuestionRow
+from backend.errors import Conflict, NotFound
+from backend.projects import champion_groups, decisions, projects
+from backend.rounds import round_commands
+from backend.rounds.evidence import gather
+from backend.rounds.policy import Verdict, judge
+from backend.settings import Settings
+from training.spec import Recipe
+
+
+def consider(hold: Hold, settings: Settings, project_id: int, only_names: bool = False) -> int:
+    """Judges every question of a project; returns how many rounds were ordered.
+
+    A question that cannot be judged holds no other up: what it raised is raised when all others are done.
+    """
+    with hold.database.session() as session:
+        questions = projects.questions(session, project_id)
+    ordered, errors = 0, []
+    for question in questions:
+        try:
+            ordered += _consider(hold, settings, question, only_names)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return ordered
+
+
+def _consider(hold: Hold, settings: Settings, question: QuestionRow, only_names: bool) -> int:
+    with hold.database.session() as session:
+        verdict = judge(gather(session, question, settings), settings)
+    if verdict.recipe is None:
+        if verdict.notable:
+            _note(hold, question, verdict)
+        return 0
+    return _order(hold, question, verdict) if verdict.recipe is Recipe.NAMES or not only_names else 0
+
+
+def asked(database: Database, settings: Settings, project_id: int) -> dict[str, str]:
+    """Someone pressed "train" in the labelling tool, who need not be the admin: starts what the policy allows, and does
+    not wait for people to pause. Returns by question what comes of it, in words."""
+    with database.session() as session:
+        found = [
+            (question, judge(replace(gather(session, question, settings), newest=None), settings))
+            for question in projects.questions(session, project_id)
+        ]
+    answers = {}
+    for question, verdict in found:
+        answers[question.name] = f"no round: {verdict.reason}"
+        if verdict.recipe is None:
+            continue
+        reason = f"someone pressed train in the labelling tool, and {verdict.reason}"
+        try:
+            with database.transaction() as tx:
+                round_commands.order(tx, question.id, verdict.trigger, verdict.recipe)
+                champion_groups.decide(tx, question, "ordered", reason, {"recipe": verdict.recipe})
+        except (Conflict, NotFound) as error:
+            answers[question.name] = f"no round: {error}"
+        else:
+            answers[question.name] = f"a round starts: {verdict.reason}"
+    return answers
+
+
+def _order(hold: Hold, question: QuestionRow, verdict: Verdict) -> int:
+    try:
+        with hold.transaction() as tx:
+            round_commands.order(tx, question.id, verdict.trigger, verdict.recipe or Recipe.AUTO)
+            champion_groups.decide(tx, question, "ordered", verdict.reason, {"recipe": verdict.recipe})
+    except Conflict:
+        return 0  # somebody was faster
+    return 1
+
+
+def _note(hold: Hold, question: QuestionRow, verdict: Verdict) -> None:
+    with hold.database.session() as session:
+        if _noted(session, question, verdict):
+            return
+    with hold.transaction() as tx:
+        project: Project = projects.get(tx, question.project_id)
+        decisions.decide(tx, project, question.name, "skipped", verdict.reason, {"code": verdict.code})
+
+
+def _noted(session: Session, question: QuestionRow, verdict: Verdict) -> bool:
+    last = decisions.latest(session, question.project_id, 1, question.name)
+    return bool(last) and last[0].kind == "skipped" and last[0].details.get("code") == verdict.code

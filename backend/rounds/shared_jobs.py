@@ -1,0 +1,142 @@
+"""Departure: rounds leave the queue for a job; those of one project that can share a job leave together."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from backend.database.lease import Hold, LeaseLost
+from backend.database.tables import CheckpointRow, QuestionRow, Round, RoundState, now
+from backend.errors import Conflict
+from backend.projects import champion_groups, projects
+from backend.rounds import data, jobs, progress
+from backend.rounds.isolation import Isolation
+from backend.settings import Settings
+from training.launchers.base import Launcher, Task
+from training.questions import Question
+from training.spec import Recipe
+
+TOGETHER = 12
+"""Rounds in a job, at most: what waits behind them should not wait for ever."""
+
+
+class Claim(NamedTuple):
+    """A round that is this worker's, and what its job has to do."""
+
+    found: Round
+    task: Task
+
+
+class Departure:
+    """Starts jobs; where one round cannot be started it is left behind, and fails alone."""
+
+    def __init__(self, hold: Hold, settings: Settings, launcher: Launcher, isolation: Isolation) -> None:
+        self._hold, self._settings, self._launcher, self._isolation = hold, settings, launcher, isolation
+
+    def start(self, group: Sequence[Round]) -> bool:
+        """True where something was done, or where another group may be looked for. Raises LeaseLost alone."""
+        claims: list[Claim] = []
+
+        def claim(found: Round) -> bool:
+            if (mine := self._claim(found)) is not None:
+                claims.append(mine)
+            return True
+
+        tried = [self._isolation.run(claim, found) for found in group]
+        done = any(tried) or any(self._isolation.waits(found) for found in group)
+        if claims:
+            try:
+                self._submit(claims)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                ended = [self._isolation.run(_raising(error), each.found) for each in claims]
+                return any(ended) or any(self._isolation.waits(each.found) for each in claims)
+        return done
+
+    def _claim(self, found: Round) -> Claim | None:
+        """None where an earlier attempt got to the end after all."""
+        place = jobs.folder(self._settings, found.id)
+        place.mkdir(parents=True, exist_ok=True)
+        with self._hold.database.session() as session:
+            question = session.get_one(QuestionRow, found.question_id)
+            spec = Question.model_validate(question.spec)
+            champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
+            if champion is not None:
+                jobs.check(self._settings, champion)
+            written = data.write(session, question, champion, place / jobs.DATA)
+        path = jobs.specify(self._settings, found, spec, champion.folder if champion else None)
+        with self._hold.transaction() as tx:
+            projects.lock(tx, found.project_id)
+            claimed = tx.get_one(Round, found.id, populate_existing=True, with_for_update=True)
+            if claimed.state != RoundState.QUEUED:
+                raise Conflict(f"it is {claimed.state} now")
+            # never before the sharing that it knows of, whatever the clock was set to meanwhile
+            shared = [row.shared_at for row in champion_groups.members(tx, question) if row.shared_at is not None]
+            claimed.state, claimed.started_at, claimed.ended_at = RoundState.RUNNING, max([now(), *shared]), None
+            claimed.owner, claimed.fence = self._hold.owner, self._hold.fence
+            claimed.attempts += 1
+            claimed.champion_id = champion.id if champion else None
+            claimed.last_event_id, claimed.label_count = written.last_event_id, written.examples
+            token = secrets.token_urlsafe(24)
+            claimed.digest, claimed.progress_token = spec.digest, progress.digest(token)
+            claimed.progress, claimed.seconds_left, claimed.metrics, claimed.handle = 0.0, None, {}, None
+            if claimed.attempts == 1:
+                learnt = f"{written.examples} labelled examples" if written.examples else "the label names"
+                reason = f"it was ordered ({claimed.trigger}); it learns from {learnt}"
+                champion_groups.decide(tx, question, "started", reason)
+        if jobs.finished(self._settings, found.version):
+            return None
+        url = f"{self._settings.url.rstrip('/')}/api/v1/rounds/{found.id}/progress"
+        return Claim(found, Task(path, url, token))
+
+    def _submit(self, claims: Sequence[Claim]) -> None:
+        numbers = [each.found.id for each in claims]
+        for number in numbers:
+            jobs.note_company(self._settings, number, len(numbers))
+        (first, *others) = (each.task for each in claims)
+        log = _log(self._settings, numbers)
+        handle = self._launcher.submit(*first, log, others)
+        # in one transaction: a job of which some rounds know and others do not would be killed as a stray
+        with self._hold.transaction() as tx:
+            for number in numbers:
+                tx.get_one(Round, number, with_for_update=True).handle = handle
+
+
+def next_group(session: Session, queued: Sequence[Round]) -> list[Round]:
+    """The rounds that leave next: one that can, and those of its project that can do so with it; empty where none can.
+
+    A round whose job was killed leaves alone: what killed it must not take the others along again.
+    """
+    # answering from the names takes seconds, and until then nothing is shown at all
+    ordered = sorted(queued, key=lambda each: each.recipe != Recipe.NAMES)
+    group: list[Round] = []
+    for found in ordered:
+        if group and (not _alike(group[0], found) or len(group) == TOGETHER):
+            continue
+        if champion_groups.live(session, session.get_one(QuestionRow, found.question_id)):
+            group.append(found)
+            if found.attempts:
+                break
+    return group
+
+
+def _alike(first: Round, other: Round) -> bool:
+    return (first.project_id, first.recipe) == (other.project_id, other.recipe) and not other.attempts
+
+
+def _log(settings: Settings, numbers: Sequence[int]) -> Path:
+    """A job of one writes its round's log; one of several writes each round's by itself, and all it says into this."""
+    place = jobs.folder(settings, numbers[0])
+    return place / "log" if len(numbers) == 1 else place / "job.log"
+
+
+def _raising(error: Exception) -> Callable[[Round], bool]:
+    def step(found: Round) -> bool:
+        raise error
+
+    return step

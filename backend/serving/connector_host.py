@@ -1,0 +1,80 @@
+"""What the connectors' routes ask of the web process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from backend.serving import guard
+from backend.serving.batching import Priority
+from backend.serving.hint_writer import HintWriter
+from backend.serving.models import Holder, Served
+from backend.serving.predictor import Predictor
+from plugins.connector import Suggestion
+from training.questions import Example, Question
+
+
+class ServingHost:
+    """`plugins.connector.Host` over what is served. All but `versions`, `options` and `train` is answered from memory.
+
+    From the database, `names(tool, reference)` reads the names of past generations, the newest first, and
+    `kept(tool, reference)` what the connector keeps of a project; `train(tool, reference)` asks the policy.
+    """
+
+    def __init__(
+        self,
+        holder: Holder,
+        predictor: Predictor,
+        hints: HintWriter,
+        names: Callable[[str, str | None], list[str]],
+        wait_seconds: float = 30.0,
+        kept: Callable[[str, str], Mapping[str, Any]] = lambda tool, reference: {},
+        request_seconds: float = 90.0,
+        train: Callable[[str, str], Mapping[str, str]] = lambda tool, reference: {},
+    ) -> None:
+        self._holder, self._predictor, self._hints, self._names = holder, predictor, hints, names
+        self._wait_seconds, self._kept, self._request_seconds = wait_seconds, kept, request_seconds
+        self._train = train
+
+    def version(self, tool: str, reference: str) -> str:
+        return self._holder.served(tool, reference).generation
+
+    def versions(self, tool: str, reference: str | None) -> list[str]:
+        return self._names(tool, reference)
+
+    def questions(self, tool: str, reference: str) -> Sequence[Question]:
+        return self._holder.served(tool, reference).questions
+
+    def options(self, tool: str, reference: str) -> Mapping[str, Any]:
+        return self._kept(tool, reference)
+
+    def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
+        # right after the start it is better to wait for the model than to lose the tool's only try
+        self._holder.ready.wait(self._wait_seconds)
+        return self.suggest_with(self._holder.served(tool, reference), examples)
+
+    def suggest_with(
+        self,
+        served: Served,
+        examples: Sequence[Example],
+        priority: Priority | None = None,
+        seconds: float | None = None,
+    ) -> list[Suggestion]:
+        """One suggestion per example, in order, all of the generation that was taken."""
+        seconds = seconds or self._request_seconds
+        served = self._holder.awake(served, min(seconds, self._wait_seconds))
+        answers = self._predictor.suggest(served.members, examples, priority, seconds)
+        unanswered = {question.name: guard.NOTHING for question in served.questions}
+        return [
+            Suggestion(example=example, version=served.generation, predictions={**unanswered, **answer})
+            for example, answer in zip(examples, answers, strict=True)
+        ]
+
+    def hint(self, tool: str, reference: str) -> None:
+        self._hints.add(("look", tool, reference))
+
+    def train(self, tool: str, reference: str) -> Mapping[str, str]:
+        self._holder.served(tool, reference)
+        # what was labelled a moment ago counts as soon as the worker has looked
+        self.hint(tool, reference)
+        return self._train(tool, reference)

@@ -1,0 +1,92 @@
+"""Where serving meets the database: what is wanted, what was hinted, what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from backend.database import keyring
+from backend.database.engine import Database
+from backend.ledger import hints
+from backend.projects import generations, projects, servers, tool_secrets
+from backend.rounds import scheduling
+from backend.serving.hint_writer import Key
+from backend.serving.models import Wanted
+from backend.settings import Settings
+
+
+class ServingLedger:
+    """The few things that serving reads and writes. `name` is this web process's own."""
+
+    def __init__(self, database: Database, settings: Settings, name: str) -> None:
+        self._database, self._settings, self._name = database, settings, name
+        self._store = settings.store_folder
+        self._mark: tuple[object, ...] | None = None
+        self._wanted: dict[int, Wanted] = {}
+
+    def wanted(self) -> dict[int, Wanted]:
+        """What every project should be served with; read anew where something has changed since the last time."""
+        with self._database.session() as session:
+            mark = generations.mark(session)
+            if mark != self._mark:
+                self._wanted, self._mark = self._read(session), mark
+        return dict(self._wanted)
+
+    def _read(self, session: Session) -> dict[int, Wanted]:
+        return {
+            number: Wanted(
+                number,
+                view.tool,
+                view.reference or None,
+                view.name,
+                view.questions,
+                {name: (member.version, self._store / member.folder) for name, member in view.members.items()},
+                {member.version: member.digest for member in view.members.values() if member.digest},
+            )
+            for number, view in generations.current(session).items()
+        }
+
+    def names(self, tool: str, reference: str | None) -> list[str]:
+        """The generations that a project was served, the newest first."""
+        with self._database.session() as session:
+            return generations.names(session, tool, reference)
+
+    def options(self, tool: str, reference: str) -> Mapping[str, Any]:
+        """What the connector keeps of a project; raises UnknownProject."""
+        with self._database.session() as session:
+            options = projects.find(session, tool, reference).options or {}
+        return keyring.load(self._settings).open_options(options)
+
+    def report(
+        self,
+        serving: dict[str, str],
+        problems: dict[str, dict[str, str]],
+        models: dict[str, Any],
+        memory_mb: float,
+    ) -> None:
+        with self._database.transaction() as tx:
+            servers.report(tx, self._name, serving, problems, memory_mb, models)
+
+    def leave(self) -> None:
+        """Nobody has to wait for this process any more."""
+        with self._database.transaction() as tx:
+            servers.leave(tx, self._name)
+
+    def write(self, keys: Set[Key]) -> None:
+        """Writes what the labelling tools hinted at; unknown projects are forgotten."""
+        with self._database.transaction() as tx:
+            for _, tool, reference in sorted(keys):
+                hints.hint(tx, tool, reference)
+
+    def train(self, tool: str, reference: str) -> Mapping[str, str]:
+        """Someone pressed "train" in the tool: what comes of it, by question; raises UnknownProject."""
+        with self._database.session() as session:
+            project = projects.find(session, tool, reference)
+        return scheduling.asked(self._database, self._settings, project.id)
+
+    def owner(self, secret: str) -> tool_secrets.Owner | None:
+        """Whose secret it is that a labelling tool shows."""
+        with self._database.session() as session:
+            return tool_secrets.find(session, secret)

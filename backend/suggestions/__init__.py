@@ -1,0 +1,1 @@
+"""What people get to see: which version is announced, and which examples get fresh predictions."""

@@ -1,0 +1,193 @@
+"""Backfill: fresh suggestions for the examples that nobody has labelled yet, a page at a time.
+
+The suggestions come from the web process, which holds the model. A newer generation drops the backfill of the older
+one; a restart goes on at the last page's cursor.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Protocol
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from backend.database.lease import Hold
+from backend.database.tables import Backfill, ExampleRow, Generation, now
+from backend.ledger import impressions
+from backend.projects import generations, projects
+from backend.projects.page_walk import Walk
+from plugins.connector import Connector, Page, Suggestion
+from training.errors import LabelwheelError
+from training.questions import Example, Prediction, Question
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 100
+_PAUSE_SECONDS = 5.0
+
+
+class Suggester(Protocol):
+    """Where suggestions come from: the web process's API."""
+
+    def suggest(self, number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """`{"version", "suggestions": [{"key", "predictions": {question: prediction}}]}`; raises LabelwheelError."""
+
+
+class Backfiller:
+    """The backfills of one project."""
+
+    def __init__(self, hold: Hold, project_id: int, suggester: Suggester) -> None:
+        self._hold, self._id, self._suggester = hold, project_id, suggester
+        self._walk: Walk | None = None
+        self._number: int | None = None
+        self._again = 0.0
+
+    def forget(self) -> None:
+        """After trouble with the tool: go on at the cursor that is stored."""
+        self._walk = None
+
+    def step(self, connector: Connector) -> bool:
+        """One page; True where there is more. Raises ToolError."""
+        if time.monotonic() < self._again:
+            return False
+        with self._hold.database.session() as session:
+            wanted = _wanted(session, self._id)
+        backfill = None
+        if wanted:
+            with self._hold.transaction() as tx:
+                backfill = _due(tx, self._id)
+        if backfill is None:
+            self.forget()
+            return False
+        if backfill.id != self._number:
+            self._number, self._walk = backfill.id, None
+        if not _suggests(self._hold, backfill):
+            self._finish(connector, backfill)
+            return False
+        if self._walk is None or not self._walk.goes_on:
+            self._walk = Walk(connector.waiting(backfill.generation, backfill.cursor))
+        with self._walk.page() as page:
+            if page is not None:
+                return self._show(connector, backfill, page)
+            self._finish(connector, backfill)
+        return True
+
+    def _show(self, connector: Connector, backfill: Backfill, page: Page) -> bool:
+        suggestions = self._suggest(page, backfill.generation)
+        if suggestions is None:
+            self.forget()
+            self._again = time.monotonic() + _PAUSE_SECONDS
+            return False
+        with self._hold.database.session() as session:
+            asked = projects.questions(session, self._id)
+            if not _current(session, self._id, backfill.generation):
+                return True
+        if suggestions and not connector.traces:
+            # before it is shown: what people answer to it may come in the next moment
+            answers = {one.example.key: connector.shows(one) for one in suggestions}
+            with self._hold.transaction() as tx:
+                impressions.note(tx, self._id, backfill.generation, answers, now())
+        taken = connector.push(suggestions, [Question.model_validate(row.spec) for row in asked]) if suggestions else 0
+        with self._hold.transaction() as tx:
+            row = tx.get_one(Backfill, backfill.id, with_for_update=True)
+            row.cursor, row.done = page.cursor, row.done + taken
+        return True
+
+    def _suggest(self, page: Page, version: str) -> list[Suggestion] | None:
+        """Suggestions of that version; None where the web process is away or serves another one."""
+        suggestions = []
+        for start in range(0, len(page.examples), _CHUNK):
+            examples = {example.key: example for example in page.examples[start : start + _CHUNK]}
+            try:
+                answer = self._suggester.suggest(self._id, [item.model_dump(mode="json") for item in examples.values()])
+            except LabelwheelError as error:
+                log.info("project %s: the backfill waits: %s", self._id, error)
+                return None
+            if answer["version"] != version:
+                return None
+            suggestions += [_suggestion(item, examples[item["key"]], version) for item in answer["suggestions"]]
+        return suggestions
+
+    def _finish(self, connector: Connector, backfill: Backfill) -> None:
+        self.forget()
+        with self._hold.database.session() as session:
+            stale = list(
+                session.scalars(
+                    select(Generation.name).where(
+                        Generation.project_id == self._id,
+                        Generation.retired.is_(False),
+                        Generation.name != backfill.generation,
+                    )
+                )
+            )
+        if stale:
+            connector.retire(stale)
+        with self._hold.transaction() as tx:
+            projects.lock(tx, self._id)
+            tx.execute(update(Generation).where(Generation.name.in_(stale)).values(retired=True))
+            row = tx.get_one(Backfill, backfill.id, with_for_update=True)
+            if row.state == "running":
+                row.state, row.ended_at = "done", now()
+
+
+def _wanted(session: Session, project_id: int) -> bool:
+    """Whether there may be something to do: read before anything is locked, for mostly there is not."""
+    generation = generations.of(session, projects.get(session, project_id))
+    name = generation.name if generation else None
+    query = select(Backfill).where(
+        Backfill.project_id == project_id, or_(Backfill.state == "running", Backfill.generation == name)
+    )
+    found = list(session.scalars(query))
+    if any(row.state == "running" for row in found):
+        return True
+    return generation is not None and (not found or _arrived_since(session, found[0]))
+
+
+def _due(tx: Session, project_id: int) -> Backfill | None:
+    """The backfill that is to go on: of the announced generation, begun here; older ones are dropped."""
+    project = projects.get(tx, project_id)
+    generation = generations.of(tx, project)
+    running = list(tx.scalars(select(Backfill).where(Backfill.project_id == project_id, Backfill.state == "running")))
+    for row in running:
+        if generation is None or row.generation != generation.name:
+            row.state, row.ended_at = "dropped", now()
+    if generation is None or project.announced != generation.name or project.polled_at is None:
+        return None
+    found = tx.scalars(select(Backfill).where(Backfill.generation == generation.name)).one_or_none()
+    if found is None:
+        found = Backfill(project_id=project_id, generation=generation.name, started_at=now())
+        found.examples_until = _newest(tx, project_id)
+        tx.add(found)
+    elif found.state == "done" and _arrived_since(tx, found):
+        found.state, found.cursor, found.started_at, found.ended_at = "running", None, now(), None
+        found.examples_until = _newest(tx, project_id)
+    tx.flush()
+    return found if found.state == "running" else None
+
+
+def _arrived_since(session: Session, found: Backfill) -> bool:
+    # by number, not by time: an example that came while the clock was set back is new all the same
+    return _newest(session, found.project_id) > found.examples_until
+
+
+def _newest(session: Session, project_id: int) -> int:
+    return session.scalar(select(func.max(ExampleRow.id)).where(ExampleRow.project_id == project_id)) or 0
+
+
+def _suggests(hold: Hold, backfill: Backfill) -> bool:
+    """Whether a generation has anything to suggest: before the first labels of span questions it has not."""
+    with hold.database.session() as session:
+        members = session.scalar(select(Generation.members).where(Generation.name == backfill.generation))
+    return bool(members)
+
+
+def _current(session: Session, project_id: int, generation: str) -> bool:
+    present = generations.of(session, projects.get(session, project_id))
+    return present is not None and present.name == generation
+
+
+def _suggestion(item: dict[str, Any], example: Example, version: str) -> Suggestion:
+    predictions = {name: Prediction.model_validate(value) for name, value in item["predictions"].items()}
+    return Suggestion(example=example, version=version, predictions=predictions)

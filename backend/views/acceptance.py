@@ -1,0 +1,53 @@
+"""How often people accepted what a version suggested: from the current labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.database.tables import Generation, Label
+
+ORIGINS = ("accepted", "changed", "made")
+
+
+def by_version(session: Session, project_id: int) -> dict[str | None, list[dict[str, Any]]]:
+    """Per question (None: all together) a line for each generation, the oldest first; those without labels left out.
+
+    `rate` is accepted / (accepted + changed), None where nothing of the version was shown with an answer. Labels made
+    without a suggestion are counted under the version None, at the end.
+    """
+    query = (
+        select(Label.question, Label.version, Label.origin, func.count())
+        .where(Label.project_id == project_id)
+        .group_by(Label.question, Label.version, Label.origin)
+    )
+    counts: dict[str | None, dict[str | None, dict[str, int]]] = defaultdict(dict)
+    for question, version, origin, count in session.execute(query):
+        for key in (None, question):
+            line = counts[key].setdefault(version, dict.fromkeys(ORIGINS, 0))
+            line[origin if origin in ORIGINS else "made"] += count
+    order = {name: number for number, name in enumerate(_generations(session, project_id))}
+    last = len(order)
+    return {
+        key: [
+            {"version": version, **line, "rate": _rate(line)}
+            for version, line in sorted(
+                lines.items(), key=lambda item: (order.get(item[0] or "", last), item[0] or "~")
+            )
+        ]
+        for key, lines in counts.items()
+    }
+
+
+def _generations(session: Session, project_id: int) -> list[str]:
+    return list(
+        session.scalars(select(Generation.name).where(Generation.project_id == project_id).order_by(Generation.id))
+    )
+
+
+def _rate(line: dict[str, int]) -> float | None:
+    shown = line["accepted"] + line["changed"]
+    return round(line["accepted"] / shown, 4) if shown else None

@@ -1,0 +1,198 @@
+"""The state of everything, as JSON, for `labelwheel status`, the dashboard and programs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.database import disk
+from backend.database.lease import WORKER, running
+from backend.database.tables import (
+    ACTIVE,
+    Backfill,
+    CheckpointRow,
+    Lease,
+    Project,
+    ProjectState,
+    QuestionRow,
+    Round,
+    Server,
+    now,
+)
+from backend.projects import champion_groups, decisions, generations, servers
+from backend.rounds.evidence import gather
+from backend.rounds.policy import judge
+from backend.settings import Settings
+from backend.views import acceptance, counts
+from training.questions import Question
+
+DECISIONS = 20
+
+
+def status(session: Session, settings: Settings) -> dict[str, Any]:
+    """Every project with its questions, the worker and the web processes. Times are ISO 8601 in UTC.
+
+    ```
+    {"store": the folder of the checkpoints,
+     "worker": {"alive": bool, "owner": str | None, "seen_until": time | None, "problem": str | None},
+     "servers": [{"name", "alive", "seen_at", "memory_mb", "serving": {project id: generation}, "problems",
+                  "models": {"mb", "budget_mb", "unloaded": [project id]}}],
+     "projects": [{
+       "id", "tool", "url", "external_id", "title", "state", "step", "problem",
+       "health": the state, or "stalled" where it is connected and no label can be taken in, "stalled_at": time | None,
+       "version": {"current": str | None, "served": [str], "announced": str | None},
+       "poll": {"at", "lag_seconds", "hinted_at"}, "sweep": {"at", "running": bool},
+       "examples": {"total", "gone", "labelled", "train", "held_out", "apart"},
+       "work": {"total", "skipped", "rejected", "reasons": [str]}, "aside": [{"key", "reason"}],
+       "backfill": {"version", "state", "done", "total", "started_at"} | None,
+       "acceptance": [{"version", "accepted", "changed", "made", "rate": float | None}],
+       "unlearnt": [{"name", "reason"}],
+       "questions": [{
+         "id", "name", "kind", "active", "pinned",
+         "shared_with": [{"project", "tool", "title", "state", "question"}],
+         "champion": {"version", "recipe", "metric", "score", "low", "high", "label_count", "created_at"} | None,
+         "labels": {"total", "train", "held_out", "apart", "disagreement"},
+         "next_round": {"labels_left": int | None, "reason": str},
+         "round": {"id", "state", "trigger", "recipe", "version", "progress", "seconds_left", "metrics",
+                   "started_at"} | None,
+         "curve": [{"version", "labels", "metric", "score", "low", "high"}], "acceptance": as above}],
+       "decisions": [{"at", "question", "kind", "reason", "details"}]}]}
+    ```
+    What is shared is told on each side; `labels` are the project's own, rounds, champion and curve those of all.
+    `progress` is in [0, 1]; `curve` has every champion so far, the oldest first; decisions come the newest first.
+    """
+    lease = session.get(Lease, WORKER)
+    everybody = list(session.scalars(select(Server).order_by(Server.name)))
+    alive = {server.name for server in servers.alive(session)}
+    worker_alive = lease is not None and running(lease)
+    projects = session.scalars(
+        select(Project).where(Project.state != ProjectState.DISCONNECTED).order_by(Project.id)
+    ).all()
+    return {
+        "store": str(settings.store_folder),
+        "worker": {
+            "alive": worker_alive,
+            "owner": lease.owner if lease else None,
+            "seen_until": _time(lease.until if lease else None),
+            "problem": None if worker_alive else _idle(settings),
+        },
+        "servers": [_server(server, server.name in alive) for server in everybody],
+        "projects": [_project(session, settings, project, worker_alive) for project in projects],
+    }
+
+
+def _idle(settings: Settings) -> str:
+    """Why the worker gives no sign of life, as far as that can be told from here."""
+    return disk.trouble_of(settings) or "it gives no sign of life; its log, or that of `labelwheel serve`, says why"
+
+
+def _server(server: Server, alive: bool) -> dict[str, Any]:
+    shown = {name: getattr(server, name) for name in ("name", "memory_mb", "models", "serving", "problems")}
+    return shown | {"alive": alive, "seen_at": _time(server.seen_at)}
+
+
+def _project(session: Session, settings: Settings, project: Project, worker_alive: bool) -> dict[str, Any]:
+    generation = generations.of(session, project)
+    serving = {server.serving.get(str(project.id)) for server in servers.alive(session)}
+    shown = ("id", "tool", "url", "external_id", "title", "state", "step", "problem", "unlearnt")
+    accepted = acceptance.by_version(session, project.id)
+    questions = session.scalars(
+        select(QuestionRow).where(QuestionRow.project_id == project.id).order_by(QuestionRow.id)
+    )
+    examples = counts.examples(session, project.id)
+    stalled = project.state == ProjectState.CONNECTED and (project.stalled_at is not None or not worker_alive)
+    return {name: getattr(project, name) for name in shown} | {
+        "health": "stalled" if stalled else project.state,
+        "stalled_at": _time(project.stalled_at),
+        "version": {
+            "current": generation.name if generation else None,
+            "served": sorted(name for name in serving if name),
+            "announced": project.announced,
+        },
+        "poll": {
+            "at": _time(project.polled_at),
+            "lag_seconds": max(0.0, (now() - project.polled_at).total_seconds()) if project.polled_at else None,
+            "hinted_at": _time(project.hinted_at),
+        },
+        "sweep": {"at": _time(project.swept_at), "running": project.sweep_started_at is not None},
+        "examples": examples,
+        "work": counts.work(session, project),
+        "aside": [{"key": key, "reason": one["reason"]} for key, one in project.aside.items()],
+        "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
+        "acceptance": accepted.get(None, []),
+        "questions": [_question(session, settings, row, accepted.get(row.name, [])) for row in questions],
+        "decisions": [
+            {
+                "at": _time(row.made_at),
+                "question": row.question,
+                "kind": row.kind,
+                "reason": row.reason,
+                "details": row.details,
+            }
+            for row in decisions.latest(session, project.id, DECISIONS)
+        ],
+    }
+
+
+def _backfill(session: Session, project: Project, waiting: int) -> dict[str, Any] | None:
+    query = select(Backfill).where(Backfill.project_id == project.id).order_by(Backfill.id.desc()).limit(1)
+    row = session.scalars(query).first()
+    if row is None:
+        return None
+    total = row.done if row.state == "done" else max(row.done, waiting)
+    shown = {"version": row.generation, "state": row.state, "done": row.done, "total": total}
+    return shown | {"started_at": _time(row.started_at)}
+
+
+def _question(session: Session, settings: Settings, row: QuestionRow, accepted: list[dict[str, Any]]) -> dict[str, Any]:
+    champion = None if row.champion_id is None else session.get(CheckpointRow, row.champion_id)
+    home = row.home_id or row.id
+    active = session.scalars(select(Round).where(Round.question_id == home, Round.state.in_(ACTIVE))).first()
+    verdict = judge(gather(session, row, settings), settings)
+    return {
+        "id": row.id,
+        "name": row.name,
+        "kind": Question.model_validate(row.spec).kind,
+        "active": row.active,
+        "pinned": row.pinned,
+        "shared_with": [_sharer(project, other) for project, other in champion_groups.others(session, row)],
+        "champion": _checkpoint(champion) if champion else None,
+        "labels": counts.labels(session, row),
+        "next_round": {"labels_left": verdict.labels_left, "reason": verdict.reason},
+        "round": _round(active) if active else None,
+        "curve": [
+            {
+                "version": each.version,
+                "labels": each.label_count,
+                "metric": each.metric,
+                "score": each.score,
+                "low": each.low,
+                "high": each.high,
+            }
+            for each in reversed(champion_groups.checkpoints(session, row))
+        ],
+        "acceptance": accepted,
+    }
+
+
+def _sharer(project: Project, question: QuestionRow) -> dict[str, Any]:
+    shown = {name: getattr(project, name) for name in ("tool", "state")}
+    title = project.title or project.external_id
+    return shown | {"project": project.id, "title": title, "question": question.name}
+
+
+def _checkpoint(row: CheckpointRow) -> dict[str, Any]:
+    shown = ("version", "recipe", "metric", "score", "low", "high", "label_count", "broken", "manifest_digest")
+    return {name: getattr(row, name) for name in shown} | {"created_at": _time(row.created_at)}
+
+
+def _round(row: Round) -> dict[str, Any]:
+    shown = ("id", "state", "trigger", "recipe", "version", "progress", "seconds_left", "metrics")
+    return {name: getattr(row, name) for name in shown} | {"started_at": _time(row.started_at)}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

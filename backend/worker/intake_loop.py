@@ -1,0 +1,96 @@
+"""Looking at the labelling tool: polls for what is new, sweeps for what polling cannot see, reads the configuration."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from backend.clock import Last
+from backend.database.lease import Hold
+from backend.database.tables import Project, now
+from backend.ledger import hints, intake, sweeps
+from backend.projects import configuration, projects
+from backend.projects.page_walk import Walk
+from backend.settings import Settings
+from plugins.connector import Connector, Page
+
+_PAGES = 5
+_CONFIG_SECONDS = 30.0
+_CONFIG_AFTER_HINT_SECONDS = 5.0
+
+
+class Looking:
+    """The intake of one project, a few pages at a time."""
+
+    def __init__(self, hold: Hold, settings: Settings, project_id: int) -> None:
+        self._hold, self._settings, self._id = hold, settings, project_id
+        self._polling: Walk | None = None
+        self._sweeping: Walk | None = None
+        self._polled, self._swept, self._configured = Last(), Last(), Last()
+        self._began: tuple[datetime, float] = now(), time.monotonic()
+        self._hint: datetime | None = None
+        self._sweep: tuple[int, str | None] = 0, None
+
+    def forget(self) -> None:
+        """After trouble with the tool: the next step begins anew at the cursor that the ledger has."""
+        self._polling = self._sweeping = None
+
+    def step(self, connector: Connector, project: Project) -> bool:
+        """Takes in what is due; True where there is more. Raises ToolError."""
+        self._configure(connector, project)
+        busy = self._poll(connector, project)
+        # the first poll brings the whole project; what it saw, the sweep need not bring first
+        if not busy:
+            busy = self._compare(connector, project)
+        return busy
+
+    def _configure(self, connector: Connector, project: Project) -> None:
+        due = _CONFIG_AFTER_HINT_SECONDS if hints.waiting(project) else _CONFIG_SECONDS
+        if self._configured.age(None) < due:
+            return
+        config = connector.config()
+        with self._hold.transaction() as tx:
+            configuration.apply(tx, projects.lock(tx, self._id), config)
+        self._configured.note()
+
+    def _poll(self, connector: Connector, project: Project) -> bool:
+        if self._polling is None or not self._polling.goes_on:
+            if self._polled.age(project.polled_at) < self._settings.poll_seconds and not hints.waiting(project):
+                return False
+            self._began, self._hint = (now(), time.monotonic()), project.hinted_at
+            self._polling = Walk(connector.poll(project.poll_cursor))
+        for _ in range(_PAGES):
+            with self._polling.page() as page:
+                if page is not None:
+                    self._take(page, sweeping=False)
+                    continue
+                with self._hold.transaction() as tx:
+                    hints.answer(projects.get(tx, self._id), self._began[0], self._hint)
+                self._polled.note(self._began[1])
+                return False
+        return True
+
+    def _compare(self, connector: Connector, project: Project) -> bool:
+        if self._sweeping is None or not self._sweeping.goes_on:
+            if not sweeps.due(project, self._swept.age(project.swept_at), self._settings.sweep_minutes * 60):
+                return False
+            began = time.monotonic()
+            with self._hold.transaction() as tx:
+                current = sweeps.begin(tx, self._id)
+                self._sweep = current.sweep_number, current.sweep_cursor
+            self._sweeping = Walk(connector.sweep(self._sweep[1]))
+            self._swept.note(began)
+        with self._sweeping.page() as page:
+            if page is not None:
+                self._take(page, sweeping=True)
+                self._sweep = self._sweep[0], page.cursor
+                return True
+            with self._hold.transaction() as tx:
+                sweeps.finish(tx, self._id, *self._sweep)
+        return False
+
+    def _take(self, page: Page, sweeping: bool) -> None:
+        with self._hold.database.session() as session:
+            prepared = intake.prepare(session, self._id, page)
+        with self._hold.transaction() as tx:
+            intake.take(tx, self._id, prepared, sweeping)

@@ -1,0 +1,150 @@
+"""One project's attendant: a bit of everything that is due, in small pieces, so that nothing waits for long.
+
+Labels first, then a page of the sweep, the policy, the announcement, a page of the backfill. What comes from the
+database alone goes on while the labelling tool is away, and what fails by itself does not hold up the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from backend.database import keyring
+from backend.database.lease import Hold, LeaseLost
+from backend.database.tables import Project, ProjectState, now
+from backend.errors import NotFound
+from backend.onboarding.connecting import Connecting, disconnect
+from backend.onboarding.wiring import Wiring
+from backend.projects import connectors, generations, projects, servers
+from backend.rounds import promotion
+from backend.rounds.scheduling import consider
+from backend.settings import Settings
+from backend.suggestions.announcing import Announcer
+from backend.suggestions.backfill import Backfiller, Suggester
+from backend.trouble import Trouble
+from backend.worker.intake_loop import Looking
+from plugins.addresses import check_allowed
+from plugins.connector import Connector
+from plugins.errors import ToolError
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.5
+_JUDGE_SECONDS = 1.0
+_OFF = (ProjectState.FAILED, ProjectState.DISCONNECTED)
+_TOOL, _INTAKE = "tool", "take in labels"
+
+
+class Attendant:
+    """Looks after one project; everything it needs to remember is in the database."""
+
+    def __init__(self, hold: Hold, settings: Settings, project_id: int, suggester: Suggester) -> None:
+        self._hold, self._settings, self._id = hold, settings, project_id
+        self._wiring = Wiring(hold, settings, project_id)
+        self._connecting = Connecting(hold, settings, project_id, self._wiring)
+        self._looking = Looking(hold, settings, project_id)
+        self._announcer = Announcer(hold, project_id)
+        self._backfiller = Backfiller(hold, project_id, suggester)
+        self._connector: Connector | None = None
+        self._known: object = None
+        self._troubles: dict[str, Trouble] = {_TOOL: Trouble(log, f"project {project_id}")}
+        self._judge_again = 0.0
+        self.wanted = True
+
+    def step(self) -> float:
+        """A small piece of work; returns how many seconds to wait before the next.
+
+        Raises LeaseLost, and SQLAlchemyError where the database does not even say what there is to do.
+        """
+        try:
+            with self._hold.database.session() as session:
+                project = projects.get(session, self._id)
+        except NotFound:
+            self.wanted = False
+            return 0.0
+        if project.state in _OFF:
+            self.wanted = False
+            return 0.0
+        busy = False
+        if project.state != ProjectState.DISCONNECTING:
+            self._part("fall back from a broken champion", lambda: self._mend(project))
+        if project.state == ProjectState.CONNECTED and time.monotonic() >= self._judge_again:
+            busy = self._part("decide on rounds", lambda: consider(self._hold, self._settings, self._id) > 0)
+            self._judge_again = time.monotonic() + _JUDGE_SECONDS
+        busy = self._with_tool(project) or busy
+        self._tell(project)
+        return 0.0 if busy else IDLE_SECONDS
+
+    def _with_tool(self, project: Project) -> bool:
+        trouble = self._troubles[_TOOL]
+        if trouble.pause:
+            return False
+        try:
+            busy = self._work(project)
+        except ToolError as error:
+            # whatever else would be asked of the tool waits, too
+            self._looking.forget()
+            self._backfiller.forget()
+            trouble.note(error)
+            return False
+        if trouble.over():
+            log.info("project %s: the labelling tool answers again", self._id)
+        return busy
+
+    def _work(self, project: Project) -> bool:
+        if project.state == ProjectState.CONNECTING:
+            return self._part("connect", lambda: self._connecting.step(lambda: self._reach(project)))
+        if project.state == ProjectState.DISCONNECTING:
+            return self._part("disconnect", lambda: disconnect(self._hold, project, lambda: self._reach(project)))
+        if self._part("renew its wiring", lambda: self._wiring.step(self._reach(project), project)):
+            return True
+        busy = self._part(_INTAKE, lambda: self._looking.step(self._reach(project), project))
+        busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
+        return self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
+
+    def _part(self, name: str, work: Callable[[], object]) -> bool:
+        """One part of the work, which fails and waits by itself; True where there is more of it. Raises ToolError."""
+        trouble = self._troubles.setdefault(name, Trouble(log, f"project {self._id} cannot {name}"))
+        if trouble.pause:
+            return False
+        try:
+            busy = bool(work())
+        except (LeaseLost, ToolError):
+            raise
+        except Exception as error:
+            trouble.note(error)
+            return False
+        if trouble.over():
+            log.info("project %s can %s again", self._id, name)
+        return busy
+
+    def _reach(self, project: Project) -> Connector:
+        known = (project.url, project.api_key, project.external_id, project.options)
+        if self._connector is None or known != self._known:
+            self._looking.forget()
+            self._backfiller.forget()
+            check_allowed(project.url, self._settings.tool_places)
+            self._connector, self._known = connectors.connect(project, keyring.load(self._settings)), known
+        return self._connector
+
+    def _mend(self, project: Project) -> None:
+        """Falls back where no web process can load what it should serve."""
+        with self._hold.database.session() as session:
+            generation = generations.of(session, project)
+            problem = servers.problem(session, project.id, generation.name) if generation else None
+        if problem is not None:
+            with self._hold.transaction() as tx:
+                promotion.fall_back(tx, project.id, problem)
+
+    def _tell(self, project: Project) -> None:
+        """Makes the project's row say what is wrong: compared after each step, so that it is right in the end."""
+        problem = next((each.problem for each in self._troubles.values() if each.problem), None)
+        stalled = any(name in self._troubles and self._troubles[name].problem for name in (_TOOL, _INTAKE))
+        if (project.problem, project.stalled_at is not None) == (problem, stalled):
+            return
+        with self._hold.transaction() as tx:
+            current = projects.lock(tx, self._id)
+            if current.state in (ProjectState.CONNECTING, ProjectState.CONNECTED):
+                current.problem = problem
+                current.stalled_at = (current.stalled_at or now()) if stalled else None

@@ -1,0 +1,197 @@
+"""The status as people see it: what the issue lists has to be there, whatever is missing from the answer's values."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from backend.commands import formatting, inspection, overview
+from backend.errors import NotFound
+
+
+def moment(seconds):
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+
+
+CHAMPION = {
+    "version": "1-topic-0003-abc",
+    "recipe": "auto",
+    "metric": "span_f1",
+    "score": 0.913,
+    "low": 0.88,
+    "high": 1.0,
+}
+ROUND = {"id": 9, "state": "running", "progress": 0.42, "seconds_left": 75}
+STATUS = {
+    "worker": {"alive": True, "owner": "x", "seen_at": moment(1)},
+    "servers": [
+        {"name": "host:9090", "alive": True, "memory_mb": 512.3, "problems": {"1": {"message": "too large"}}},
+        {"name": "gone:9090", "alive": False, "memory_mb": 99.0, "problems": {}},
+    ],
+    "projects": [
+        {
+            "id": 1, "tool": "a-tool", "url": "http://t", "external_id": "7", "title": "Support [mails]",
+            "state": "connected", "step": "", "problem": None,
+            "version": {"current": "lw-1-0002-xyz", "served": ["lw-1-0001-uvw"], "announced": "lw-1-0001-uvw"},
+            "poll": {"at": moment(3), "lag_seconds": 3, "hinted_at": None},
+            "examples": {"total": 500, "gone": 0, "labelled": 120, "train": 90, "held_out": 30, "apart": 0},
+            "backfill": {"version": "lw-1-0002-xyz", "state": "running", "done": 120, "total": 380},
+            "acceptance": [
+                {"version": "lw-1-0001-uvw", "accepted": 20, "changed": 5, "made": 5, "rate": 0.8},
+                {"version": "lw-1-0000-rst", "accepted": 0, "changed": 0, "made": 0, "rate": None},
+            ],
+            "unlearnt": [{"name": "note", "reason": "free text is not learnt yet"}],
+            "questions": [
+                {
+                    "id": 1, "name": "topic", "kind": "choice", "active": True, "pinned": True, "champion": CHAMPION,
+                    "labels": {"total": 120, "held_out": 30, "unusable": 2},
+                    "next_round": {"labels_left": None, "reason": "a round is running"}, "round": ROUND,
+                    "acceptance": [
+                        {"version": "lw-1-0001-uvw", "accepted": 1, "changed": 1, "made": 0, "rate": 0.5},
+                        {"version": "lw-1-0002-xyz", "accepted": 13, "changed": 5, "made": 18, "rate": 0.7222},
+                        {"version": None, "accepted": 0, "changed": 0, "made": 40, "rate": None},
+                    ],
+                },
+                {
+                    "id": 2, "name": "mentions", "kind": "spans", "active": True, "pinned": False, "champion": None,
+                    "labels": {"total": 15, "held_out": 0, "unusable": 0},
+                    "next_round": {"labels_left": 1, "reason": ""}, "round": None,
+                },
+                {"id": 3, "name": "removed", "active": False},
+            ],
+            "decisions": [{"at": moment(200), "question": "topic", "kind": "rejected", "reason": "it lost [x]"}] * 9,
+        },
+        {"id": 2, "state": "disconnected"},
+    ],
+}  # fmt: skip
+
+
+def shown(status=STATUS, width=150):
+    console = Console(width=width, file=None, highlight=False)
+    with console.capture() as capture:
+        console.print(overview.render(status, "http://here"))
+    return " ".join(capture.get().split())
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "1 web process, 512 MB",
+        "host:9090 cannot serve project 1: too large",
+        "Support [mails]",
+        "lw-1-0002-xyz (being loaded)",
+        "topic (rolled back)",
+        "span f1 .91 (.88–1.0)",
+        "120 (30 held out, 2 unusable) 72 % of 18 running",
+        "running",
+        "42 %",
+        "75 s left",
+        "mentions none yet 15 after 1 more label",
+        "500 examples, 120 labelled",
+        "suggestions of lw-1-0002-xyz: running, 120 of 380 shown",
+        "accepted as suggested: 80 % of 25 (lw-1-0001-uvw)",
+        "not learnt: note: free text is not learnt yet",
+        "min ago topic rejected: it lost [x]",
+    ],
+)
+def test_the_status_tells(expected):
+    assert expected in shown()
+
+
+def test_the_status_leaves_out():
+    text = shown()
+    for unexpected in ("removed", "worker is not running", "project 2", "lw-1-0000-rst", "99"):
+        assert unexpected not in text
+    assert text.count("rejected") == 5
+
+
+def test_the_newest_versions_tell_what_was_accepted():
+    """Answers without a suggestion counted: 13 of 18 was "72 % of 36". And the oldest four were told."""
+    versions = [
+        {"version": f"lw-{number}", "accepted": 13, "changed": 5, "made": 18, "rate": 13 / 18} for number in range(6)
+    ]
+    text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "acceptance": versions}]})
+    assert "72 % of 18 (lw-2), 72 % of 18 (lw-3), 72 % of 18 (lw-4), 72 % of 18 (lw-5)" in text
+    assert "of 36" not in text
+    assert "lw-1)" not in text
+
+
+def test_a_service_without_worker_and_web_is_noticed():
+    text = shown({"worker": {"alive": False}, "servers": [], "projects": []})
+    assert "worker is not running" in text
+    assert "no web process" in text
+
+
+def test_a_narrow_terminal_loses_no_words():
+    assert "span f1" in shown(width=70)
+
+
+def test_names_stay_whole_at_a_hundred_columns():
+    lines = rendered(100)
+    assert any(line.split()[:3] == ["topic", "(rolled", "back)"] and "1-topic-0003-abc" in line for line in lines)
+    assert all(len(line) <= 100 for line in lines)
+
+
+def rendered(width):
+    console = Console(width=width, file=None, highlight=False)
+    with console.capture() as capture:
+        console.print(overview.render(STATUS, "http://here"))
+    return capture.get().splitlines()
+
+
+def test_one_project_of_several():
+    both = {**STATUS, "projects": [STATUS["projects"][0], {**STATUS["projects"][0], "id": 3, "title": "Others"}]}
+    console = Console(width=150, file=None, highlight=False)
+    with console.capture() as capture:
+        console.print(overview.render(both, "http://here", project="Others"))
+    assert "Others" in capture.get()
+    assert "Support [mails]" not in capture.get()
+    with pytest.raises(NotFound):
+        overview.render(both, "http://here", project="nobody's")
+
+
+@pytest.mark.parametrize("height", [10, 40, 200])
+def test_what_is_watched_fits_into_the_window_and_says_what_does_not(height):
+    many = {**STATUS, "projects": STATUS["projects"][:1] * 5}
+    console = Console(width=150, height=height, file=None, highlight=False)
+    with console.capture() as capture:
+        console.print(overview.render(many, "http://here"))
+    whole = capture.get().splitlines()
+    with console.capture() as capture:
+        console.print(overview.Fitted(overview.render(many, "http://here")))
+    lines = capture.get().splitlines()
+    assert len(lines) == min(len(whole), height - 1)
+    if len(whole) > height - 1:
+        assert f"… {len(whole) - len(lines) + 1} more lines" in lines[-1]
+        assert [line.rstrip() for line in lines[:-1]] == [line.rstrip() for line in whole[: len(lines) - 1]]
+
+
+def test_watching_goes_on_when_the_service_is_away_and_ends_with_ctrl_c(monkeypatch, capsys):
+    from backend.errors import ServiceUnreachable
+
+    class Client:
+        url = "http://here"
+        asked = 0
+
+        def status(self):
+            self.asked += 1
+            if self.asked == 2:
+                raise ServiceUnreachable("it went away")
+            if self.asked == 4:
+                raise KeyboardInterrupt
+            return STATUS
+
+    client = Client()
+    monkeypatch.setattr(inspection.choosing, "service", lambda: client)
+    monkeypatch.setattr(inspection, "REFRESH_SECONDS", 0)
+    inspection.status(watch=True, project=None, as_json=False)
+    assert client.asked == 4
+    assert "Support" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (89, "89 s"), (120, "2 min"), (5399, "90 min"), (7500, "2 h 5 min"), (None, "")],
+)
+def test_durations(seconds, words):
+    assert formatting.duration(seconds).replace("1 h 30 min", "90 min") == words

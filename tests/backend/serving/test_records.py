@@ -1,0 +1,151 @@
+"""Serving against a real database: what it reads, what it writes, and that a busy database stops nothing."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import select
+
+from backend.app import create_app
+from backend.database.tables import Event, Label, Project, ProjectState, QuestionRow, Round, Server, now
+from backend.serving.records import ServingLedger
+from backend.settings import Settings
+from plugins.errors import UnknownProject
+from tests.backend.counting import counted
+from tests.backend.serving.fakes import FakeEngine
+from tests.backend.stage import TOOL, Stage
+
+
+@pytest.fixture
+def stage(tmp_path):
+    stage = Stage(Settings(home=tmp_path))
+    stage.connect("mood", "tone")
+    yield stage
+    stage.database.dispose()
+
+
+@pytest.fixture
+def ledger(stage):
+    return ServingLedger(stage.database, stage.settings, "host:9090")
+
+
+def label(stage, question):
+    with stage.database.transaction() as tx:
+        common = {
+            "project_id": stage.project, "question": question, "example_key": "1", "work_key": "1", "annotator": "a",
+            "answer": "good", "made_at": now(),
+        }  # fmt: skip
+        event = Event(action="created", **common)
+        tx.add(event)
+        tx.flush()
+        tx.add(Label(event_id=event.id, **common))
+
+
+def test_what_is_wanted_is_the_present_generation(stage, ledger):
+    assert ledger.wanted() == {}
+    first = stage.promote({"mood": "v1"})
+    wanted = ledger.wanted()[stage.project]
+    assert (wanted.generation, wanted.tool, wanted.reference) == (first, TOOL, "1.99")
+    assert wanted.members == {"mood": ("v1", stage.settings.store_folder / "v1")}
+    assert list(wanted.questions) == ["mood", "tone"]
+    second = stage.promote({"mood": "v2", "tone": "v3"})
+    assert ledger.wanted()[stage.project].generation == second
+    assert ledger.names(TOOL, "1.99") == [second, first]
+    assert ledger.names(TOOL, None) == [second, first]
+    with pytest.raises(UnknownProject):
+        ledger.names(TOOL, "2.99")
+
+
+def test_hints_reach_their_project_and_unknown_ones_are_forgotten(stage, ledger):
+    ledger.write({("look", TOOL, "1.99"), ("look", TOOL, "nobody's"), ("look", "no tool", "1.99")})
+    with stage.database.session() as session:
+        assert session.get(Project, stage.project).hinted_at is not None
+
+
+def test_the_train_button_asks_the_policy(stage, ledger):
+    label(stage, "mood")
+    assert set(ledger.train(TOOL, "1.99")) == {"mood", "tone"}
+    with pytest.raises(UnknownProject):
+        ledger.train(TOOL, "nobody's")
+    with stage.database.session() as session:
+        found = [row.recipe for row in session.query(Round)]
+    assert found == ["names", "names"], "one label is not enough for another, whoever asks"
+
+
+def test_the_web_process_follows_reports_and_takes_leave(stage):
+    first = stage.promote({"mood": "v1"})
+    service = create_app(stage.settings, FakeEngine()).extensions["labelwheel"]
+
+    def served():
+        with stage.database.session() as session:
+            return [(row.name.split(":")[-1], dict(row.serving), row.memory_mb > 1) for row in session.query(Server)]
+
+    def until(expected):
+        deadline = time.monotonic() + 15
+        while served() != expected:
+            assert time.monotonic() < deadline, served()
+            time.sleep(0.05)
+
+    until([("9090", {str(stage.project): first}, True)])
+    second = stage.promote({"mood": "v2"})
+    until([("9090", {str(stage.project): second}, True)])
+    assert service.host.version(TOOL, "1.99") == second
+    service.host.hint(TOOL, "1.99")
+    service.stop()
+    service.stop()
+    assert served() == []
+    with stage.database.session() as session:
+        assert session.get(Project, stage.project).hinted_at is not None
+
+
+def test_a_locked_database_delays_neither_hints_nor_versions(stage):
+    version = stage.promote({"mood": "v1"})
+    app = create_app(stage.settings, FakeEngine())
+    service, client = app.extensions["labelwheel"], app.test_client()
+    assert service.holder.ready.wait(15)
+    locked, release = threading.Event(), threading.Event()
+
+    def lock():
+        with stage.database.transaction():
+            locked.set()
+            release.wait(30)
+
+    thread = threading.Thread(target=lock)
+    thread.start()
+    locked.wait(10)
+    try:
+        slowest = 0.0
+        for _ in range(20):
+            started = time.perf_counter()
+            body = {"action": "ANNOTATION_CREATED", "project": {"id": 1, "created_at": "1970-01-01T00:01:39Z"}}
+            assert client.post("/webhook", json=body).status_code == 200
+            assert client.get("/health").status_code == 200
+            assert service.host.version(TOOL, "1.99") == version
+            slowest = max(slowest, time.perf_counter() - started)
+        assert slowest < 0.5
+    finally:
+        release.set()
+        thread.join()
+    service.stop()
+    with stage.database.session() as session:
+        assert session.get(Project, stage.project).hinted_at is not None
+
+
+def test_looking_for_what_is_wanted_reads_no_more_than_what_changes_with_it(stage):
+    stage.promote({"mood": "v1"})
+    ledger = ServingLedger(stage.database, stage.settings, "test")
+    first = ledger.wanted()
+    with counted() as found:
+        assert ledger.wanted() == first
+    selects = [each for each in found.statements if each.startswith("SELECT")]
+    assert len(selects) == 2
+    assert not [each for each in selects if "generations.members" in each]
+    generation = stage.promote({"mood": "v2"})
+    assert ledger.wanted()[stage.project].generation == generation
+    with stage.database.transaction() as tx:
+        row = tx.scalars(select(QuestionRow).filter_by(name="mood")).one()
+        row.spec = {**row.spec, "prompt": "What is it?"}
+    assert ledger.wanted()[stage.project].questions["mood"].prompt == "What is it?"
+    with stage.database.transaction() as tx:
+        tx.get(Project, stage.project).state = ProjectState.DISCONNECTED
+    assert ledger.wanted() == {}

@@ -1,0 +1,1 @@
+"""Checkpoints on disk: plain transformers folders with a manifest and the hash of every file."""

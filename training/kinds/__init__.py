@@ -1,0 +1,34 @@
+"""One file per kind of question: how to encode, decode and score it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from training.kinds.base import Learner
+from training.questions import Kind, Question
+
+
+def learner_for(question: Question | Kind) -> Learner:
+    """The learner of a kind of question; there is one of each, for they keep nothing."""
+    return _learner(question if isinstance(question, Kind) else question.kind)
+
+
+@cache
+def _learner(kind: Kind) -> Learner:
+    from training.kinds.choice import Classification
+    from training.kinds.choices import Multilabel
+    from training.kinds.number import Number
+    from training.kinds.pairwise import Pairwise
+    from training.kinds.rating import Rating
+    from training.kinds.spans import Spans
+
+    classes: dict[Kind, type[Learner]] = {
+        Kind.CHOICE: Classification,
+        Kind.CHOICES: Multilabel,
+        Kind.TAXONOMY: Multilabel,
+        Kind.SPANS: Spans,
+        Kind.RATING: Rating,
+        Kind.NUMBER: Number,
+        Kind.PAIRWISE: Pairwise,
+    }
+    return classes[kind]()

@@ -1,0 +1,90 @@
+"""Number: any finite number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from training.kinds import texts
+from training.kinds.base import Encoding, Score
+from training.questions import Answer, Example, Prediction, Question
+
+RESIDUAL = "residual"
+DECIMALS = "decimals"
+LOW, HIGH = "low", "high"
+
+TOLERANCE = 0.1
+"""An answer counts as right within a tenth of the range."""
+
+
+class Number(texts.TextLearner):
+    """Regression; the model's one output is the number itself.
+
+    The score is the probability that the answer is within a tenth of the range (of what was seen, if the question sets
+    none), as the size of the errors on held-apart examples says (`residual`, a Laplace distribution's scale).
+    """
+
+    metric = "closeness"
+
+    def config(self, question: Question) -> dict[str, Any]:
+        return texts.label_config([question.name], "regression")
+
+    def targets(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        answers: Sequence[Answer],
+        encodings: Sequence[Encoding],
+        id2label: Mapping[int, str],
+    ) -> list[np.ndarray]:
+        """What to train on: for each encoding the number, (1,)."""
+        return [np.asarray([answers[row.example]], dtype=np.float64) for row in encodings]
+
+    def decode(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        encodings: Sequence[Encoding],
+        logits: Sequence[np.ndarray],
+        id2label: Mapping[int, str],
+        calibration: Mapping[str, float],
+    ) -> list[Prediction]:
+        low = question.minimum if question.minimum is not None else -math.inf
+        high = question.maximum if question.maximum is not None else math.inf
+        score = _sureness(question, calibration)
+        decimals = int(calibration.get(DECIMALS, 6))
+        found = [Prediction()] * len(examples)
+        for row, raw in zip(encodings, logits, strict=True):
+            # clipped again: rounding may step over an edge that has more decimals than the labels
+            number = min(max(round(min(max(float(raw[0]), low), high), decimals), low), high)
+            found[row.example] = Prediction(answer=int(number) if decimals == 0 else number, score=score)
+        return found
+
+    def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
+        """Loss is the distance over the range, or over the greater of both numbers without one; at most 1."""
+        if prediction.answer is None:
+            return Score(loss=1.0)
+        distance = abs(prediction.answer - gold)
+        if question.minimum is not None and question.maximum is not None and question.maximum > question.minimum:
+            scale = question.maximum - question.minimum
+        else:
+            scale = max(abs(gold), abs(prediction.answer))
+        return Score(loss=float(min(distance / scale, 1.0)) if scale else 0.0)
+
+
+def habits(answers: Sequence[Answer]) -> dict[str, float]:
+    """How people write numbers here, for the checkpoint's calibration: decimals, least and greatest."""
+    decimals = max((len(f"{answer:.6f}".rstrip("0").split(".")[1]) for answer in answers), default=6)
+    return {DECIMALS: float(decimals), LOW: float(min(answers)), HIGH: float(max(answers))}
+
+
+def _sureness(question: Question, calibration: Mapping[str, float]) -> float:
+    low = question.minimum if question.minimum is not None else calibration.get(LOW)
+    high = question.maximum if question.maximum is not None else calibration.get(HIGH)
+    residual = calibration.get(RESIDUAL)
+    if residual is None or low is None or high is None:
+        return 0.5
+    return 1.0 if residual <= 0 else float(1.0 - math.exp(-TOLERANCE * (high - low) / residual))

@@ -1,0 +1,55 @@
+"""Pairwise: which of two texts is the better one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from training.kinds import texts
+from training.kinds.base import Encoding
+from training.kinds.choice import Classification
+from training.questions import Answer, Example, Prediction, Question
+
+
+class Pairwise(Classification):
+    """Each side gets one number, and their difference is the log-odds of left (Bradley and Terry 1952)."""
+
+    metric = "accuracy"
+
+    def config(self, question: Question) -> dict[str, Any]:
+        return texts.label_config(["preference"], "regression")
+
+    def targets(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        answers: Sequence[Answer],
+        encodings: Sequence[Encoding],
+        id2label: Mapping[int, str],
+    ) -> list[np.ndarray]:
+        """What to train on: for each encoding, (1,), whether the left side was preferred."""
+        return [np.asarray([answers[row.example] == "left"], dtype=np.float32) for row in encodings]
+
+    def decode(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        encodings: Sequence[Encoding],
+        logits: Sequence[np.ndarray],
+        id2label: Mapping[int, str],
+        calibration: Mapping[str, float],
+    ) -> list[Prediction]:
+        sides: dict[int, dict[int, float]] = {}
+        for row, raw in zip(encodings, logits, strict=True):
+            sides.setdefault(row.example, {})[row.side] = float(raw[0])
+        found = [Prediction()] * len(examples)
+        for index, values in sides.items():
+            if len(values) == 2:
+                left = float(
+                    texts.sigmoid(np.asarray((values[0] - values[1]) / calibration.get(texts.TEMPERATURE, 1.0)))
+                )
+                answer, score = ("left", left) if left >= 0.5 else ("right", 1.0 - left)
+                found[index] = Prediction(answer=answer, score=score)
+        return found

@@ -1,0 +1,155 @@
+"""Makes the artefact at the end of a job: export, check against torch, quantise, decide."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training import batches
+from training.checkpoints.checkpoint import Artefact, Words
+from training.kinds.base import Encoding, Learner
+from training.model import pad_token
+from training.onnx_export import graph, tokenizing
+from training.onnx_export.equivalence import ENOUGH, Agreement, judge
+from training.onnx_export.quantisation import quantise
+from training.onnx_export.session import Head, Session
+from training.questions import Question
+from training.spec import LabelledExample, Part
+
+logger = logging.getLogger(__name__)
+
+GRAPH, HEAD = "onnx/encoder.onnx", "onnx/head.safetensors"
+MOST_TOKENS = 20_000
+"""What the two precisions are compared on: some seconds on one core."""
+
+_CHECKED = 16
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Made:
+    """What goes into the checkpoint: its files, its entry in the manifest, and its place in the report."""
+
+    entry: Artefact | None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The checkpoint that is about to be written: all that turns an example into a prediction."""
+
+    question: Question
+    learner: Learner
+    module: Any
+    tokenizer: Any
+    max_length: int
+    id2label: Mapping[int, str]
+    calibration: Mapping[str, float]
+    threads: int | None = None
+
+
+def make(source: Source, rows: Sequence[LabelledExample], seed: int = 13) -> Made:
+    """The artefact of a module that is on the CPU; without one, torch serves the checkpoint, and `told` says why."""
+    begin = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="labelwheel-onnx-") as scratch:
+            entry, files, found = _make(source, rows, Path(scratch), seed)
+    except Exception as error:  # whatever an architecture does to the exporter: torch serves what cannot be exported
+        logger.exception("No ONNX artefact could be made")
+        line = next(iter(str(error).splitlines()), "")[:200]
+        return Made(None, told={"precision": None, "reason": f"the export failed ({type(error).__name__}: {line})"})
+    logger.info("Artefact in %s: %s (%.1f s)", found.precision, found.reason, time.monotonic() - begin)
+    size = sum(map(len, files.values()))
+    told = {**found.model_dump(), "bytes": size, "seconds": round(time.monotonic() - begin, 1)}
+    return Made(entry, files, told)
+
+
+def _make(
+    source: Source, rows: Sequence[LabelledExample], scratch: Path, seed: int
+) -> tuple[Artefact, dict[str, bytes], Agreement]:
+    plain, small = scratch / "fp32.onnx", scratch / "int8.onnx"
+    graph.export(source.module, plain)
+    head, pad = Head.of(source.module), pad_token(source.tokenizer)
+    session = Session(plain, pad, source.threads)
+    _check(source, head, session)
+    chosen = _chosen(source, rows)
+    if len(chosen) < ENOUGH:
+        answers = _answers(source, head, session, chosen)
+        found = judge(source.question, source.learner, chosen, answers, answers, seed)
+    else:
+        quantise(plain, small, source.tokenizer)
+        one, other = (_answers(source, head, each, chosen) for each in (session, Session(small, pad, source.threads)))
+        found = judge(source.question, source.learner, chosen, one, other, seed)
+    path = small if found.precision == "int8" else plain
+    files = {GRAPH: path.read_bytes(), HEAD: head.dump()}
+    words = _words(source, chosen, scratch)
+    return Artefact(graph=GRAPH, head=HEAD, precision=found.precision, words=words), files, found
+
+
+def _words(source: Source, rows: Sequence[LabelledExample], scratch: Path) -> Words | None:
+    """What reads texts without transformers, if it reads these, and the probes, as transformers does."""
+    if not source.tokenizer.is_fast:
+        return None
+    words = tokenizing.words(source.tokenizer, source.id2label)
+    folder = scratch / "words"
+    source.tokenizer.save_pretrained(folder)
+    texts = [text for row in rows for text in source.question.texts(row.example)]
+    alike = tokenizing.alike(source.tokenizer, tokenizing.Reader.load(folder, words), texts, source.max_length)
+    return words if alike else None
+
+
+def _check(source: Source, head: Head, session: Session) -> None:
+    """The graph with its head says what the module says, whatever the architecture does behind its last Linear."""
+    short = source.tokenizer("Where is my parcel?")["input_ids"]
+    rows = [Encoding(place, short[: 1 + place] if place < len(short) else short) for place in range(_CHECKED // 2)]
+    rows.append(Encoding(len(rows), (short[1:-1] or short) * 8))
+    rows = [Encoding(row.example, list(row.input_ids)[: source.max_length]) for row in rows if len(row.input_ids) > 1]
+    wanted = batches.forward(source.module, rows, pad_token(source.tokenizer))
+    given = head(session.features(rows))
+    for one, other in zip(wanted, given, strict=True):
+        if one.shape != other.shape:
+            raise ValueError(f"the graph answers {other.shape}, torch {one.shape}")
+        apart = float(np.abs(one - other).max())
+        if apart > _TOLERANCE * max(1.0, float(np.abs(one).max())):
+            raise ValueError(f"the graph's answers are {apart:.2g} away from torch's")
+
+
+def _chosen(source: Source, rows: Sequence[LabelledExample]) -> list[LabelledExample]:
+    """The held-out examples, or all where those are few; as many as fit into some seconds."""
+    held = [row for row in rows if row.part is Part.HELD_OUT]
+    wanted = held if len(held) >= ENOUGH else [*held, *(row for row in rows if row.part is not Part.HELD_OUT)]
+    lengths = [0] * len(wanted)
+    encoded = source.learner.encode(
+        source.question, [row.example for row in wanted], source.tokenizer, source.max_length
+    )
+    for encoding in encoded:
+        lengths[encoding.example] += len(encoding.input_ids)
+    readable = [(row, length) for row, length in zip(wanted, lengths, strict=True) if length]
+    chosen, tokens = list[LabelledExample](), 0
+    for row, length in readable:
+        tokens += length
+        if len(chosen) >= ENOUGH and tokens > MOST_TOKENS:
+            break
+        chosen.append(row)
+    return chosen
+
+
+def _answers(source: Source, head: Head, session: Session, rows: Sequence[LabelledExample]) -> list[Any]:
+    examples = [row.example for row in rows]
+    encodings = source.learner.encode(source.question, examples, source.tokenizer, source.max_length)
+    found: dict[int, np.ndarray] = {}
+    order = sorted(range(len(encodings)), key=lambda place: len(encodings[place].input_ids))
+    for start in range(0, len(order), 16):
+        places = order[start : start + 16]
+        logits = head(session.features([encodings[place] for place in places]))
+        found.update(zip(places, logits, strict=True))
+    logits = [found[place] for place in range(len(encodings))]
+    return source.learner.decode(source.question, examples, encodings, logits, source.id2label, source.calibration)

@@ -1,0 +1,223 @@
+"""Fine-tuning of the whole encoder, from the base model or from the champion, with a head that knows something already.
+
+With few labels the number of epochs is found by cross-validation and the model is then trained on all of them; with
+many, one fifth is set apart, training stops when that gets worse, and the model is kept as it was at its best.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from training import batches
+from training.encoders import write_head
+from training.errors import OutOfMemory
+from training.evaluation.findings import Epoch
+from training.strategies import finetuning_loop
+from training.strategies.folds import Fold
+from training.strategies.frozen_head import LOG_LOSS_SHARE
+from training.strategies.outcome import Outcome
+from training.strategies.problem import Problem
+from training.strategies.regression import Head
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass
+class FineTuned:
+    """One candidate: `start` gives a fresh model, `head` a head to begin with for some examples (None: its own)."""
+
+    name: str
+    problem: Problem
+    start: Callable[[], Any]
+    head: Callable[[Sequence[int]], Head] | None
+    pad_token_id: int
+    feature_norm: float
+    settings: finetuning_loop.Settings
+    deadline: float
+    by_score: bool = False  # the best epoch is the one with the best score, whatever its log loss
+    progress: Callable[[float], None] = lambda share: None
+
+    def step_seconds(self) -> float:
+        """How long one step takes, measured on a batch of middling length; the first one warms up."""
+        while True:
+            try:
+                return self._step_seconds()
+            except Exception as error:  # the first full batch that meets the device: here memory runs out, if at all
+                self._smaller(error)
+
+    def _step_seconds(self) -> float:
+        model, problem = self.start(), self.problem
+        order = sorted(range(len(problem)), key=lambda i: len(problem.encodings[problem.places[i][0]].input_ids))
+        middle = max(0, len(order) // 2 - self.settings.batch_size // 2)
+        batch = finetuning_loop.collate(problem, order[middle : middle + self.settings.batch_size], self.pad_token_id)
+        device = next(model.parameters()).device
+        labels = batch.pop("labels").to(device)
+        model.train()
+        seconds = 0.0
+        for _ in range(2):
+            begin = time.monotonic()
+            output = model(**{name: value.to(device) for name, value in batch.items()})
+            problem.objective.torch_loss(output.logits, labels, None).backward()
+            seconds = time.monotonic() - begin
+        return seconds * 1.15  # the optimizer's share
+
+    def run(self, folds: Sequence[Fold], keep: bool) -> tuple[Outcome, Any | None, int]:
+        """Measure on folds; also the model of the last fold where `keep`, and the number of epochs that is best."""
+        while True:
+            try:
+                return self._run(folds, keep)
+            except Exception as error:
+                self._smaller(error)
+
+    def final(self, epochs: int) -> Any:
+        """The model, trained on all examples for some epochs of the same schedule."""
+        while True:
+            try:
+                model, history = self._train(range(len(self.problem)), None, epochs, self.progress)
+                if not history.complete:
+                    raise TimeoutError("the time was up before it had learnt from all labels")
+                return model
+            except Exception as error:
+                self._smaller(error)
+
+    def _run(self, folds: Sequence[Fold], keep: bool) -> tuple[Outcome, Any | None, int]:
+        begin = time.monotonic()
+        problem = self.problem
+        seen: list[list[dict[int, np.ndarray]]] = []
+        histories: list[finetuning_loop.History] = []
+        model = None
+        for number, (learn, measure) in enumerate(folds):
+            snapshots: list[dict[int, np.ndarray]] = []
+
+            def report(share: float, number: int = number) -> None:
+                self.progress((number + share) / len(folds))
+
+            model, history = self._train(learn, (measure, snapshots), None, report)
+            logger.info("%s, part %d of %d: best after epoch %d", self.name, number + 1, len(folds), history.best)
+            seen.append(snapshots)
+            histories.append(history)
+            if not history.complete and history.best == 0:
+                raise TimeoutError("not one epoch fitted into the time")
+        # each fold stops by itself; where one stopped early its best stands for what came after
+        longest = max(len(history.values) for history in histories)
+        sizes = [len(measure) for _, measure in folds]
+        values = [[_at(history.values, epoch) for history in histories] for epoch in range(longest)]
+        best = int(np.argmin([np.average(row, weights=sizes) for row in values]))
+        logits: dict[int, np.ndarray] = {}
+        for snapshots in seen:
+            logits |= snapshots[min(best, len(snapshots) - 1)]
+        indices = sorted(index for _, measure in folds for index in measure)
+        curve = [_mean([history.epochs for history in histories], epoch) for epoch in range(longest)]
+        detail = (
+            f"{best + 1} epoch(s), batches of {self.settings.batch_size}×{self.settings.accumulation}, "
+            f"{len(folds)} validation part(s)"
+        )
+        outcome = Outcome(self.name, problem, indices, logits, time.monotonic() - begin, detail, curve)
+        return outcome, (model if keep else None), best + 1
+
+    def _train(
+        self,
+        learn: Sequence[int],
+        validation: tuple[Sequence[int], list[dict[int, np.ndarray]]] | None,
+        stop_after: int | None,
+        progress: Callable[[float], None],
+    ) -> tuple[Any, finetuning_loop.History]:
+        problem = self.problem
+        model = self.start()
+        if self.head is not None:
+            head = self.head(list(learn))
+            write_head(model, head.weight, head.bias)
+        measure = None
+        if validation is not None:
+            chosen, snapshots = validation
+            places = problem.encoded(chosen)
+
+            def measure(model: Any) -> tuple[float, float, float]:
+                rows = batches.forward(model, [problem.encodings[p] for p in places], self.pad_token_id)
+                snapshots.append(dict(zip(places, rows, strict=True)))
+                outcome = Outcome("", problem, list(chosen), snapshots[-1])
+                values, targets, _ = problem.stack(outcome.indices, outcome.logits)
+                loss = float(problem.objective.losses(values, targets).mean())
+                score = problem.learner.headline(list(outcome.scores.values()))
+                # the plain log loss rises while answers still get better: calibration is what takes care of it
+                fine = 0.0 if self.by_score else LOG_LOSS_SHARE * float(np.mean(list(outcome.surprise.values())))
+                return loss, score, 1.0 - score + fine
+
+        history = finetuning_loop.train(
+            model,
+            problem,
+            learn,
+            self.pad_token_id,
+            self.settings,
+            feature_norm=self.feature_norm,
+            measure=measure,
+            stop_after=stop_after,
+            progress=progress,
+            deadline=self.deadline,
+        )
+        return model, history
+
+    def _smaller(self, error: Exception) -> None:
+        """Halve the batch and double the accumulation where memory ran out; raises the error again otherwise."""
+        if not is_memory(error):
+            raise error
+        if self.settings.batch_size == 1:
+            raise OutOfMemory(
+                "Memory runs out even with a batch of one; take a smaller base model or a shorter max_length"
+            ) from error
+        size, accumulation = self.settings.batch_size // 2, self.settings.accumulation * 2
+        logger.warning("Memory ran out; trying again with batches of %d, accumulated %d times", size, accumulation)
+        self.settings = replace(self.settings, batch_size=size, accumulation=accumulation)
+        error.__traceback__ = None  # its frames hold the tensors
+        gc.collect()
+        _empty_cache()
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether the device or the host ran out of memory."""
+    import torch
+
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
+    )
+
+
+def copier(model: Any, device: str) -> Callable[[], Any]:
+    """Fresh copies of a model on a device."""
+    return lambda: copy.deepcopy(model).to(device)
+
+
+def _empty_cache() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _at(points: Sequence[T], epoch: int) -> T:
+    return points[min(epoch, len(points) - 1)]
+
+
+def _mean(curves: Sequence[Sequence[Epoch]], epoch: int) -> Epoch:
+    points = [_at(curve, epoch) for curve in curves]
+
+    def mean(values: list[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known else None
+
+    return Epoch(
+        epoch=epoch + 1,
+        train_loss=mean([point.train_loss for point in points]),
+        validation_loss=mean([point.validation_loss for point in points]),
+        score=mean([point.score for point in points]),
+    )

@@ -1,0 +1,178 @@
+"""A regression on the frozen encoder's features; its strength, and the weight of the names, by cross-validation."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from training.kinds.objectives import Softmax, class_weights
+from training.questions import Kind
+from training.strategies import calibration, shrinkage
+from training.strategies.folds import Fold
+from training.strategies.label_names import SHARPNESS
+from training.strategies.problem import Problem
+from training.strategies.regression import Head, fit
+from training.strategies.shrinkage import Setting
+
+logger = logging.getLogger(__name__)
+
+PENALTIES = (1.0, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+SPAN_PENALTIES = (0.001, 0.0003, 0.0001)
+SHARES = (1.0, 0.5, 0.25, 0.0)
+"""How much of the names' say is kept as the prior; 1 is what they say before the first label."""
+
+LOG_LOSS_SHARE = 0.2
+"""How much the calibrated log loss weighs beside the loss of the answers: it tells apart what answers alike."""
+
+DISTANT = 0.4
+"""The cosine at which a name is as likely as not to fit, where options are decided one by one."""
+
+_LARGE = 2e8  # multiplications in a pass: beyond it, the grid is thinned
+
+
+@dataclass
+class Frozen:
+    """The regression on one problem. `features` has an array for each encoding, `names` (options, features) or None."""
+
+    problem: Problem
+    features: Sequence[np.ndarray]
+    names: np.ndarray | None
+    unit: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        norms = [float(np.sqrt((row.astype(np.float64) ** 2).sum(-1)).mean()) for row in self.features]
+        self.unit = float(np.mean(norms)) if norms else 1.0
+        self.features = [row / np.float32(self.unit) for row in self.features]
+
+    def prior(self, share: float, named: bool = True) -> Head:
+        """What the names say, in the units of the (shortened) features; nothing where they are not `named`."""
+        classes, width = len(self.problem.id2label), self.features[0].shape[-1] if self.features else 0
+        if self.names is None or not named:
+            return Head(np.zeros((classes, width)), np.zeros(classes))
+        return names_head(self.names, self.problem.question.kind, share)
+
+    def fit(self, indices: Sequence[int], setting: Setting) -> Head:
+        """Learn from some examples."""
+        problem = self.problem
+        features, targets, _ = problem.stack(indices, self.features)
+        weights = pinned = None
+        prior = self.prior(setting.share, setting.named)
+        if isinstance(problem.objective, Softmax):
+            counts = np.bincount(targets.astype(int), minlength=len(prior.bias))
+            if problem.question.kind is not Kind.SPANS:
+                weights = class_weights([targets], len(prior.bias), setting.balance)[targets.astype(int)]
+        else:
+            counts = targets.sum(axis=0)
+        if self.names is not None and setting.named:
+            pinned = counts == 0
+            if pinned.any():
+                prior = self._beside_names(prior, pinned)
+        return fit(
+            problem.objective,
+            features.astype(np.float64),
+            targets,
+            prior,
+            setting.penalty,
+            weights=weights,
+            pinned=pinned,
+            bias=None if problem.question.kind is Kind.PAIRWISE else setting.bias,
+        )
+
+    def _beside_names(self, prior: Head, unused: np.ndarray) -> Head:
+        """The prior while nobody has used some classes: they have their names, and no example could show a wrong share.
+
+        Classes that exclude each other all keep the names' whole say then, or they would not be on one scale. Measured
+        with a class withheld, 20 and 40 labels, mean accuracy over six draws: SNIPS .786 .820 (else at best .773 .808),
+        TREC .427 .484 (.406 .460), banking77 .610 .620 (.584 .602).
+        """
+        full = self.prior(1.0)
+        if isinstance(self.problem.objective, Softmax):
+            return full
+        prior.weight[unused], prior.bias[unused] = full.weight[unused], full.bias[unused]
+        return prior
+
+    def logits(self, head: Head, indices: Sequence[int]) -> dict[int, np.ndarray]:
+        """Standardised logits of some examples, by encoding number."""
+        return {place: head(self.features[place]) for place in self.problem.encoded(indices)}
+
+    def written(self, head: Head) -> Head:
+        """The head for the model itself: in the units of its features, answering in the units of the question."""
+        return Head(head.weight / self.unit * self.problem.scale, head.bias * self.problem.scale + self.problem.centre)
+
+    def grid(self, named: bool = True) -> list[Setting]:
+        """What is worth trying, the most held back first."""
+        shares = SHARES if self.names is not None and named else (0.0,)
+        size = sum(row.size for row in self.features) * len(self.problem.id2label)
+        penalties: tuple[float, ...] = PENALTIES if size < _LARGE else PENALTIES[4::2]
+        if self.problem.question.kind is Kind.SPANS:
+            penalties = SPAN_PENALTIES
+        return [Setting(share, penalty, named=named) for share in shares for penalty in penalties]
+
+    def search(self, indices: Sequence[int], folds: Sequence[Fold], seconds: float) -> Setting:
+        """The best setting by cross-validation on folds of some examples; while those are few, the fixed one.
+
+        Of a choice the fixed one stays unless another is better by more than a standard error. Names that mislead are
+        left out; without folds they keep all their say.
+        """
+        problem = self.problem
+        named = not shrinkage.misled(self, indices, folds)
+        if shrinkage.is_few(problem, indices):
+            return shrinkage.held(problem, indices, named)
+        best = Setting(1.0 if self.names is not None else 0.0, 0.01)
+        if not folds:
+            return best
+        measured = [index for _, measure in folds for index in measure]
+        least = anchor = None
+        if problem.question.kind is Kind.CHOICE:
+            logits: dict[int, np.ndarray] = {}
+            for learn, measure in folds:
+                logits |= self.logits(self.fit(learn, shrinkage.held(problem, learn, named)), measure)
+            best, least = shrinkage.held(problem, indices, named), self._losses(measured, logits)
+            anchor = best, least
+        start = time.monotonic()
+        for setting in self.grid(named):
+            if least is not None and time.monotonic() - start > seconds:
+                logger.info("The search for the regression's strength stops after %.0f s", seconds)
+                break
+            losses = self._losses(measured, self.out_of_fold(folds, setting))
+            logger.debug("%s: %.4f", setting, losses.mean())
+            if least is None or losses.mean() < least.mean() - 1e-9:
+                best, least = setting, losses
+        if anchor is not None and least is not None:
+            gain = anchor[1] - least
+            if gain.mean() <= gain.std() / np.sqrt(max(len(gain) - 1, 1)):
+                return anchor[0]
+        return best
+
+    def out_of_fold(self, folds: Sequence[Fold], setting: Setting) -> dict[int, np.ndarray]:
+        """The logits of each example by a regression that has not seen it."""
+        found: dict[int, np.ndarray] = {}
+        for learn, measure in folds:
+            found |= self.logits(self.fit(learn, setting), measure)
+        return found
+
+    def _losses(self, indices: Sequence[int], logits: dict[int, np.ndarray]) -> np.ndarray:
+        """The losses of the answers, with the log loss as a finer measure of the same; for spans that one alone."""
+        problem = self.problem
+        values, targets, _ = problem.stack(indices, logits)
+        if problem.question.kind in (Kind.SPANS, Kind.NUMBER):
+            return problem.objective.losses(values, targets)
+        settings = calibration.fit(problem, indices, logits)
+        heat = settings.get(calibration.TEMPERATURE, 1.0)
+        fine = problem.objective.losses(values / heat, targets)
+        predictions = problem.predict(indices, logits, settings)
+        losses = [
+            problem.learner.score(problem.question, row.example, row.answer, prediction).loss
+            for row, prediction in zip([problem.rows[i] for i in indices], predictions, strict=True)
+        ]
+        return np.asarray(losses) + LOG_LOSS_SHARE * fine
+
+
+def names_head(names: np.ndarray, kind: Kind, share: float = 1.0) -> Head:
+    """The head that answers from the names alone, for features of length 1."""
+    bias = -SHARPNESS * share * DISTANT if kind is not Kind.CHOICE else 0.0
+    return Head(SHARPNESS * share * names, np.full(len(names), bias))

@@ -1,0 +1,176 @@
+"""The training side of a job, encoded once: what every candidate is fitted to and measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from training.kinds.base import Encoding, Learner
+from training.kinds.objectives import IGNORED, Objective, objective_for
+from training.kinds.spans import Spans, confident
+from training.kinds.texts import TextLearner
+from training.questions import Answer, Example, Kind, Prediction, Question
+from training.spec import LabelledExample
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Examples that have a text, with their encodings and targets.
+
+    Targets of numbers are standardised by `centre` and `scale`, and so are the logits of every candidate until `raw`.
+    """
+
+    question: Question
+    learner: Learner
+    rows: Sequence[LabelledExample]
+    encodings: Sequence[Encoding]
+    targets: Sequence[np.ndarray]
+    id2label: Mapping[int, str]
+    centre: float = 0.0
+    scale: float = 1.0
+    hide_below: float = 0.0
+
+    @classmethod
+    def build(
+        cls,
+        question: Question,
+        learner: Learner,
+        rows: Sequence[LabelledExample],
+        tokenizer: Any,
+        max_length: int,
+        hide_below: float = 0.0,
+    ) -> Problem:
+        """Encodes the rows; those without text (for pairwise questions: on both sides) are left out."""
+        encodings = learner.encode(question, [row.example for row in rows], tokenizer, max_length)
+        sides: dict[int, set[int]] = {}
+        for encoding in encodings:
+            sides.setdefault(encoding.example, set()).add(encoding.side)
+        needed = 2 if question.kind is Kind.PAIRWISE else 1
+        whole = [index for index in range(len(rows)) if len(sides.get(index, ())) == needed]
+        if len(whole) < len(rows):
+            rows = [rows[index] for index in whole]
+            encodings = learner.encode(question, [row.example for row in rows], tokenizer, max_length)
+        id2label: dict[int, str] = learner.config(question)["id2label"]
+        targets = _targets(question, learner, rows, encodings, id2label)
+        centre, scale = 0.0, 1.0
+        if question.kind is Kind.NUMBER and targets:
+            centre, scale = float(np.mean(targets)), float(np.std(targets)) or 1.0
+            targets = [(target - centre) / scale for target in targets]
+        return cls(question, learner, rows, encodings, targets, id2label, centre, scale, hide_below)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def objective(self) -> Objective:
+        """What is minimised."""
+        return objective_for(self.question.kind)
+
+    @property
+    def examples(self) -> list[Example]:
+        """The examples, in order."""
+        return [row.example for row in self.rows]
+
+    @property
+    def answers(self) -> list[Answer]:
+        """The answers, in order."""
+        return [row.answer for row in self.rows]
+
+    @cached_property
+    def habits(self) -> dict[str, float]:
+        """How people draw edges, for the calibration; asked for after every epoch. Empty for other kinds than spans."""
+        if not isinstance(self.learner, Spans):
+            return {}
+        return self.learner.habits(self.question, self.examples, self.answers)
+
+    @cached_property
+    def places(self) -> list[list[int]]:
+        """For each example the numbers of its encodings."""
+        found: list[list[int]] = [[] for _ in self.rows]
+        for place, encoding in enumerate(self.encodings):
+            found[encoding.example].append(place)
+        return found
+
+    def encoded(self, indices: Sequence[int]) -> list[int]:
+        """The numbers of the encodings of some examples, in order."""
+        return [place for index in indices for place in self.places[index]]
+
+    def predict(
+        self, indices: Sequence[int], logits: Mapping[int, np.ndarray], calibration: Mapping[str, float]
+    ) -> list[Prediction]:
+        """Predictions for some examples, as they are shown.
+
+        `logits` are the (standardised) ones of their encodings, by encoding number.
+        """
+        number = {index: place for place, index in enumerate(indices)}
+        places = self.encoded(indices)
+        encodings = [
+            Encoding(number[self.encodings[p].example], self.encodings[p].input_ids, self.encodings[p].side,
+                     self.encodings[p].offsets)
+            for p in places
+        ]  # fmt: skip
+        raw = [logits[place] * self.scale + self.centre for place in places]
+        examples = [self.rows[index].example for index in indices]
+        found = self.learner.decode(self.question, examples, encodings, raw, self.id2label, calibration)
+        return [confident(self.question, one, self.hide_below) for one in found]
+
+    def stack(
+        self, indices: Sequence[int], values: Mapping[int, np.ndarray] | Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Some examples as rows for a regression or its loss: values and targets (rows, …), example numbers (rows,).
+
+        `values` has features or logits by encoding. A row is a text, a token, or a pair as left minus right.
+        """
+        if self.question.kind is Kind.PAIRWISE:
+            pairs = [sorted(self.places[index], key=lambda place: self.encodings[place].side) for index in indices]
+            rows = [values[left] - values[right] for left, right in pairs]
+            return np.stack(rows), np.stack([self.targets[left] for left, _ in pairs]), np.asarray(indices)
+        places = self.encoded(indices)
+        if self.question.kind is not Kind.SPANS:
+            owners = np.asarray([self.encodings[place].example for place in places])
+            return np.stack([values[place] for place in places]), np.stack([self.targets[p] for p in places]), owners
+        targets = np.concatenate([self.targets[place] for place in places])
+        owners = np.concatenate([np.full(len(self.targets[p]), self.encodings[p].example) for p in places])
+        real = targets != IGNORED
+        return np.concatenate([values[place] for place in places])[real], targets[real], owners[real]
+
+    @cached_property
+    def strata(self) -> list[str]:
+        """What folds are balanced by: an example's class, or its rarest label."""
+        return strata(self.question, self.answers)
+
+
+def strata(question: Question, answers: Sequence[Answer]) -> list[str]:
+    """A word for each answer, the same for answers that should be spread evenly over folds."""
+    if question.kind in (Kind.CHOICE, Kind.RATING, Kind.PAIRWISE):
+        return [str(answer) for answer in answers]
+    if question.kind is Kind.NUMBER:
+        edges = np.quantile(np.asarray(answers, dtype=float), [0.25, 0.5, 0.75]) if answers else []
+        return [str(int(np.searchsorted(edges, float(answer)))) for answer in answers]
+    sets = [
+        {item["label"] if isinstance(item, dict) else str(item) for item in answer}  # a span, a path or an option
+        for answer in answers
+    ]
+    counts: dict[str, int] = {}
+    for labels in sets:
+        for label in labels:
+            counts[label] = counts.get(label, 0) + 1
+    return [min(labels, key=lambda label: (counts[label], label)) if labels else "" for labels in sets]
+
+
+def _targets(
+    question: Question,
+    learner: Learner,
+    rows: Sequence[LabelledExample],
+    encodings: Sequence[Encoding],
+    id2label: Mapping[int, str],
+) -> list[np.ndarray]:
+    examples, answers = [row.example for row in rows], [row.answer for row in rows]
+    if isinstance(learner, Spans):
+        return [np.asarray(row) for row in learner.tags(question, examples, answers, encodings, id2label)]
+    assert isinstance(learner, TextLearner)
+    return learner.targets(question, examples, answers, encodings, id2label)
