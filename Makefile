@@ -49,6 +49,7 @@ unit: install ## the tests that need no server, browser or engine
 lint: install ## ruff and mypy
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format" >&2; exit 1; }
+	@mkdir -p .packages && ln -sfn .. .packages/labelwheel
 	@$(BIN)/mypy --no-error-summary
 
 .PHONY: format
@@ -109,8 +110,8 @@ system: ## Debian packages that the tests need: a browser, PostgreSQL, Redis
 .PHONY: clean
 clean: ## remove what is made here, the environments and the demo's data included
 	@rm -rf .venv .venv-label-studio .venv-argilla .venv.lock .venv-label-studio.lock .venv-argilla.lock \
-	  build dist ./*.egg-info .demo .labelwheel .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
-	@find backend plugins training demo tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
+	  .packages build dist ./*.egg-info .demo .labelwheel .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@find backend plugins training testkit demo tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: always
 always:

@@ -11,26 +11,25 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-
-from backend.database.engine import Database
-from backend.projects import connectors
-from backend.serving.budget import Budget
-from backend.serving.cache import AnswerCache
-from backend.serving.connector_host import ServingHost
-from backend.serving.engine import Engine
-from backend.serving.engines.choice import ChosenEngine
-from backend.serving.follower import Follower
-from backend.serving.hint_writer import HintWriter
-from backend.serving.models import Holder
-from backend.serving.predictor import Predictor
-from backend.serving.queue import InferenceQueue
-from backend.serving.records import ServingLedger
-from backend.settings import Settings, load
-from backend.web import api, audit, auth, errors, exports, limits
-from backend.web import metrics as web_metrics
-from backend.web.body import StrictJSON
-from backend.web.known_secrets import KnownSecrets
-from backend.web.scoped_host import ScopedHost
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.projects import connectors
+from labelwheel.backend.serving.budget import Budget
+from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.connector_host import ServingHost
+from labelwheel.backend.serving.engine import Engine
+from labelwheel.backend.serving.engines.choice import ChosenEngine
+from labelwheel.backend.serving.follower import Follower
+from labelwheel.backend.serving.hint_writer import HintWriter
+from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.serving.predictor import Predictor
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.backend.serving.records import ServingLedger
+from labelwheel.backend.settings import Settings, load
+from labelwheel.backend.web import api, audit, auth, errors, exports, limits
+from labelwheel.backend.web import metrics as web_metrics
+from labelwheel.backend.web.body import StrictJSON
+from labelwheel.backend.web.known_secrets import KnownSecrets
+from labelwheel.backend.web.scoped_host import ScopedHost
 
 log = logging.getLogger(__name__)
 

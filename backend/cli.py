@@ -6,11 +6,10 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
-
-from backend.commands import connecting, exporting, inspection, learning, predicting, running, securing
-from backend.commands.help import Command, Group
-from backend.validation import reworded
-from training.errors import LabelwheelError
+from labelwheel.backend.commands import connecting, exporting, inspection, learning, predicting, running, securing
+from labelwheel.backend.commands.help import Command, Group
+from labelwheel.backend.validation import reworded
+from labelwheel.training.errors import LabelwheelError
 
 app = typer.Typer(
     name="labelwheel",

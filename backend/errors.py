@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.errors import LabelwheelError
+from labelwheel.training.errors import LabelwheelError
 
 
 class InvalidSettings(LabelwheelError):

@@ -18,7 +18,7 @@ def config(level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}},
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {
-            **dict.fromkeys(("backend", "plugins", "training", "labelwheel"), own),
+            "labelwheel": own,
             "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
         },
     }

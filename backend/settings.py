@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from labelwheel.backend.errors import InvalidSettings
+from labelwheel.backend.networks import networks
+from labelwheel.backend.validation import plain
+from labelwheel.plugins.addresses import Allowed, allow
+from labelwheel.plugins.errors import InvalidAddress
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from backend.errors import InvalidSettings
-from backend.networks import networks
-from backend.validation import plain
-from plugins.addresses import Allowed, allow
-from plugins.errors import InvalidAddress
 
 
 class Settings(BaseSettings):

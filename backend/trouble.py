@@ -6,9 +6,8 @@ import logging
 import random
 import time
 
+from labelwheel.training.errors import LabelwheelError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-
-from training.errors import LabelwheelError
 
 _LONGEST = 60.0
 _TOLD = 50

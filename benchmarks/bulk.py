@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 import psutil
+from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engines.onnx import OnnxEngine
+from labelwheel.training.checkpoints import checkpoint
 from rich.console import Console
 from rich.table import Table
 
-from backend.serving.cores import available
-from backend.serving.engines.onnx import OnnxEngine
 from benchmarks.common import machine, save
 from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.raw import Raw
-from training.checkpoints import checkpoint
 
 BATCHES = (4, 16, 32)
 WARM = 0.3
@@ -96,7 +96,7 @@ def main() -> int:
         count = max(64, min(2000, 24_000 // tokens))
         rates = [raw_rate(raws, texts, tokens, count)]
         console.print(f"{lines:,} lines …")
-        command = [sys.executable, "-m", "backend.cli", "predict", str(source), "--out", str(out)]
+        command = [sys.executable, "-m", "labelwheel.backend.cli", "predict", str(source), "--out", str(out)]
         samples = watched([*command, "--checkpoint", str(folder)], out)
         rates.append(raw_rate(raws, texts, tokens, count))
         assert sum(1 for _ in out.open("rb")) == lines

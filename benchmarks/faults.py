@@ -9,10 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-
-from training.checkpoints.checkpoint import MANIFEST, _sha256
-from training.onnx_export.graph import FEATURES, IDS, MASK
-from training.onnx_export.session import Head
+from labelwheel.training.checkpoints.checkpoint import MANIFEST, _sha256
+from labelwheel.training.onnx_export.graph import FEATURES, IDS, MASK
+from labelwheel.training.onnx_export.session import Head
 
 KINDS = ("corrupt file", "wrong shape", "out of memory")
 

@@ -18,18 +18,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import Project, ProjectState
+from labelwheel.backend.projects import projects
+from labelwheel.backend.settings import load
+from labelwheel.backend.worker.intake_loop import Looking
+from labelwheel.plugins.connector import Config, Page
+from labelwheel.training.questions import Example, Kind, Option, Question
 from rich.console import Console
 from rich.table import Table
 
-from backend.database.engine import Database
-from backend.database.lease import Hold
-from backend.database.tables import Project, ProjectState
-from backend.projects import projects
-from backend.settings import load
-from backend.worker.intake_loop import Looking
 from benchmarks.common import RESULTS, machine, save
-from plugins.connector import Config, Page
-from training.questions import Example, Kind, Option, Question
 
 PAGE = 100
 _EACH = 10  # pages between two measurements

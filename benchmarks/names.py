@@ -10,17 +10,17 @@ import argparse
 from typing import Any
 
 import numpy as np
+from labelwheel.training import batches, encoders
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.questions import PATH_SEPARATOR, Example, Kind, Option, Question
+from labelwheel.training.spec import Part
+from labelwheel.training.strategies import label_names
+from labelwheel.training.strategies.frozen_head import names_head
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import domains, texts
 from benchmarks.common import machine, save
-from training import batches, encoders
-from training.kinds import learner_for
-from training.questions import PATH_SEPARATOR, Example, Kind, Option, Question
-from training.spec import Part
-from training.strategies import label_names
-from training.strategies.frozen_head import names_head
 
 SETS = ("snips", "trec6", "sst2", "vader_tweets")
 TAXONOMY = "clinc150 by domain"

@@ -17,23 +17,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from labelwheel.training import encoders
+from labelwheel.training.evaluation.comparison import compare
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.measurement import measure
+from labelwheel.training.progress import Progress
+from labelwheel.training.questions import Example, Prediction, Question
+from labelwheel.training.spec import JobSpec, LabelledExample, Part
+from labelwheel.training.strategies import label_names
+from labelwheel.training.strategies.frozen_head import Frozen, names_head
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.selection import Selection
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import texts
 from benchmarks.common import machine, save
 from demo import messages
-from training import encoders
-from training.evaluation.comparison import compare
-from training.kinds import learner_for
-from training.measurement import measure
-from training.progress import Progress
-from training.questions import Example, Prediction, Question
-from training.spec import JobSpec, LabelledExample, Part
-from training.strategies import label_names
-from training.strategies.frozen_head import Frozen, names_head
-from training.strategies.problem import Problem
-from training.strategies.selection import Selection
 
 SETS = ("demo", "trec6", "snips", "sst2", "banking77")
 HELD_OUT, GROWTH = 0.2, 0.25

@@ -23,18 +23,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engines.onnx import OnnxEngine
+from labelwheel.backend.serving.engines.pytorch import TorchEngine
+from labelwheel.training.checkpoints import checkpoint
 from rich.console import Console
 from rich.table import Table
 
-from backend.serving.cores import available
-from backend.serving.engines.onnx import OnnxEngine
-from backend.serving.engines.pytorch import TorchEngine
 from benchmarks.common import machine, save
 from benchmarks.engines import servers, sockets
 from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.raw import InProcess, Raw, together
-from training.checkpoints import checkpoint
 
 LENGTHS = {"short": 12, "long": 250}
 CLIENTS = 32

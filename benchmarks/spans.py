@@ -4,7 +4,7 @@
         [--minutes 30] [--tests 700] [--keep FOLDER] [--out spans]
 
 FOLDER holds a folder for each set with `train.jsonl` and `test.jsonl`; `demo` is this repository's own messages, tested
-on those that are not drawn. Each figure is one run of `python -m training.job` on that many texts, drawn by the seed
+on those that are not drawn. Each figure is one run of `labelwheel.training.job` on that many texts, drawn by the seed
 and split as in production (a fifth is held out and not learnt from), whose checkpoint then answers the test texts.
 Beside it stand the score without the spans that are hidden as too unsure (`shown`), the score that the job itself
 reported, what it chose, the time it took, and how many of the suggested spans cut a word or a number. With --keep the
@@ -25,21 +25,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from labelwheel.backend.settings import Settings
+from labelwheel.training.checkpoints.checkpoint import read
+from labelwheel.training.evaluation import intervals, metrics
+from labelwheel.training.evaluation.families import split
+from labelwheel.training.kinds.spans import Spans, confident
+from labelwheel.training.launchers.base import Phase
+from labelwheel.training.launchers.local import LocalLauncher
+from labelwheel.training.model import Model
+from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
+from labelwheel.training.spec import JobSpec, LabelledExample
 from rich.console import Console
 from rich.table import Table
 
-from backend.settings import Settings
 from benchmarks.common import data_folder, jsonl, machine, save
 from demo import messages
-from training.checkpoints.checkpoint import read
-from training.evaluation import intervals, metrics
-from training.evaluation.families import split
-from training.kinds.spans import Spans, confident
-from training.launchers.base import Phase
-from training.launchers.local import LocalLauncher
-from training.model import Model
-from training.questions import Example, Kind, Option, Prediction, Question
-from training.spec import JobSpec, LabelledExample
 
 LEARNER = Spans()
 DEMO = "demo"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import LabelledExample, Part
+
 from benchmarks.common import data_folder, jsonl
-from training.questions import Example, Kind, Option, Question
-from training.spec import LabelledExample, Part
 
 
 def read(given: str | None, name: str, part: str) -> list[dict[str, Any]]:

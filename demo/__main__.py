@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import requests
+from labelwheel.backend.commands import formatting
 from rich.console import Console
 from rich.markup import escape
 
-from backend.commands import formatting
 from demo.home import DemoError, Home, free_port
 from demo.terminal import Watch, after, curve, pause, step
 from demo.tools import TOOLS, Tool

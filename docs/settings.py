@@ -6,9 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+from labelwheel.backend.settings import Settings
 from pydantic_core import PydanticUndefined
-
-from backend.settings import Settings
 
 PAGE = Path(__file__).parent / "settings.md"
 BLOCK = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from plugins.errors import InvalidAddress
+from labelwheel.plugins.errors import InvalidAddress
 
 _HOST = re.compile(r"[\w.-]{1,253}|[0-9a-fA-F:.]+")
 _PATH = re.compile(r"(?:/[\w~-][\w.~-]*)*/?", re.ASCII)

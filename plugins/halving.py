@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from plugins.errors import ToolFailed
+from labelwheel.plugins.errors import ToolFailed
 
 _Key = TypeVar("_Key")
 _Row = TypeVar("_Row")

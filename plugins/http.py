@@ -22,10 +22,9 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from labelwheel.plugins.addresses import checked, shown
+from labelwheel.plugins.errors import ToolError, ToolFailed, ToolRefused, ToolUnreachable
 from requests.utils import get_environ_proxies
-
-from plugins.addresses import checked, shown
-from plugins.errors import ToolError, ToolFailed, ToolRefused, ToolUnreachable
 
 CONNECT_SECONDS = 5.0
 ATTEMPTS = 4

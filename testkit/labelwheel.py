@@ -19,7 +19,12 @@ import requests
 
 from testkit.server import Process, Server
 
-ROLES = {"web": "gunicorn", "worker": "backend.worker", "job": "training.job", "supervisor": "serve"}
+ROLES = {
+    "web": "gunicorn",
+    "worker": "labelwheel.backend.worker",
+    "job": "labelwheel.training.job",
+    "supervisor": "serve",
+}
 
 
 class LabelwheelServer(Server):

@@ -21,13 +21,13 @@ from types import TracebackType
 from typing import Any
 
 import requests
+from labelwheel.backend.serving.engine import Loaded
+from labelwheel.backend.serving.engines.choice import ChosenEngine
+from labelwheel.training.questions import Example, Prediction
 
-from backend.serving.engine import Loaded
-from backend.serving.engines.choice import ChosenEngine
 from demo import messages
 from testkit import truth
 from testkit.stage import Stage
-from training.questions import Example, Prediction
 
 TOLERANCE = 1e-4
 

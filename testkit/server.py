@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Self
 
 import requests
-
-from plugins.http import own_session
+from labelwheel.plugins.http import own_session
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PATIENCE = 400.0

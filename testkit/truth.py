@@ -9,9 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from labelwheel.training.checkpoints import checkpoint
+
 from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
-from training.checkpoints import checkpoint
 
 Labels = dict[tuple[str, str], dict[str, Any]]
 """By annotation and question: example, annotator and answer."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from backend.serving.engines.choice import gpu_in_sight
-from training.model import default_device
+from labelwheel.backend.serving.engines.choice import gpu_in_sight
+from labelwheel.training.model import default_device
 
 
 def _gpu() -> bool:

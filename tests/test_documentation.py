@@ -9,9 +9,8 @@ from types import ModuleType
 
 import pytest
 import typer
-
-from backend.cli import app
-from backend.settings import Settings
+from labelwheel.backend.cli import app
+from labelwheel.backend.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 

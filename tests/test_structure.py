@@ -39,20 +39,25 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
     package = list(path.relative_to(ROOT).with_suffix("").parts[:-1])
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, each.name) for each in node.names)
+            yield from ((node.lineno, ours(each.name)) for each in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
+            module = ours(".".join([*base, *([node.module] if node.module else [])]))
             for each in node.names:
                 submodule = ROOT.joinpath(*module.split("."), each.name)
                 known = submodule.is_dir() or submodule.with_suffix(".py").is_file()
                 yield node.lineno, f"{module}.{each.name}" if known else module
 
 
+def ours(module: str) -> str:
+    """labelwheel.backend.app is backend/app.py, and so is called backend.app here."""
+    return module.removeprefix("labelwheel.")
+
+
 def forbidden(room: str, module: str, path: Path) -> str | None:
     """Why a file of this room may not import this module; None if it may."""
     top = module.split(".")[0]
-    if top in ("tests", "demo", "benchmarks", "docs"):
+    if top in ("tests", "testkit", "demo", "benchmarks", "docs"):
         return "the product does not import what is built around it"
     if room == "training" and top in ("plugins", "backend"):
         return "training knows neither connectors nor the service"
@@ -133,8 +138,8 @@ def test_one_name_is_one_thing_in_each_room() -> None:
     assert not twice, "\n".join(twice)
 
 
-# Where a call over HTTP may be made: by the one policy, by a job (which knows no connector), by what has a policy.
-CALLERS = {"plugins/http.py", "training/progress.py"}
+# Where a call over HTTP may be made: by the one policy, by a job (which knows no connector), by what plays a client.
+CALLERS = {"plugins/http.py", "training/progress.py", "testkit/load.py", "testkit/proxy.py"}
 CALLING = re.compile(
     r"\brequests\.(Session|request|get|post|put|patch|delete|head)\b|\burlopen\b|\bhttp\.client\b|\bimport httpx\b"
     r"|\burllib3\.(PoolManager|request)\b|\bbuild_opener\b|\bimport aiohttp\b"
@@ -144,7 +149,7 @@ CALLING = re.compile(
 def test_calls_over_http_have_one_policy() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for room in (*ROOMS, "demo")
+        for room in (*ROOMS, "testkit", "demo")
         for path in sources(room)
         if str(path.relative_to(ROOT)) not in CALLERS
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
@@ -201,10 +206,23 @@ def test_each_dependency_has_its_reason() -> None:
         assert re.search(r"# \S.{5}", line), f"why {requirement}?"
 
 
-def test_each_top_level_folder_of_code_is_packaged_or_not_a_product() -> None:
-    """A new room that is not packaged works in a clone and is missing from the wheel."""
+def test_every_package_is_in_the_wheel_under_one_name_of_ours() -> None:
+    """A new folder works in a clone, and is missing from the wheel unless pyproject.toml names it."""
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    assert set(setuptools["packages"]["find"]["include"]) == {f"{room}*" for room in ROOMS}
-    for room in ROOMS:
-        for path in sources(room):
-            assert (path.parent / "__init__.py").is_file(), f"{path.parent} would be missing from the wheel"
+    folders = {path.parent.relative_to(ROOT) for room in ROOMS for path in sources(room)}
+    assert set(setuptools["packages"]) == {".".join(("labelwheel", *folder.parts)) for folder in folders}
+    assert setuptools["package-dir"] == {f"labelwheel.{room}": room for room in ROOMS}
+    for folder in folders:
+        assert (ROOT / folder / "__init__.py").is_file(), f"{folder} is no package"
+
+
+def test_nobody_imports_by_a_name_that_is_not_installed() -> None:
+    """`import backend` works in the root of a clone, and makes each module a second time."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line}"
+        for room in (*ROOMS, "testkit", "demo", "benchmarks", "tests", "docs", "docker")
+        for path in sources(room)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.match(rf"\s*(from|import) ({'|'.join(ROOMS)})\b", line)
+    ]
+    assert not found, "\n".join(found)

@@ -7,8 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
-
-from training.kinds.base import Encoding
+from labelwheel.training.kinds.base import Encoding
 
 
 def padded(rows: Sequence[Sequence[int]], pad_token_id: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from training import pooling
-from training.batches import forward, quiet
-from training.errors import InvalidJob
-from training.kinds import texts
-from training.kinds.base import Encoding
+from labelwheel.training import pooling
+from labelwheel.training.batches import forward, quiet
+from labelwheel.training.errors import InvalidJob
+from labelwheel.training.kinds import texts
+from labelwheel.training.kinds.base import Encoding
 
 logger = logging.getLogger(__name__)
 

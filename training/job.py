@@ -1,4 +1,4 @@
-"""`python -m training.job SPEC.json …`: training as a process of its own, a spec in, a checkpoint out.
+"""`python -m labelwheel.training.job SPEC.json …`: training as a process of its own, a spec in, a checkpoint out.
 
 Exit codes: 0 done; 3 refused or impossible, with one line of JSON {"error", "message"} last on stderr; 143 cancelled by
 SIGTERM; anything else is a fault of ours. The output is there whole, or not at all.
@@ -22,14 +22,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from labelwheel.training.errors import InvalidAnswer, InvalidJob, LabelwheelError
+from labelwheel.training.progress import Listener
+from labelwheel.training.spec import JobSpec, LabelledExample
 from pydantic import ValidationError
 
-from training.errors import InvalidAnswer, InvalidJob, LabelwheelError
-from training.progress import Listener
-from training.spec import JobSpec, LabelledExample
-
 if TYPE_CHECKING:  # NumPy is not imported before `prepare` has set its threads
-    from training.shared_features import Embed, SharedFeatures
+    from labelwheel.training.shared_features import Embed, SharedFeatures
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     logging.basicConfig(level=logging.INFO, format=_FORMAT, stream=sys.stderr)
     if not arguments:
-        return _refuse(InvalidJob("usage: python -m training.job SPEC.json …"))
+        return _refuse(InvalidJob("usage: python -m labelwheel.training.job SPEC.json …"))
     signal.signal(signal.SIGTERM, _cancel)
     if len(arguments) > 1:
         return _one_by_one([Path(each) for each in arguments])
@@ -95,7 +94,7 @@ def _one_by_one(paths: list[Path]) -> int:
 
 
 def _features() -> SharedFeatures:
-    from training.shared_features import SharedFeatures
+    from labelwheel.training.shared_features import SharedFeatures
 
     return SharedFeatures()
 
@@ -193,11 +192,10 @@ def execute(
 ) -> str:
     """Train in this process; the version that is there now. Raises what `Run` does."""
     import torch
-
-    from training.errors import OutOfMemory
-    from training.progress import Progress
-    from training.run import Run
-    from training.strategies.finetuning import is_memory
+    from labelwheel.training.errors import OutOfMemory
+    from labelwheel.training.progress import Progress
+    from labelwheel.training.run import Run
+    from labelwheel.training.strategies.finetuning import is_memory
 
     more: dict[str, Any] = {} if embed is None else {"embed": embed}
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from training.questions import Kind, Question
-from training.spec import LabelledExample, Part
+from labelwheel.training.questions import Kind, Question
+from labelwheel.training.spec import LabelledExample, Part
 
 ANSWER, KEY, GROUP = "label", "key", "group"
 """The columns beside one for each of the question's inputs."""

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from training import encoders
-from training.evaluation import intervals
-from training.evaluation.findings import CurvePoint
-from training.kinds.base import Learner, Score
-from training.kinds.spans import confident
-from training.model import Model, pad_token
-from training.questions import Example, Prediction
-from training.shared_features import Embed
-from training.spec import JobSpec, LabelledExample, Pair, Part
-from training.strategies.frozen_head import Frozen
-from training.strategies.problem import Problem
-from training.strategies.selection import Proposal
-from training.sufficiency import ENOUGH_GROUPS
+from labelwheel.training import encoders
+from labelwheel.training.evaluation import intervals
+from labelwheel.training.evaluation.findings import CurvePoint
+from labelwheel.training.kinds.base import Learner, Score
+from labelwheel.training.kinds.spans import confident
+from labelwheel.training.model import Model, pad_token
+from labelwheel.training.questions import Example, Prediction
+from labelwheel.training.shared_features import Embed
+from labelwheel.training.spec import JobSpec, LabelledExample, Pair, Part
+from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.selection import Proposal
+from labelwheel.training.sufficiency import ENOUGH_GROUPS
 
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _LEAST_CURVE = 20

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from training import batches
-from training.checkpoints import checkpoint
-from training.checkpoints.checkpoint import Manifest
-from training.errors import InvalidCheckpoint, OutOfMemory
-from training.kinds import learner_for
-from training.kinds.base import Encoding, Learner
-from training.questions import Example, Prediction, Question
+from labelwheel.training import batches
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds.base import Encoding, Learner
+from labelwheel.training.questions import Example, Prediction, Question
 
 
 @dataclass(frozen=True, slots=True)

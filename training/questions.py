@@ -23,10 +23,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from labelwheel.training import span_edges
+from labelwheel.training.errors import InvalidAnswer
 from pydantic import BaseModel, ConfigDict, model_validator
-
-from training import span_edges
-from training.errors import InvalidAnswer
 
 Answer = Any
 """A JSON value as the table above says."""

@@ -11,26 +11,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from training import batches, encoders, sufficiency
-from training.checkpoints import checkpoint
-from training.checkpoints.checkpoint import Manifest
-from training.errors import InvalidCheckpoint, TooFewLabels
-from training.evaluation import report as reports
-from training.evaluation.findings import CurvePoint, Findings
-from training.kinds import learner_for
-from training.kinds.spans import Spans, confident
-from training.measurement import Measurement, learning_curve, measure
-from training.model import Model, default_device, pad_token
-from training.onnx_export import make
-from training.progress import Progress
-from training.questions import Kind
-from training.shared_features import Embed
-from training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
-from training.strategies import label_names
-from training.strategies.frozen_head import Frozen, names_head
-from training.strategies.outcome import Outcome
-from training.strategies.problem import Problem
-from training.strategies.selection import FROM_NAMES, Proposal, Selection
+from labelwheel.training import batches, encoders, sufficiency
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
+from labelwheel.training.evaluation import report as reports
+from labelwheel.training.evaluation.findings import CurvePoint, Findings
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds.spans import Spans, confident
+from labelwheel.training.measurement import Measurement, learning_curve, measure
+from labelwheel.training.model import Model, default_device, pad_token
+from labelwheel.training.onnx_export import make
+from labelwheel.training.progress import Progress
+from labelwheel.training.questions import Kind
+from labelwheel.training.shared_features import Embed
+from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
+from labelwheel.training.strategies import label_names
+from labelwheel.training.strategies.frozen_head import Frozen, names_head
+from labelwheel.training.strategies.outcome import Outcome
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.selection import FROM_NAMES, Proposal, Selection
 
 logger = logging.getLogger(__name__)
 

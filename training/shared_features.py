@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
-from training import encoders
-from training.kinds.base import Encoding
+from labelwheel.training import encoders
+from labelwheel.training.kinds.base import Encoding
 
 BATCH = 32
 ROOM = 256 * 1024 * 1024

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from training.questions import Answer, Example, Kind, Question
-from training.spec import LabelledExample, Part
+from labelwheel.training.questions import Answer, Example, Kind, Question
+from labelwheel.training.spec import LabelledExample, Part
 
 LEAST = {Kind.SPANS: 8, Kind.NUMBER: 6, Kind.PAIRWISE: 6, Kind.RATING: 6}
 """From how many labels on there is something to learn; the other kinds have their names and need one."""

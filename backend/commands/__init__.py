@@ -1,1 +1,1 @@
-"""The commands of `labelwheel`, one file per concern; `backend.cli` puts them together."""
+"""The commands of `labelwheel`, one file per concern; `labelwheel.backend.cli` puts them together."""

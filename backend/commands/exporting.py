@@ -12,16 +12,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Any, cast
 
 import typer
+from labelwheel.backend.commands import targets
+from labelwheel.backend.errors import Conflict, InvalidSettings, ServiceUnreachable
+from labelwheel.backend.web.client import Client
+from labelwheel.training import labelset
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import LabelledExample
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from urllib3.exceptions import HTTPError
-
-from backend.commands import targets
-from backend.errors import Conflict, InvalidSettings, ServiceUnreachable
-from backend.web.client import Client
-from training import labelset
-from training.questions import Question
-from training.spec import LabelledExample
 
 _PIECE = 2**20
 

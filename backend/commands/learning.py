@@ -6,12 +6,11 @@ import time
 from typing import Annotated, Any
 
 import typer
+from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.web.client import Client
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
-
-from backend.commands import formatting, targets
-from backend.web.client import Client
 
 ACTIVE = ("queued", "running", "gating")
 

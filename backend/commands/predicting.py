@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from labelwheel.backend.commands import targets
+from labelwheel.backend.errors import InvalidRequest, InvalidSettings, NotFound
+from labelwheel.backend.settings import Settings, load
+from labelwheel.training.checkpoints import checkpoint
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-from backend.commands import targets
-from backend.errors import InvalidRequest, InvalidSettings, NotFound
-from backend.settings import Settings, load
-from training.checkpoints import checkpoint
 
 CheckpointOption = Annotated[
     list[Path] | None,
@@ -40,9 +39,9 @@ def predict(
     settings = load()
     folders = checkpoint or _champions(settings, project, question)
     # the engines' imports would make every other command slower
-    from backend.serving.bulk import Bulk
-    from backend.serving.engines.choice import ChosenEngine
-    from backend.serving.predictor import Member
+    from labelwheel.backend.serving.bulk import Bulk
+    from labelwheel.backend.serving.engines.choice import ChosenEngine
+    from labelwheel.backend.serving.predictor import Member
 
     console = Console()
     engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads)

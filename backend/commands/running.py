@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from backend.settings import load
+from labelwheel.backend.settings import load
 
 HostOption = Annotated[str | None, typer.Option(help="the address to listen on; any but a loopback one needs a token")]
 PortOption = Annotated[int | None, typer.Option(help="the port to listen on; 0 takes a free one")]
@@ -31,6 +30,6 @@ def worker(home: HomeOption = None) -> None:
 
 def _run(roles: tuple[str, ...], host: str | None, port: int | None, home: Path | None) -> None:
     # the supervisor's imports would make every other command slower
-    from backend.processes import supervisor
+    from labelwheel.backend.processes import supervisor
 
     raise typer.Exit(supervisor.serve(load(host=host, port=port, home=home), roles))

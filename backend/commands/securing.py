@@ -7,15 +7,14 @@ import time
 from typing import Annotated
 
 import typer
+from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands.running import HomeOption
+from labelwheel.backend.errors import Conflict, NotFound
+from labelwheel.backend.settings import load
+from labelwheel.backend.web.client import Client
+from labelwheel.training.errors import LabelwheelError
 from rich.console import Console
 from rich.table import Table
-
-from backend.commands import formatting, targets
-from backend.commands.running import HomeOption
-from backend.errors import Conflict, NotFound
-from backend.settings import load
-from backend.web.client import Client
-from training.errors import LabelwheelError
 
 SECONDS = 90.0
 """How long to wait for the worker and the labelling tool."""
@@ -70,8 +69,8 @@ def audit(
 
 def new_key(home: HomeOption = None) -> None:
     """Go on without the key that the tools' keys were encrypted with: where it is lost, and the service is stopped."""
-    from backend.database import keyring
-    from backend.processes import home_folder
+    from labelwheel.backend.database import keyring
+    from labelwheel.backend.processes import home_folder
 
     settings = load(home=home)
     lost = home_folder.renew_key(settings)

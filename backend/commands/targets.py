@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-
-from backend.errors import InvalidRequest, NotFound
-from backend.settings import load
-from backend.web.client import Client
+from labelwheel.backend.errors import InvalidRequest, NotFound
+from labelwheel.backend.settings import load
+from labelwheel.backend.web.client import Client
 
 Row = dict[str, Any]
 

@@ -17,10 +17,9 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from labelwheel.backend.errors import InvalidSettings
+from labelwheel.backend.settings import Settings
 from pydantic import SecretStr
-
-from backend.errors import InvalidSettings
-from backend.settings import Settings
 
 FILE = "secret.key"
 PREFIX = "fernet:"

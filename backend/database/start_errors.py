@@ -9,12 +9,11 @@ from pathlib import Path
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from labelwheel.backend.database.disk import reason
+from labelwheel.backend.database.tables import Base
+from labelwheel.backend.errors import DatabaseUnusable
 from sqlalchemy import URL, Connection, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-from backend.database.disk import reason
-from backend.database.tables import Base
-from backend.errors import DatabaseUnusable
 
 _OURS = re.compile(r"\d{4}")
 """How this program names the versions of its tables."""

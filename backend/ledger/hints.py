@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from labelwheel.backend.database.tables import Project, now
 from sqlalchemy import update
 from sqlalchemy.orm import Session
-
-from backend.database.tables import Project, now
 
 
 def hint(tx: Session, tool: str, reference: str) -> bool:

@@ -13,23 +13,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from labelwheel.backend.database.slices import sliced
+from labelwheel.backend.database.tables import ExampleRow, Project, WorkRow, now
+from labelwheel.backend.ledger import aside
+from labelwheel.backend.ledger.impressions import Trace
+from labelwheel.backend.ledger.labelling import Labelling
+from labelwheel.backend.ledger.silence import Silence
+from labelwheel.backend.ledger.split_index import Arrival, place_all, sign
+from labelwheel.backend.ledger.split_neighbours import Surroundings, look_up
+from labelwheel.backend.projects import champion_groups, projects
+from labelwheel.backend.projects.identifiers import plain, plain_page
+from labelwheel.plugins.connector import Page, Work
+from labelwheel.training.evaluation.splits import Placement, Text
+from labelwheel.training.questions import Example, Question
+from labelwheel.training.spec import Part
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
-
-from backend.database.slices import sliced
-from backend.database.tables import ExampleRow, Project, WorkRow, now
-from backend.ledger import aside
-from backend.ledger.impressions import Trace
-from backend.ledger.labelling import Labelling
-from backend.ledger.silence import Silence
-from backend.ledger.split_index import Arrival, place_all, sign
-from backend.ledger.split_neighbours import Surroundings, look_up
-from backend.projects import champion_groups, projects
-from backend.projects.identifiers import plain, plain_page
-from plugins.connector import Page, Work
-from training.evaluation.splits import Placement, Text
-from training.questions import Example, Question
-from training.spec import Part
 
 
 class Prepared(NamedTuple):

@@ -6,16 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from labelwheel.backend.database.slices import sliced
+from labelwheel.backend.database.tables import Event, Label
+from labelwheel.backend.ledger.impressions import Trace
+from labelwheel.backend.ledger.silence import Silence
+from labelwheel.plugins.connector import Work
+from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.questions import Example, Question
 from sqlalchemy import delete, inspect, select
 from sqlalchemy.orm import Session
-
-from backend.database.slices import sliced
-from backend.database.tables import Event, Label
-from backend.ledger.impressions import Trace
-from backend.ledger.silence import Silence
-from plugins.connector import Work
-from training.errors import InvalidAnswer
-from training.questions import Example, Question
 
 _FACTS = ("example_key", "annotator", "answer", "origin", "version")
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from labelwheel.backend.database.tables import Decision, Project, QuestionRow
+from labelwheel.backend.projects import decisions
+from labelwheel.plugins.connector import Work
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import Decision, Project, QuestionRow
-from backend.projects import decisions
-from plugins.connector import Work
 
 KIND = "left open"
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from labelwheel.backend.database.slices import sliced
+from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
+from labelwheel.backend.ledger.split_neighbours import Surroundings, look_up, near_to, newest, placed, representatives
+from labelwheel.backend.projects import decisions, projects
+from labelwheel.training.evaluation.families import Families, Family, Representative
+from labelwheel.training.evaluation.splits import Placement, Text
+from labelwheel.training.questions import Example, Question
+from labelwheel.training.spec import Part
 from sqlalchemy import ScalarSelect, insert, or_, select, update
 from sqlalchemy.orm import Session
-
-from backend.database.slices import sliced
-from backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
-from backend.ledger.split_neighbours import Surroundings, look_up, near_to, newest, placed, representatives
-from backend.projects import decisions, projects
-from training.evaluation.families import Families, Family, Representative
-from training.evaluation.splits import Placement, Text
-from training.questions import Example, Question
-from training.spec import Part
 
 _MANY_NEWER = 1000
 _SHOWN = 60

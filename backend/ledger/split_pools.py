@@ -10,17 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from labelwheel.backend.database.slices import sliced
+from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
+from labelwheel.backend.ledger import split_index
+from labelwheel.backend.ledger.split_neighbours import near_rows
+from labelwheel.backend.projects import projects
+from labelwheel.training.evaluation.splits import Placement, Text
+from labelwheel.training.questions import Example, Question
+from labelwheel.training.spec import Part
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, aliased
-
-from backend.database.slices import sliced
-from backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
-from backend.ledger import split_index
-from backend.ledger.split_neighbours import near_rows
-from backend.projects import projects
-from training.evaluation.splits import Placement, Text
-from training.questions import Example, Question
-from training.spec import Part
 
 
 class Item(NamedTuple):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 
+from labelwheel.backend.database.tables import ExampleRow, Project, now
+from labelwheel.backend.ledger import aside, silence
+from labelwheel.backend.ledger.intake import forget
+from labelwheel.backend.ledger.labelling import Labelling
+from labelwheel.backend.projects import projects
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import ExampleRow, Project, now
-from backend.ledger import aside, silence
-from backend.ledger.intake import forget
-from backend.ledger.labelling import Labelling
-from backend.projects import projects
 
 log = logging.getLogger(__name__)
 

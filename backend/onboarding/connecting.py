@@ -10,23 +10,30 @@ import logging
 import time
 from collections.abc import Callable
 
+from labelwheel.backend.database.lease import Hold, LeaseLost
+from labelwheel.backend.database.tables import ACTIVE, Project, ProjectState, QuestionRow, Round, now
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.onboarding import sharing
+from labelwheel.backend.onboarding.wiring import Wiring
+from labelwheel.backend.projects import (
+    champion_groups,
+    configuration,
+    decisions,
+    generations,
+    projects,
+    servers,
+    tool_secrets,
+)
+from labelwheel.backend.rounds import round_commands
+from labelwheel.backend.rounds.scheduling import consider
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.trouble import fleeting, line
+from labelwheel.plugins.connector import Connector
+from labelwheel.plugins.errors import ToolUnreachable
+from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.spec import Recipe
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from backend.database.lease import Hold, LeaseLost
-from backend.database.tables import ACTIVE, Project, ProjectState, QuestionRow, Round, now
-from backend.errors import Conflict
-from backend.onboarding import sharing
-from backend.onboarding.wiring import Wiring
-from backend.projects import champion_groups, configuration, decisions, generations, projects, servers, tool_secrets
-from backend.rounds import round_commands
-from backend.rounds.scheduling import consider
-from backend.settings import Settings
-from backend.trouble import fleeting, line
-from plugins.connector import Connector
-from plugins.errors import ToolUnreachable
-from training.errors import LabelwheelError
-from training.spec import Recipe
 
 log = logging.getLogger(__name__)
 

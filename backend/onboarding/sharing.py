@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, Project, QuestionRow, Round, now
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.ledger import split_pools
+from labelwheel.backend.projects import champion_groups, decisions, projects
+from labelwheel.backend.rounds import round_commands
+from labelwheel.training.evaluation.splits import Text
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import Recipe
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import ACTIVE, CheckpointRow, Project, QuestionRow, Round, now
-from backend.errors import Conflict
-from backend.ledger import split_pools
-from backend.projects import champion_groups, decisions, projects
-from backend.rounds import round_commands
-from training.evaluation.splits import Text
-from training.questions import Question
-from training.spec import Recipe
 
 
 class Match(NamedTuple):

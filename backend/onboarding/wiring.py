@@ -11,16 +11,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import Project, ProjectState
+from labelwheel.backend.projects import audit_log, decisions, generations, projects, tool_secrets
+from labelwheel.backend.settings import Settings
+from labelwheel.plugins.connector import Connector, Purpose, Service
+from labelwheel.plugins.errors import ToolError, ToolUnreachable
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
-
-from backend.database import keyring
-from backend.database.lease import Hold
-from backend.database.tables import Project, ProjectState
-from backend.projects import audit_log, decisions, generations, projects, tool_secrets
-from backend.settings import Settings
-from plugins.connector import Connector, Purpose, Service
-from plugins.errors import ToolError, ToolUnreachable
 
 log = logging.getLogger(__name__)
 

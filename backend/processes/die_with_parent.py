@@ -1,4 +1,4 @@
-"""A command that ends when its parent does: `python -m backend.processes.die_with_parent PARENT COMMAND…`."""
+"""A command that ends when its parent does, given as `PARENT COMMAND…`: its process id, and what to run."""
 
 from __future__ import annotations
 

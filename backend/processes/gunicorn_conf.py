@@ -10,14 +10,13 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
-
-from backend import logs
-from backend.app import EXTENSION
-from backend.processes import home_folder
-from backend.serving import cores
-from backend.serving.engines.choice import gpu_in_sight
-from backend.settings import load
-from training.errors import LabelwheelError
+from labelwheel.backend import logs
+from labelwheel.backend.app import EXTENSION
+from labelwheel.backend.processes import home_folder
+from labelwheel.backend.serving import cores
+from labelwheel.backend.serving.engines.choice import gpu_in_sight
+from labelwheel.backend.settings import load
+from labelwheel.training.errors import LabelwheelError
 
 try:
     _settings = load()
@@ -27,9 +26,9 @@ except LabelwheelError as _error:
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 
 bind = f"{_host}:{_settings.port}"
-wsgi_app = "backend.app:create_app()"
+wsgi_app = "labelwheel.backend.app:create_app()"
 proc_name = "labelwheel-web"
-worker_class = "backend.processes.lingering_worker.LingeringWorker"
+worker_class = "labelwheel.backend.processes.lingering_worker.LingeringWorker"
 workers = 1
 threads = _settings.web_threads
 worker_connections = 1000

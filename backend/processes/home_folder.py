@@ -9,13 +9,12 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from labelwheel.backend.database import disk, keyring, sealing
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.errors import Conflict, InvalidSettings
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.web.auth import is_loopback
 from sqlalchemy import make_url
-
-from backend.database import disk, keyring, sealing
-from backend.database.engine import Database
-from backend.errors import Conflict, InvalidSettings
-from backend.settings import Settings
-from backend.web.auth import is_loopback
 
 _MAKE_TOKEN = "export LABELWHEEL_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe(24))')"  # noqa: S105
 

@@ -22,11 +22,10 @@ from typing import Any
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
-
-from backend.networks import networks
-from backend.processes.peers import Peers
-from backend.processes.sockets import Connection, Head, PatientSocket
-from backend.settings import load
+from labelwheel.backend.networks import networks
+from labelwheel.backend.processes.peers import Peers
+from labelwheel.backend.processes.sockets import Connection, Head, PatientSocket
+from labelwheel.backend.settings import load
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 
-from backend.networks import Network
+from labelwheel.backend.networks import Network
 
 _IPV6_HOUSEHOLD = 64
 """Bits that one IPv6 customer has: every address behind them is that customer's."""

@@ -14,12 +14,11 @@ from pathlib import Path
 from types import FrameType
 
 import requests
+from labelwheel.backend.processes import home_folder
+from labelwheel.backend.settings import Settings
+from labelwheel.plugins.http import own_session
 from rich.console import Console
 from rich.text import Text
-
-from backend.processes import home_folder
-from backend.settings import Settings
-from plugins.http import own_session
 
 FIRST_PAUSE, LAST_PAUSE, STEADY_SECONDS = 0.5, 30.0, 60.0
 STOP_SECONDS = 10.0
@@ -37,7 +36,7 @@ class Child:
 
     def start(self) -> None:
         """Must be called from the main thread: the leash ends with the thread that started it."""
-        leash = [sys.executable, "-m", "backend.processes.die_with_parent", str(os.getpid())]
+        leash = [sys.executable, "-m", "labelwheel.backend.processes.die_with_parent", str(os.getpid())]
         self._started = time.monotonic()
         self.process = subprocess.Popen(
             [*leash, *self._command],
@@ -152,8 +151,8 @@ def serve(settings: Settings, roles: Sequence[str] = ("web", "worker")) -> int:
 
 
 _COMMANDS = {
-    "web": [sys.executable, "-m", "gunicorn", "-c", "python:backend.processes.gunicorn_conf"],
-    "worker": [sys.executable, "-m", "backend.worker"],
+    "web": [sys.executable, "-m", "gunicorn", "-c", "python:labelwheel.backend.processes.gunicorn_conf"],
+    "worker": [sys.executable, "-m", "labelwheel.backend.worker"],
 }
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from labelwheel.backend.database.tables import AuditLine
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import AuditLine
 
 log = logging.getLogger("labelwheel.audit")
 

@@ -11,10 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session
-
-from backend.database.tables import (
+from labelwheel.backend.database.tables import (
     CheckpointRow,
     Event,
     Generation,
@@ -25,9 +22,11 @@ from backend.database.tables import (
     Round,
     RoundState,
 )
-from backend.projects import decisions, generations, projects
-from training.questions import Question
-from training.spec import Recipe
+from labelwheel.backend.projects import decisions, generations, projects
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import Recipe
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
 
 LIVE = (ProjectState.CONNECTING, ProjectState.CONNECTED)
 

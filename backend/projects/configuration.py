@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from labelwheel.backend.database.tables import Project, QuestionRow, now
+from labelwheel.backend.projects import champion_groups, decisions, generations
+from labelwheel.backend.projects.identifiers import LENGTH, plain
+from labelwheel.plugins.connector import Config
+from labelwheel.training.questions import Question
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import Project, QuestionRow, now
-from backend.projects import champion_groups, decisions, generations
-from backend.projects.identifiers import LENGTH, plain
-from plugins.connector import Config
-from training.questions import Question
 
 
 def apply(tx: Session, project: Project, config: Config) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from labelwheel.backend.database.keyring import Keyring
+from labelwheel.backend.database.tables import Project
+from labelwheel.backend.errors import NotFound
+from labelwheel.plugins.connector import Connection, Connector
 from pydantic import SecretStr
-
-from backend.database.keyring import Keyring
-from backend.database.tables import Project
-from backend.errors import NotFound
-from plugins.connector import Connection, Connector
 
 GROUP = "labelwheel.connectors"
 

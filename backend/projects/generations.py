@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from labelwheel.backend.database.tables import CheckpointRow, Generation, Project, ProjectState, QuestionRow
+from labelwheel.backend.projects import projects
+from labelwheel.backend.projects import version_names as naming
+from labelwheel.training.questions import Question
 from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import CheckpointRow, Generation, Project, ProjectState, QuestionRow
-from backend.projects import projects
-from backend.projects import version_names as naming
-from training.questions import Question
 
 
 class Member(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from plugins.connector import Page, Work
+from labelwheel.plugins.connector import Page, Work
 
 LENGTH = 255
 

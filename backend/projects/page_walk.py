@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from plugins.connector import Page
+from labelwheel.plugins.connector import Page
 
 
 class Walk:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.tables import (
+    ACTIVE,
+    CheckpointRow,
+    Decision,
+    Project,
+    ProjectState,
+    QuestionRow,
+    Round,
+)
+from labelwheel.backend.errors import InvalidRequest, NotFound
+from labelwheel.backend.projects import connectors
+from labelwheel.backend.settings import Settings
+from labelwheel.plugins.addresses import check_allowed, checked
+from labelwheel.plugins.errors import UnknownProject
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
-
-from backend.database import keyring
-from backend.database.tables import ACTIVE, CheckpointRow, Decision, Project, ProjectState, QuestionRow, Round
-from backend.errors import InvalidRequest, NotFound
-from backend.projects import connectors
-from backend.settings import Settings
-from plugins.addresses import check_allowed, checked
-from plugins.errors import UnknownProject
 
 
 def register(

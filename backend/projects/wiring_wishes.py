@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from labelwheel.backend.database.tables import Project, ProjectState
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.projects import projects
 from sqlalchemy.orm import Session
-
-from backend.database.tables import Project, ProjectState
-from backend.errors import Conflict
-from backend.projects import projects
 
 
 def ask(tx: Session, project_id: int, reason: str, by: str) -> Project:

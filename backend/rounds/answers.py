@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from labelwheel.backend.database.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
+from labelwheel.backend.projects import champion_groups, projects
+from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.kinds.agreement import Vote
+from labelwheel.training.questions import Example, Question
+from labelwheel.training.spec import Part
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
-from backend.projects import champion_groups, projects
-from training.errors import InvalidAnswer
-from training.kinds.agreement import Vote
-from training.questions import Example, Question
-from training.spec import Part
 
 _AT_ONCE = 500
 

@@ -9,15 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
+from labelwheel.backend.projects import champion_groups
+from labelwheel.backend.rounds import answers
+from labelwheel.backend.rounds.answers import Answered
+from labelwheel.training.kinds.agreement import agree
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import LabelledExample, Part
 from sqlalchemy.orm import Session
-
-from backend.database.tables import CheckpointRow, QuestionRow
-from backend.projects import champion_groups
-from backend.rounds import answers
-from backend.rounds.answers import Answered
-from training.kinds.agreement import agree
-from training.questions import Question
-from training.spec import LabelledExample, Part
 
 
 class Written(NamedTuple):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from labelwheel.backend import clock
+from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, Event, QuestionRow, Round, RoundState
+from labelwheel.backend.projects import champion_groups
+from labelwheel.backend.rounds import label_counts
+from labelwheel.backend.rounds.policy import Evidence, threshold
+from labelwheel.backend.settings import Settings
+from labelwheel.training.questions import Kind, Question
+from labelwheel.training.spec import Recipe
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from backend import clock
-from backend.database.tables import ACTIVE, CheckpointRow, Event, QuestionRow, Round, RoundState
-from backend.projects import champion_groups
-from backend.rounds import label_counts
-from backend.rounds.policy import Evidence, threshold
-from backend.settings import Settings
-from training.questions import Kind, Question
-from training.spec import Recipe
 
 NAMED = (Kind.CHOICE, Kind.CHOICES, Kind.TAXONOMY)
 """The kinds of question that can be answered from the names of their options alone."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labelwheel.backend.settings import Settings
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.evaluation.comparison import compare
+from labelwheel.training.questions import Kind
+from labelwheel.training.spec import JobResult, Recipe
 from pydantic import ValidationError
-
-from backend.settings import Settings
-from training.checkpoints import checkpoint
-from training.checkpoints.checkpoint import Manifest
-from training.errors import InvalidCheckpoint
-from training.evaluation.comparison import compare
-from training.questions import Kind
-from training.spec import JobResult, Recipe
 
 RESULT = "result.json"
 

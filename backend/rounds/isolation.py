@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 
-from backend.database.lease import LeaseLost
-from backend.database.tables import Round
-from backend.errors import Conflict
-from backend.trouble import Trouble, fleeting, line
+from labelwheel.backend.database.lease import LeaseLost
+from labelwheel.backend.database.tables import Round
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.trouble import Trouble, fleeting, line
 
 log = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from backend.database.tables import CheckpointRow, Round
-from backend.settings import Settings
-from training.checkpoints import checkpoint
-from training.checkpoints.checkpoint import MANIFEST
-from training.job import FAILED
-from training.questions import Question
-from training.spec import JobSpec, Recipe
+from labelwheel.backend.database.tables import CheckpointRow, Round
+from labelwheel.backend.settings import Settings
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import MANIFEST
+from labelwheel.training.job import FAILED
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import JobSpec, Recipe
 
 _LOG_TAIL = 20_000
 _KEPT_FOLDERS = 50

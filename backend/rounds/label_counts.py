@@ -15,17 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from labelwheel.backend.database.tables import CheckpointRow, Event, ExampleRow, QuestionRow
+from labelwheel.backend.projects import champion_groups, projects
+from labelwheel.backend.rounds import answers
+from labelwheel.training import sufficiency
+from labelwheel.training.kinds.agreement import agree
+from labelwheel.training.questions import Answer, Kind, Question
+from labelwheel.training.spec import Part, Recipe
+from labelwheel.training.sufficiency import DECIDING_GROUPS, Counted, Sufficiency
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import CheckpointRow, Event, ExampleRow, QuestionRow
-from backend.projects import champion_groups, projects
-from backend.rounds import answers
-from training import sufficiency
-from training.kinds.agreement import agree
-from training.questions import Answer, Kind, Question
-from training.spec import Part, Recipe
-from training.sufficiency import DECIDING_GROUPS, Counted, Sufficiency
 
 _MANY_CHANGED = 1000
 _KEPT = 200

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from backend.settings import Settings
-from training.spec import Recipe
+from labelwheel.backend.settings import Settings
+from labelwheel.training.spec import Recipe
 
 _BACKOFF_SECONDS = 30.0
 _LONGEST_BACKOFF = 3600.0

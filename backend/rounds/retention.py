@@ -6,12 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
-from sqlalchemy.orm import Session
-
-from backend.database.lease import Hold
-from backend.database.slices import sliced
-from backend.database.tables import (
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.slices import sliced
+from labelwheel.backend.database.tables import (
     ACTIVE,
     Backfill,
     CheckpointRow,
@@ -24,10 +21,12 @@ from backend.database.tables import (
     Shown,
     now,
 )
-from backend.rounds import jobs
-from backend.settings import Settings
-from training.checkpoints import checkpoint
-from training.errors import InvalidCheckpoint
+from labelwheel.backend.rounds import jobs
+from labelwheel.backend.settings import Settings
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.errors import InvalidCheckpoint
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.orm import Session
 
 KEPT_GENERATIONS = 200
 """Of each project, with the backfills that brought them into the tool: what acceptance is told for."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, QuestionRow, Round, RoundState, now
+from labelwheel.backend.errors import Conflict, NotFound
+from labelwheel.backend.projects import champion_groups, projects, version_names
+from labelwheel.backend.rounds import evidence
+from labelwheel.training.spec import Recipe
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-
-from backend.database.tables import ACTIVE, CheckpointRow, QuestionRow, Round, RoundState, now
-from backend.errors import Conflict, NotFound
-from backend.projects import champion_groups, projects, version_names
-from backend.rounds import evidence
-from training.spec import Recipe
 
 AUTOMATIC = ("labels", "options", "connect")
 """The triggers that the worker uses itself; any other is a person's, for whom no label is too old to be new."""

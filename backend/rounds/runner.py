@@ -12,21 +12,20 @@ import logging
 import math
 import time
 
+from labelwheel.backend import clock
+from labelwheel.backend.database.lease import Hold, LeaseLost
+from labelwheel.backend.database.tables import QuestionRow, Round, RoundState
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.projects import champion_groups
+from labelwheel.backend.rounds import gate, jobs, promotion, retention
+from labelwheel.backend.rounds.isolation import Isolation
+from labelwheel.backend.rounds.shared_jobs import Departure, next_group
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.trouble import line
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.launchers.base import Launcher, Phase
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from backend import clock
-from backend.database.lease import Hold, LeaseLost
-from backend.database.tables import QuestionRow, Round, RoundState
-from backend.errors import Conflict
-from backend.projects import champion_groups
-from backend.rounds import gate, jobs, promotion, retention
-from backend.rounds.isolation import Isolation
-from backend.rounds.shared_jobs import Departure, next_group
-from backend.settings import Settings
-from backend.trouble import line
-from training.errors import InvalidCheckpoint
-from training.launchers.base import Launcher, Phase
 
 log = logging.getLogger(__name__)
 

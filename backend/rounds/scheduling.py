@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.lease import Hold, LeaseLost
+from labelwheel.backend.database.tables import Project, QuestionRow
+from labelwheel.backend.errors import Conflict, NotFound
+from labelwheel.backend.projects import champion_groups, decisions, projects
+from labelwheel.backend.rounds import round_commands
+from labelwheel.backend.rounds.evidence import gather
+from labelwheel.backend.rounds.policy import Verdict, judge
+from labelwheel.backend.settings import Settings
+from labelwheel.training.spec import Recipe
 from sqlalchemy.orm import Session
-
-from backend.database.engine import Database
-from backend.database.lease import Hold, LeaseLost
-from backend.database.tables import Project, QuestionRow
-from backend.errors import Conflict, NotFound
-from backend.projects import champion_groups, decisions, projects
-from backend.rounds import round_commands
-from backend.rounds.evidence import gather
-from backend.rounds.policy import Verdict, judge
-from backend.settings import Settings
-from training.spec import Recipe
 
 
 def consider(hold: Hold, settings: Settings, project_id: int, only_names: bool = False) -> int:

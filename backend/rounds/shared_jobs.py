@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from labelwheel.backend.database.lease import Hold, LeaseLost
+from labelwheel.backend.database.tables import CheckpointRow, QuestionRow, Round, RoundState, now
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.projects import champion_groups, projects
+from labelwheel.backend.rounds import data, jobs, progress
+from labelwheel.backend.rounds.isolation import Isolation
+from labelwheel.backend.settings import Settings
+from labelwheel.training.launchers.base import Launcher, Task
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import Recipe
 from sqlalchemy.orm import Session
-
-from backend.database.lease import Hold, LeaseLost
-from backend.database.tables import CheckpointRow, QuestionRow, Round, RoundState, now
-from backend.errors import Conflict
-from backend.projects import champion_groups, projects
-from backend.rounds import data, jobs, progress
-from backend.rounds.isolation import Isolation
-from backend.settings import Settings
-from training.launchers.base import Launcher, Task
-from training.questions import Question
-from training.spec import Recipe
 
 TOGETHER = 12
 """Rounds in a job, at most: what waits behind them should not wait for ever."""

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
-
-from backend.serving.engine import Encoder, Engine
-from training.kinds.base import Encoding
+from labelwheel.backend.serving.engine import Encoder, Engine
+from labelwheel.training.kinds.base import Encoding
 
 _SCAN = 64
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
-from backend.serving.engine import Encoder
+from labelwheel.backend.serving.engine import Encoder
 
 
 class Budget:

@@ -17,16 +17,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from labelwheel.backend.errors import Conflict, InvalidRequest
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.engine import Engine
+from labelwheel.backend.serving.predictor import Member, Predictor
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.backend.validation import plain
+from labelwheel.training.questions import Example, Prediction, Question
 from pydantic import ValidationError
-
-from backend.errors import Conflict, InvalidRequest
-from backend.serving.batching import Priority
-from backend.serving.cache import AnswerCache
-from backend.serving.engine import Engine
-from backend.serving.predictor import Member, Predictor
-from backend.serving.queue import InferenceQueue
-from backend.validation import plain
-from training.questions import Example, Prediction, Question
 
 LINES = 1024
 _AHEAD = 2

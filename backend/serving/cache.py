@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from training.questions import Prediction
+from labelwheel.training.questions import Prediction
 
 Key = tuple[str, str, tuple[str, ...]]
 """Checkpoint version, digest of the question, texts."""

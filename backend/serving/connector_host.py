@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from backend.serving import guard
-from backend.serving.batching import Priority
-from backend.serving.hint_writer import HintWriter
-from backend.serving.models import Holder, Served
-from backend.serving.predictor import Predictor
-from plugins.connector import Suggestion
-from training.questions import Example, Question
+from labelwheel.backend.serving import guard
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.hint_writer import HintWriter
+from labelwheel.backend.serving.models import Holder, Served
+from labelwheel.backend.serving.predictor import Predictor
+from labelwheel.plugins.connector import Suggestion
+from labelwheel.training.questions import Example, Question
 
 
 class ServingHost:
-    """`plugins.connector.Host` over what is served. All but `versions`, `options` and `train` is answered from memory.
+    """The connectors' `Host` over what is served. All but `versions`, `options` and `train` is answered from memory.
 
     From the database, `names(tool, reference)` reads the names of past generations, the newest first, and
     `kept(tool, reference)` what the connector keeps of a project; `train(tool, reference)` asks the policy.

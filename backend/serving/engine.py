@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-
-from training.checkpoints.checkpoint import Manifest
-from training.kinds.base import Encoding
-from training.questions import Example, Prediction, Question
+from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.questions import Example, Prediction, Question
 
 
 class Encoder(Protocol):
@@ -41,7 +40,7 @@ class Loaded(Protocol):
         """Names how texts become rows: where it is equal, so are the rows of equal texts."""
 
     def encode(self, question: Question, examples: Sequence[Example]) -> list[Encoding]:
-        """Rows for the encoder, as `training.kinds.base.Learner.encode` gives them."""
+        """Rows for the encoder, as `labelwheel.training.kinds.base.Learner.encode` gives them."""
 
     def head(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Logits of each row, float32."""

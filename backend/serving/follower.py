@@ -9,9 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import psutil
-
-from backend.serving import cores
-from backend.serving.models import Holder
+from labelwheel.backend.serving import cores
+from labelwheel.backend.serving.models import Holder
 
 log = logging.getLogger(__name__)
 

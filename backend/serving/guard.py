@@ -7,9 +7,9 @@ import math
 import re
 from itertools import zip_longest
 
-from training.errors import InvalidAnswer
-from training.kinds.spans import confident
-from training.questions import Example, Prediction, Question
+from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.kinds.spans import confident
+from labelwheel.training.questions import Example, Prediction, Question
 
 NOTHING = Prediction()
 _SURROGATE = re.compile("[\ud800-\udfff]")

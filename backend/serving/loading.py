@@ -6,14 +6,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-
-from backend.serving import guard
-from backend.serving.batching import Priority
-from backend.serving.engine import Engine, Loaded
-from backend.serving.queue import InferenceQueue
-from training.checkpoints import checkpoint
-from training.errors import InvalidCheckpoint
-from training.questions import Example, Question
+from labelwheel.backend.serving import guard
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.engine import Engine, Loaded
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.questions import Example, Question
 
 PROBES = ("Where is my parcel?", "Größe 38 passt 👟 nicht, ich möchte mein Geld zurück. " * 20)
 """A short text and one that fills a batch: both are computed once before anybody asks."""

@@ -17,16 +17,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backend.errors import Overloaded
-from backend.serving.budget import Budget
-from backend.serving.engine import Engine, Loaded
-from backend.serving.loading import load, probe
-from backend.serving.predictor import Member
-from backend.serving.queue import InferenceQueue
-from backend.serving.served import Served, Table, Wanted
-from plugins.errors import UnknownProject
-from training.errors import InvalidCheckpoint
-from training.questions import Question
+from labelwheel.backend.errors import Overloaded
+from labelwheel.backend.serving.budget import Budget
+from labelwheel.backend.serving.engine import Engine, Loaded
+from labelwheel.backend.serving.loading import load, probe
+from labelwheel.backend.serving.predictor import Member
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.backend.serving.served import Served, Table, Wanted
+from labelwheel.plugins.errors import UnknownProject
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.questions import Question
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from statistics import median
 
-from backend.errors import Overloaded, TooLarge
+from labelwheel.backend.errors import Overloaded, TooLarge
 
 DOUBT = 1.25
 """A request is refused where it would take so many times what it has: the rate of a moment may be a low one."""

@@ -9,15 +9,14 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 
 import numpy as np
-
-from backend.errors import Overloaded, TooLarge
-from backend.serving import guard
-from backend.serving.batching import Priority
-from backend.serving.cache import AnswerCache
-from backend.serving.engine import Encoder, Loaded
-from backend.serving.queue import InferenceQueue
-from training.kinds.base import Encoding
-from training.questions import Example, Kind, Prediction, Question
+from labelwheel.backend.errors import Overloaded, TooLarge
+from labelwheel.backend.serving import guard
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.engine import Encoder, Loaded
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.questions import Example, Kind, Prediction, Question
 
 SLICE = 128
 """How many examples of a request are tokenized ahead: bounds its memory, keeps the device busy."""

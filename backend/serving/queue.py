@@ -20,13 +20,12 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 import numpy as np
-
-from backend.errors import Overloaded
-from backend.serving import cores
-from backend.serving.batching import Chunk, Priority, Ticket, cut, gather
-from backend.serving.engine import Encoder, Engine
-from backend.serving.pace import Pace, Place
-from training.kinds.base import Encoding
+from labelwheel.backend.errors import Overloaded
+from labelwheel.backend.serving import cores
+from labelwheel.backend.serving.batching import Chunk, Priority, Ticket, cut, gather
+from labelwheel.backend.serving.engine import Encoder, Engine
+from labelwheel.backend.serving.pace import Pace, Place
+from labelwheel.training.kinds.base import Encoding
 
 log = logging.getLogger(__name__)
 

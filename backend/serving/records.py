@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Any
 
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.ledger import hints
+from labelwheel.backend.projects import generations, projects, servers, tool_secrets
+from labelwheel.backend.rounds import scheduling
+from labelwheel.backend.serving.hint_writer import Key
+from labelwheel.backend.serving.models import Wanted
+from labelwheel.backend.settings import Settings
 from sqlalchemy.orm import Session
-
-from backend.database import keyring
-from backend.database.engine import Database
-from backend.ledger import hints
-from backend.projects import generations, projects, servers, tool_secrets
-from backend.rounds import scheduling
-from backend.serving.hint_writer import Key
-from backend.serving.models import Wanted
-from backend.settings import Settings
 
 
 class ServingLedger:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.serving.predictor import Member
-from training.questions import Question
+from labelwheel.backend.serving.predictor import Member
+from labelwheel.training.questions import Question
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from backend.database.lease import Hold
-from backend.projects import generations, projects, servers
-from plugins.connector import Connector
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.projects import generations, projects, servers
+from labelwheel.plugins.connector import Connector
 
 AGAIN_SECONDS = 15.0
 """How often a tool is told anew what it has been told.

@@ -10,17 +10,16 @@ import logging
 import time
 from typing import Any, Protocol
 
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import Backfill, ExampleRow, Generation, now
+from labelwheel.backend.ledger import impressions
+from labelwheel.backend.projects import generations, projects
+from labelwheel.backend.projects.page_walk import Walk
+from labelwheel.plugins.connector import Connector, Page, Suggestion
+from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.questions import Example, Prediction, Question
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
-
-from backend.database.lease import Hold
-from backend.database.tables import Backfill, ExampleRow, Generation, now
-from backend.ledger import impressions
-from backend.projects import generations, projects
-from backend.projects.page_walk import Walk
-from plugins.connector import Connector, Page, Suggestion
-from training.errors import LabelwheelError
-from training.questions import Example, Prediction, Question
 
 log = logging.getLogger(__name__)
 

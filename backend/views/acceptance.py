@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from labelwheel.backend.database.tables import Generation, Label
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-
-from backend.database.tables import Generation, Label
 
 ORIGINS = ("accepted", "changed", "made")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Project, ProjectState, Round, now
 from sqlalchemy import func, select
-
-from backend.database.engine import Database
-from backend.database.tables import Project, ProjectState, Round, now
 
 
 @dataclass(frozen=True)

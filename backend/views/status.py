@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from backend.database import disk
-from backend.database.lease import WORKER, running
-from backend.database.tables import (
+from labelwheel.backend.database import disk
+from labelwheel.backend.database.lease import WORKER, running
+from labelwheel.backend.database.tables import (
     ACTIVE,
     Backfill,
     CheckpointRow,
@@ -22,12 +19,14 @@ from backend.database.tables import (
     Server,
     now,
 )
-from backend.projects import champion_groups, decisions, generations, servers
-from backend.rounds.evidence import gather
-from backend.rounds.policy import judge
-from backend.settings import Settings
-from backend.views import acceptance, counts
-from training.questions import Question
+from labelwheel.backend.projects import champion_groups, decisions, generations, servers
+from labelwheel.backend.rounds.evidence import gather
+from labelwheel.backend.rounds.policy import judge
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import acceptance, counts
+from labelwheel.training.questions import Question
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 DECISIONS = 20
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import AuditLine, CheckpointRow, Project, Round
+from labelwheel.backend.errors import InvalidRequest, NotFound, TooLarge
+from labelwheel.backend.projects import audit_log, champion_groups, projects, wiring_wishes
+from labelwheel.backend.rounds import progress, round_commands
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.connector_host import ServingHost
+from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import status as ledger_status
+from labelwheel.backend.web import audit, auth
+from labelwheel.backend.web.body import ADDRESS, MAX_KEY, SECRET, asked_number, json_object, text
+from labelwheel.backend.web.roles import current
+from labelwheel.plugins.connector import body_limit, own_credentials, readable
+from labelwheel.training.questions import Example
+from labelwheel.training.spec import Recipe
 from pydantic import ValidationError
-
-from backend.database.engine import Database
-from backend.database.tables import AuditLine, CheckpointRow, Project, Round
-from backend.errors import InvalidRequest, NotFound, TooLarge
-from backend.projects import audit_log, champion_groups, projects, wiring_wishes
-from backend.rounds import progress, round_commands
-from backend.serving.batching import Priority
-from backend.serving.connector_host import ServingHost
-from backend.serving.models import Holder
-from backend.settings import Settings
-from backend.views import status as ledger_status
-from backend.web import audit, auth
-from backend.web.body import ADDRESS, MAX_KEY, SECRET, asked_number, json_object, text
-from backend.web.roles import current
-from plugins.connector import body_limit, own_credentials, readable
-from training.questions import Example
-from training.spec import Recipe
 
 BULK_SECONDS = 300.0
 

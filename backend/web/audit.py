@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, Response, g, request
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.projects import audit_log
+from labelwheel.backend.web.roles import Role, current
 from sqlalchemy.exc import SQLAlchemyError
-
-from backend.database.engine import Database
-from backend.projects import audit_log
-from backend.web.roles import Role, current
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,11 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, request
+from labelwheel.backend.errors import Forbidden, Unauthorized
+from labelwheel.backend.projects.tool_secrets import PREFIX, Owner
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.web.roles import Access, Role, permit
 from pydantic import SecretStr
-
-from backend.errors import Forbidden, Unauthorized
-from backend.projects.tool_secrets import PREFIX, Owner
-from backend.settings import Settings
-from backend.web.roles import Access, Role, permit
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 

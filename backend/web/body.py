@@ -10,8 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from flask import request
 from flask.json.provider import DefaultJSONProvider
-
-from backend.errors import InvalidRequest
+from labelwheel.backend.errors import InvalidRequest
 
 MAX_DEPTH = 100
 MAX_PARTS = 2_000_000

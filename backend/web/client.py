@@ -9,11 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from labelwheel.backend.errors import ServiceUnreachable, Unauthorized
+from labelwheel.plugins.http import own_session
+from labelwheel.training.errors import LabelwheelError
 from pydantic import SecretStr
-
-from backend.errors import ServiceUnreachable, Unauthorized
-from plugins.http import own_session
-from training.errors import LabelwheelError
 
 
 class ServiceError(LabelwheelError):

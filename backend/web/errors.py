@@ -7,10 +7,9 @@ import math
 import secrets
 
 from flask import Flask, Response, jsonify, request
+from labelwheel.training.errors import LabelwheelError
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
-
-from training.errors import LabelwheelError
 
 log = logging.getLogger(__name__)
 

@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request
-
-from backend.database.engine import Database
-from backend.database.tables import CheckpointRow
-from backend.errors import NotFound
-from backend.projects import champion_groups, projects
-from backend.rounds import data, round_commands
-from backend.settings import Settings
-from backend.web import audit
-from training.checkpoints import checkpoint
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import CheckpointRow
+from labelwheel.backend.errors import NotFound
+from labelwheel.backend.projects import champion_groups, projects
+from labelwheel.backend.rounds import data, round_commands
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.web import audit
+from labelwheel.training.checkpoints import checkpoint
 
 _PIECE = 2**20
 _BLOCK = tarfile.BLOCKSIZE

@@ -7,10 +7,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from flask import Request, g, has_request_context
-
-from backend.errors import Forbidden
-from backend.projects.tool_secrets import Owner
-from plugins.connector import Purpose
+from labelwheel.backend.errors import Forbidden
+from labelwheel.backend.projects.tool_secrets import Owner
+from labelwheel.plugins.connector import Purpose
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.errors import Forbidden
-from backend.web import audit
-from backend.web.roles import Access, Role, current
-from plugins.connector import Host, Purpose, Suggestion
-from training.questions import Example, Question
+from labelwheel.backend.errors import Forbidden
+from labelwheel.backend.web import audit
+from labelwheel.backend.web.roles import Access, Role, current
+from labelwheel.plugins.connector import Host, Purpose, Suggestion
+from labelwheel.training.questions import Example, Question
 
 
 class ScopedHost:
-    """`plugins.connector.Host` that checks each call: so no connector's route can forget to."""
+    """`labelwheel.plugins.connector.Host` that checks each call: so no connector's route can forget to."""
 
     def __init__(self, host: Host) -> None:
         self._host = host

@@ -1,5 +1,5 @@
 """The worker: takes in labels, decides on rounds, runs them, tells the labelling tools; it may be killed any time."""
 
-from backend.worker.main import run
+from labelwheel.backend.worker.main import run
 
 __all__ = ["run"]

@@ -1,4 +1,4 @@
-"""`python -m backend.worker`"""
+"""`python -m labelwheel.backend.worker`"""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import signal
 import sys
 import threading
 
-from backend import logs
-from backend.processes import home_folder
-from backend.settings import load
-from backend.worker.main import run
-from training.errors import LabelwheelError
+from labelwheel.backend import logs
+from labelwheel.backend.processes import home_folder
+from labelwheel.backend.settings import load
+from labelwheel.backend.worker.main import run
+from labelwheel.training.errors import LabelwheelError
 
 
 def main() -> int:

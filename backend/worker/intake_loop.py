@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from backend.clock import Last
-from backend.database.lease import Hold
-from backend.database.tables import Project, now
-from backend.ledger import hints, intake, sweeps
-from backend.projects import configuration, projects
-from backend.projects.page_walk import Walk
-from backend.settings import Settings
-from plugins.connector import Connector, Page
+from labelwheel.backend.clock import Last
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import Project, now
+from labelwheel.backend.ledger import hints, intake, sweeps
+from labelwheel.backend.projects import configuration, projects
+from labelwheel.backend.projects.page_walk import Walk
+from labelwheel.backend.settings import Settings
+from labelwheel.plugins.connector import Connector, Page
 
 _PAGES = 5
 _CONFIG_SECONDS = 30.0

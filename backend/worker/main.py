@@ -8,23 +8,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.lease import SECONDS, Hold, LeaseLost
+from labelwheel.backend.database.start_errors import explain
+from labelwheel.backend.database.tables import Project, ProjectState
+from labelwheel.backend.rounds import retention
+from labelwheel.backend.rounds.runner import Runner
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.suggestions.backfill import Suggester
+from labelwheel.backend.trouble import Trouble
+from labelwheel.backend.web.client import Client
+from labelwheel.backend.worker.project_loop import Attendant
+from labelwheel.training.launchers.base import Launcher
+from labelwheel.training.launchers.local import LocalLauncher
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-
-from backend.database import keyring
-from backend.database.engine import Database
-from backend.database.lease import SECONDS, Hold, LeaseLost
-from backend.database.start_errors import explain
-from backend.database.tables import Project, ProjectState
-from backend.rounds import retention
-from backend.rounds.runner import Runner
-from backend.settings import Settings
-from backend.suggestions.backfill import Suggester
-from backend.trouble import Trouble
-from backend.web.client import Client
-from backend.worker.project_loop import Attendant
-from training.launchers.base import Launcher
-from training.launchers.local import LocalLauncher
 
 log = logging.getLogger(__name__)
 

@@ -10,23 +10,23 @@ import logging
 import time
 from collections.abc import Callable
 
-from backend.database import keyring
-from backend.database.lease import Hold, LeaseLost
-from backend.database.tables import Project, ProjectState, now
-from backend.errors import NotFound
-from backend.onboarding.connecting import Connecting, disconnect
-from backend.onboarding.wiring import Wiring
-from backend.projects import connectors, generations, projects, servers
-from backend.rounds import promotion
-from backend.rounds.scheduling import consider
-from backend.settings import Settings
-from backend.suggestions.announcing import Announcer
-from backend.suggestions.backfill import Backfiller, Suggester
-from backend.trouble import Trouble
-from backend.worker.intake_loop import Looking
-from plugins.addresses import check_allowed
-from plugins.connector import Connector
-from plugins.errors import ToolError
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.lease import Hold, LeaseLost
+from labelwheel.backend.database.tables import Project, ProjectState, now
+from labelwheel.backend.errors import NotFound
+from labelwheel.backend.onboarding.connecting import Connecting, disconnect
+from labelwheel.backend.onboarding.wiring import Wiring
+from labelwheel.backend.projects import connectors, generations, projects, servers
+from labelwheel.backend.rounds import promotion
+from labelwheel.backend.rounds.scheduling import consider
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.suggestions.announcing import Announcer
+from labelwheel.backend.suggestions.backfill import Backfiller, Suggester
+from labelwheel.backend.trouble import Trouble
+from labelwheel.backend.worker.intake_loop import Looking
+from labelwheel.plugins.addresses import check_allowed
+from labelwheel.plugins.connector import Connector
+from labelwheel.plugins.errors import ToolError
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
+
 from demo import messages
-from training.checkpoints import checkpoint
-from training.questions import Example, Kind, Option, Question
-from training.spec import JobSpec, LabelledExample, Part, Recipe
 
 
 def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Path:
@@ -36,7 +37,10 @@ def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Pa
     )  # fmt: skip
     (folder / "spec.json").write_text(spec.model_dump_json())
     done = subprocess.run(
-        [sys.executable, "-m", "training.job", str(folder / "spec.json")], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "labelwheel.training.job", str(folder / "spec.json")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         sys.exit(f"the job failed: {done.stderr[-2000:]}")

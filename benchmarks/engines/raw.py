@@ -8,11 +8,11 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from backend.serving.cache import AnswerCache
-from backend.serving.engine import Engine, Loaded
-from backend.serving.predictor import Member, Predictor
-from backend.serving.queue import InferenceQueue
-from training.questions import Example, Prediction
+from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.engine import Engine, Loaded
+from labelwheel.backend.serving.predictor import Member, Predictor
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.training.questions import Example, Prediction
 
 
 def examples(texts: Sequence[str]) -> list[Example]:

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from backend.database.engine import Database
-from backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
-from backend.projects import generations
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from labelwheel.backend.projects import generations
+from labelwheel.training.checkpoints import checkpoint
+
 from benchmarks.engines import sockets
 from testkit.server import free_port
-from training.checkpoints import checkpoint
 
 REFERENCE = "1.99"
 
@@ -68,7 +69,7 @@ def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator
         settings["SERVING_THREADS"] = str(threads)
     environment = {f"LABELWHEEL_{name}": value for name, value in settings.items()}
     environment |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "true"}
-    with _running(["-c", "python:backend.processes.gunicorn_conf"], environment, port):
+    with _running(["-c", "python:labelwheel.backend.processes.gunicorn_conf"], environment, port):
         yield port
 
 

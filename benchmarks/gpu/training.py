@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from labelwheel.training import encoders
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.model import pad_token
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import LabelledExample, Part
+from labelwheel.training.strategies import finetuning_loop
+from labelwheel.training.strategies.problem import Problem
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common import data_folder, jsonl, machine, save
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.gpu import operations, peak
-from training import encoders
-from training.kinds import learner_for
-from training.model import pad_token
-from training.questions import Example, Kind, Option, Question
-from training.spec import LabelledExample, Part
-from training.strategies import finetuning_loop
-from training.strategies.problem import Problem
 
 SIZES: dict[str, dict[str, int] | None] = {
     "MiniLM (23 million)": None,
@@ -70,7 +70,7 @@ def made(size: dict[str, int] | None, folder: Path) -> str | None:
 
 
 def ours(base: str | None, rows: list[dict[str, Any]], device: str, batch: int) -> tuple[float, Problem, Any]:
-    """Seconds of an epoch of `training.strategies.finetuning_loop`, the problem and the encoder's config."""
+    """Seconds of an epoch of `labelwheel.training.strategies.finetuning_loop`, the problem and the encoder's config."""
     problem, model = _loaded(base, rows, device)
     settings = finetuning_loop.Settings(epochs=1, batch_size=batch)
     began = time.perf_counter()

@@ -1,5 +1,5 @@
 """Argilla: suggestions on the records of a dataset, and people's responses for labelwheel."""
 
-from plugins.argilla.connector import Argilla
+from labelwheel.plugins.argilla.connector import Argilla
 
 __all__ = ["Argilla"]

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from plugins.argilla.layout import Control
-from plugins.argilla.offsets import Offsets
-from training.errors import InvalidAnswer
-from training.questions import Answer, Example, Kind, Prediction, Question, brief
+from labelwheel.plugins.argilla.layout import Control
+from labelwheel.plugins.argilla.offsets import Offsets
+from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.questions import Answer, Example, Kind, Prediction, Question, brief
 
 
 class Value(NamedTuple):

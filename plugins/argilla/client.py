@@ -1,14 +1,13 @@
-"""Argilla's HTTP API, as far as a connector needs it: one key, one error tree. See plugins.http."""
+"""Argilla's HTTP API, as far as a connector needs it: one key, one error tree. See labelwheel.plugins.http."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from labelwheel.plugins.errors import ToolError, ToolFailed, ToolRefused, ToolUnreachable
+from labelwheel.plugins.http import ATTEMPTS, Answer, ToolSession, patiently
 from pydantic import SecretStr
-
-from plugins.errors import ToolError, ToolFailed, ToolRefused, ToolUnreachable
-from plugins.http import ATTEMPTS, Answer, ToolSession, patiently
 
 READ_TIMEOUT = 120.0
 """A bulk request takes ten milliseconds a record, more on a busy server."""

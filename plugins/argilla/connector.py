@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask import Blueprint
-
-from plugins.argilla import polling, pushing, webhook, wiring
-from plugins.argilla.client import Client
-from plugins.argilla.dataset import SEPARATOR, Dataset
-from plugins.argilla.polling import Poller
-from plugins.argilla.pushing import Pusher
-from plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from training.questions import Answer, Question
+from labelwheel.plugins.argilla import polling, pushing, webhook, wiring
+from labelwheel.plugins.argilla.client import Client
+from labelwheel.plugins.argilla.dataset import SEPARATOR, Dataset
+from labelwheel.plugins.argilla.polling import Poller
+from labelwheel.plugins.argilla.pushing import Pusher
+from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
+from labelwheel.training.questions import Answer, Question
 
 
 class Argilla:
-    """One dataset of one Argilla; see plugins.connector.Connector."""
+    """One dataset of one Argilla; see labelwheel.plugins.connector.Connector."""
 
     tool: ClassVar[str] = webhook.TOOL
     traces: ClassVar[bool] = False

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from plugins.argilla.client import Client, Missing
-from plugins.argilla.layout import Layout, read
-from plugins.connector import Aside, Config
-from plugins.errors import ToolError, ToolFailed, ToolRefused
-from plugins.halving import halved
-from plugins.limits import clean
+from labelwheel.plugins.argilla.client import Client, Missing
+from labelwheel.plugins.argilla.layout import Layout, read
+from labelwheel.plugins.connector import Aside, Config
+from labelwheel.plugins.errors import ToolError, ToolFailed, ToolRefused
+from labelwheel.plugins.halving import halved
+from labelwheel.plugins.limits import clean
 
 SEPARATOR = "/"
 """Between workspace and dataset in a project's name; neither may contain it."""

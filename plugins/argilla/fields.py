@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plugins.limits import clean
-from training.questions import Example
+from labelwheel.plugins.limits import clean
+from labelwheel.training.questions import Example
 
 READ = ("text", "chat")
 """The types of field that have text."""

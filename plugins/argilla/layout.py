@@ -10,9 +10,9 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-from plugins.argilla import fields
-from plugins.connector import Unlearnt
-from plugins.limits import (
+from labelwheel.plugins.argilla import fields
+from labelwheel.plugins.connector import Unlearnt
+from labelwheel.plugins.limits import (
     LONGEST_NAME,
     LONGEST_OPTION,
     MOST_OPTIONS,
@@ -23,7 +23,7 @@ from plugins.limits import (
     refused_option,
     why,
 )
-from training.questions import Example, Kind, Option, Question, brief
+from labelwheel.training.questions import Example, Kind, Option, Question, brief
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from plugins.argilla.client import Rejected
-from plugins.argilla.dataset import Dataset, Row, merged
-from plugins.errors import ToolFailed
-from plugins.halving import halved
+from labelwheel.plugins.argilla.client import Rejected
+from labelwheel.plugins.argilla.dataset import Dataset, Row, merged
+from labelwheel.plugins.errors import ToolFailed
+from labelwheel.plugins.halving import halved
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from plugins.argilla.dataset import Dataset, Row
-from plugins.argilla.layout import Layout
-from plugins.argilla.responses import work_of
-from plugins.connector import Aside, Page
+from labelwheel.plugins.argilla.dataset import Dataset, Row
+from labelwheel.plugins.argilla.layout import Layout
+from labelwheel.plugins.argilla.responses import work_of
+from labelwheel.plugins.connector import Aside, Page
 
 LISTED = 500
 """Argilla lists 1000 records at once at most, and a listing may have to look back."""

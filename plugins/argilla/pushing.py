@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from plugins.argilla import ordering
-from plugins.argilla.answers import Value, decode, encode
-from plugins.argilla.client import Missing, Rejected
-from plugins.argilla.dataset import START, Dataset, Row
-from plugins.argilla.layout import Layout
-from plugins.connector import Page, Suggestion
-from plugins.errors import ToolFailed
-from training.questions import Answer, Question
+from labelwheel.plugins.argilla import ordering
+from labelwheel.plugins.argilla.answers import Value, decode, encode
+from labelwheel.plugins.argilla.client import Missing, Rejected
+from labelwheel.plugins.argilla.dataset import START, Dataset, Row
+from labelwheel.plugins.argilla.layout import Layout
+from labelwheel.plugins.connector import Page, Suggestion
+from labelwheel.plugins.errors import ToolFailed
+from labelwheel.training.questions import Answer, Question
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from plugins.argilla.answers import decode, said
-from plugins.argilla.layout import Layout
-from plugins.connector import Work
-from plugins.limits import in_words
-from training.questions import Answer, Example
+from labelwheel.plugins.argilla.answers import decode, said
+from labelwheel.plugins.argilla.layout import Layout
+from labelwheel.plugins.connector import Work
+from labelwheel.plugins.limits import in_words
+from labelwheel.training.questions import Answer, Example
 
 log = logging.getLogger(__name__)
 

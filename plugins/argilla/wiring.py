@@ -6,13 +6,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from labelwheel.plugins.argilla import ordering
+from labelwheel.plugins.argilla.client import Client, Missing, Rejected
+from labelwheel.plugins.argilla.dataset import Dataset, Row
+from labelwheel.plugins.connector import Service
+from labelwheel.plugins.errors import ToolRefused
 from pydantic import SecretStr
-
-from plugins.argilla import ordering
-from plugins.argilla.client import Client, Missing, Rejected
-from plugins.argilla.dataset import Dataset, Row
-from plugins.connector import Service
-from plugins.errors import ToolRefused
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from plugins.connector import Work
-from plugins.label_studio.layout import Layout
-from plugins.label_studio.regions import decode, version_of
-from plugins.limits import in_words
-from training.questions import Answer, Example, finite
+from labelwheel.plugins.connector import Work
+from labelwheel.plugins.label_studio.layout import Layout
+from labelwheel.plugins.label_studio.regions import decode, version_of
+from labelwheel.plugins.limits import in_words
+from labelwheel.training.questions import Answer, Example, finite
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Label Studio's HTTP API, as far as a connector needs it: tokens of both kinds, one error tree. See plugins.http."""
+"""Label Studio's HTTP API, as far as a connector needs it: tokens of both kinds, one error tree. See `plugins.http`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from labelwheel.plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, ToolUnreachable
+from labelwheel.plugins.http import ATTEMPTS, Answer, ToolSession, patiently
 from pydantic import SecretStr
-
-from plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, ToolUnreachable
-from plugins.http import ATTEMPTS, Answer, ToolSession, patiently
 
 log = logging.getLogger(__name__)
 

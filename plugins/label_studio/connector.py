@@ -6,16 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask import Blueprint
-
-from plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from plugins.label_studio import polling, protocol, pushing, wiring
-from plugins.label_studio.client import Client
-from plugins.label_studio.project import Project
-from training.questions import Answer, Question
+from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
+from labelwheel.plugins.label_studio import polling, protocol, pushing, wiring
+from labelwheel.plugins.label_studio.client import Client
+from labelwheel.plugins.label_studio.project import Project
+from labelwheel.training.questions import Answer, Question
 
 
 class LabelStudio:
-    """One project of one Label Studio; see plugins.connector.Connector."""
+    """One project of one Label Studio; see labelwheel.plugins.connector.Connector."""
 
     tool: ClassVar[str] = protocol.TOOL
     traces: ClassVar[bool] = True

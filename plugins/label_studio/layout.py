@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from plugins.connector import Unlearnt
-from plugins.label_studio.markup import MOST_ATTRIBUTES, Tag, read_tags
-from plugins.label_studio.options import Options, canonical, read_options
-from plugins.label_studio.texts import Source
-from plugins.limits import LONGEST_NAME, MOST_STEPS, NotLearntError, check_name, in_words, why
-from training.questions import Example, Kind, Question
+from labelwheel.plugins.connector import Unlearnt
+from labelwheel.plugins.label_studio.markup import MOST_ATTRIBUTES, Tag, read_tags
+from labelwheel.plugins.label_studio.options import Options, canonical, read_options
+from labelwheel.plugins.label_studio.texts import Source
+from labelwheel.plugins.limits import LONGEST_NAME, MOST_STEPS, NotLearntError, check_name, in_words, why
+from labelwheel.training.questions import Example, Kind, Question
 
 log = logging.getLogger(__name__)
 

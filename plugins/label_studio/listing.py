@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from plugins.errors import ToolError, ToolFailed
-from plugins.halving import halved
+from labelwheel.plugins.errors import ToolError, ToolFailed
+from labelwheel.plugins.halving import halved
 
 Row = dict[str, Any]
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from plugins.label_studio.markup import Tag
-from plugins.limits import LONGEST_OPTION, MOST_CHARACTERS, MOST_LEVELS, MOST_OPTIONS, NotLearntError, refused_option
-from training.questions import PATH_SEPARATOR, Option
+from labelwheel.plugins.label_studio.markup import Tag
+from labelwheel.plugins.limits import (
+    LONGEST_OPTION,
+    MOST_CHARACTERS,
+    MOST_LEVELS,
+    MOST_OPTIONS,
+    NotLearntError,
+    refused_option,
+)
+from labelwheel.training.questions import PATH_SEPARATOR, Option
 
 
 @dataclass

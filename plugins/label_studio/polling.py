@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from plugins.connector import Aside, Page
-from plugins.label_studio.annotations import moment, work_of
-from plugins.label_studio.project import PAGE, Project, after, where
+from labelwheel.plugins.connector import Aside, Page
+from labelwheel.plugins.label_studio.annotations import moment, work_of
+from labelwheel.plugins.label_studio.project import PAGE, Project, after, where
 
 OVERLAP = timedelta(seconds=60)
 """How late a change may become visible: a slow transaction, clocks that differ between hosts."""

@@ -8,14 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from plugins.connector import Aside, Config
-from plugins.errors import ToolError, ToolFailed
-from plugins.halving import halved
-from plugins.label_studio import listing
-from plugins.label_studio.annotations import moment
-from plugins.label_studio.client import Client
-from plugins.label_studio.layout import Layout, read
-from plugins.limits import clean
+from labelwheel.plugins.connector import Aside, Config
+from labelwheel.plugins.errors import ToolError, ToolFailed
+from labelwheel.plugins.halving import halved
+from labelwheel.plugins.label_studio import listing
+from labelwheel.plugins.label_studio.annotations import moment
+from labelwheel.plugins.label_studio.client import Client
+from labelwheel.plugins.label_studio.layout import Layout, read
+from labelwheel.plugins.limits import clean
 
 ANNOTATION = "result,completed_by,was_cancelled,created_at,lead_time,parent_prediction"
 FULL = f"id,data,updated_at,predictions,annotations,{ANNOTATION}"

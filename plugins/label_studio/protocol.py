@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-
-from plugins.connector import Host, Suggestion, body_limit, readable, takes_webhooks
-from plugins.errors import InvalidConfig, InvalidPayload
-from plugins.label_studio.layout import Layout, read
-from plugins.label_studio.project import reference
-from plugins.label_studio.regions import encode, score_of
-from training.questions import Example, Question
+from labelwheel.plugins.connector import Host, Suggestion, body_limit, readable, takes_webhooks
+from labelwheel.plugins.errors import InvalidConfig, InvalidPayload
+from labelwheel.plugins.label_studio.layout import Layout, read
+from labelwheel.plugins.label_studio.project import reference
+from labelwheel.plugins.label_studio.regions import encode, score_of
+from labelwheel.training.questions import Example, Question
 
 TOOL = "label-studio"
 MAX_TASKS = 10_000

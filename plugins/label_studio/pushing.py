@@ -8,12 +8,12 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from plugins.connector import Page, Suggestion
-from plugins.errors import ToolError, ToolRefused, ToolUnreachable
-from plugins.label_studio.polling import page
-from plugins.label_studio.project import PAGE, Project, after, where
-from plugins.label_studio.regions import encode, score_of
-from training.questions import Question
+from labelwheel.plugins.connector import Page, Suggestion
+from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
+from labelwheel.plugins.label_studio.polling import page
+from labelwheel.plugins.label_studio.project import PAGE, Project, after, where
+from labelwheel.plugins.label_studio.regions import encode, score_of
+from labelwheel.training.questions import Question
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from plugins.label_studio.hypertext import Rendered, units
-from plugins.label_studio.layout import Control, Layout
-from plugins.limits import in_words
-from training.errors import InvalidAnswer
-from training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question, brief
+from labelwheel.plugins.label_studio.hypertext import Rendered, units
+from labelwheel.plugins.label_studio.layout import Control, Layout
+from labelwheel.plugins.limits import in_words
+from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question, brief
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plugins.label_studio.hypertext import Rendered, render
-from plugins.limits import clean
+from labelwheel.plugins.label_studio.hypertext import Rendered, render
+from labelwheel.plugins.limits import clean
 
 VARIABLE = re.compile(r"\$[\w\[\].{}]+")
 STEP = re.compile(r"[^.\[\]]+")

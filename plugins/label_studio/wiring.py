@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from plugins.connector import Service
-from plugins.errors import AddressRefused, ToolError
-from plugins.label_studio.project import Project
+from labelwheel.plugins.connector import Service
+from labelwheel.plugins.errors import AddressRefused, ToolError
+from labelwheel.plugins.label_studio.project import Project
 
 log = logging.getLogger(__name__)
 

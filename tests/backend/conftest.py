@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[2]
 if str(ROOT) not in sys.path:  # helpers are imported as tests.…, also where pytest is called by its own name
     sys.path.insert(0, str(ROOT))
 
-from backend.database import keyring  # noqa: E402
-from backend.database.engine import Database  # noqa: E402
-from backend.projects import connectors  # noqa: E402
-from backend.settings import Settings, load  # noqa: E402
+from labelwheel.backend.database import keyring  # noqa: E402
+from labelwheel.backend.database.engine import Database  # noqa: E402
+from labelwheel.backend.projects import connectors  # noqa: E402
+from labelwheel.backend.settings import Settings, load  # noqa: E402
+
 from testkit import postgresql  # noqa: E402
 from tests.backend.world import World  # noqa: E402
 
@@ -94,9 +95,13 @@ def fake_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that waits for nothing."""
-    for place in ("attendant._JUDGE_SECONDS", "backfill._PAUSE_SECONDS", "looking._CONFIG_SECONDS"):
-        monkeypatch.setattr(f"backend.worker.{place}", 0.0)
-    monkeypatch.setattr("backend.trouble.random.uniform", lambda *_: 0.0)
+    for place in (
+        "worker.project_loop._JUDGE_SECONDS",
+        "suggestions.backfill._PAUSE_SECONDS",
+        "worker.intake_loop._CONFIG_SECONDS",
+    ):
+        monkeypatch.setattr(f"labelwheel.backend.{place}", 0.0)
+    monkeypatch.setattr("labelwheel.backend.trouble.random.uniform", lambda *_: 0.0)
 
 
 @pytest.fixture

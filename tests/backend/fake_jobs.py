@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.checkpoints import checkpoint
-from training.checkpoints.checkpoint import Manifest
-from training.launchers.base import Phase, State, Task
-from training.spec import JobResult, JobSpec, Pair, Unit
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.launchers.base import Phase, State, Task
+from labelwheel.training.spec import JobResult, JobSpec, Pair, Unit
 
 GOOD, BAD = 0.1, 0.6
 

@@ -13,10 +13,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from flask import Blueprint
-
-from plugins.connector import Argument, Aside, Config, Connection, Host, Page, Service, Suggestion, Unlearnt, Work
-from plugins.errors import ToolUnreachable
-from training.questions import Answer, Example, Kind, Option, Question
+from labelwheel.plugins.connector import (
+    Argument,
+    Aside,
+    Config,
+    Connection,
+    Host,
+    Page,
+    Service,
+    Suggestion,
+    Unlearnt,
+    Work,
+)
+from labelwheel.plugins.errors import ToolUnreachable
+from labelwheel.training.questions import Answer, Example, Kind, Option, Question
 
 TOPIC = Question(
     name="topic", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="sport"), Option(value="politics"))

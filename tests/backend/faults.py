@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from labelwheel.backend.database.engine import Database
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from backend.database.engine import Database
 from tests.backend.fake_tool import FakeConnector
 
 ERRORS: tuple[Callable[[], Exception], ...] = (

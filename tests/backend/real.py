@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from training.questions import Kind, Option, Question
-from training.spec import JobSpec, Recipe
+from labelwheel.training.questions import Kind, Option, Question
+from labelwheel.training.spec import JobSpec, Recipe
 
 TOPIC = Question(
     name="topic",
@@ -35,7 +35,7 @@ def store() -> Path:
         )  # fmt: skip
         (folder / f"{version}.json").write_text(spec.model_dump_json())
     # one process for both: starting torch takes longer than the jobs
-    code = "import sys; from training.job import main; sys.exit(sum(main([spec]) for spec in sys.argv[1:]))"
+    code = "import sys; from labelwheel.training.job import main; sys.exit(sum(main([spec]) for spec in sys.argv[1:]))"
     specs = [str(folder / f"{version}.json") for version in VERSIONS]
     subprocess.run([sys.executable, "-c", code, *specs], check=True, timeout=300, capture_output=True)
     return folder

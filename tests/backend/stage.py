@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from labelwheel.backend.ledger import intake
+from labelwheel.backend.projects import generations
+from labelwheel.backend.settings import Settings
+from labelwheel.plugins.connector import Page, Work
+from labelwheel.training.questions import Answer, Example
 from sqlalchemy import select
 
-from backend.database import keyring
-from backend.database.engine import Database
-from backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
-from backend.ledger import intake
-from backend.projects import generations
-from backend.settings import Settings
-from plugins.connector import Page, Work
 from tests.backend.serving.fakes import question, write_checkpoint
-from training.questions import Answer, Example
 
 TOOL = "label-studio"
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import Backfill, CheckpointRow, Decision, Label, Project, QuestionRow, Round
+from labelwheel.backend.errors import ServiceUnreachable
+from labelwheel.backend.projects import generations, projects, servers
+from labelwheel.backend.rounds import round_commands
+from labelwheel.backend.rounds.runner import Runner
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.worker.project_loop import Attendant
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.database.engine import Database
-from backend.database.lease import Hold
-from backend.database.tables import Backfill, CheckpointRow, Decision, Label, Project, QuestionRow, Round
-from backend.errors import ServiceUnreachable
-from backend.projects import generations, projects, servers
-from backend.rounds import round_commands
-from backend.rounds.runner import Runner
-from backend.settings import Settings
-from backend.worker.project_loop import Attendant
 from tests.backend.fake_jobs import FakeLauncher
 from tests.backend.fake_tool import FakeConnector, Tool
 

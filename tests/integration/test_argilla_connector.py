@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 import requests
+from labelwheel.plugins.argilla import Argilla
+from labelwheel.plugins.argilla import polling as polling_module
+from labelwheel.plugins.argilla.ordering import PROPERTY
+from labelwheel.plugins.connector import Connection, Page, Service, Suggestion, Work
+from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
+from labelwheel.training.questions import Example, Kind, Prediction
 from pydantic import SecretStr
 
-from plugins.argilla import Argilla
-from plugins.argilla import polling as polling_module
-from plugins.argilla.ordering import PROPERTY
-from plugins.connector import Connection, Page, Service, Suggestion, Work
-from plugins.errors import ToolError, ToolRefused, ToolUnreachable
 from testkit.argilla import ArgillaServer
 from testkit.argilla_api import label_question, question, span_question, text_field
-from training.questions import Example, Kind, Prediction
 
 pytestmark = pytest.mark.server
 

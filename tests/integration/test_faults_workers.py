@@ -38,7 +38,7 @@ def second(stage: Stage, tmp_path: Path) -> Iterator[psutil.Popen]:
     }
     with (tmp_path / "second.log").open("wb") as log:
         worker = psutil.Popen(
-            [sys.executable, "-m", "backend.worker"], env={**inherited, **stage.wheel.environment, **own},
+            [sys.executable, "-m", "labelwheel.backend.worker"], env={**inherited, **stage.wheel.environment, **own},
             stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     yield worker

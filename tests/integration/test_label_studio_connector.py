@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, jsonify, request
+from labelwheel.plugins.connector import Connection, Page, Service, Suggestion, Work
+from labelwheel.plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, UnknownProject
+from labelwheel.plugins.label_studio import LabelStudio
+from labelwheel.plugins.label_studio.client import Client
+from labelwheel.plugins.label_studio.project import Project
+from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.questions import Example, Prediction, Question
 from pydantic import SecretStr
 from werkzeug.serving import make_server
 
-from plugins.connector import Connection, Page, Service, Suggestion, Work
-from plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, UnknownProject
-from plugins.label_studio import LabelStudio
-from plugins.label_studio.client import Client
-from plugins.label_studio.project import Project
 from testkit.label_studio import LabelStudioServer
 from testkit.server import free_port
-from training.errors import LabelwheelError
-from training.questions import Example, Prediction, Question
 
 pytestmark = pytest.mark.server
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from plugins.addresses import allow, check_allowed, checked, shown
-from plugins.errors import InvalidAddress
+from labelwheel.plugins.addresses import allow, check_allowed, checked, shown
+from labelwheel.plugins.errors import InvalidAddress
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,16 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from labelwheel.backend.processes import supervisor
+from labelwheel.backend.settings import load
+from labelwheel.backend.web.client import Client as OwnClient
+from labelwheel.plugins import http
+from labelwheel.plugins.argilla.client import Client as Argilla
+from labelwheel.plugins.errors import ToolError, ToolFailed, ToolUnreachable
+from labelwheel.plugins.http import ToolSession
+from labelwheel.plugins.label_studio.client import Client as LabelStudio
 from pydantic import SecretStr
 
-from backend.processes import supervisor
-from backend.settings import load
-from backend.web.client import Client as OwnClient
-from plugins import http
-from plugins.argilla.client import Client as Argilla
-from plugins.errors import ToolError, ToolFailed, ToolUnreachable
-from plugins.http import ToolSession
-from plugins.label_studio.client import Client as LabelStudio
 from tests.plugins.web_servers import Heard, corporate_proxy, listening, netrc, said
 
 __all__ = ["corporate_proxy", "netrc"]

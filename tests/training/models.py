@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.questions import Example, Kind, Option, Question
-from training.spec import LabelledExample, Part
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import LabelledExample, Part
 
 WORDS = {
     "weather": ["will it rain in Oslo", "is it sunny today", "how cold does it get tonight", "snow forecast for Rome"],

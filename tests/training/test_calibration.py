@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
+from labelwheel.training.evaluation import calibration
 from scipy.special import softmax
-
-from training.evaluation import calibration
 
 
 def drawn(count, scale, seed=0):

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from labelwheel.training import encoders, pooling
+from labelwheel.training.errors import InvalidJob
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds.base import Encoding
 
 from tests.training.models import choice, tiny_bert
-from training import encoders, pooling
-from training.errors import InvalidJob
-from training.kinds import learner_for
-from training.kinds.base import Encoding
 
 TEXTS = ["hello", "a table for two, please, and make it quick: we are hungry 🍕", "Oslo", "is it going to rain"]
 
@@ -95,7 +95,7 @@ def test_other_architectures_give_features_for_their_own_head(tmp_path: Path, ki
     found = np.stack(encoders.features(model, rows, 0))
     weight, bias = np.random.default_rng(0).normal(size=(4, 32)), np.zeros(4)
     encoders.write_head(model, weight, bias)
-    from training.batches import forward
+    from labelwheel.training.batches import forward
 
     assert np.stack(forward(model, rows, 0)) == pytest.approx(found @ weight.T, abs=1e-4)
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from labelwheel.training import encoders, job
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.errors import InvalidJob
+from labelwheel.training.model import Model
+from labelwheel.training.questions import Kind, Question
+from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 
 from tests.training.models import choice, example, rows, tiny_bert
-from training import encoders, job
-from training.checkpoints import checkpoint
-from training.errors import InvalidJob
-from training.model import Model
-from training.questions import Kind, Question
-from training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 
 
 def write(
@@ -34,7 +34,10 @@ def write(
 
 def start(spec: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "training.job", str(spec)], stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+        [sys.executable, "-m", "labelwheel.training.job", str(spec)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
     )
 
 
@@ -312,7 +315,7 @@ def test_one_that_fails_does_not_stop_the_next(tmp_path: Path, base: str) -> Non
 
 
 def test_a_fault_of_ours_is_one_questions_alone(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.run import Run
+    from labelwheel.training.run import Run
 
     paths = [asked(tmp_path / name, Kind.CHOICE, base_model=base, version=name) for name in ("a", "b")]
     real = Run.execute

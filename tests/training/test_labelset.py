@@ -4,10 +4,9 @@ from pathlib import Path
 
 import datasets
 import pytest
-
-from training import labelset
-from training.questions import Example, Kind, Option, Question
-from training.spec import LabelledExample, Part
+from labelwheel.training import labelset
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import LabelledExample, Part
 
 OPTIONS = (Option(value="a"), Option(value="b"))
 CASES = {

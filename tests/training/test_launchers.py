@@ -9,12 +9,11 @@ import time
 
 import psutil
 import pytest
-
-from training.errors import InvalidJob
-from training.launchers.base import Launcher, Phase, State, Task
-from training.launchers.local import Handle, LocalLauncher
-from training.questions import Kind, Option, Question
-from training.spec import JobSpec
+from labelwheel.training.errors import InvalidJob
+from labelwheel.training.launchers.base import Launcher, Phase, State, Task
+from labelwheel.training.launchers.local import Handle, LocalLauncher
+from labelwheel.training.questions import Kind, Option, Question
+from labelwheel.training.spec import JobSpec
 
 SCRIPT = """
 import json, os, pathlib, signal, subprocess, sys, time
@@ -224,8 +223,8 @@ def test_secrets_that_are_not_its_own_are_not_handed_on(start, tmp_path, monkeyp
 
 def test_the_workers_own_launcher_withholds_the_services_secrets(monkeypatch):
     monkeypatch.setenv("LABELWHEEL_TOKEN", "tell-nobody-of-this")
-    from backend.settings import Settings
-    from backend.worker.main import local
+    from labelwheel.backend.settings import Settings
+    from labelwheel.backend.worker.main import local
 
     environment = local(Settings())._environment(None, None)
     assert not [name for name in environment if name.startswith(("LABELWHEEL_", "PGPASSWORD"))]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from labelwheel.training.errors import OutOfMemory
+from labelwheel.training.strategies import finetuning
 
 from tests.training.strategies.test_selection import candidate, problem
-from training.errors import OutOfMemory
-from training.strategies import finetuning
 
 
 class Model(torch.nn.Module):

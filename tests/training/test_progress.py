@@ -7,8 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-
-from training.progress import Progress
+from labelwheel.training.progress import Progress
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.questions import Example, Kind, Option, Question
 from pydantic import ValidationError
-
-from training.errors import InvalidAnswer
-from training.questions import Example, Kind, Option, Question
 
 EXAMPLE = Example(key="1", fields={"text": "👩‍👧 Jane met Bob", "left": "one", "right": "two"})
 OPTIONS = (Option(value="PER"), Option(value="ORG", hint="companies"))

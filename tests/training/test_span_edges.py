@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training.evaluation import metrics
-from training.kinds.spans import Spans
-from training.questions import Example, Kind, Option, Prediction, Question
-from training.span_edges import bare, natural
+from labelwheel.training.evaluation import metrics
+from labelwheel.training.kinds.spans import Spans
+from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
+from labelwheel.training.span_edges import bare, natural
 
 LEARNER = Spans()
 QUESTION = Question(name="who", kind=Kind.SPANS, inputs=("text",), options=(Option(value="PER"), Option(value="ORG")))

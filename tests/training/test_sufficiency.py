@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from training.questions import Example, Kind, Option, Question
-from training.spec import LabelledExample, Part
-from training.sufficiency import Counted, count, independent, lacking, readable, weigh
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import LabelledExample, Part
+from labelwheel.training.sufficiency import Counted, count, independent, lacking, readable, weigh
 
 OPTIONS = (Option(value="a"), Option(value="b"))
 CHOICE = Question(name="q", kind=Kind.CHOICE, inputs=("text", "more"), options=OPTIONS)

@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
+from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
+from labelwheel.training.questions import Frozen, Question
 from pydantic import Field, ValidationError
-
-from training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
-from training.questions import Frozen, Question
 
 MANIFEST = "labelwheel.json"
 REPORT = "report.json"

@@ -7,9 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from training.checkpoints.checkpoint import MANIFEST, REPORT, Manifest
-from training.errors import InvalidCheckpoint
-from training.questions import Kind, Option, Question
+from labelwheel.training.checkpoints.checkpoint import MANIFEST, REPORT, Manifest
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.questions import Kind, Option, Question
 
 _KINDS = {
     "single_label_classification": Kind.CHOICE,

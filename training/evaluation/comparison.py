@@ -4,7 +4,7 @@ The difference is paired: each example's champion loss minus its challenger loss
 cluster bootstrap over near-duplicate groups (Efron and Tibshirani 1993; for language processing: Koehn 2004,
 Berg-Kirkpatrick et al. 2012), expanded for few groups (`intervals.tails`). Below ten groups a bootstrap has nothing to
 resample: a one-sided exact sign test at 5 % decides then (five of five groups that differ), or else the mean: no round
-starts on so few (`training.sufficiency`) unless the project has not many more different texts, and then whatever does
+starts on so few (`sufficiency`) unless the project has not many more different texts, and then whatever does
 better on them is the better bet. The reason says that it knows nothing about others.
 
 Below fifty groups (`few`) what is served keeps its place on a tie: the challenger has to do better, if only by one
@@ -32,12 +32,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from labelwheel.training.evaluation import intervals
+from labelwheel.training.kinds.base import Score
+from labelwheel.training.questions import Frozen
+from labelwheel.training.spec import Pair
 from scipy import stats
-
-from training.evaluation import intervals
-from training.kinds.base import Score
-from training.questions import Frozen
-from training.spec import Pair
 
 LEVEL = 0.90
 FEW_GROUPS = 10

@@ -17,8 +17,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from training.evaluation.splits import HELD_OUT_SHARE, NEAR, Placement, Text, agreed, apart, side, similarities
-from training.spec import Part
+from labelwheel.training.evaluation.splits import (
+    HELD_OUT_SHARE,
+    NEAR,
+    Placement,
+    Text,
+    agreed,
+    apart,
+    side,
+    similarities,
+)
+from labelwheel.training.spec import Part
 
 FAMILY = 10
 """A family of so many distinct texts, or fewer, is never cut …"""

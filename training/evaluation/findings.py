@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from training.kinds.base import Learner, Score
-from training.questions import Frozen, Prediction
-from training.spec import JobSpec, LabelledExample
+from labelwheel.training.kinds.base import Learner, Score
+from labelwheel.training.questions import Frozen, Prediction
+from labelwheel.training.spec import JobSpec, LabelledExample
 
 
 class Trial(Frozen):
@@ -68,5 +68,7 @@ class Findings:
     libraries: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     peak_memory: int = 0  # bytes
-    artefact: Mapping[str, Any] = field(default_factory=dict)  # an `onnx_export.equivalence.Agreement`; empty without one
+    artefact: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # an `onnx_export.equivalence.Agreement`; empty without one
     notes: Sequence[str] = ()  # such as "12 overlapping spans could not be learnt"

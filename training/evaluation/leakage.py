@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from training.evaluation.families import CROWD
-from training.evaluation.splits import NEAR, Text, similarities
-from training.questions import Question
-from training.spec import LabelledExample, Part
+from labelwheel.training.evaluation.families import CROWD
+from labelwheel.training.evaluation.splits import NEAR, Text, similarities
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import LabelledExample, Part
 
 _SHOWN = 5
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
-from training.evaluation import calibration, curves, intervals, leakage, metrics
-from training.evaluation.findings import Findings
-from training.evaluation.rendering import render
-from training.kinds.base import Score
-from training.questions import PATH_SEPARATOR, Answer, Kind, Question
+from labelwheel.training.evaluation import calibration, curves, intervals, leakage, metrics
+from labelwheel.training.evaluation.findings import Findings
+from labelwheel.training.evaluation.rendering import render
+from labelwheel.training.kinds.base import Score
+from labelwheel.training.questions import PATH_SEPARATOR, Answer, Kind, Question
 
 __all__ = ["build", "render"]
 

@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from datasketch import MinHash
-
-from training.spec import Part
+from labelwheel.training.spec import Part
 
 NEAR = 0.8
 """Texts of at least this (estimated) Jaccard similarity of their shingles are near-duplicates."""

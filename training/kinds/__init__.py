@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from training.kinds.base import Learner
-from training.questions import Kind, Question
+from labelwheel.training.kinds.base import Learner
+from labelwheel.training.questions import Kind, Question
 
 
 def learner_for(question: Question | Kind) -> Learner:
@@ -15,12 +15,12 @@ def learner_for(question: Question | Kind) -> Learner:
 
 @cache
 def _learner(kind: Kind) -> Learner:
-    from training.kinds.choice import Classification
-    from training.kinds.choices import Multilabel
-    from training.kinds.number import Number
-    from training.kinds.pairwise import Pairwise
-    from training.kinds.rating import Rating
-    from training.kinds.spans import Spans
+    from labelwheel.training.kinds.choice import Classification
+    from labelwheel.training.kinds.choices import Multilabel
+    from labelwheel.training.kinds.number import Number
+    from labelwheel.training.kinds.pairwise import Pairwise
+    from labelwheel.training.kinds.rating import Rating
+    from labelwheel.training.kinds.spans import Spans
 
     classes: dict[Kind, type[Learner]] = {
         Kind.CHOICE: Classification,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from training.questions import Answer, Kind
+from labelwheel.training.questions import Answer, Kind
 
 _LISTS = (Kind.CHOICES, Kind.SPANS, Kind.TAXONOMY)
 

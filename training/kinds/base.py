@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
-from training.questions import Answer, Example, Prediction, Question
-from training.spec import Unit
+from labelwheel.training.questions import Answer, Example, Prediction, Question
+from labelwheel.training.spec import Unit
 
 
 @dataclass(frozen=True, slots=True)

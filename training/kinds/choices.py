@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from training.kinds import texts
-from training.kinds.base import Encoding, Score
-from training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question
-from training.spec import Unit
+from labelwheel.training.kinds import texts
+from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question
+from labelwheel.training.spec import Unit
 
 THRESHOLD = "threshold"
 

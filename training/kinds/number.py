@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from training.kinds import texts
-from training.kinds.base import Encoding, Score
-from training.questions import Answer, Example, Prediction, Question
+from labelwheel.training.kinds import texts
+from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 RESIDUAL = "residual"
 DECIMALS = "decimals"

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from training.kinds import texts
-from training.kinds.base import Encoding
-from training.kinds.choice import Classification
-from training.questions import Answer, Example, Prediction, Question
+from labelwheel.training.kinds import texts
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.kinds.choice import Classification
+from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 
 class Pairwise(Classification):

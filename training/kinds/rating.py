@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-
-from training.kinds import texts
-from training.kinds.base import Encoding, Score
-from training.kinds.choice import Classification
-from training.questions import Answer, Example, Prediction, Question
-from training.spec import Unit
+from labelwheel.training.kinds import texts
+from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.kinds.choice import Classification
+from labelwheel.training.questions import Answer, Example, Prediction, Question
+from labelwheel.training.spec import Unit
 
 
 class Rating(Classification):

@@ -14,8 +14,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from training.kinds.span_seams import AFTER, BEFORE, COMPOUNDS, MARK, NUMBERS, SIGN, UNITS, WORDS, Seam, seams
-from training.span_edges import bare, whole_graphemes
+from labelwheel.training.kinds.span_seams import (
+    AFTER,
+    BEFORE,
+    COMPOUNDS,
+    MARK,
+    NUMBERS,
+    SIGN,
+    UNITS,
+    WORDS,
+    Seam,
+    seams,
+)
+from labelwheel.training.span_edges import bare, whole_graphemes
 
 SPLITS = "splits_"
 TOUCHES = "touches"

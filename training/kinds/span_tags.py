@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from training.kinds.span_windows import Offsets
-from training.span_edges import bare
+from labelwheel.training.kinds.span_windows import Offsets
+from labelwheel.training.span_edges import bare
 
 OUTSIDE = "O"
 BEGIN = "B-"

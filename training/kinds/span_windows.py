@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import regex  # type: ignore[import-untyped]
-
-from training.errors import InvalidJob
-from training.kinds.base import Encoding
-from training.span_edges import GRAPHEME
+from labelwheel.training.errors import InvalidJob
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.span_edges import GRAPHEME
 
 Offsets = tuple[int, int]
 

@@ -8,15 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from labelwheel.training.kinds import span_habits, span_tags, span_windows
+from labelwheel.training.kinds.base import Encoding, Learner, Score
+from labelwheel.training.kinds.span_habits import Habits
+from labelwheel.training.kinds.span_seams import Seam, seams
+from labelwheel.training.questions import Answer, Example, Kind, Prediction, Question
+from labelwheel.training.span_edges import bare, whole_graphemes
+from labelwheel.training.spec import Unit
 from scipy.special import log_softmax
-
-from training.kinds import span_habits, span_tags, span_windows
-from training.kinds.base import Encoding, Learner, Score
-from training.kinds.span_habits import Habits
-from training.kinds.span_seams import Seam, seams
-from training.questions import Answer, Example, Kind, Prediction, Question
-from training.span_edges import bare, whole_graphemes
-from training.spec import Unit
 
 TEMPERATURE = "temperature"
 

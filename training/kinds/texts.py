@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from training.kinds.base import Encoding, Learner, Score
-from training.questions import Answer, Example, Question
+from labelwheel.training.kinds.base import Encoding, Learner, Score
+from labelwheel.training.questions import Answer, Example, Question
 
 TEMPERATURE = "temperature"
 

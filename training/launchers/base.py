@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from training.questions import Frozen
+from labelwheel.training.questions import Frozen
 
 
 class Phase(StrEnum):
@@ -40,7 +40,7 @@ class Launcher(Protocol):
     def submit(
         self, spec: Path, progress_url: str | None, token: str | None, log: Path, others: Sequence[Task] = ()
     ) -> str:
-        """Starts `python -m training.job SPEC …` and answers its handle. Raises InvalidJob if it cannot be started.
+        """Starts `labelwheel.training.job SPEC …` and answers its handle. Raises InvalidJob if it cannot be started.
 
         `others` are done in the same job, after `spec`; each specification is in a folder of its own then.
         """

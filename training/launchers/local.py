@@ -18,15 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+from labelwheel.training.checkpoints.checkpoint import MANIFEST
+from labelwheel.training.errors import InvalidJob
+from labelwheel.training.launchers.base import Phase, State, Task
+from labelwheel.training.progress import FILE
+from labelwheel.training.questions import Frozen
+from labelwheel.training.spec import JobSpec
 
-from training.checkpoints.checkpoint import MANIFEST
-from training.errors import InvalidJob
-from training.launchers.base import Phase, State, Task
-from training.progress import FILE
-from training.questions import Frozen
-from training.spec import JobSpec
-
-MODULE = (sys.executable, "-m", "training.job")
+MODULE = (sys.executable, "-m", "labelwheel.training.job")
 _SAME_START = 2.0  # seconds: a start time is derived from the boot time, which an adjusted clock moves a little
 _URL = "KUBEFLOW_TRAINER_SERVER_URL"
 _TOKEN_FILE = "KUBEFLOW_TRAINER_SERVER_TOKEN"  # noqa: S105  (a variable's name; transformers reads the file it names)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from training.evaluation import comparison
-from training.kinds.base import Learner
-from training.questions import Frozen, Kind, Prediction, Question
-from training.spec import LabelledExample, Pair
+from labelwheel.training.evaluation import comparison
+from labelwheel.training.kinds.base import Learner
+from labelwheel.training.questions import Frozen, Kind, Prediction, Question
+from labelwheel.training.spec import LabelledExample, Pair
 
 SHARE = 0.99
 ENOUGH = 100

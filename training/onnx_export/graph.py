@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from training import batches, encoders, pooling
+from labelwheel.training import batches, encoders, pooling
 
 IDS, MASK, FEATURES = "input_ids", "attention_mask", "features"
 _OPSET = 17

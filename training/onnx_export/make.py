@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from training import batches
-from training.checkpoints.checkpoint import Artefact, Words
-from training.kinds.base import Encoding, Learner
-from training.model import pad_token
-from training.onnx_export import graph, tokenizing
-from training.onnx_export.equivalence import ENOUGH, Agreement, judge
-from training.onnx_export.quantisation import quantise
-from training.onnx_export.session import Head, Session
-from training.questions import Question
-from training.spec import LabelledExample, Part
+from labelwheel.training import batches
+from labelwheel.training.checkpoints.checkpoint import Artefact, Words
+from labelwheel.training.kinds.base import Encoding, Learner
+from labelwheel.training.model import pad_token
+from labelwheel.training.onnx_export import graph, tokenizing
+from labelwheel.training.onnx_export.equivalence import ENOUGH, Agreement, judge
+from labelwheel.training.onnx_export.quantisation import quantise
+from labelwheel.training.onnx_export.session import Head, Session
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import LabelledExample, Part
 
 logger = logging.getLogger(__name__)
 

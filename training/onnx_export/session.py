@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from training import batches
-from training.errors import InvalidCheckpoint, OutOfMemory
-from training.kinds.base import Encoding
-from training.onnx_export.graph import FEATURES, IDS, MASK
+from labelwheel.training import batches
+from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.onnx_export.graph import FEATURES, IDS, MASK
 
 
 class Session:
@@ -62,7 +61,7 @@ class Head:
     @classmethod
     def of(cls, module: object) -> Head:
         """The head of a transformers classifier."""
-        from training import encoders
+        from labelwheel.training import encoders
 
         linear = encoders.head(module)
         weight = linear.weight.detach().float().cpu().numpy().copy()

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from training import batches
-from training.onnx_export.graph import IDS, MASK
+from labelwheel.training import batches
+from labelwheel.training.onnx_export.graph import IDS, MASK
 
 _TEXTS, _SHORTEST, _LONGEST = 64, 4, 32
 _STEPS = 8

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.checkpoints.checkpoint import Words
-from training.errors import InvalidCheckpoint
-from training.kinds import span_windows
-from training.model import pad_token
+from labelwheel.training.checkpoints.checkpoint import Words
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.kinds import span_windows
+from labelwheel.training.model import pad_token
 
 FILE = "tokenizer.json"
 

@@ -6,12 +6,11 @@ import copy
 from typing import Any
 
 import numpy as np
-
-from training import encoders
-from training.model import Model
-from training.strategies import label_names
-from training.strategies.frozen_head import names_head
-from training.strategies.problem import Problem
+from labelwheel.training import encoders
+from labelwheel.training.model import Model
+from labelwheel.training.strategies import label_names
+from labelwheel.training.strategies.frozen_head import names_head
+from labelwheel.training.strategies.problem import Problem
 
 
 def grown(champion: Model, problem: Problem, tokenizer: Any, max_length: int) -> Any:

@@ -15,17 +15,16 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-
-from training import batches
-from training.encoders import write_head
-from training.errors import OutOfMemory
-from training.evaluation.findings import Epoch
-from training.strategies import finetuning_loop
-from training.strategies.folds import Fold
-from training.strategies.frozen_head import LOG_LOSS_SHARE
-from training.strategies.outcome import Outcome
-from training.strategies.problem import Problem
-from training.strategies.regression import Head
+from labelwheel.training import batches
+from labelwheel.training.encoders import write_head
+from labelwheel.training.errors import OutOfMemory
+from labelwheel.training.evaluation.findings import Epoch
+from labelwheel.training.strategies import finetuning_loop
+from labelwheel.training.strategies.folds import Fold
+from labelwheel.training.strategies.frozen_head import LOG_LOSS_SHARE
+from labelwheel.training.strategies.outcome import Outcome
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.regression import Head
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
-from training import batches, encoders
-from training.evaluation.findings import Epoch
-from training.kinds.objectives import IGNORED, Softmax, class_weights
-from training.questions import Kind
-from training.strategies.problem import Problem
+from labelwheel.training import batches, encoders
+from labelwheel.training.evaluation.findings import Epoch
+from labelwheel.training.kinds.objectives import IGNORED, Softmax, class_weights
+from labelwheel.training.questions import Kind
+from labelwheel.training.strategies.problem import Problem
 
 logger = logging.getLogger(__name__)
 

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-
-from training.kinds.objectives import Softmax, class_weights
-from training.questions import Kind
-from training.strategies import calibration, shrinkage
-from training.strategies.folds import Fold
-from training.strategies.label_names import SHARPNESS
-from training.strategies.problem import Problem
-from training.strategies.regression import Head, fit
-from training.strategies.shrinkage import Setting
+from labelwheel.training.kinds.objectives import Softmax, class_weights
+from labelwheel.training.questions import Kind
+from labelwheel.training.strategies import calibration, shrinkage
+from labelwheel.training.strategies.folds import Fold
+from labelwheel.training.strategies.label_names import SHARPNESS
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.regression import Head, fit
+from labelwheel.training.strategies.shrinkage import Setting
 
 logger = logging.getLogger(__name__)
 

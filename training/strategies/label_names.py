@@ -6,12 +6,11 @@ import re
 from typing import Any
 
 import numpy as np
-
-from training import encoders
-from training.kinds.base import Encoding
-from training.kinds.choices import LEAD
-from training.model import pad_token
-from training.questions import Kind, Option, Question
+from labelwheel.training import encoders
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.kinds.choices import LEAD
+from labelwheel.training.model import pad_token
+from labelwheel.training.questions import Kind, Option, Question
 
 KINDS = frozenset({Kind.CHOICE, Kind.CHOICES, Kind.TAXONOMY})
 """The kinds whose options mean something by themselves."""

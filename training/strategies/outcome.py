@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-
-from training.evaluation.findings import Epoch, Trial
-from training.kinds.base import Score
-from training.kinds.texts import TEMPERATURE
-from training.questions import Prediction
-from training.strategies import calibration
-from training.strategies.problem import Problem
+from labelwheel.training.evaluation.findings import Epoch, Trial
+from labelwheel.training.kinds.base import Score
+from labelwheel.training.kinds.texts import TEMPERATURE
+from labelwheel.training.questions import Prediction
+from labelwheel.training.strategies import calibration
+from labelwheel.training.strategies.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-
-from training.kinds.base import Encoding, Learner
-from training.kinds.objectives import IGNORED, Objective, objective_for
-from training.kinds.spans import Spans, confident
-from training.kinds.texts import TextLearner
-from training.questions import Answer, Example, Kind, Prediction, Question
-from training.spec import LabelledExample
+from labelwheel.training.kinds.base import Encoding, Learner
+from labelwheel.training.kinds.objectives import IGNORED, Objective, objective_for
+from labelwheel.training.kinds.spans import Spans, confident
+from labelwheel.training.kinds.texts import TextLearner
+from labelwheel.training.questions import Answer, Example, Kind, Prediction, Question
+from labelwheel.training.spec import LabelledExample
 
 
 @dataclass(frozen=True)

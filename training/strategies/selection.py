@@ -10,24 +10,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-
-from training import encoders
-from training.errors import OutOfMemory
-from training.evaluation.findings import Epoch, Trial
-from training.kinds import span_training
-from training.model import Model, pad_token
-from training.progress import Progress
-from training.questions import Kind
-from training.strategies import label_names
-from training.strategies.continued import grown
-from training.strategies.finetuning import FineTuned, copier
-from training.strategies.finetuning_loop import Settings
-from training.strategies.frozen_head import Frozen
-from training.strategies.outcome import Outcome, choose
-from training.strategies.problem import Problem
-from training.strategies.regression import Head
-from training.strategies.shrinkage import Setting, is_few
-from training.strategies.validation import MANY, Layout
+from labelwheel.training import encoders
+from labelwheel.training.errors import OutOfMemory
+from labelwheel.training.evaluation.findings import Epoch, Trial
+from labelwheel.training.kinds import span_training
+from labelwheel.training.model import Model, pad_token
+from labelwheel.training.progress import Progress
+from labelwheel.training.questions import Kind
+from labelwheel.training.strategies import label_names
+from labelwheel.training.strategies.continued import grown
+from labelwheel.training.strategies.finetuning import FineTuned, copier
+from labelwheel.training.strategies.finetuning_loop import Settings
+from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.outcome import Outcome, choose
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.regression import Head
+from labelwheel.training.strategies.shrinkage import Setting, is_few
+from labelwheel.training.strategies.validation import MANY, Layout
 
 logger = logging.getLogger(__name__)
 

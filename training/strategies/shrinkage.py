@@ -16,15 +16,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from training.kinds.objectives import class_weights
-from training.questions import Kind
-from training.strategies.folds import Fold
-from training.strategies.problem import Problem
-from training.strategies.regression import BIAS
+from labelwheel.training.kinds.objectives import class_weights
+from labelwheel.training.questions import Kind
+from labelwheel.training.strategies.folds import Fold
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.regression import BIAS
 
 if TYPE_CHECKING:
-    from training.strategies.frozen_head import Frozen
+    from labelwheel.training.strategies.frozen_head import Frozen
 
 FEW, FEW_A_CLASS = 32, 4
 """With fewer labels, in all or in the mean over classes, nothing is searched for."""

@@ -7,10 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from training.questions import Kind
-from training.strategies.finetuning_loop import Settings
-from training.strategies.folds import Fold, folds
-from training.strategies.problem import Problem
+from labelwheel.training.questions import Kind
+from labelwheel.training.strategies.finetuning_loop import Settings
+from labelwheel.training.strategies.folds import Fold, folds
+from labelwheel.training.strategies.problem import Problem
 
 logger = logging.getLogger(__name__)
 

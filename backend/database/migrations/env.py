@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from alembic import context
-
-from backend.database.tables import Base
+from labelwheel.backend.database.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

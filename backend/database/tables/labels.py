@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from labelwheel.backend.database.tables.base import Base, now
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
-
-from backend.database.tables.base import Base, now
 
 
 class ExampleRow(Base):
@@ -49,7 +48,7 @@ class Placed(Base):
 
 
 class FamilyRow(Base):
-    """A group of two distinct texts or more; see training.evaluation.families."""
+    """A group of two distinct texts or more; see labelwheel.training.evaluation.families."""
 
     __tablename__ = "families"
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
@@ -132,7 +131,7 @@ class Event(Base):
 
 
 class Label(Base):
-    """The current labels, derived from the events in the same transaction; `backend.ledger` can rebuild it."""
+    """The current labels, derived from the events in the same transaction; `backend/ledger` can rebuild it."""
 
     __tablename__ = "labels"
     id: Mapped[int] = mapped_column(primary_key=True)

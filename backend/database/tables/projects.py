@@ -6,10 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from labelwheel.backend.database.tables.base import Base, now
 from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
-
-from backend.database.tables.base import Base, now
 
 
 class ProjectState(StrEnum):
@@ -57,7 +56,7 @@ class Project(Base):
     stalled_at: Mapped[datetime | None]  # since when nothing can be taken in, where it is connected
     rewiring: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
-    )  # a wish: see backend.projects.wiring_wishes
+    )  # a wish: see labelwheel.backend.projects.wiring_wishes
     created_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (
         UniqueConstraint("tool", "url", "external_id", name="one_project_per_place"),
@@ -73,7 +72,7 @@ class QuestionRow(Base):
     """One question of a project; `spec` is a training.questions.Question. Removed questions stay, for the ledger.
 
     A question that shares another's champion points to it as its home, which owns rounds and checkpoints; `champion_id`
-    and `pinned` are the same for all of them. See backend.projects.champion_groups.
+    and `pinned` are the same for all of them. See labelwheel.backend.projects.champion_groups.
     """
 
     __tablename__ = "questions"

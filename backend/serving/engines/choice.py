@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from backend.serving.engine import Engine, Loaded
-from backend.serving.engines import memory
-from backend.serving.engines.onnx import OnnxEngine
-from backend.serving.engines.pytorch import TorchEngine
-from training.checkpoints import checkpoint, plain_folder
-from training.checkpoints.checkpoint import Manifest
+from labelwheel.backend.serving.engine import Engine, Loaded
+from labelwheel.backend.serving.engines import memory
+from labelwheel.backend.serving.engines.onnx import OnnxEngine
+from labelwheel.backend.serving.engines.pytorch import TorchEngine
+from labelwheel.training.checkpoints import checkpoint, plain_folder
+from labelwheel.training.checkpoints.checkpoint import Manifest
 
 Name = Literal["auto", "onnx", "torch"]
 
@@ -63,7 +63,7 @@ class ChosenEngine:
         in_sight = gpu_in_sight(self._name, self._device)
         if self._device is not None or not in_sight:
             return in_sight
-        from training.model import default_device
+        from labelwheel.training.model import default_device
 
         return default_device() == "cuda"
 

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from backend.serving.engine import Encoder
-from training.checkpoints.checkpoint import Manifest, Words
-from training.errors import InvalidCheckpoint
-from training.kinds import learner_for
-from training.kinds.base import Encoding
-from training.onnx_export.session import Head
-from training.onnx_export.tokenizing import Reader
-from training.questions import Example, Prediction, Question
+from labelwheel.backend.serving.engine import Encoder
+from labelwheel.training.checkpoints.checkpoint import Manifest, Words
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.onnx_export.session import Head
+from labelwheel.training.onnx_export.tokenizing import Reader
+from labelwheel.training.questions import Example, Prediction, Question
 
 
 class Member:
@@ -57,8 +56,7 @@ def read_words(folder: Path, words: Words | None) -> tuple[Any, dict[int, str]]:
     if words is not None:
         return Reader.load(folder, words), dict(enumerate(words.labels))
     import transformers
-
-    from training import batches
+    from labelwheel.training import batches
 
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:

@@ -13,16 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-
-from backend.serving.cores import available
-from backend.serving.engines import memory
-from backend.serving.engines.member import Member, read_words
-from training.checkpoints import checkpoint
-from training.checkpoints.checkpoint import Manifest
-from training.errors import InvalidCheckpoint
-from training.kinds.base import Encoding
-from training.model import pad_token
-from training.onnx_export.session import Head, Session
+from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engines import memory
+from labelwheel.backend.serving.engines.member import Member, read_words
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.model import pad_token
+from labelwheel.training.onnx_export.session import Head, Session
 
 
 class OnnxEngine:

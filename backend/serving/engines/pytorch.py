@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from backend.serving.cores import available
-from backend.serving.engines import memory
-from backend.serving.engines.member import Member
-from training.checkpoints.checkpoint import Manifest
-from training.kinds.base import Encoding
+from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engines import memory
+from labelwheel.backend.serving.engines.member import Member
+from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.kinds.base import Encoding
 
 
 class TorchEngine:
-    """Runs a checkpoint as training does: `training.model.Model` on one device.
+    """Runs a checkpoint as training does: `labelwheel.training.model.Model` on one device.
 
     On a CPU each core computes a batch of its own, unless `per_batch` is higher: torch's threads spin while they wait,
     and beside other work on two cores two of them take four times as long as one.
@@ -37,8 +36,8 @@ class TorchEngine:
     def load(self, folder: Path, manifest: Manifest | None = None) -> Member:
         # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-        from training.model import Model, pad_token
-        from training.onnx_export.session import Head
+        from labelwheel.training.model import Model, pad_token
+        from labelwheel.training.onnx_export.session import Head
 
         model = Model.load(folder, self.device, self._per_batch, manifest)
         if model.device.startswith("cuda"):
@@ -72,7 +71,7 @@ class TorchEncoder:
         self.size = sum(each.numel() * each.element_size() for each in module.parameters())
 
     def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
-        from training import batches
+        from labelwheel.training import batches
 
         return batches.forward(self._module, encodings, self._pad_token_id, max(1, len(encodings)))
 
@@ -80,9 +79,8 @@ class TorchEncoder:
 def _ends_with_head(module: Any, pad_token_id: int) -> bool:
     """Whether the last Linear's output is the answer as it is: some architectures go on behind it."""
     import torch
-
-    from training import batches, encoders
-    from training.errors import InvalidJob
+    from labelwheel.training import batches, encoders
+    from labelwheel.training.errors import InvalidJob
 
     try:
         last = encoders.head(module)
@@ -99,9 +97,8 @@ def _ends_with_head(module: Any, pad_token_id: int) -> bool:
 
 
 def _headless(module: Any) -> Any:
+    from labelwheel.training import encoders
     from torch import nn
-
-    from training import encoders
 
     last = encoders.head(module)
     module.set_submodule(next(name for name, each in module.named_modules() if each is last), nn.Identity())

@@ -10,15 +10,15 @@ import threading
 
 import datasets
 import pytest
+from labelwheel.backend import cli
+from labelwheel.backend.app import create_app
+from labelwheel.backend.commands.exporting import Measured, unpack
+from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow, Round, RoundState
+from labelwheel.backend.errors import ServiceUnreachable
+from labelwheel.backend.projects import decisions
+from labelwheel.backend.settings import Settings
 from werkzeug.serving import make_server
 
-from backend import cli
-from backend.app import create_app
-from backend.commands.exporting import Measured, unpack
-from backend.database.tables import Project, ProjectState, QuestionRow, Round, RoundState
-from backend.errors import ServiceUnreachable
-from backend.projects import decisions
-from backend.settings import Settings
 from tests.backend.processes.processes import until
 from tests.backend.serving.fakes import LABELS, FakeEngine, question
 from tests.backend.stage import Stage
@@ -139,7 +139,7 @@ def test_labels_that_end_early_are_not_kept(stage, run, tmp_path, monkeypatch):
     def cut(*_):
         yield json.dumps({"question": question().model_dump(mode="json")}) + "\n"
 
-    monkeypatch.setattr("backend.web.exports._labels", cut)
+    monkeypatch.setattr("labelwheel.backend.web.exports._labels", cut)
     code, _, err = run("export", "-q", "mood", "--labels", "--out", tmp_path / "labels")
     assert (code, "ended early" in err) == (1, True)
     assert not (tmp_path / "labels").exists()
@@ -281,7 +281,7 @@ def test_connect_says_what_is_shared_and_what_is_not(stage, run, monkeypatch):
 
 
 def test_connect_without_a_worker_does_not_wait_for_ever(stage, run, monkeypatch):
-    monkeypatch.setattr("backend.commands.connecting.WORKER_SECONDS", 0.2)
+    monkeypatch.setattr("labelwheel.backend.commands.connecting.WORKER_SECONDS", 0.2)
     code, _, err = run("connect", "label-studio", "--url", "http://t.test", "--project", 7, "--api-key", "hunter2")
     assert (code, "no worker" in err) == (1, True)
 
@@ -350,10 +350,10 @@ def test_status_of_one_project(stage, run):
 
 def test_predict_finds_the_champions_where_the_service_keeps_them(stage, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("backend.commands.predicting.load", lambda: Settings(home=tmp_path / "elsewhere"))
+    monkeypatch.setattr("labelwheel.backend.commands.predicting.load", lambda: Settings(home=tmp_path / "elsewhere"))
     found = []
     monkeypatch.setattr(
-        "backend.serving.engines.choice.ChosenEngine.load_any", lambda _, folder, field: found.append(folder)
+        "labelwheel.backend.serving.engines.choice.ChosenEngine.load_any", lambda _, folder, field: found.append(folder)
     )
     source = tmp_path / "in.jsonl"
     source.write_text('{"text": "a"}')

@@ -3,10 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from labelwheel.backend.commands import formatting, inspection, overview
+from labelwheel.backend.errors import NotFound
 from rich.console import Console
-
-from backend.commands import formatting, inspection, overview
-from backend.errors import NotFound
 
 
 def moment(seconds):
@@ -167,7 +166,7 @@ def test_what_is_watched_fits_into_the_window_and_says_what_does_not(height):
 
 
 def test_watching_goes_on_when_the_service_is_away_and_ends_with_ctrl_c(monkeypatch, capsys):
-    from backend.errors import ServiceUnreachable
+    from labelwheel.backend.errors import ServiceUnreachable
 
     class Client:
         url = "http://here"
@@ -182,7 +181,7 @@ def test_watching_goes_on_when_the_service_is_away_and_ends_with_ctrl_c(monkeypa
             return STATUS
 
     client = Client()
-    monkeypatch.setattr(inspection.choosing, "service", lambda: client)
+    monkeypatch.setattr(inspection.targets, "service", lambda: client)
     monkeypatch.setattr(inspection, "REFRESH_SECONDS", 0)
     inspection.status(watch=True, project=None, as_json=False)
     assert client.asked == 4

@@ -4,12 +4,12 @@ import json
 import sys
 
 import pytest
+from labelwheel.backend import cli
+from labelwheel.training.checkpoints import checkpoint, plain_folder
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.questions import Kind
 
-from backend import cli
 from tests.backend import real
-from training.checkpoints import checkpoint, plain_folder
-from training.errors import InvalidCheckpoint
-from training.questions import Kind
 
 
 @pytest.fixture

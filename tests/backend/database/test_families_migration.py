@@ -10,14 +10,14 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from labelwheel.backend.database.engine import _MIGRATIONS, Database
+from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
+from labelwheel.training.evaluation.splits import Text, signature
+from labelwheel.training.questions import Example
 
-from backend.database.engine import _MIGRATIONS, Database
-from backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
 from testkit import postgresql
 from tests.backend.fake_tool import FakeConnector, Tool
 from tests.backend.ledger.helpers import KEYS, Ledger
-from training.evaluation.splits import Text, signature
-from training.questions import Example
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,19 +7,18 @@ import stat
 from pathlib import Path
 
 import pytest
+from labelwheel.backend.cli import app
+from labelwheel.backend.database import keyring, sealing
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.keyring import Keyring, WrongKey
+from labelwheel.backend.database.tables import Project
+from labelwheel.backend.errors import InvalidSettings
+from labelwheel.backend.processes import home_folder
+from labelwheel.backend.projects import connectors, projects
+from labelwheel.backend.settings import Settings, load
 from pydantic import SecretStr
 from sqlalchemy import text
 from typer.testing import CliRunner
-
-from backend.cli import app
-from backend.database import keyring, sealing
-from backend.database.engine import Database
-from backend.database.keyring import Keyring, WrongKey
-from backend.database.tables import Project
-from backend.errors import InvalidSettings
-from backend.processes import home_folder
-from backend.projects import connectors, projects
-from backend.settings import Settings, load
 
 OLD, NEW = "an-old-key-of-thirty-two-characters-or-more", "a-new-key-of-thirty-two-characters-or-more"
 

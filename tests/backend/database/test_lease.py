@@ -9,15 +9,15 @@ import time
 from collections.abc import Callable
 
 import pytest
+from labelwheel.backend.database import lease
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.lease import Hold, LeaseLost
+from labelwheel.backend.database.tables import Lease, Project
+from labelwheel.backend.projects import projects
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.worker import run
 from sqlalchemy import select
 
-from backend.database import lease
-from backend.database.engine import Database
-from backend.database.lease import Hold, LeaseLost
-from backend.database.tables import Lease, Project
-from backend.projects import projects
-from backend.settings import Settings
-from backend.worker import run
 from tests.backend.fake_jobs import FakeLauncher
 from tests.backend.world import FakeWeb, World
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.keyring import Keyring
+from labelwheel.backend.database.tables import Event, ExampleRow, Label, Project
+from labelwheel.backend.ledger import intake, sweeps
+from labelwheel.backend.ledger.labelling import rebuild
+from labelwheel.backend.projects import configuration
+from labelwheel.plugins.connector import Connection, Page
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.database.engine import Database
-from backend.database.keyring import Keyring
-from backend.database.tables import Event, ExampleRow, Label, Project
-from backend.ledger import intake, sweeps
-from backend.ledger.labelling import rebuild
-from backend.projects import configuration
-from plugins.connector import Connection, Page
 from tests.backend.fake_tool import FakeConnector, Tool
 
 _numbers = itertools.count(1)

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import QuestionRow
+from labelwheel.backend.rounds import data
+from labelwheel.backend.views import counts
+from labelwheel.training.kinds.agreement import Vote, agree
+from labelwheel.training.questions import Kind
 from sqlalchemy import select
 
-from backend.database.engine import Database
-from backend.database.tables import QuestionRow
-from backend.rounds import data
-from backend.views import counts
 from tests.backend.ledger.helpers import Ledger
-from training.kinds.agreement import Vote, agree
-from training.questions import Kind
 
 
 def votes(*answers: Any, annotators: str = "abcdefgh") -> list[Vote]:

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from labelwheel.backend.database.engine import Database
+from labelwheel.plugins.connector import Page
 
-from backend.database.engine import Database
-from plugins.connector import Page
 from tests.backend.fake_tool import Tool
 from tests.backend.ledger.helpers import Ledger, truth
 

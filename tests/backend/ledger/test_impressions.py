@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Shown
+from labelwheel.backend.ledger import impressions
 from sqlalchemy import func, select
 
-from backend.database.engine import Database
-from backend.database.tables import Shown
-from backend.ledger import impressions
 from tests.backend.fake_tool import START
 from tests.backend.ledger.helpers import Ledger
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Decision, WorkRow
+from labelwheel.backend.ledger import sweeps
+from labelwheel.plugins.connector import Page
+from labelwheel.training.questions import Kind, Option, Question
 from sqlalchemy import select
 
-from backend.database.engine import Database
-from backend.database.tables import Decision, WorkRow
-from backend.ledger import sweeps
-from plugins.connector import Page
 from tests.backend.fake_tool import PLACES, TOPIC
 from tests.backend.ledger.helpers import Ledger, truth
-from training.questions import Kind, Option, Question
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_the_cursor_and_the_labels_are_stored_together(ledger: Ledger, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("backend.ledger.labelling.Labelling.finish", fail)
+        patched.setattr("labelwheel.backend.ledger.labelling.Labelling.finish", fail)
         with pytest.raises(KeyboardInterrupt):
             ledger.poll()
     assert (ledger.project.poll_cursor, ledger.examples, ledger.labels) == (None, {}, {})

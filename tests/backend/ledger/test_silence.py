@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Decision, QuestionRow, now
+from labelwheel.backend.ledger import sweeps
+from labelwheel.plugins.connector import Work
+from labelwheel.training.questions import Kind, Option, Question
 from sqlalchemy import select
 
-from backend.database.engine import Database
-from backend.database.tables import Decision, QuestionRow, now
-from backend.ledger import sweeps
-from plugins.connector import Work
 from tests.backend.fake_tool import PLACES, TOPIC
 from tests.backend.ledger.helpers import Ledger
-from training.questions import Kind, Option, Question
 
 TAGS = Question(name="tags", kind=Kind.CHOICES, inputs=("text",), options=(Option(value="a"), Option(value="b")))
 BEFORE, AFTER = timedelta(hours=-1), timedelta(hours=1)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Band, Decision, Placed
+from labelwheel.backend.ledger import intake
+from labelwheel.plugins.connector import Page
+from labelwheel.training.evaluation.splits import side, signature
+from labelwheel.training.questions import Example
 from sqlalchemy import func, select
 
-from backend.database.engine import Database
-from backend.database.tables import Band, Decision, Placed
-from backend.ledger import intake
-from plugins.connector import Page
 from tests.backend.counting import counted
 from tests.backend.ledger.helpers import Ledger
-from training.evaluation.splits import side, signature
-from training.questions import Example
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 
 import pytest
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Decision, Placed
+from labelwheel.backend.onboarding import sharing
+from labelwheel.backend.projects import projects
+from labelwheel.training.evaluation.splits import side, signature
+from labelwheel.training.questions import Example, Kind, Question
 from sqlalchemy import select
 
-from backend.database.engine import Database
-from backend.database.tables import Decision, Placed
-from backend.onboarding import sharing
-from backend.projects import projects
 from tests.backend.fake_tool import TOPIC, Tool
 from tests.backend.ledger.helpers import Ledger
-from training.evaluation.splits import side, signature
-from training.questions import Example, Kind, Question
 
 BODY = Question(name="topic", kind=Kind.CHOICE, inputs=("body",), options=TOPIC.options)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow, Round
+from labelwheel.backend.errors import Conflict, NotFound
+from labelwheel.backend.onboarding.connecting import check_alone
+from labelwheel.backend.projects import connectors, projects
+from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
+from labelwheel.training.errors import LabelwheelError
 from sqlalchemy import select
 
-from backend.database.tables import Project, ProjectState, QuestionRow, Round
-from backend.errors import Conflict, NotFound
-from backend.onboarding.connecting import check_alone
-from backend.projects import connectors, projects
-from plugins.errors import ToolError, ToolRefused, ToolUnreachable
 from tests.backend.world import World
-from training.errors import LabelwheelError
 
 
 @pytest.mark.parametrize("error", [ToolError("'Mails' is no number"), NotFound("there is no connector for it")])
@@ -51,7 +51,7 @@ def test_whoever_waits_for_a_tool_that_is_away_is_told_after_ten_seconds(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("backend.onboarding.connecting.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("labelwheel.backend.onboarding.connecting.time.monotonic", lambda: clock[0])
     failing = world.tool.called
 
     def slow(name: str) -> None:

@@ -6,18 +6,18 @@ import threading
 from typing import Any
 
 import pytest
+from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
+from labelwheel.backend.errors import Conflict, InvalidRequest, NotFound
+from labelwheel.backend.onboarding import sharing
+from labelwheel.backend.projects import generations, projects
+from labelwheel.backend.rounds import data, round_commands
+from labelwheel.backend.views.status import status
+from labelwheel.training.evaluation.splits import side, signature
+from labelwheel.training.questions import Kind, Option, Question
 
-from backend.database.tables import CheckpointRow, QuestionRow
-from backend.errors import Conflict, InvalidRequest, NotFound
-from backend.onboarding import sharing
-from backend.projects import generations, projects
-from backend.rounds import data, round_commands
-from backend.views.status import status
 from tests.backend.fake_jobs import GOOD, finish
 from tests.backend.fake_tool import PLACES, TOPIC, FakeConnector, Tool
 from tests.backend.world import World
-from training.evaluation.splits import side, signature
-from training.questions import Kind, Option, Question
 
 THEME = Question(name="theme", kind=Kind.CHOICE, inputs=("body",), options=TOPIC.options[::-1])
 MOOD = Question(name="mood", kind=Kind.RATING, inputs=("body",), minimum=1, maximum=5)
@@ -102,7 +102,7 @@ class Two:
 @pytest.fixture
 def two(world: World, monkeypatch: pytest.MonkeyPatch) -> Two:
     # two fresh labels are a round here; how many can decide one is another test's
-    monkeypatch.setattr("training.sufficiency.DECIDING_GROUPS", 1)
+    monkeypatch.setattr("labelwheel.training.sufficiency.DECIDING_GROUPS", 1)
     return Two(world)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from labelwheel.backend.app import create_app
+from labelwheel.backend.database.tables import AuditLine, Decision, Project, ToolSecret
+from labelwheel.backend.projects import tool_secrets, wiring_wishes
+from labelwheel.plugins.connector import Purpose
+from labelwheel.plugins.errors import ToolError, ToolUnreachable
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from backend.app import create_app
-from backend.database.tables import AuditLine, Decision, Project, ToolSecret
-from backend.projects import tool_secrets, wiring_wishes
-from plugins.connector import Purpose
-from plugins.errors import ToolError, ToolUnreachable
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.world import Killed, World
 
@@ -159,7 +159,7 @@ def test_tries_do_not_pile_up(world: World) -> None:
 def test_disconnecting_and_failing_end_them(world: World) -> None:
     connected(world)
     with world.database.transaction() as tx:
-        from backend.projects import projects
+        from labelwheel.backend.projects import projects
 
         projects.disconnect(tx, 1)
     world.until(lambda: world.project.state == "disconnected")

@@ -2,8 +2,8 @@
 
 import threading
 
-from backend.processes.lingering_worker import LingeringWorker
-from backend.processes.peers import Peers
+from labelwheel.backend.processes.lingering_worker import LingeringWorker
+from labelwheel.backend.processes.peers import Peers
 
 _free = threading.Event()
 _handed = 0

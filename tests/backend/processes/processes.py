@@ -48,7 +48,7 @@ class Running:
         self.home, self.port = home, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = home.parent / f"{home.name}.log"
-        command = [sys.executable, "-m", "backend.cli", role, "--home", str(home)]
+        command = [sys.executable, "-m", "labelwheel.backend.cli", role, "--home", str(home)]
         if role != "worker":
             command += ["--port", str(self.port)]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("LABELWHEEL_")}

@@ -11,20 +11,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.errors import DatabaseUnusable, InvalidSettings
+from labelwheel.backend.processes import home_folder
+from labelwheel.backend.settings import Settings, load
 from sqlalchemy import create_engine, make_url, text
 
-from backend.database.engine import Database
-from backend.errors import DatabaseUnusable, InvalidSettings
-from backend.processes import home_folder
-from backend.settings import Settings, load
 from testkit import postgresql
 from tests.backend.processes.processes import free_port
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = {
-    "serve": ["-m", "backend.cli", "serve"],
-    "worker": ["-m", "backend.worker"],
-    "gunicorn": ["-m", "gunicorn", "-c", "python:backend.processes.gunicorn_conf"],
+    "serve": ["-m", "labelwheel.backend.cli", "serve"],
+    "worker": ["-m", "labelwheel.backend.worker"],
+    "gunicorn": ["-m", "gunicorn", "-c", "python:labelwheel.backend.processes.gunicorn_conf"],
 }
 
 
@@ -111,7 +111,7 @@ def test_a_web_process_alone_needs_tables_that_are_there(tmp_path: Path) -> None
 def test_a_full_disk_while_the_tables_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(f"sqlite:///{tmp_path / 'small.db'}")
     # SQLite's own error of a full disk, from a limit of its own
-    monkeypatch.setattr("backend.database.engine._BUSY_SECONDS", 30)
+    monkeypatch.setattr("labelwheel.backend.database.engine._BUSY_SECONDS", 30)
     from sqlalchemy import event
 
     event.listen(database._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 3"))
@@ -154,9 +154,8 @@ def test_a_postgresql_that_is_away_or_refuses(
         engine.dispose()
         if set(trusting) <= {"trust"}:
             # this server asks nobody for one: what it would say is what libpq passes on
+            from labelwheel.backend.database.start_errors import explain
             from sqlalchemy.exc import OperationalError
-
-            from backend.database.start_errors import explain
 
             cause = Exception('connection failed: FATAL:  password authentication failed for user "wheel"')
             assert line in explain(OperationalError("", {}, cause), url)
@@ -186,11 +185,11 @@ def test_every_process_says_it_in_one_line_and_ends(ready: Path, command: str) -
 FULL = """
 import sys
 from pathlib import Path
-from backend import home
-from backend.database.engine import Database
-from backend.errors import DatabaseUnusable, InvalidSettings
-from backend.views.status import status
-from backend.settings import load
+from labelwheel.backend import home
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.errors import DatabaseUnusable, InvalidSettings
+from labelwheel.backend.views.status import status
+from labelwheel.backend.settings import load
 folder = Path(sys.argv[1])
 settings = load(home=folder / "home")
 home.prepare(settings)

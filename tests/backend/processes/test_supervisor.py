@@ -9,17 +9,17 @@ import time
 
 import psutil
 import pytest
+from labelwheel.backend.errors import Conflict, InvalidSettings
+from labelwheel.backend.processes import home_folder, supervisor
+from labelwheel.backend.settings import Settings
 
-from backend.errors import Conflict, InvalidSettings
-from backend.processes import home_folder, supervisor
-from backend.settings import Settings
 from tests.backend.processes.processes import alive, free_port, until
 
 SUPERVISE = """
 import os
 import sys
 from rich.console import Console
-from backend import serve
+from labelwheel.backend import serve
 serve.FIRST_PAUSE = 0.1
 console = Console(stderr=True)
 children = [
@@ -124,7 +124,8 @@ def test_listening_for_this_machine_does_not(host, tmp_path):
 
 
 def test_the_home_is_made_private(tmp_path):
-    code = "from backend import home; from backend.settings import load; home.prepare(load())"
+    code = "from labelwheel.backend import settings\nfrom labelwheel.backend.processes import home_folder\n"
+    code += "home_folder.prepare(settings.load())"
     folder = tmp_path / "deep" / "home"
     subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "LABELWHEEL_HOME": str(folder)}, check=True, timeout=60

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow, Server
+from labelwheel.backend.settings import Settings
 
-from backend.database.tables import Project, ProjectState, QuestionRow, Server
-from backend.settings import Settings
 from tests.backend import real
 from tests.backend.processes.processes import TOKEN, alive, running, until
 from tests.backend.stage import Stage
@@ -221,7 +221,7 @@ def test_it_stops_within_seconds_also_while_it_predicts(web, stage):
 
 def test_gunicorn_refuses_to_preload(stage):
     environment = {**os.environ, "LABELWHEEL_HOME": str(stage.settings.home), "LABELWHEEL_PORT": "0"}
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:backend.processes.gunicorn_conf"]
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:labelwheel.backend.processes.gunicorn_conf"]
     for extra in (["--preload"], ["--workers", "2"]):
         ended = subprocess.run([*command, *extra], env=environment, capture_output=True, text=True, timeout=60)
         assert ended.returncode != 0

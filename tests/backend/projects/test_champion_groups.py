@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import QuestionRow
+from labelwheel.backend.onboarding import sharing
+from labelwheel.backend.projects import champion_groups, projects
+from labelwheel.training.questions import Kind, Option, Question
 
-from backend.database.engine import Database
-from backend.database.tables import QuestionRow
-from backend.onboarding import sharing
-from backend.projects import champion_groups, projects
 from tests.backend.fake_tool import TOPIC, Tool
 from tests.backend.ledger.helpers import Ledger
-from training.questions import Kind, Option, Question
 
 Three = tuple[Ledger, Ledger, Ledger]
 

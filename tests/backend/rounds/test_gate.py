@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from labelwheel.backend.rounds import gate
+from labelwheel.backend.settings import Settings
+from labelwheel.training.questions import Kind, Option, Question
+from labelwheel.training.spec import JobSpec, Recipe
 
-from backend.rounds import gate
-from backend.settings import Settings
 from tests.backend.fake_jobs import write
-from training.questions import Kind, Option, Question
-from training.spec import JobSpec, Recipe
 
 
 def job(folder: Path, kind: Kind, recipe: Recipe, champion: str | None = None) -> JobSpec:

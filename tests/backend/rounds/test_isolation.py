@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from labelwheel.backend.rounds import data, gate, jobs, promotion, shared_jobs
+from labelwheel.training.questions import Kind, Option, Question
 from sqlalchemy.exc import OperationalError
 
-from backend.rounds import data, gate, jobs, promotion, shared_jobs
 from tests.backend.faults import ERRORS
 from tests.backend.world import World
-from training.questions import Kind, Option, Question
 
 QUESTIONS = tuple(
     Question(name=name, kind=Kind.CHOICE, inputs=("text",), options=(Option(value="yes"), Option(value="no")))
@@ -92,7 +92,7 @@ def test_a_launcher_that_raises_fails_the_round_and_leaves_no_job(
 
 
 def test_a_job_that_cannot_be_stopped_holds_nobody_up(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.rounds import round_commands
+    from labelwheel.backend.rounds import round_commands
 
     two.launcher.automatic = None
     two.order("first", trigger="labels")
@@ -139,7 +139,7 @@ def test_one_that_always_fails_because_of_the_database_fails_in_the_end(
 
 
 def test_a_question_that_cannot_be_judged_holds_no_other_up(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.rounds import scheduling
+    from labelwheel.backend.rounds import scheduling
 
     break_for(two, monkeypatch, scheduling, "gather", UNEXPECTED[2])
     for key in two.tool.add(*(f"text {number} says {number**7}" for number in range(60))):

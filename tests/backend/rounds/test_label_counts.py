@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from labelwheel.backend.database.tables import CheckpointRow, ExampleRow, QuestionRow
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.rounds import label_counts, scheduling
+from labelwheel.backend.rounds.evidence import gather
+from labelwheel.backend.rounds.policy import judge
+from labelwheel.training.questions import Kind, Option, Question
+from labelwheel.training.spec import Part
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backend.database.tables import CheckpointRow, ExampleRow, QuestionRow
-from backend.errors import Conflict
-from backend.rounds import label_counts, scheduling
-from backend.rounds.evidence import gather
-from backend.rounds.policy import judge
 from tests.backend.counting import counted
 from tests.backend.fake_jobs import finish
 from tests.backend.fake_tool import TOPIC
 from tests.backend.world import World
-from training.questions import Kind, Option, Question
-from training.spec import Part
 
 OPTIONAL = Question(
     name="aside", kind=Kind.CHOICE, inputs=("absent",), options=(Option(value="yes"), Option(value="no"))

@@ -6,10 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from backend.rounds.policy import Evidence, backoff, judge
-from backend.settings import Settings
-from training.spec import Recipe
+from labelwheel.backend.rounds.policy import Evidence, backoff, judge
+from labelwheel.backend.settings import Settings
+from labelwheel.training.spec import Recipe
 
 SETTINGS = Settings(home=Path("unused"), first_round=16, growth=0.25, max_new=200, quiet_seconds=3.0)
 READY = Evidence(named=False, new=16, total=16, varied=True, newest=5.0, reached=5.0)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from labelwheel.training.launchers.local import Handle, LocalLauncher
 
 from tests.backend.world import World
-from training.launchers.local import Handle, LocalLauncher
 
 SPORT = "the team won the match, the goal keeper and the striker played the final {}"
 POLITICS = "the parliament voted on the law, the minister and the party won the election {}"

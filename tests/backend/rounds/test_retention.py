@@ -3,9 +3,7 @@
 import datetime
 
 import pytest
-from sqlalchemy import select
-
-from backend.database.tables import (
+from labelwheel.backend.database.tables import (
     Backfill,
     CheckpointRow,
     ExampleRow,
@@ -17,9 +15,11 @@ from backend.database.tables import (
     Shown,
     now,
 )
-from backend.projects import generations
-from backend.rounds import jobs, retention
-from backend.settings import Settings
+from labelwheel.backend.projects import generations
+from labelwheel.backend.rounds import jobs, retention
+from labelwheel.backend.settings import Settings
+from sqlalchemy import select
+
 from tests.backend.counting import counted
 from tests.backend.stage import Stage
 

@@ -7,16 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from labelwheel.backend.database.tables import QuestionRow, Round, now
+from labelwheel.backend.errors import Conflict, NotFound
+from labelwheel.backend.projects import projects
+from labelwheel.backend.rounds import progress, round_commands
+from labelwheel.backend.rounds.runner import Runner
+from labelwheel.training.launchers.base import Phase
 from sqlalchemy import select
 
-from backend.database.tables import QuestionRow, Round, now
-from backend.errors import Conflict, NotFound
-from backend.projects import projects
-from backend.rounds import progress, round_commands
-from backend.rounds.runner import Runner
 from tests.backend.fake_jobs import BAD, GOOD, crash, finish
 from tests.backend.world import World
-from training.launchers.base import Phase
 
 
 @pytest.fixture
@@ -58,10 +58,10 @@ def test_only_what_the_champion_cannot_know_is_fresh(running: World) -> None:
 
 
 def test_the_last_words_of_a_failed_job_are_the_reason(running: World) -> None:
-    crash(running.launcher.last, "training.errors.OutOfMemory: the device has too little memory")
+    crash(running.launcher.last, "labelwheel.training.errors.OutOfMemory: the device has too little memory")
     found = ended(running)
     assert found.state == "failed"
-    assert found.reason == "the job failed: training.errors.OutOfMemory: the device has too little memory"
+    assert found.reason == "the job failed: labelwheel.training.errors.OutOfMemory: the device has too little memory"
     running.turns(5)
     assert running.kinds()[-2:] == ["failed", "skipped"]  # said once, then it waits
 
@@ -122,7 +122,7 @@ def test_a_full_disk_fails_the_round_and_not_the_worker(world: World, monkeypatc
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("backend.rounds.data.write", full)
+        patched.setattr("labelwheel.backend.rounds.data.write", full)
         world.label(4)
         world.until(lambda: world.kinds()[-1] in ("failed", "skipped"))
     assert "No space left" in (world.rounds[-1].reason or "")

@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from labelwheel.backend.database.tables import Round, RoundState, now
+from labelwheel.backend.rounds import data, jobs, progress, round_commands
+from labelwheel.backend.rounds.runner import Runner
+from labelwheel.training.launchers.base import Phase
+from labelwheel.training.questions import Kind, Option, Question
 
-from backend.database.tables import Round, RoundState, now
-from backend.rounds import data, jobs, progress, round_commands
-from backend.rounds.runner import Runner
 from tests.backend.fake_jobs import GOOD, Job, crash, finish, refusal, write
 from tests.backend.world import World
-from training.launchers.base import Phase
-from training.questions import Kind, Option, Question
 
 NAMES = ("one", "two", "three", "four", "five", "six")
 QUESTIONS = tuple(

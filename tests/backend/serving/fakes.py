@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from training.checkpoints.checkpoint import Manifest, _sha256
-from training.kinds.base import Encoding
-from training.questions import Example, Kind, Option, Prediction, Question
+from labelwheel.training.checkpoints.checkpoint import Manifest, _sha256
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 
 LABELS = ("good", "bad", "so-so")
 

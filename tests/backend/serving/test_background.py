@@ -1,8 +1,8 @@
 import threading
 import time
 
-from backend.serving.follower import Follower
-from backend.serving.hint_writer import HintWriter
+from labelwheel.backend.serving.follower import Follower
+from labelwheel.backend.serving.hint_writer import HintWriter
 
 
 def until(condition, seconds=5.0):

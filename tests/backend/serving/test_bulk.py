@@ -4,12 +4,12 @@ import json
 import re
 
 import pytest
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.serving import bulk
+from labelwheel.backend.serving.predictor import Member
+from labelwheel.training.questions import Kind, Option, Prediction
 
-from backend.errors import Conflict
-from backend.serving import bulk
-from backend.serving.predictor import Member
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
-from training.questions import Kind, Option, Prediction
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,7 @@ import os
 import threading
 
 import pytest
-
-from backend.serving import cores
+from labelwheel.backend.serving import cores
 
 ALL = frozenset(range(8))
 

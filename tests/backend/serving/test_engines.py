@@ -6,26 +6,26 @@ import threading
 import weakref
 
 import pytest
+from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.connector_host import ServingHost
+from labelwheel.backend.serving.engines.choice import ChosenEngine
+from labelwheel.backend.serving.engines.onnx import OnnxEngine
+from labelwheel.backend.serving.engines.pytorch import TorchEngine
+from labelwheel.backend.serving.hint_writer import HintWriter
+from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.serving.predictor import Predictor
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.backend.serving.served import Wanted
+from labelwheel.training import job
+from labelwheel.training.checkpoints import checkpoint, plain_folder
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.model import Model
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import JobSpec, Recipe
 
-from backend.serving.cache import AnswerCache
-from backend.serving.connector_host import ServingHost
-from backend.serving.engines.choice import ChosenEngine
-from backend.serving.engines.onnx import OnnxEngine
-from backend.serving.engines.pytorch import TorchEngine
-from backend.serving.hint_writer import HintWriter
-from backend.serving.models import Holder
-from backend.serving.predictor import Predictor
-from backend.serving.queue import InferenceQueue
-from backend.serving.served import Wanted
 from tests.backend import real
 from tests.backend.real import TOPIC
 from tests.training.models import rows, tiny_bert
-from training import job
-from training.checkpoints import checkpoint, plain_folder
-from training.errors import InvalidCheckpoint
-from training.model import Model
-from training.questions import Example, Kind, Option, Question
-from training.spec import JobSpec, Recipe
 
 TEXTS = [
     "where is my parcel, it never came 📦",
@@ -242,9 +242,10 @@ def test_transformers_reads_what_only_it_can_read(tmp_path):
 
 def test_what_goes_on_behind_the_head_is_not_cut_in_two(tmp_path):
     """GPT-2 labels every token and then picks one: its last Linear is not its answer."""
+    from labelwheel.training import encoders
+    from labelwheel.training.checkpoints.checkpoint import Manifest
+
     from tests.training.models import choice
-    from training import encoders
-    from training.checkpoints.checkpoint import Manifest
 
     base = tiny_bert(tmp_path / "base")
     from transformers import AutoTokenizer, GPT2Config, GPT2ForSequenceClassification

@@ -1,10 +1,10 @@
 import math
 
 import pytest
+from labelwheel.backend.serving import guard
+from labelwheel.training.questions import Example, Kind, Option, Prediction
 
-from backend.serving import guard
 from tests.backend.serving.fakes import example, question
-from training.questions import Example, Kind, Option, Prediction
 
 SPANS = question(kind=Kind.SPANS, options=(Option(value="A"), Option(value="B")))
 CHOICES = question(kind=Kind.CHOICES)

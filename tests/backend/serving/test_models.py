@@ -4,18 +4,18 @@ import time
 from pathlib import Path
 
 import pytest
+from labelwheel.backend.errors import Overloaded
+from labelwheel.backend.serving.budget import Budget
+from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.connector_host import ServingHost
+from labelwheel.backend.serving.hint_writer import HintWriter
+from labelwheel.backend.serving.models import Holder, Wanted
+from labelwheel.backend.serving.predictor import Predictor
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.plugins.errors import UnknownProject
+from labelwheel.training.questions import Kind, Option
 
-from backend.errors import Overloaded
-from backend.serving.budget import Budget
-from backend.serving.cache import AnswerCache
-from backend.serving.connector_host import ServingHost
-from backend.serving.hint_writer import HintWriter
-from backend.serving.models import Holder, Wanted
-from backend.serving.predictor import Predictor
-from backend.serving.queue import InferenceQueue
-from plugins.errors import UnknownProject
 from tests.backend.serving.fakes import FakeEngine, example, question, write_checkpoint
-from training.questions import Kind, Option
 
 
 class World:
@@ -118,7 +118,7 @@ def test_the_champion_stays_where_its_successor_cannot_be_loaded(world):
 
 
 def test_a_failed_load_is_tried_again_later(world, monkeypatch):
-    monkeypatch.setattr("backend.serving.models.FIRST_RETRY", 0.05)
+    monkeypatch.setattr("labelwheel.backend.serving.models.FIRST_RETRY", 0.05)
     world.engine.broken.add("v1")
     world.want("g1", mood="v1")
     world.holder.follow()

@@ -2,15 +2,15 @@ import re
 import time
 
 import pytest
+from labelwheel.backend.errors import Overloaded, TooLarge
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.pace import Pace
+from labelwheel.backend.serving.predictor import Member, Predictor
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.training.questions import Example
 
-from backend.errors import Overloaded, TooLarge
-from backend.serving.batching import Priority
-from backend.serving.cache import AnswerCache
-from backend.serving.pace import Pace
-from backend.serving.predictor import Member, Predictor
-from backend.serving.queue import InferenceQueue
 from tests.backend.serving.fakes import FakeEngine, FakeModel, example, question
-from training.questions import Example
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@ import threading
 import time
 
 import pytest
+from labelwheel.backend.errors import Overloaded
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.queue import LARGE, InferenceQueue
+from labelwheel.training.kinds.base import Encoding
 
-from backend.errors import Overloaded
-from backend.serving.batching import Priority
-from backend.serving.queue import LARGE, InferenceQueue
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
-from training.kinds.base import Encoding
 
 
 def rows(count: int, length: int = 3) -> list[Encoding]:

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from labelwheel.backend.app import create_app
+from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
+from labelwheel.backend.rounds import promotion, retention
+from labelwheel.backend.settings import Settings
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import _sha256
+from labelwheel.training.errors import InvalidCheckpoint
 from sqlalchemy import select
 
-from backend.app import create_app
-from backend.database.tables import CheckpointRow, QuestionRow
-from backend.rounds import promotion, retention
-from backend.settings import Settings
 from tests.backend.fake_jobs import GOOD
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
 from tests.backend.world import World
-from training.checkpoints import checkpoint
-from training.checkpoints.checkpoint import _sha256
-from training.errors import InvalidCheckpoint
 
 
 def replace(folder: Path) -> None:

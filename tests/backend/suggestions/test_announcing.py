@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from backend.suggestions import announcing
+from labelwheel.backend.suggestions import announcing
 
 
 def test_a_tool_that_lost_the_version_is_told_again(world, monkeypatch: pytest.MonkeyPatch) -> None:

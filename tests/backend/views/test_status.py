@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 import pytest
+from labelwheel.backend.database.tables import ExampleRow, Project, WorkRow, now
+from labelwheel.backend.ledger import intake
+from labelwheel.backend.ledger.impressions import Trace
+from labelwheel.backend.ledger.labelling import Labelling
+from labelwheel.backend.views import counts
+from labelwheel.backend.views.status import status
+from labelwheel.plugins.connector import Unlearnt
 from sqlalchemy import select
 
-from backend.database.tables import ExampleRow, Project, WorkRow, now
-from backend.ledger import intake
-from backend.ledger.impressions import Trace
-from backend.ledger.labelling import Labelling
-from backend.views import counts
-from backend.views.status import status
-from plugins.connector import Unlearnt
 from tests.backend.counting import counted
 from tests.backend.world import World
 

@@ -12,20 +12,28 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from labelwheel.backend.app import create_app
+from labelwheel.backend.database.tables import (
+    AuditLine,
+    Decision,
+    Project,
+    ProjectState,
+    QuestionRow,
+    Round,
+    ToolSecret,
+)
+from labelwheel.backend.errors import InvalidSettings
+from labelwheel.backend.projects import projects, tool_secrets
+from labelwheel.backend.projects.tool_secrets import Owner
+from labelwheel.backend.settings import Settings, load
+from labelwheel.backend.web.audit import Refusals
+from labelwheel.backend.web.known_secrets import KnownSecrets
+from labelwheel.plugins.connector import Purpose
 from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from standardwebhooks import Webhook
 
-from backend.app import create_app
-from backend.database.tables import AuditLine, Decision, Project, ProjectState, QuestionRow, Round, ToolSecret
-from backend.errors import InvalidSettings
-from backend.projects import projects, tool_secrets
-from backend.projects.tool_secrets import Owner
-from backend.settings import Settings, load
-from backend.web.audit import Refusals
-from backend.web.known_secrets import KnownSecrets
-from plugins.connector import Purpose
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
 
@@ -188,7 +196,7 @@ def test_secrets_that_are_nobodys(client: FlaskClient, secret: str) -> None:
 
 def test_new_secrets_end_the_old_ones(office: Office, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     client, old = app.test_client(), office.secrets[office.project]
-    monkeypatch.setattr("backend.web.known_secrets.SECONDS", 0.0)
+    monkeypatch.setattr("labelwheel.backend.web.known_secrets.SECONDS", 0.0)
     client = create_app(office.settings, FakeEngine(), start=False).test_client()
     new = office.give(office.project)
     assert client.get("/health", auth=("labelwheel", old[Purpose.PREDICT])).status_code == 401
@@ -359,7 +367,7 @@ class TestTheAuditLog:
         assert let == [0, None, 1, 0, None, None]
 
     def test_only_so_many_lines_are_kept(self, office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-        from backend.projects import audit_log
+        from labelwheel.backend.projects import audit_log
 
         monkeypatch.setattr(audit_log, "KEPT", 20)
         with office.database.transaction() as tx:

@@ -3,12 +3,12 @@ import json
 import tarfile
 
 import pytest
+from labelwheel.backend.app import create_app
+from labelwheel.backend.database.tables import Project, Round
+from labelwheel.backend.rounds.progress import digest
+from labelwheel.backend.settings import Settings
+from labelwheel.plugins.addresses import allow
 
-from backend.app import create_app
-from backend.database.tables import Project, Round
-from backend.rounds.progress import digest
-from backend.settings import Settings
-from plugins.addresses import allow
 from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
 from tests.backend.stage import Stage
 
@@ -156,7 +156,7 @@ def test_examples_are_checked(client, stage, examples, status):
 
 
 def test_overload_says_when_to_come_back(client, app, stage):
-    from backend.serving.batching import Priority
+    from labelwheel.backend.serving.batching import Priority
 
     with app.extensions["labelwheel"].queue.admit(20_000, Priority.INTERACTIVE):
         answer = client.post(
@@ -207,8 +207,8 @@ def test_the_services_token_is_neither_needed_nor_enough_for_progress(stage):
 
 
 def _ordered(stage):
-    from backend.projects import projects
-    from backend.rounds import round_commands
+    from labelwheel.backend.projects import projects
+    from labelwheel.backend.rounds import round_commands
 
     with stage.database.transaction() as tx:
         found = round_commands.order(tx, projects.question(tx, stage.project, "mood").id, "labels")

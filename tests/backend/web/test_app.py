@@ -3,12 +3,12 @@ import json
 import logging
 
 import pytest
+from labelwheel.backend.app import create_app
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.settings import Settings
+from labelwheel.plugins.connector import own_credentials
 from sqlalchemy.exc import OperationalError
 
-from backend.app import create_app
-from backend.database.engine import Database
-from backend.settings import Settings
-from plugins.connector import own_credentials
 from tests.backend.serving.fakes import FakeEngine
 
 TOKEN = "a-token-of-sixteen"
@@ -213,7 +213,7 @@ def test_metrics_of_a_database_that_is_away_are_left_out(app, client, monkeypatc
     def fail(_):
         raise OperationalError("SELECT", {}, Exception("away"))
 
-    monkeypatch.setattr("backend.web.metrics.figures.read", fail)
+    monkeypatch.setattr("labelwheel.backend.web.metrics.gauges.read", fail)
     answer = client.get("/metrics", headers=BEARER)
     assert answer.status_code == 200
     assert "labelwheel_rounds" not in answer.text
@@ -299,8 +299,7 @@ def test_an_address_with_nul_is_a_400(client, path):
 
 def test_what_parsing_costs_is_bounded_before_it_begins():
     from flask import Flask
-
-    from backend.web.body import StrictJSON
+    from labelwheel.backend.web.body import StrictJSON
 
     reader = StrictJSON(Flask("reader"))
     text = '[]{},\\"' * 1000  # brackets in a text are none

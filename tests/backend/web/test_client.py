@@ -2,10 +2,9 @@ import socket
 
 import pytest
 import requests_mock
+from labelwheel.backend.errors import ServiceUnreachable, Unauthorized
+from labelwheel.backend.web.client import Client, ServiceError
 from pydantic import SecretStr
-
-from backend.errors import ServiceUnreachable, Unauthorized
-from backend.web.client import Client, ServiceError
 
 URL = "http://wheel.test:9090"
 

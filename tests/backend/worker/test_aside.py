@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from labelwheel.backend.database.tables import ExampleRow, Label
+from labelwheel.backend.ledger.aside import KEPT
+from labelwheel.backend.views import status
 from sqlalchemy import select
 
-from backend.database.tables import ExampleRow, Label
-from backend.ledger.aside import KEPT
-from backend.views import status
 from tests.backend.world import World
 
 

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 
 import pytest
+from labelwheel.backend import clock
+from labelwheel.backend.database import tables
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import Label, Lease, Round, Server
+from labelwheel.backend.ledger import hints
+from labelwheel.backend.projects import servers
+from labelwheel.backend.settings import Settings, load
+from labelwheel.backend.views.status import status
 from sqlalchemy import select
 
-from backend import clock
-from backend.database import tables
-from backend.database.engine import Database
-from backend.database.lease import Hold
-from backend.database.tables import Label, Lease, Round, Server
-from backend.ledger import hints
-from backend.projects import servers
-from backend.settings import Settings, load
-from backend.views.status import status
 from tests.backend.fake_jobs import finish
 from tests.backend.world import World
 
@@ -167,7 +167,7 @@ def test_a_lease_of_the_future_is_held_only_while_it_is_renewed(
     assert first.acquire()
     set_clock(-3600)
     moment = [1000.0]
-    monkeypatch.setattr("backend.database.lease.time.monotonic", lambda: moment[0])
+    monkeypatch.setattr("labelwheel.backend.database.lease.time.monotonic", lambda: moment[0])
     assert not second.acquire()
     moment[0] += 15
     first.renew()

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from labelwheel.backend.database.tables import ExampleRow, Label
+from labelwheel.backend.ledger import intake
+from labelwheel.backend.projects import configuration, projects
+from labelwheel.backend.trouble import Trouble
+from labelwheel.backend.views.status import status
+from labelwheel.plugins.connector import Page, Work
+from labelwheel.training.questions import Option
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from backend.database.tables import ExampleRow, Label
-from backend.ledger import intake
-from backend.projects import configuration, projects
-from backend.trouble import Trouble
-from backend.views.status import status
-from plugins.connector import Page, Work
 from tests.backend.fake_tool import START, TOPIC, FakeConnector
 from tests.backend.faults import ERRORS
 from tests.backend.world import World
-from training.questions import Option
 
 
 def once(monkeypatch: pytest.MonkeyPatch, target: str, number: int, error: Callable[[], Exception]) -> list[int]:
@@ -62,7 +62,7 @@ def test_a_page_of_a_sweep_that_could_not_be_taken_is_not_gone(
     world.tool.add(*(f"text number {each} of twenty" for each in range(20)))
     for key in world.tool.examples:
         world.tool.submit(key, {"topic": "sport"})
-    calls = once(monkeypatch, "backend.ledger.intake.take", number, error)
+    calls = once(monkeypatch, "labelwheel.backend.ledger.intake.take", number, error)
     world.connect()
     turns(world, 40)
     with world.database.session() as session:
@@ -77,7 +77,7 @@ def test_a_page_of_a_poll_that_could_not_be_taken_is_read_again(
     world.tool.add(*(f"text number {each} of twenty" for each in range(20)))
     world.connect()
     world.settle()
-    once(monkeypatch, "backend.ledger.intake.take", 4, error)
+    once(monkeypatch, "labelwheel.backend.ledger.intake.take", 4, error)
     for number, key in enumerate([*world.tool.examples, *world.tool.examples][:29]):
         world.tool.submit(key, {"topic": "sport"}, annotator=f"person {number % 2}", key=str(number))
     turns(world, 20)
@@ -146,7 +146,7 @@ def test_what_stops_the_intake_is_told_once_and_shown_until_it_passes(
     world.label(4)
     caplog.clear()
     world.turns(30)
-    assert sum(record.name.startswith("backend.worker") for record in caplog.records) == 1
+    assert sum(record.name.startswith("labelwheel.backend.worker") for record in caplog.records) == 1
     traces = [record for record in caplog.records if record.exc_info]
     assert len(traces) == (0 if isinstance(error(), OperationalError) else 1)
     stuck = told(world)
@@ -162,8 +162,8 @@ def test_what_stops_the_intake_is_told_once_and_shown_until_it_passes(
 
 def test_work_that_fails_is_tried_ever_more_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [100.0]
-    monkeypatch.setattr("backend.trouble.time.monotonic", lambda: moment[0])
-    monkeypatch.setattr("backend.trouble.random.uniform", lambda *_: 1.0)
+    monkeypatch.setattr("labelwheel.backend.trouble.time.monotonic", lambda: moment[0])
+    monkeypatch.setattr("labelwheel.backend.trouble.random.uniform", lambda *_: 1.0)
     trouble = Trouble(logging.getLogger("test"), "work")
     pauses = []
     for _ in range(9):
@@ -195,7 +195,7 @@ def test_what_was_not_expected_fails_a_connect_at_once(
 
 
 def test_a_database_that_is_away_for_a_moment_fails_no_connect(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    once(monkeypatch, "backend.projects.configuration.apply", 1, ERRORS[0])
+    once(monkeypatch, "labelwheel.backend.projects.configuration.apply", 1, ERRORS[0])
     world.connect()
     world.settle()
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.tables import Project, Shown
+from labelwheel.backend.errors import Conflict
+from labelwheel.backend.onboarding.connecting import check_alone
+from labelwheel.backend.projects import projects
+from labelwheel.plugins.errors import AddressRefused, ToolRefused, ToolUnreachable
 from sqlalchemy import select
 
-from backend.database import keyring
-from backend.database.tables import Project, Shown
-from backend.errors import Conflict
-from backend.onboarding.connecting import check_alone
-from backend.projects import projects
-from plugins.errors import AddressRefused, ToolRefused, ToolUnreachable
 from tests.backend.fake_jobs import BAD
 from tests.backend.fake_tool import FakeConnector
 from tests.backend.world import World
@@ -116,7 +116,7 @@ def test_one_projects_error_never_stops_another(world: World) -> None:
     world.connect()
     world.settle()
     with world.database.transaction() as tx:
-        from backend.projects import projects
+        from labelwheel.backend.projects import projects
 
         projects.register(tx, world.settings, "fake", "http://nowhere", "2", "k")
     world.label(4)
@@ -159,7 +159,7 @@ def test_labels_are_taken_in_while_a_backfill_runs(world: World) -> None:
 
 
 def _labels(world: World) -> int:
-    from backend.views import counts
+    from labelwheel.backend.views import counts
 
     with world.database.session() as session:
         return counts.examples(session, 1)["labelled"]
@@ -211,7 +211,7 @@ def test_a_broken_only_champion_is_made_anew_from_the_names(world: World) -> Non
 
 
 def test_disconnecting_undoes_the_wiring_and_keeps_the_labels(world: World) -> None:
-    from backend.projects import projects
+    from labelwheel.backend.projects import projects
 
     world.connect()
     world.label(4)
@@ -228,8 +228,9 @@ def test_disconnecting_undoes_the_wiring_and_keeps_the_labels(world: World) -> N
 
 
 def test_a_changed_configuration_is_followed(world: World) -> None:
+    from labelwheel.training.questions import Option, Question
+
     from tests.backend.fake_tool import TOPIC
-    from training.questions import Option, Question
 
     world.connect()
     world.settle()

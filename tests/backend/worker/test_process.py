@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 @contextmanager
 def worker(**environment: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "backend.worker"], cwd=ROOT, text=True, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "labelwheel.backend.worker"], cwd=ROOT, text=True, stderr=subprocess.PIPE,
         env={**os.environ, **{f"LABELWHEEL_{name}": value for name, value in environment.items()}},
     )  # fmt: skip
     lines: list[str] = []

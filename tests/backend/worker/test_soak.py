@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import ExampleRow, Label, Project, ProjectState
+from labelwheel.backend.ledger import sweeps
+from labelwheel.backend.projects import connectors
+from labelwheel.backend.settings import Settings, load
+from labelwheel.backend.worker import intake_loop
+from labelwheel.backend.worker.intake_loop import Looking
+from labelwheel.backend.worker.project_loop import Attendant
 from sqlalchemy import select
 
-from backend.database import keyring
-from backend.database.engine import Database
-from backend.database.lease import Hold
-from backend.database.tables import ExampleRow, Label, Project, ProjectState
-from backend.ledger import sweeps
-from backend.projects import connectors
-from backend.settings import Settings, load
-from backend.worker import intake_loop
-from backend.worker.intake_loop import Looking
-from backend.worker.project_loop import Attendant
 from tests.backend.faults import ERRORS, Faults, FaultyConnector
 from tests.backend.worker.tool_shapes import People, RecordPeople, Records, Studio
 from tests.backend.world import World
@@ -94,10 +94,10 @@ class Life:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a history of sixty labels has a beginning, a middle and an end."""
-    monkeypatch.setattr("plugins.label_studio.polling.PAGE", 9)
-    monkeypatch.setattr("plugins.argilla.polling.PAGE", 9)
-    monkeypatch.setattr("plugins.argilla.polling.LISTED", 18)
-    monkeypatch.setattr("plugins.argilla.polling.REST", 0.0)
+    monkeypatch.setattr("labelwheel.plugins.label_studio.polling.PAGE", 9)
+    monkeypatch.setattr("labelwheel.plugins.argilla.polling.PAGE", 9)
+    monkeypatch.setattr("labelwheel.plugins.argilla.polling.LISTED", 18)
+    monkeypatch.setattr("labelwheel.plugins.argilla.polling.REST", 0.0)
 
 
 def soaked(shape: str, template: Path, folder: Path, faults: Faults) -> None:
@@ -188,8 +188,8 @@ def test_no_place_of_the_worker_costs_more_than_another_try(
         return ERRORS[(number + time) % len(ERRORS)]() if seen[place] == time else None
 
     faults = Faults(fault)
-    monkeypatch.setattr("backend.rounds.policy._BACKOFF_SECONDS", 0.0)
-    monkeypatch.setattr("training.sufficiency.DECIDING_GROUPS", 1)
+    monkeypatch.setattr("labelwheel.backend.rounds.policy._BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr("labelwheel.training.sufficiency.DECIDING_GROUPS", 1)
     monkeypatch.setattr(FaultyConnector, "faults", faults)
     entry = EntryPoint(name="fake", value="tests.backend.faults:FaultyConnector", group=connectors.GROUP)
     monkeypatch.setattr(connectors, "_installed", lambda: {"fake": entry})

@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from labelwheel.plugins.argilla.client import Client as ArgillaClient
+from labelwheel.plugins.argilla.connector import Argilla
+from labelwheel.plugins.argilla.dataset import Dataset
+from labelwheel.plugins.argilla.polling import Poller
+from labelwheel.plugins.label_studio import polling
+from labelwheel.plugins.label_studio.annotations import moment
+from labelwheel.plugins.label_studio.client import Client as StudioClient
+from labelwheel.plugins.label_studio.connector import LabelStudio
+from labelwheel.plugins.label_studio.project import FULL, Project
 from pydantic import SecretStr
-
-from plugins.argilla.client import Client as ArgillaClient
-from plugins.argilla.connector import Argilla
-from plugins.argilla.dataset import Dataset
-from plugins.argilla.polling import Poller
-from plugins.label_studio import polling
-from plugins.label_studio.annotations import moment
-from plugins.label_studio.client import Client as StudioClient
-from plugins.label_studio.connector import LabelStudio
-from plugins.label_studio.project import FULL, Project
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CONFIG = (

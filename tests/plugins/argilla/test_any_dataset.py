@@ -8,11 +8,10 @@ from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from plugins.argilla import layout as layouts
-from plugins.argilla import responses
-from plugins.argilla.layout import read
-from training.questions import Question
+from labelwheel.plugins.argilla import layout as layouts
+from labelwheel.plugins.argilla import responses
+from labelwheel.plugins.argilla.layout import read
+from labelwheel.training.questions import Question
 
 TYPES = ["label_selection", "multi_label_selection", "rating", "ranking", "span", "text", "drawing"]
 WORDS = ["a", "b", "c", "A", "", "text", "chat", "\ud800", "\x00", "x" * 300, "x" * 2000]

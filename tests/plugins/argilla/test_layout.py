@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 import pytest
-
-from plugins.argilla.answers import decode, encode
-from plugins.argilla.layout import Layout, read
-from training.questions import Example, Kind, Prediction
+from labelwheel.plugins.argilla.answers import decode, encode
+from labelwheel.plugins.argilla.layout import Layout, read
+from labelwheel.training.questions import Example, Kind, Prediction
 
 FIELDS = [{"name": "text", "title": "Text", "settings": {"type": "text"}}]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugins.argilla.ordering import Candidate, order, resemblance
+from labelwheel.plugins.argilla.ordering import Candidate, order, resemblance
 
 
 def candidate(unsure: float, key: str, text: str, answers: str = "topic a") -> Candidate:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from labelwheel.plugins.argilla import ordering
+from labelwheel.plugins.argilla.client import Client
+from labelwheel.plugins.argilla.dataset import Dataset
+from labelwheel.plugins.argilla.polling import Poller, sweep
+from labelwheel.plugins.connector import Page
+from labelwheel.plugins.errors import ToolError, ToolFailed
 from pydantic import SecretStr
 
-from plugins.argilla import ordering
-from plugins.argilla.client import Client
-from plugins.argilla.dataset import Dataset
-from plugins.argilla.polling import Poller, sweep
-from plugins.connector import Page
-from plugins.errors import ToolError, ToolFailed
 from tests.plugins.argilla.test_layout import asked, layout
 
 ID = "6f0e7d5c-0000-4000-8000-000000000001"
@@ -104,7 +104,7 @@ def test_a_listing_that_is_broken_as_a_whole_is_no_fault_of_the_records(server: 
 
 
 def test_what_is_gone_is_asked_for_together(server: Server, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plugins.argilla.polling.REST", 0.0)
+    monkeypatch.setattr("labelwheel.plugins.argilla.polling.REST", 0.0)
     poller = Poller(dataset)
     first = list(poller.poll(None))
     server.records, server.moved = server.records[:10] + server.records[430:], 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from labelwheel.plugins.argilla.answers import Value
+from labelwheel.plugins.argilla.pushing import agent, ours, same, shows
+from labelwheel.plugins.connector import Suggestion
+from labelwheel.training.questions import Example, Prediction
 
-from plugins.argilla.answers import Value
-from plugins.argilla.pushing import agent, ours, same, shows
-from plugins.connector import Suggestion
 from tests.plugins.argilla.test_layout import asked, layout
-from training.questions import Example, Prediction
 
 
 def test_people_see_what_fits_and_what_the_pairs_agree_on() -> None:

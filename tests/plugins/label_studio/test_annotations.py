@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-
-from plugins.connector import Work
-from plugins.label_studio import annotations
-from plugins.label_studio.annotations import moment, work_of
-from plugins.label_studio.layout import read
-from plugins.label_studio.regions import decode, region_id
+from labelwheel.plugins.connector import Work
+from labelwheel.plugins.label_studio import annotations
+from labelwheel.plugins.label_studio.annotations import moment, work_of
+from labelwheel.plugins.label_studio.layout import read
+from labelwheel.plugins.label_studio.regions import decode, region_id
 
 LAYOUT = read(
     '<View><Text name="text" value="$text"/><Choices name="mood" toName="text"><Choice value="good"/>'

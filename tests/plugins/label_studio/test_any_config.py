@@ -10,12 +10,11 @@ from xml.sax.saxutils import quoteattr
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from plugins.errors import InvalidConfig
-from plugins.label_studio import annotations, layout, regions
-from plugins.label_studio.layout import Layout, read
-from plugins.label_studio.regions import encode
-from training.questions import Kind, Prediction, Question
+from labelwheel.plugins.errors import InvalidConfig
+from labelwheel.plugins.label_studio import annotations, layout, regions
+from labelwheel.plugins.label_studio.layout import Layout, read
+from labelwheel.plugins.label_studio.regions import encode
+from labelwheel.training.questions import Kind, Prediction, Question
 
 NAMES = ["t", "h", "p", "c", " c ", "x", "$t", "", "t,h", "h, t", "gone"]
 VALUES = st.sampled_from(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from plugins.label_studio.hypertext import render, units
+from labelwheel.plugins.label_studio.hypertext import render, units
 
 PAGES = [
     ("<p>One</p>\n<p>two <b>😀 three</b> four</p>", "One\ntwo 😀 three four", "/p[2]/b[1]/text()[1]", 10, True),

@@ -3,12 +3,11 @@ from __future__ import annotations
 import sys
 
 import pytest
-
-from plugins.errors import InvalidConfig
-from plugins.label_studio.layout import _SPELLINGS, Control, read
-from plugins.label_studio.markup import MAX_SOURCE
-from plugins.label_studio.regions import decode
-from training.questions import Kind
+from labelwheel.plugins.errors import InvalidConfig
+from labelwheel.plugins.label_studio.layout import _SPELLINGS, Control, read
+from labelwheel.plugins.label_studio.markup import MAX_SOURCE
+from labelwheel.plugins.label_studio.regions import decode
+from labelwheel.training.questions import Kind
 
 CHOICE = '<Choice value="a">'
 

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labelwheel.plugins.errors import ToolError, ToolFailed
+from labelwheel.plugins.label_studio import listing, polling, pushing
+from labelwheel.plugins.label_studio.annotations import moment
+from labelwheel.plugins.label_studio.client import Client
+from labelwheel.plugins.label_studio.layout import read
+from labelwheel.plugins.label_studio.project import FULL, Project
 from pydantic import SecretStr
-
-from plugins.errors import ToolError, ToolFailed
-from plugins.label_studio import listing, polling, pushing
-from plugins.label_studio.annotations import moment
-from plugins.label_studio.client import Client
-from plugins.label_studio.layout import read
-from plugins.label_studio.project import FULL, Project
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from plugins.errors import ToolError
-from plugins.label_studio.project import Project
+from labelwheel.plugins.errors import ToolError
+from labelwheel.plugins.label_studio.project import Project
 
 TITLES = {1: "Mails", 2: "Tickets", 7: "tickets", 9: "2024", 12: "Tweets "}
 

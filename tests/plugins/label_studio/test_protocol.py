@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from flask import Flask, Response, jsonify
 from flask.testing import FlaskClient
-
-from plugins.connector import Suggestion
-from plugins.errors import UnknownProject
-from plugins.label_studio import LabelStudio
-from plugins.label_studio.layout import read
-from plugins.label_studio.protocol import MAX_TASKS
-from training.errors import LabelwheelError
-from training.questions import Example, Prediction, Question
+from labelwheel.plugins.connector import Suggestion
+from labelwheel.plugins.errors import UnknownProject
+from labelwheel.plugins.label_studio import LabelStudio
+from labelwheel.plugins.label_studio.layout import read
+from labelwheel.plugins.label_studio.protocol import MAX_TASKS
+from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.questions import Example, Prediction, Question
 
 CONFIG = (
     '<View><Text name="text" value="$text"/><Choices name="mood" toName="text"><Choice value="good"/>'

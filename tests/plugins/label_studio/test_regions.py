@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from plugins.label_studio.layout import read
-from plugins.label_studio.regions import decode, encode, probability, region_id, score_of, version_of
-from training.questions import Example, Prediction
+from labelwheel.plugins.label_studio.layout import read
+from labelwheel.plugins.label_studio.regions import decode, encode, probability, region_id, score_of, version_of
+from labelwheel.training.questions import Example, Prediction
 
 LAYOUT = read(
     """<View><Text name="text" value="$text"/><HyperText name="page" value="$page"/>

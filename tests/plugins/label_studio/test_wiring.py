@@ -3,11 +3,10 @@
 import base64
 
 import pytest
+from labelwheel.plugins.connector import Service
+from labelwheel.plugins.errors import AddressRefused
+from labelwheel.plugins.label_studio.wiring import _credentials, _headers, wire
 from pydantic import SecretStr
-
-from plugins.connector import Service
-from plugins.errors import AddressRefused
-from plugins.label_studio.wiring import _credentials, _headers, wire
 
 
 def service(url):

@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import MANIFEST, Manifest
+from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
+from labelwheel.training.questions import Kind, Option, Question
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, pipeline
-
-from training.checkpoints import checkpoint
-from training.checkpoints.checkpoint import MANIFEST, Manifest
-from training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
-from training.questions import Kind, Option, Question
 
 QUESTION = Question(name="mood", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"), Option(value="b")))
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from training.evaluation.comparison import compare
-from training.spec import Pair, Unit
+from labelwheel.training.evaluation.comparison import compare
+from labelwheel.training.spec import Pair, Unit
 
 
 def units(gold, predicted):

@@ -1,9 +1,8 @@
 """The verdicts name what the curve shows, with its numbers."""
 
 import pytest
-
-from training.evaluation.curves import learning_outlook, training_verdict
-from training.evaluation.findings import CurvePoint, Epoch
+from labelwheel.training.evaluation.curves import learning_outlook, training_verdict
+from labelwheel.training.evaluation.findings import CurvePoint, Epoch
 
 
 def curve(train, validation):

@@ -8,10 +8,9 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from training.evaluation.families import CROWD, FAMILY, REPRESENTATIVES, Families, split
-from training.evaluation.splits import NEAR, Placement, Text, signature, similarity
-from training.spec import Part
+from labelwheel.training.evaluation.families import CROWD, FAMILY, REPRESENTATIVES, Families, split
+from labelwheel.training.evaluation.splits import NEAR, Placement, Text, signature, similarity
+from labelwheel.training.spec import Part
 
 TEXTS = st.lists(st.text(alphabet="abc 1!é🙂", max_size=14), max_size=25)
 SIDES = {Part.TRAIN, Part.HELD_OUT}
@@ -123,7 +122,7 @@ def test_however_many_texts_are_alike_each_is_compared_with_few(monkeypatch):
         compared.append(len(sketches))
         return real(sketch, sketches)
 
-    from training.evaluation import families as module
+    from labelwheel.training.evaluation import families as module
 
     real = module.similarities
     monkeypatch.setattr(module, "similarities", counting)

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-
-from training.evaluation import intervals
-from training.kinds.base import Score
-from training.spec import Unit
+from labelwheel.training.evaluation import intervals
+from labelwheel.training.kinds.base import Score
+from labelwheel.training.spec import Unit
 
 
 class Scored:

@@ -1,8 +1,8 @@
 """What is on both sides of the split is found, however it got there."""
 
-from training.evaluation.leakage import check
-from training.questions import Example, Kind, Option, Question
-from training.spec import LabelledExample, Part
+from labelwheel.training.evaluation.leakage import check
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import LabelledExample, Part
 
 QUESTION = Question(name="q", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"),))
 

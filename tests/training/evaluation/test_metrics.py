@@ -1,12 +1,11 @@
 """The numbers that people read, checked against cases worked out by hand."""
 
 import pytest
-
-from training.evaluation import metrics
-from training.kinds.base import Score
-from training.kinds.spans import Spans
-from training.questions import Example, Kind, Option, Prediction, Question
-from training.spec import LabelledExample, Part, Unit
+from labelwheel.training.evaluation import metrics
+from labelwheel.training.kinds.base import Score
+from labelwheel.training.kinds.spans import Spans
+from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
+from labelwheel.training.spec import LabelledExample, Part, Unit
 
 
 def question(kind, values="abc", **more):

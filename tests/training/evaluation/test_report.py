@@ -6,13 +6,12 @@ import math
 
 import numpy as np
 import pytest
-
-from training.evaluation import report
-from training.evaluation.findings import CurvePoint, Epoch, Findings, Trial
-from training.kinds.base import Score
-from training.kinds.spans import Spans
-from training.questions import Example, Kind, Option, Prediction, Question
-from training.spec import JobSpec, LabelledExample, Part
+from labelwheel.training.evaluation import report
+from labelwheel.training.evaluation.findings import CurvePoint, Epoch, Findings, Trial
+from labelwheel.training.kinds.base import Score
+from labelwheel.training.kinds.spans import Spans
+from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
+from labelwheel.training.spec import JobSpec, LabelledExample, Part
 
 QUESTION = Question(
     name="mentions",

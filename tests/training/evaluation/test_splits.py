@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from training.evaluation import splits
-from training.evaluation.splits import NEAR, Text, exact, normalise, side, signature, similarities, similarity
-from training.spec import Part
+from labelwheel.training.evaluation import splits
+from labelwheel.training.evaluation.splits import (
+    NEAR,
+    Text,
+    exact,
+    normalise,
+    side,
+    signature,
+    similarities,
+    similarity,
+)
+from labelwheel.training.spec import Part
 
 
 @pytest.mark.parametrize(
@@ -121,7 +129,9 @@ def test_parts_come_in_the_share_that_was_asked_for_and_differ_by_salt():
 
 
 def test_another_process_with_another_hash_seed_agrees():
-    code = "from training.evaluation.splits import *; print(signature('Grüße 🙂 12').values.hex(), side('g'))"
+    code = (
+        "from labelwheel.training.evaluation.splits import *; print(signature('Grüße 🙂 12').values.hex(), side('g'))"
+    )
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONHASHSEED": "77"},

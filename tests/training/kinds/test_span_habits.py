@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.kinds.spans import Spans, confident
+from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 
 from tests.training.kinds.test_spans import tokenizer
-from training.checkpoints.checkpoint import Manifest
-from training.kinds.spans import Spans, confident
-from training.questions import Example, Kind, Option, Prediction, Question
 
 LEARNER = Spans()
 LABELS = ("Amount", "Date")

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import transformers
+from labelwheel.training import batches, encoders, job
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.onnx_export import graph, make
+from labelwheel.training.onnx_export.equivalence import judge
+from labelwheel.training.onnx_export.quantisation import quantise
+from labelwheel.training.onnx_export.session import Head, Session
+from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
+from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
 
 from tests.training.models import choice, rows, tiny_bert
-from training import batches, encoders, job
-from training.checkpoints import checkpoint
-from training.errors import InvalidCheckpoint
-from training.kinds import learner_for
-from training.kinds.base import Encoding
-from training.onnx_export import graph, make
-from training.onnx_export.equivalence import judge
-from training.onnx_export.quantisation import quantise
-from training.onnx_export.session import Head, Session
-from training.questions import Example, Kind, Option, Prediction, Question
-from training.spec import JobSpec, LabelledExample, Part, Recipe
 
 INTENT = choice()
 ROWS = [Encoding(place, [101, *range(2000, 2000 + length), 102]) for place, length in enumerate((1, 40, 3, 7, 0))]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from labelwheel.training import batches, encoders
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.strategies import finetuning_loop
+from labelwheel.training.strategies.problem import Problem
 
 from tests.training.models import choice, rows, tiny_bert
-from training import batches, encoders
-from training.kinds import learner_for
-from training.kinds.base import Encoding
-from training.strategies import finetuning_loop
-from training.strategies.problem import Problem
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelwheel.training import encoders
+from labelwheel.training.batches import forward
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.questions import Kind, Option, Question
+from labelwheel.training.strategies import label_names
+from labelwheel.training.strategies.frozen_head import names_head
 
 from tests.training.models import WORDS, choice, example
-from training import encoders
-from training.batches import forward
-from training.kinds import learner_for
-from training.questions import Kind, Option, Question
-from training.strategies import label_names
-from training.strategies.frozen_head import names_head
 
 
 @pytest.mark.parametrize(

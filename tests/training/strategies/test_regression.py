@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from labelwheel.training.kinds.objectives import IGNORED, Sigmoid, Softmax, Squared, class_weights
+from labelwheel.training.strategies.regression import Head, fit
 from sklearn.linear_model import LogisticRegression
-
-from training.kinds.objectives import IGNORED, Sigmoid, Softmax, Squared, class_weights
-from training.strategies.regression import Head, fit
 
 RNG = np.random.default_rng(0)
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelwheel.training.errors import OutOfMemory
+from labelwheel.training.evaluation.findings import Epoch
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.strategies import finetuning, finetuning_loop
+from labelwheel.training.strategies.calibration import fit as calibrate
+from labelwheel.training.strategies.finetuning import FineTuned
+from labelwheel.training.strategies.folds import folds
+from labelwheel.training.strategies.outcome import Outcome, choose
+from labelwheel.training.strategies.problem import Problem
 
 from tests.training.models import choice, rows
-from training.errors import OutOfMemory
-from training.evaluation.findings import Epoch
-from training.kinds import learner_for
-from training.kinds.base import Encoding
-from training.strategies import finetuning, finetuning_loop
-from training.strategies.calibration import fit as calibrate
-from training.strategies.finetuning import FineTuned
-from training.strategies.folds import folds
-from training.strategies.outcome import Outcome, choose
-from training.strategies.problem import Problem
 
 
 def problem(copies: int = 4) -> Problem:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.spec import LabelledExample, Part
+from labelwheel.training.strategies import shrinkage
+from labelwheel.training.strategies.folds import folds
+from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.problem import Problem
 
 from tests.training.models import choice, example
-from training.kinds import learner_for
-from training.kinds.base import Encoding
-from training.spec import LabelledExample, Part
-from training.strategies import shrinkage
-from training.strategies.folds import folds
-from training.strategies.frozen_head import Frozen
-from training.strategies.problem import Problem
 
 CLASSES = ("weather", "music", "food")
 

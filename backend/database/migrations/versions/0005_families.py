@@ -215,7 +215,7 @@ def _bands(values: bytes) -> list[int]:
     ]
 
 
-# What follows is training.evaluation.splits as it is today: a migration must not change with it.
+# What follows is labelwheel.training.evaluation.splits as it is today: a migration must not change with it.
 
 
 def _key(text: str) -> str:

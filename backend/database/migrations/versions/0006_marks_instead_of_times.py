@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-
-from backend.database.tables import Moment
+from labelwheel.backend.database.tables import Moment
 
 revision = "0006"
 down_revision = "0005"

@@ -6,8 +6,7 @@ import hashlib
 
 import sqlalchemy as sa
 from alembic import context, op
-
-from backend.database import sealing
+from labelwheel.backend.database import sealing
 
 revision = "0007"
 down_revision = "0006"
