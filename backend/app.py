@@ -103,7 +103,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     settings = settings or load()
     chosen = engine or ChosenEngine(settings.engine, settings.device, settings.serving_threads)
     service = Service(settings, chosen)
-    app = App("labelwheel", static_folder=None)
+    app = App(__name__, static_folder=None)
     app.json = StrictJSON(app)
     app.extensions[EXTENSION] = service
     tools: dict[str, str] = {}
