@@ -27,15 +27,17 @@ demo: .venv/installed ## Label Studio (TOOL=argilla: Argilla) and labelwheel ove
 	@if [ "$(TOOL)" = argilla ]; then .ci/system argilla; fi
 	@$(BIN)/python -m demo --tool $(or $(TOOL),label-studio) $(if $(filter-out 0 no false,$(SIMULATE)),--simulate) $(ARGS)
 
-# Unit tests run side by side. Those with real servers do not: they measure who waits for whom. 5 says that ARGS chose none.
+# Unit tests run side by side. Those with real servers mostly wait, for each other too: two at a time take half as long,
+# each with servers of its own. 5 says that ARGS chose none.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist loadfile
+IN_PAIRS := --numprocesses 2 --dist loadfile
 
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
 .PHONY: test
 test: install .venv-argilla/installed system ## install what is missing and run everything: linter, types, all tests
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
 	unit=0; $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 -m "not server" $(ARGS) || unit=$$?; \
-	server=0; $(BIN)/python -m pytest --durations=10 -m server $(ARGS) || server=$$?; \
+	server=0; $(BIN)/python -m pytest $(IN_PAIRS) --durations=10 -m server $(ARGS) || server=$$?; \
 	if [ $$lint != 0 ]; then echo "the linter or mypy failed: see above, before the tests" >&2; fi; \
 	if [ $$unit != 0 ] && [ $$unit != 5 ]; then echo "unit tests failed: see above, before those with servers" >&2; fi; \
 	if [ $$unit = 5 ] && [ $$server != 5 ]; then unit=0; elif [ $$server = 5 ]; then server=0; fi; \
