@@ -8,6 +8,8 @@ PYTHON ?= python3
 # is set up for that. Another: make install TORCH=torch==2.13.0 TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
+# The versions that were tested together; CONSTRAINTS= for the newest that pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
 # Passed on to the benchmark, the demo or pytest: make bench-swap ARGS="--promotions 5"
 ARGS ?=
 
@@ -63,6 +65,10 @@ format: install ## bring the code into shape
 docs: install ## write the table of settings into docs/settings.md
 	@$(BIN)/python docs/settings.py
 
+.PHONY: constraints
+constraints: install ## write the versions of .venv into constraints.txt
+	@$(BIN)/python .ci/constraints.py > constraints.new && mv constraints.new constraints.txt
+
 bench-%: install always ## a measurement that docs/figures.md quotes: names, learning, spans, loop, swap …
 	@$(BIN)/python -m benchmarks.$(subst -,_,$*) $(ARGS)
 
@@ -80,13 +86,13 @@ install: .venv/installed .venv-label-studio/installed ## the two virtual environ
 
 # Each stamp lies inside what it vouches for, so that deleting the folder is enough to start over. The locks are for two
 # makes at once in one clone: the second waits, finds the stamp of the first and has nothing to do.
-.venv/installed: pyproject.toml
-	@exec 9>.venv.lock; flock 9; [ $@ -nt $< ] && exit; \
+.venv/installed: pyproject.toml constraints.txt
+	@exec 9>.venv.lock; flock 9; [ $@ -nt pyproject.toml ] && [ $@ -nt constraints.txt ] && exit; \
 	.ci/system python; $(PYTHON_CHECK); \
 	echo "labelwheel and its tools into .venv: some minutes, the first time"; \
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; \
 	$(BIN)/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)"; \
-	$(BIN)/python $(PIP) --editable ".[dev,postgresql]"; \
+	$(BIN)/python $(PIP) $(CONSTRAINTS:%=--constraint %) --editable ".[dev,postgresql]"; \
 	touch $@
 
 .venv-label-studio/installed: requirements-label-studio.txt
