@@ -185,14 +185,14 @@ def test_every_process_says_it_in_one_line_and_ends(ready: Path, command: str) -
 FULL = """
 import sys
 from pathlib import Path
-from labelwheel.backend import home
+from labelwheel.backend.processes import home_folder
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.errors import DatabaseUnusable, InvalidSettings
 from labelwheel.backend.views.status import status
 from labelwheel.backend.settings import load
 folder = Path(sys.argv[1])
 settings = load(home=folder / "home")
-home.prepare(settings)
+home_folder.prepare(settings)
 database = Database(settings.database_url)
 with database.session() as session:  # as a web process that was there before
     status(session, settings)
@@ -203,7 +203,7 @@ with (folder / "ballast").open("wb", buffering=0) as file:
     except OSError:
         pass
 try:
-    home.prepare(settings)
+    home_folder.prepare(settings)
 except (DatabaseUnusable, InvalidSettings) as error:
     print("prepare:", error)
 with database.session() as session:

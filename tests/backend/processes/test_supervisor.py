@@ -19,14 +19,14 @@ SUPERVISE = """
 import os
 import sys
 from rich.console import Console
-from labelwheel.backend import serve
-serve.FIRST_PAUSE = 0.1
+from labelwheel.backend.processes import supervisor
+supervisor.FIRST_PAUSE = 0.1
 console = Console(stderr=True)
 children = [
-    serve.Child(f"child{number}", [sys.executable, "-u", "-c", code], os.environ, console)
+    supervisor.Child(f"child{number}", [sys.executable, "-u", "-c", code], os.environ, console)
     for number, code in enumerate(sys.argv[1:])
 ]
-sys.exit(serve.Supervisor(children, console).run())
+sys.exit(supervisor.Supervisor(children, console).run())
 """
 FOREVER = "import time, os; print('alive', os.getpid()); time.sleep(1000)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf'); time.sleep(1000)"
