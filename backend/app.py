@@ -48,7 +48,7 @@ class Service:
             engine, settings.queue_examples, max(1, settings.web_threads // 2), self.metrics.batch
         )
         budget = Budget(int(settings.models_mb * 1e6) if settings.models_mb else None)
-        self.holder = Holder(engine, self.queue, self.ledger.wanted, budget)
+        self.holder = Holder(engine, self.queue, self.ledger.wanted, budget, settings.checkpoints.read)
         self.predictor = Predictor(
             self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.hide_below
         )

@@ -10,6 +10,7 @@ from labelwheel.backend.networks import networks
 from labelwheel.backend.validation import plain
 from labelwheel.plugins.addresses import Allowed, allow
 from labelwheel.plugins.errors import InvalidAddress
+from labelwheel.training.checkpoints.store import Store
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -45,7 +46,11 @@ class Settings(BaseSettings):
         "worker; a file in `home` if not set; to change it, put the new one and a comma before the old one",
     )
     database: str | None = Field(None, description="a SQLAlchemy URL; SQLite in `home` if not set")
-    store: str | None = Field(None, description="the folder of the checkpoints; `checkpoints` in `home` if not set")
+    store: str | None = Field(
+        None,
+        description="where checkpoints live: a folder, or an object store's URL, such as `s3://bucket/labelwheel`, "
+        "for which a driver of fsspec is installed; the folder `checkpoints` in `home` if not set",
+    )
     base_model: str | None = Field(
         None, description="a hub name or a folder to start from; the embedded MiniLM if not set"
     )
@@ -168,8 +173,12 @@ class Settings(BaseSettings):
         return self.database or f"sqlite:///{self.home.absolute() / 'labelwheel.db'}"
 
     @property
-    def store_folder(self) -> Path:
-        return Path(self.store).absolute() if self.store else self.home.absolute() / "checkpoints"
+    def checkpoints(self) -> Store:
+        return Store(self.store or str(self.home.absolute() / "checkpoints"), self.cache_folder)
+
+    @property
+    def cache_folder(self) -> Path:
+        return self.home.absolute() / "cache"
 
 
 def load(**overrides: object) -> Settings:

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 
-from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.errors import LabelwheelError, StoreUnreachable
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 _LONGEST = 60.0
@@ -70,9 +70,9 @@ def line(error: BaseException) -> str:
 
 
 def fleeting(error: BaseException) -> bool:
-    """Whether it lies with the database, which may be locked or away for a moment, and not with what was done."""
+    """Whether it lies with the database or the store, which may be away for a moment, and not with what was done."""
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, OperationalError | InterfaceError)
+    return lost or isinstance(error, OperationalError | InterfaceError | StoreUnreachable)
 
 
 def _expected(error: Exception) -> bool:

@@ -197,6 +197,21 @@ def test_nothing_is_unpickled() -> None:
     assert not found, "\n".join(found)
 
 
+# A checkpoint's place is asked of the store, which may be no folder at all.
+PATHS = re.compile(r"\bcheckpoints\.folder\b|\bsettings\.store\b|\bstore_folder\b|\bfolder / (row|champion|member)\b")
+
+
+def test_nobody_but_the_store_builds_the_path_of_a_checkpoint() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for room in ("backend", "training")
+        for path in sources(room)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if PATHS.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
 def test_each_dependency_has_its_reason() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]

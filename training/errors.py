@@ -35,3 +35,13 @@ class TooFewLabels(InvalidJob):
 
 class OutOfMemory(LabelwheelError):
     """The device has too little memory even for a batch of one. Use a smaller base model or a shorter `max_length`."""
+
+
+class StoreUnusable(LabelwheelError):
+    """The store's URL cannot be used, or the driver for it is not installed. Install it, or set another store."""
+
+
+class StoreUnreachable(LabelwheelError):
+    """An object store does not answer, or not as it should. Nothing is lost: it is tried again."""
+
+    status = 503

@@ -4,7 +4,7 @@ Exit codes: 0 done; 3 refused or impossible, with one line of JSON {"error", "me
 SIGTERM; anything else is a fault of ours. The output is there whole, or not at all.
 
 Several specs, in folders of their own, are done one after the other. They share the start of the process and the
-features of texts. One that fails leaves `failed.json` {"error", "message"} beside its spec, and the next one is done.
+features of texts. One that fails leaves `failed.json` {"error", "message"}, and the next one is done.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from labelwheel.training import exchange, places
 from labelwheel.training.errors import InvalidAnswer, InvalidJob, LabelwheelError
 from labelwheel.training.progress import Listener
 from labelwheel.training.spec import JobSpec, LabelledExample
@@ -37,7 +38,7 @@ CANCELLED = 128 + signal.SIGTERM
 _NICENESS = 10
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 FAILED = "failed.json"
-"""Beside a spec that failed while others of its job went on."""
+"""What a spec that failed leaves while others of its job go on, beside it unless it says where."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,8 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         spec = read_spec(Path(arguments[0]))
         prepare(spec)
-        rows = read_rows(Path(spec.data), spec)
-        result = execute(spec, rows)
+        with exchange.at_hand(spec) as near:
+            rows = read_rows(Path(near.data), near)
+            result = execute(near, rows)
     except LabelwheelError as error:
         return _refuse(error)
     logger.info("%s is ready, measured on %d examples", result, len(rows))
@@ -68,25 +70,28 @@ def _one_by_one(paths: list[Path]) -> int:
     first: JobSpec | None = None
     code = 0
     for path in paths:
+        place = str(path.with_name(FAILED))
         with _logged(path.with_name("log")):
             try:
                 spec = read_spec(path)
                 first = first or spec
                 if (spec.base_model, spec.device, spec.threads) != (first.base_model, first.device, first.threads):
                     raise InvalidJob("the specs of one job need the same base model, device and threads")
+                place = spec.failure or place
                 prepare(spec)
-                rows = read_rows(Path(spec.data), spec)
-                embed = embed or _features()
-                result = execute(spec, rows, Listener.beside(path), embed)
+                with exchange.at_hand(spec) as near:
+                    rows = read_rows(Path(near.data), near)
+                    embed = embed or _features()
+                    result = execute(near, rows, Listener.beside(path), embed)
                 logger.info("%s is ready, measured on %d examples", result, len(rows))
             except LabelwheelError as error:
                 logger.warning("%s: %s", path, error)
                 code = code or REFUSED
-                _note(path, error, str(error))
+                _note(place, error, str(error))
             except Exception as error:  # a fault is one question's alone
                 logger.exception("%s failed", path)
                 code = 1
-                _note(path, error, traceback.format_exception_only(error)[-1].strip())
+                _note(place, error, traceback.format_exception_only(error)[-1].strip())
             if embed is not None:
                 embed.forget_model()
             gc.collect()
@@ -116,12 +121,10 @@ def _logged(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _note(path: Path, error: Exception, message: str) -> None:
-    """Why there is no checkpoint, beside the spec; whole or not at all."""
-    temporary = path.with_name(f"{FAILED}.writing")
-    with contextlib.suppress(OSError):  # a full disk must not stop the next one
-        temporary.write_text(_said(error, message), "utf-8")
-        temporary.replace(path.with_name(FAILED))
+def _note(place: str, error: Exception, message: str) -> None:
+    """Why there is no checkpoint; whole or not at all."""
+    with contextlib.suppress(OSError, LabelwheelError):  # a full disk must not stop the next one
+        places.write(place, _said(error, message).encode())
 
 
 def read_spec(path: Path) -> JobSpec:

@@ -38,12 +38,17 @@ class LabelledExample(Frozen):
 
 
 class JobSpec(Frozen):
-    """One training run. Folders are absolute paths; `output` must not exist yet and appears whole or not at all."""
+    """One training run. `data`, `output`, `champion` and `failure` are absolute paths, or fsspec URLs.
+
+    `output` must not exist yet and appears whole or not at all. `failure` is where a job of several says why this one
+    failed; beside the specification if None.
+    """
 
     version: str
     question: Question
     data: str
     output: str
+    failure: str | None = None
     recipe: Recipe = Recipe.AUTO
     champion: str | None = None
     base_model: str | None = None  # a hub name or a folder; None is the embedded default

@@ -9,7 +9,7 @@ import typer
 from labelwheel.backend.commands import targets
 from labelwheel.backend.errors import InvalidRequest, InvalidSettings, NotFound
 from labelwheel.backend.settings import Settings, load
-from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.store import Store
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -77,15 +77,14 @@ def _champions(settings: Settings, project: str | None, question: str | None) ->
     if not champions:
         raise NotFound(f"project {targets.title(found)} has no champion yet; label some examples first")
     # the service's own store, so that nobody has to know its home on the same machine
-    stores = [settings.store_folder, Path(status["store"])]
+    stores = [settings.checkpoints, Store(status["store"], settings.cache_folder)]
     folders = []
     for champion in champions:
-        folder = next((each for store in stores if (each := store / champion["version"]).is_dir()), None)
-        if folder is None:
+        store = next((each for each in stores if each.has(champion["version"])), None)
+        if store is None:
             raise NotFound(
                 f"the champions lie in {status['store']}, where {client.url} runs; on another machine `labelwheel "
                 "export` each of them and give its folder as --checkpoint"
             )
-        checkpoint.read(folder, verify=False, digest=champion.get("manifest_digest"))
-        folders.append(folder)
+        folders.append(store.read(champion["version"], verify=False, digest=champion.get("manifest_digest")).folder)
     return folders

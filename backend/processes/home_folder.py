@@ -14,6 +14,7 @@ from labelwheel.backend.database.engine import Database
 from labelwheel.backend.errors import Conflict, InvalidSettings
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web.auth import is_loopback
+from labelwheel.training.errors import StoreUnusable
 from sqlalchemy import make_url
 
 _MAKE_TOKEN = "export LABELWHEEL_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe(24))')"  # noqa: S105
@@ -34,11 +35,13 @@ def prepare(settings: Settings) -> None:
     os.umask(0o077)
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        settings.store_folder.mkdir(parents=True, exist_ok=True)
+        settings.checkpoints.prepare()
         with contextlib.suppress(PermissionError):  # a mounted volume may belong to somebody else
             settings.home.chmod(0o700)
     except OSError as error:
         raise _unusable(settings, error) from None
+    except StoreUnusable as error:
+        raise InvalidSettings(f"LABELWHEEL_STORE: {error}") from None
     if problem := disk.trouble(settings.home):
         raise InvalidSettings(f"LABELWHEEL_HOME {problem}")
     database = Database(settings.database_url)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from labelwheel.backend.database.tables import CheckpointRow, Round
 from labelwheel.backend.settings import Settings
-from labelwheel.training.checkpoints import checkpoint
-from labelwheel.training.checkpoints.checkpoint import MANIFEST
+from labelwheel.training import places
 from labelwheel.training.job import FAILED
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import JobSpec, Recipe
@@ -35,35 +34,36 @@ def specification(settings: Settings, number: int) -> Path:
     return folder(settings, number) / "spec.json"
 
 
-def output(settings: Settings, version: str) -> Path:
-    """Where a round's checkpoint appears."""
-    return settings.store_folder / version
-
-
 def finished(settings: Settings, version: str) -> bool:
     """Whether a checkpoint is there, whole."""
-    return (output(settings, version) / MANIFEST).exists()
+    return settings.checkpoints.has(version)
 
 
 def check(settings: Settings, champion: CheckpointRow) -> None:
     """Raises InvalidCheckpoint where a champion that is to be trained on was replaced. One that is gone is for the job
     to judge."""
-    folder = settings.store_folder / champion.folder
-    if champion.manifest_digest is not None and (folder / MANIFEST).exists():
-        checkpoint.read(folder, verify=False, digest=champion.manifest_digest)
+    if champion.manifest_digest is not None:
+        settings.checkpoints.check(champion.folder, champion.manifest_digest)
+
+
+def desk(settings: Settings, found: Round) -> str:
+    """Where a round's job finds its data: in the round's folder, or in the object store where there is one."""
+    store = settings.checkpoints
+    return str(folder(settings, found.id)) if store.folder else store.desk(found.version)
 
 
 def specify(settings: Settings, found: Round, question: Question, champion: str | None) -> Path:
     """Writes the job's specification; `champion` is the folder of what it has to beat."""
-    place = folder(settings, found.id)
-    base = settings.base_model
+    place, shared = folder(settings, found.id), desk(settings, found)
+    base, store = settings.base_model, settings.checkpoints
     spec = JobSpec(
         version=found.version,
         question=question,
-        data=str(place / DATA),
-        output=str(output(settings, found.version)),
+        data=f"{shared}/{DATA}",
+        output=store.place(found.version),
+        failure=f"{shared}/{FAILED}",
         recipe=Recipe(found.recipe),
-        champion=None if champion is None else str(settings.store_folder / champion),
+        champion=None if champion is None else store.place(champion),
         base_model=str(Path(base).absolute()) if base and Path(base).is_dir() else base,
         seed=settings.seed,
         max_length=settings.max_length,
@@ -77,8 +77,10 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
     temporary = path.with_suffix(".writing")
     temporary.write_text(spec.model_dump_json(indent=1), "utf-8")
     temporary.replace(path)
-    for left in (FAILED, _COMPANY):
-        (place / left).unlink(missing_ok=True)
+    places.remove(f"{shared}/{FAILED}")
+    (place / _COMPANY).unlink(missing_ok=True)
+    if places.is_url(spec.data):
+        places.send(place / DATA, spec.data)
     return path
 
 
@@ -95,10 +97,11 @@ def company(settings: Settings, number: int) -> int:
         return 1
 
 
-def failure(settings: Settings, number: int) -> str | None:
+def failure(settings: Settings, found: Round) -> str | None:
     """Why a round's part of a job failed, while others of it may go on; None where it has not."""
     try:
-        return _message((folder(settings, number) / FAILED).read_text("utf-8", "replace").strip())[:500]
+        said = places.read(f"{desk(settings, found)}/{FAILED}")
+        return _message(said.decode("utf-8", "replace").strip())[:500]
     except OSError:
         return None
 
@@ -129,22 +132,16 @@ def _message(line: str) -> str:
     return line
 
 
-def outputs(settings: Settings) -> list[str]:
-    """The names of all that lies in the store."""
-    return [place.name for place in settings.store_folder.iterdir()] if settings.store_folder.exists() else []
-
-
 def tidy(settings: Settings, ended: Collection[str], active: Collection[int]) -> None:
     """Clears away what ended rounds left: half-written checkpoints, those that were rejected, data files.
 
     `ended` are versions of rounds that are over and whose checkpoint is not kept, `active` the numbers of rounds whose
     job may be running. The latest folders stay for whoever looks for a reason, with the labels in the last few alone.
     """
-    store, jobs = settings.store_folder, folder(settings, 0).parent
-    if store.exists():
-        checkpoint.sweep(store)
-        for version in ended:
-            shutil.rmtree(store / version, ignore_errors=True)
+    store, jobs = settings.checkpoints, folder(settings, 0).parent
+    store.sweep()
+    for version in ended:
+        store.remove(version)
     if jobs.exists():
         numbers = sorted((int(place.name) for place in jobs.iterdir() if place.name.isdigit()), reverse=True)
         over = [number for number in numbers if number not in active]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
@@ -23,10 +24,12 @@ from labelwheel.backend.database.tables import (
 )
 from labelwheel.backend.rounds import jobs
 from labelwheel.backend.settings import Settings
-from labelwheel.training.checkpoints import checkpoint
-from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training import places
+from labelwheel.training.errors import InvalidCheckpoint, StoreUnreachable
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
 
 KEPT_GENERATIONS = 200
 """Of each project, with the backfills that brought them into the tool: what acceptance is told for."""
@@ -52,18 +55,29 @@ def tidy(hold: Hold, settings: Settings) -> None:
             _forget_generations(tx, _old_generations(tx))
             for piece in sliced(gone):
                 tx.execute(delete(Shown).where(Shown.id.in_(piece)))
+    try:
+        _clear(hold, settings)
+    except StoreUnreachable as error:
+        log.warning("nothing was cleared away, the next round does: %s", error)
+
+
+def _clear(hold: Hold, settings: Settings) -> None:
+    """What lies in the store and in the rounds' folders and belongs to none that is kept."""
+    names, desks = settings.checkpoints.names(), settings.checkpoints.desks()
     with hold.database.session() as session:
         known = set(session.scalars(select(CheckpointRow.version).where(CheckpointRow.removed.is_(False))))
-        left = [name for name in jobs.outputs(settings) if name not in known]
-        ended = {
-            version
-            for piece in sliced(left)
-            for version in session.scalars(
-                select(Round.version).where(Round.version.in_(piece), Round.state.not_in(ACTIVE))
-            )
-        }
+        left = _ended(session, [name for name in names if name not in known])
+        cleared = _ended(session, desks)
         active = set(session.scalars(select(Round.id).where(Round.state.in_(ACTIVE) | Round.handle.is_not(None))))
-    jobs.tidy(settings, ended, active)
+    for version in cleared:
+        places.remove(settings.checkpoints.desk(version))
+    jobs.tidy(settings, left, active)
+
+
+def _ended(session: Session, versions: Iterable[str]) -> set[str]:
+    """Those of them whose round is over; what is no round's is somebody else's."""
+    query = select(Round.version).where(Round.state.not_in(ACTIVE))
+    return {found for piece in sliced(versions) for found in session.scalars(query.where(Round.version.in_(piece)))}
 
 
 def _superfluous(session: Session, keep: int) -> list[int]:
@@ -89,7 +103,7 @@ def remember(hold: Hold, settings: Settings) -> int:
     noted = 0
     for row in rows:
         try:
-            digest = checkpoint.read(settings.store_folder / row.folder, verify=False).digest
+            digest = settings.checkpoints.read(row.folder, verify=False).digest
         except InvalidCheckpoint:
             continue  # who serves it says so
         with hold.transaction() as tx:

@@ -112,8 +112,10 @@ class Runner:
             return True
         state = None if found.handle is None else self._launcher.poll(found.handle)
         runs = state is not None and state.phase is Phase.RUNNING
-        finished, failure = jobs.finished(self._settings, found.version), jobs.failure(self._settings, found.id)
-        if runs and not (jobs.company(self._settings, found.id) > 1 and (finished or failure)):
+        if runs and jobs.company(self._settings, found.id) == 1:
+            return self._check_time(found)
+        finished, failure = jobs.finished(self._settings, found.version), jobs.failure(self._settings, found)
+        if runs and not (finished or failure):
             return self._check_time(found)
         if runs:
             self._leave(found)
@@ -138,8 +140,8 @@ class Runner:
         if found.fence != self._hold.fence:
             self._adopt(found)
             return True
-        folder = jobs.output(self._settings, found.version)
         try:
+            folder = self._settings.checkpoints.fetch(found.version)
             judgement = gate.judge(folder, found.version, found.recipe, self._settings)
         except InvalidCheckpoint as error:
             self._fail(found, str(error))

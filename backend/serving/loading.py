@@ -1,16 +1,15 @@
-"""Makes a checkpoint ready to answer, and proves it: verify, load, warm up, probe."""
+"""Makes a checkpoint ready to answer, and proves it: load, warm up, probe."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.engine import Engine, Loaded
 from labelwheel.backend.serving.queue import InferenceQueue
-from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import Checkpoint
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.questions import Example, Question
 
@@ -18,17 +17,16 @@ PROBES = ("Where is my parcel?", "Größe 38 passt 👟 nicht, ich möchte mein 
 """A short text and one that fills a batch: both are computed once before anybody asks."""
 
 
-def load(
-    engine: Engine, queue: InferenceQueue, folder: Path, version: str, digest: str | None = None, seconds: float = 120.0
-) -> Loaded:
-    """A checkpoint that has answered its own question; `digest` is that of its manifest, where it is known.
+def load(engine: Engine, queue: InferenceQueue, found: Checkpoint, version: str, seconds: float = 120.0) -> Loaded:
+    """A checkpoint that was verified, once it has answered its own question.
 
     Raises InvalidCheckpoint or whatever went wrong.
     """
-    manifest = checkpoint.read(folder, digest=digest).manifest
-    if manifest.version != version:
-        raise InvalidCheckpoint(f"{folder} holds {manifest.version}, not {version}; roll back or train anew")
-    model = engine.load(folder, manifest)
+    if found.manifest.version != version:
+        raise InvalidCheckpoint(
+            f"{found.folder} holds {found.manifest.version}, not {version}; roll back or train anew"
+        )
+    model = engine.load(found.folder, found.manifest)
     probe(model, model.question, queue, seconds)
     return model
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from labelwheel.backend.errors import Overloaded
@@ -25,7 +24,9 @@ from labelwheel.backend.serving.predictor import Member
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.served import Served, Table, Wanted
 from labelwheel.plugins.errors import UnknownProject
-from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.checkpoint import Checkpoint
+from labelwheel.training.errors import InvalidCheckpoint, LabelwheelError, StoreUnreachable
 from labelwheel.training.questions import Question
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class _Failure:
     """A checkpoint that could not be loaded, and when it is worth another try."""
 
     error: str
+    kind: type[LabelwheelError]
     delay: float
     again: float
 
@@ -51,8 +53,9 @@ class Holder:
         queue: InferenceQueue,
         source: Callable[[], Mapping[int, Wanted]],
         budget: Budget | None = None,
+        read: Callable[..., Checkpoint] = checkpoint.read,
     ) -> None:
-        self._engine, self._queue, self._source = engine, queue, source
+        self._engine, self._queue, self._source, self._read = engine, queue, source, read
         self.budget = budget or Budget()
         self.on_call: Callable[[], None] = lambda: None
         self._called: dict[int, Future[Served]] = {}
@@ -199,10 +202,12 @@ class Holder:
 
     def _swap(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, str]]) -> bool:
         members: dict[str, Member] = {}
-        for name, (version, folder) in want.members.items():
+        for name, (version, place) in want.members.items():
             try:
-                model = self._model(version, folder, want.questions[name], want.digests.get(version))
+                model = self._model(version, place, want.questions[name], want.digests.get(version))
                 members[name] = Member(want.questions[name], model)
+            except StoreUnreachable as error:  # no checkpoint's fault: none is given up for it
+                problems[want.project] = {"generation": want.generation, "question": name, "message": _line(error)}
             except Exception as error:
                 problems[want.project] = {
                     "generation": want.generation, "question": name, "checkpoint": version, "message": _line(error)
@@ -223,14 +228,14 @@ class Holder:
             log.info("project %d is served by %s", want.project, want.generation)
         return True
 
-    def _model(self, version: str, folder: Path, question: Question, digest: str | None) -> Loaded:
+    def _model(self, version: str, place: str, question: Question, digest: str | None) -> Loaded:
         failure = self._failures.get(version)
         if failure and time.monotonic() < failure.again:
-            raise InvalidCheckpoint(failure.error)
+            raise failure.kind(failure.error)
         try:
             model = self._models.get(version)
             if model is None:
-                model = load(self._engine, self._queue, folder, version, digest)
+                model = load(self._engine, self._queue, self._read(place, digest=digest), version)
                 self._models[version] = model
                 weakref.finalize(model, self._freed.set)
             if model.question.kind is not question.kind:
@@ -241,7 +246,8 @@ class Holder:
                 probe(model, question, self._queue)
         except Exception as error:
             delay = min(LAST_RETRY, failure.delay * 2) if failure else FIRST_RETRY
-            self._failures[version] = _Failure(_line(error), delay, time.monotonic() + delay)
+            kind = StoreUnreachable if isinstance(error, StoreUnreachable) else InvalidCheckpoint
+            self._failures[version] = _Failure(_line(error), kind, delay, time.monotonic() + delay)
             log.warning("%s cannot be served, tried again in %.0f s: %s", version, delay, _line(error))
             raise
         self._failures.pop(version, None)

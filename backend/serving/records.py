@@ -21,7 +21,6 @@ class ServingLedger:
 
     def __init__(self, database: Database, settings: Settings, name: str) -> None:
         self._database, self._settings, self._name = database, settings, name
-        self._store = settings.store_folder
         self._mark: tuple[object, ...] | None = None
         self._wanted: dict[int, Wanted] = {}
 
@@ -41,7 +40,7 @@ class ServingLedger:
                 view.reference or None,
                 view.name,
                 view.questions,
-                {name: (member.version, self._store / member.folder) for name, member in view.members.items()},
+                {name: (member.version, member.folder) for name, member in view.members.items()},
                 {member.version: member.digest for member in view.members.values() if member.digest},
             )
             for number, view in generations.current(session).items()

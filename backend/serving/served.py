@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from labelwheel.backend.serving.predictor import Member
 from labelwheel.training.questions import Question
@@ -13,7 +12,7 @@ from labelwheel.training.questions import Question
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the database says a project should be served with; `members`: question → (version, folder).
+    """What the database says a project should be served with; `members`: question → (version, name in the store).
 
     `digests` has the hash of each version's manifest, where it is known.
     """
@@ -23,7 +22,7 @@ class Wanted:
     reference: str | None
     generation: str
     questions: Mapping[str, Question]
-    members: Mapping[str, tuple[str, Path]]
+    members: Mapping[str, tuple[str, str]]
     digests: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -35,7 +35,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
     """Every project with its questions, the worker and the web processes. Times are ISO 8601 in UTC.
 
     ```
-    {"store": the folder of the checkpoints,
+    {"store": the folder of the checkpoints, or the URL,
      "worker": {"alive": bool, "owner": str | None, "seen_until": time | None, "problem": str | None},
      "servers": [{"name", "alive", "seen_at", "memory_mb", "serving": {project id: generation}, "problems",
                   "models": {"mb", "budget_mb", "unloaded": [project id]}}],
@@ -71,7 +71,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
         select(Project).where(Project.state != ProjectState.DISCONNECTED).order_by(Project.id)
     ).all()
     return {
-        "store": str(settings.store_folder),
+        "store": settings.checkpoints.url,
         "worker": {
             "alive": worker_alive,
             "owner": lease.owner if lease else None,

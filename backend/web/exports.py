@@ -40,7 +40,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         if row is None:
             missing = f"checkpoint {version!r:.100}" if version is not None else "champion yet"
             raise NotFound(f"question {name!r} has no {missing}; `labelwheel checkpoints` lists what there is")
-        return checkpoint.read(settings.store_folder / row.folder, verify=False, digest=row.manifest_digest)
+        return settings.checkpoints.read(row.folder, verify=False, digest=row.manifest_digest)
 
     @exports.get("/projects/<int:number>/questions/<path:name>/export")
     @audit.taken

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labelwheel.training import exchange, places
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.launchers.base import Phase, State, Task
@@ -35,7 +36,7 @@ class Job:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in Path(self.spec.data).read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in places.read(self.spec.data).splitlines()]
 
 
 class FakeLauncher:
@@ -112,7 +113,8 @@ def write(spec: JobSpec, loss: float, champion_loss: float) -> None:
         cross_validated=False,
         report={"headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0}},
     )
-    checkpoint.write(spec.output, _Model(), None, manifest, {"result.json": result.model_dump_json()})
+    with exchange.at_hand(spec) as near:
+        checkpoint.write(near.output, _Model(), None, manifest, {"result.json": result.model_dump_json()})
 
 
 def _pair(number: int, loss: float, champion_loss: float | None) -> Pair:

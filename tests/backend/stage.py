@@ -67,7 +67,7 @@ class Stage:
                 row = tx.scalars(select(QuestionRow).filter_by(project_id=number, name=name)).one()
                 found = tx.scalars(select(CheckpointRow).filter_by(version=version)).one_or_none()
                 if found is None:
-                    folder = Path(self.settings.store_folder / version)
+                    folder = Path(self.settings.checkpoints.folder / version)
                     if not folder.exists():
                         write_checkpoint(folder, version, question(name))
                     found = CheckpointRow(

@@ -204,6 +204,13 @@ def sweep(parent: str | Path) -> list[Path]:
     return removed
 
 
+def sibling(folder: Path) -> Path:
+    """A new hidden folder beside one that is to appear, named so that `sweep` sees whether its writer lives."""
+    temporary = folder.parent / f"{_TEMPORARY}{_host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
+    temporary.mkdir()
+    return temporary
+
+
 def disk_size(folder: str | Path) -> int:
     """Bytes of all files under a folder."""
     return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
@@ -220,8 +227,7 @@ def _appearing(folder: Path) -> Iterator[Path]:
     if folder.exists():
         raise InvalidJob(f"{folder} exists already; a version is never used twice, choose another one")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.parent / f"{_TEMPORARY}{_host()}~{os.getpid()}~{uuid.uuid4().hex[:8]}"
-    temporary.mkdir()
+    temporary = sibling(folder)
     try:
         yield temporary
         _sync(temporary, files=False)

@@ -359,7 +359,7 @@ def test_predict_finds_the_champions_where_the_service_keeps_them(stage, run, tm
     source.write_text('{"text": "a"}')
     with contextlib.suppress(AttributeError):  # a fake checkpoint has no model
         run("predict", source, "--out", tmp_path / "out.jsonl", "-q", "mood")
-    assert found == [stage.settings.store_folder / "v2"]
+    assert found == [stage.settings.checkpoints.folder / "v2"]
 
 
 def test_the_service_must_be_there(run, monkeypatch):

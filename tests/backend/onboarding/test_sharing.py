@@ -321,7 +321,7 @@ def test_other_options_end_the_sharing(two: Two, changed: int) -> None:
             round_commands.order(tx, two.row(changed).id, "labels")
     two.world.until(two.settled)
     assert two.row(3 - changed).champion_id == shared.id
-    assert (two.world.settings.store_folder / shared.folder).exists()
+    assert (two.world.settings.checkpoints.folder / shared.folder).exists()
     alone = tools[3 - changed]
     two.label("sport", "politics", "sport", "politics", tool=alone)
     two.world.until(lambda: two.row(3 - changed).champion_id != shared.id)

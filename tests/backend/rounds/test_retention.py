@@ -76,9 +76,9 @@ def test_files_of_rounds_that_are_over_go_and_no_others(stage):
     add_round(stage, "rejected", RoundState.REJECTED)
     add_round(stage, "running", RoundState.RUNNING)
     for name in ("rejected", "running", "somebody-elses"):
-        (stage.settings.store_folder / name).mkdir()
+        (stage.settings.checkpoints.folder / name).mkdir()
     tidy(stage)
-    assert {each.name for each in stage.settings.store_folder.iterdir()} == {"v1", "running", "somebody-elses"}
+    assert {each.name for each in stage.settings.checkpoints.folder.iterdir()} == {"v1", "running", "somebody-elses"}
 
 
 def test_running_jobs_keep_their_folder_and_labels_stay_in_few(stage):

@@ -39,7 +39,7 @@ def test_a_job_gets_the_labels_the_question_and_the_champion(running: World) -> 
     job = running.launcher.last
     assert [row["answer"] for row in job.rows] == ["sport", "politics", "sport", "politics", "sport"]
     assert all(row["fresh"] for row in job.rows)  # names learnt from nothing
-    assert job.spec.champion == str(running.settings.store_folder / running.checkpoints[0].folder)
+    assert job.spec.champion == str(running.settings.checkpoints.folder / running.checkpoints[0].folder)
     assert job.spec.question.name == "topic"
     assert job.spec.hide_below == running.settings.hide_below == 0.25
     assert job.url == f"http://127.0.0.1:9090/api/v1/rounds/{running.rounds[-1].id}/progress"
@@ -108,7 +108,7 @@ def test_a_job_that_takes_too_long_is_ended(running: World) -> None:
 def test_a_damaged_checkpoint_is_refused(running: World) -> None:
     job = running.launcher.last
     finish(job)
-    (running.settings.store_folder / job.spec.version / "model.safetensors").write_bytes(b"1")
+    (running.settings.checkpoints.folder / job.spec.version / "model.safetensors").write_bytes(b"1")
     found = ended(running)
     assert (found.state, "has changed since it was written" in (found.reason or "")) == ("failed", True)
     assert len(running.checkpoints) == 1
@@ -266,7 +266,7 @@ def test_old_checkpoints_make_room(running: World) -> None:
     running.settle()
     kept = [row for row in running.checkpoints if not row.removed]
     assert [row.id for row in kept] == [row.id for row in running.checkpoints[-running.settings.keep_checkpoints :]]
-    on_disk = {path.name for path in running.settings.store_folder.iterdir()}
+    on_disk = {path.name for path in running.settings.checkpoints.folder.iterdir()}
     assert on_disk == {row.version for row in kept}
     with running.database.session() as session:
         listed = round_commands.checkpoints(session, running.question().id)
@@ -274,12 +274,12 @@ def test_old_checkpoints_make_room(running: World) -> None:
 
 
 def test_what_killed_jobs_left_is_swept(running: World) -> None:
-    running.settings.store_folder.mkdir(exist_ok=True)
-    (running.settings.store_folder / "mine").mkdir()  # not a version of ours: never touched
+    running.settings.checkpoints.folder.mkdir(exist_ok=True)
+    (running.settings.checkpoints.folder / "mine").mkdir()  # not a version of ours: never touched
     running.launcher.automatic = BAD
     running.settle()
     assert running.rounds[-1].state == "rejected"
-    names = {path.name for path in running.settings.store_folder.iterdir()}
+    names = {path.name for path in running.settings.checkpoints.folder.iterdir()}
     assert names == {"mine", running.checkpoints[0].version}
 
 

@@ -108,7 +108,7 @@ def test_a_cancelled_round_leaves_the_others_their_job(six: World) -> None:
     six.until(lambda: six.rounds[-1].ended_at)
     six.turns(3)
     assert states(six) == ["promoted", "cancelled"] + ["promoted"] * 4
-    assert not (six.settings.store_folder / gone.version).exists()
+    assert not (six.settings.checkpoints.folder / gone.version).exists()
 
 
 def test_the_last_cancelled_round_ends_the_job(six: World) -> None:

@@ -46,7 +46,8 @@ def test_what_is_wanted_is_the_present_generation(stage, ledger):
     first = stage.promote({"mood": "v1"})
     wanted = ledger.wanted()[stage.project]
     assert (wanted.generation, wanted.tool, wanted.reference) == (first, TOOL, "1.99")
-    assert wanted.members == {"mood": ("v1", stage.settings.store_folder / "v1")}
+    assert wanted.members == {"mood": ("v1", "v1")}
+    assert stage.settings.checkpoints.fetch("v1") == stage.settings.home.absolute() / "checkpoints" / "v1"
     assert list(wanted.questions) == ["mood", "tone"]
     second = stage.promote({"mood": "v2", "tone": "v3"})
     assert ledger.wanted()[stage.project].generation == second

@@ -54,19 +54,19 @@ def digests(stage: Stage) -> dict[str, str | None]:
 
 
 def test_hashes_of_earlier_checkpoints_are_noted_once(stage: Stage) -> None:
-    (stage.settings.store_folder / "v1" / "labelwheel.json").unlink()
+    (stage.settings.checkpoints.folder / "v1" / "labelwheel.json").unlink()
     assert digests(stage) == {"v1": None, "v2": None}
     assert retention.remember(Alone(stage), stage.settings) == 1  # type: ignore[arg-type]
-    wanted = _sha256(stage.settings.store_folder / "v2" / "labelwheel.json")
+    wanted = _sha256(stage.settings.checkpoints.folder / "v2" / "labelwheel.json")
     assert digests(stage) == {"v1": None, "v2": wanted}
-    replace(stage.settings.store_folder / "v2")
+    replace(stage.settings.checkpoints.folder / "v2")
     assert retention.remember(Alone(stage), stage.settings) == 0  # type: ignore[arg-type]
     assert digests(stage)["v2"] == wanted
 
 
 def test_it_is_not_served_and_the_one_before_is(stage: Stage) -> None:
     retention.remember(Alone(stage), stage.settings)  # type: ignore[arg-type]
-    replace(stage.settings.store_folder / "v2")
+    replace(stage.settings.checkpoints.folder / "v2")
     holder = create_app(stage.settings, FakeEngine(), start=False).extensions["labelwheel"].holder
     holder.follow()
     (problem,) = holder.problems.values()
@@ -82,7 +82,7 @@ def test_it_is_not_served_and_the_one_before_is(stage: Stage) -> None:
 
 def test_it_is_not_exported(stage: Stage) -> None:
     retention.remember(Alone(stage), stage.settings)  # type: ignore[arg-type]
-    replace(stage.settings.store_folder / "v2")
+    replace(stage.settings.checkpoints.folder / "v2")
     client = create_app(stage.settings, FakeEngine(), start=False).test_client()
     path = f"/api/v1/projects/{stage.project}/questions/mood"
     for name in ("export", "report"):
@@ -94,7 +94,7 @@ def test_a_promotion_notes_the_hash_and_no_job_trains_on_what_replaced_it(world:
     world.connect()
     world.until(lambda: world.project.state == "connected")
     (names,) = world.checkpoints
-    folder = world.settings.store_folder / names.folder
+    folder = world.settings.checkpoints.folder / names.folder
     assert names.manifest_digest == _sha256(folder / "labelwheel.json")
     (folder / "model.safetensors").write_bytes(b"x" * 16)
     manifest = json.loads((folder / "labelwheel.json").read_text())
@@ -112,7 +112,7 @@ def test_a_promotion_notes_the_hash_and_no_job_trains_on_what_replaced_it(world:
 
 
 def test_a_digest_that_fits_changes_nothing(stage: Stage) -> None:
-    folder = stage.settings.store_folder / "v1"
+    folder = stage.settings.checkpoints.folder / "v1"
     found = checkpoint.read(folder)
     assert checkpoint.read(folder, digest=found.digest) == found
     with pytest.raises(InvalidCheckpoint, match="was replaced"):

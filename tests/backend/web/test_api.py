@@ -234,7 +234,7 @@ def test_rolling_back_serves_the_earlier_checkpoint_under_a_new_name(client, app
 
 
 def test_an_export_is_a_plain_tar_of_the_model_alone(client, stage):
-    folder = stage.settings.store_folder / "v1"
+    folder = stage.settings.checkpoints.folder / "v1"
     path = f"/api/v1/projects/{stage.project}/questions/mood/export"
     answer = client.get(path)
     assert answer.status_code == 200
@@ -256,7 +256,7 @@ def test_an_export_is_a_plain_tar_of_the_model_alone(client, stage):
 
 
 def test_a_damaged_checkpoint_is_not_exported(client, stage):
-    (stage.settings.store_folder / "v1" / "model.safetensors").write_text("changed")
+    (stage.settings.checkpoints.folder / "v1" / "model.safetensors").write_text("changed")
     answer = client.get(f"/api/v1/projects/{stage.project}/questions/mood/export")
     assert (answer.status_code, answer.json["error"]["type"]) == (500, "InvalidCheckpoint")
     assert not list(stage.settings.home.glob(".export-*"))
@@ -265,7 +265,7 @@ def test_a_damaged_checkpoint_is_not_exported(client, stage):
 def test_reports(client, stage):
     path = f"/api/v1/projects/{stage.project}/questions/mood"
     assert client.get(f"{path}/report.md").status_code == 404
-    folder = stage.settings.store_folder / "v2"
+    folder = stage.settings.checkpoints.folder / "v2"
     write_checkpoint(folder, "v2", question("mood"), report_md="# How it does 👍", report_json='{"headline": 1}')
     stage.promote({"mood": "v2"})
     answer = client.get(f"{path}/report.md")

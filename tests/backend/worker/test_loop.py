@@ -58,7 +58,7 @@ def test_a_worse_challenger_changes_nothing(world: World) -> None:
     assert (world.generation, len(world.tool.announced)) == (before, announced)
     assert world.kinds()[-1] == "rejected"
     assert len(world.checkpoints) == 1
-    assert [path.name for path in world.settings.store_folder.iterdir()] == [world.checkpoints[0].version]
+    assert [path.name for path in world.settings.checkpoints.folder.iterdir()] == [world.checkpoints[0].version]
     world.turns(5)
     assert world.kinds()[-1] == "rejected"  # the same labels are no reason to try again
 
