@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 import pytest
@@ -35,8 +35,8 @@ class ToyStore(MemoryFileSystem):
     """What `s3fs` is to S3. `left` is after how many files it fails to take one; `away`, whether it does not answer."""
 
     protocol = "toy"
-    store: dict[str, Any] = {}
-    pseudo_dirs = [""]
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
     left: int | None = None
     away = False
     fault: type[BaseException] = OSError
