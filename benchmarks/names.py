@@ -15,7 +15,7 @@ from labelwheel.training.kinds import learner_for
 from labelwheel.training.questions import PATH_SEPARATOR, Example, Kind, Option, Question
 from labelwheel.training.spec import Part
 from labelwheel.training.strategies import label_names
-from labelwheel.training.strategies.frozen_head import names_head
+from labelwheel.training.strategies.label_names import names_head
 from rich.console import Console
 from rich.table import Table
 

@@ -1,7 +1,7 @@
 """What the first rounds serve, against the label names: `python -m benchmarks.rounds --data FOLDER`.
 
 Each run labels a few texts, random or skewed (half of the labels are of one class, a quarter of the next, and so on),
-and goes through the rounds that the policy would start, with the job's own candidates, measurement and gate; what is
+and goes through the rounds that the policy would start, with the job's own strategies, measurement and gate; what is
 then served is measured on all other texts. Fine-tuning is left out, so that features are computed once; it is tried
 from 24 labels on and has to win against the regression, see `benchmarks.learning`.
 """
@@ -25,7 +25,10 @@ from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
 from labelwheel.training.strategies import label_names
-from labelwheel.training.strategies.frozen_head import Frozen, names_head
+from labelwheel.training.strategies.base import Cost
+from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.label_names import names_head
+from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Selection
 from rich.console import Console
@@ -45,7 +48,7 @@ _LENGTH = 128
 class Manifest:
     """All that a comparison asks of a champion's manifest."""
 
-    recipe: str
+    label_count: int
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Stage:
         """What is served before the first label."""
         assert self.said is not None
         head = names_head(self.said[0], self.question.kind)
-        return Served(self, head.weight / self.said[1], head.bias, {}, Manifest("names"))
+        return Served(self, head.weight / self.said[1], head.bias, {}, Manifest(0))
 
     def draw(self, pool: Sequence[int], count: int, seed: int, skewed: bool) -> list[int]:
         """So many of the texts, in the order in which they are labelled."""
@@ -115,17 +118,16 @@ class Stage:
         train = [row for row in rows if row.part is Part.TRAIN]
         problem = Problem.build(self.question, self.learner, train, self.tokenizer, _LENGTH)
         frozen = Frozen(problem, [self.features[int(row.example.key)] for row in train], self.said[0])  # type: ignore[index]
-        selection = Selection(
-            problem, self.base, self.tokenizer, frozen, None, _LENGTH, 13, time.monotonic() + 600, Progress()
-        )
-        proposal = selection.propose(tune=False)
+        budget = Budget(time.monotonic() + 600)
+        given = Materials(problem, self.base, self.tokenizer, frozen, None, _LENGTH, 13, budget, Progress())
+        proposal = Selection(given).propose(dearest=Cost.SECONDS)
         last = encoders.head(proposal.module)
         challenger = Served(
             self,
             last.weight.detach().numpy().copy(),
             last.bias.detach().numpy().copy(),
             dict(proposal.outcome.calibration),
-            Manifest("frozen"),
+            Manifest(len(train)),
         )
         spec = JobSpec(version="v", question=self.question, data="", output="")
 

@@ -33,6 +33,10 @@ class TooFewLabels(InvalidJob):
     """There are not enough labels to learn anything yet. Label more examples."""
 
 
+class DuplicateStrategy(LabelwheelError):
+    """Two strategies have one name, and a report could not tell them apart. Give one of them another."""
+
+
 class OutOfMemory(LabelwheelError):
     """The device has too little memory even for a batch of one. Use a smaller base model or a shorter `max_length`."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from labelwheel.training import encoders
@@ -16,7 +15,7 @@ from labelwheel.training.model import Model, pad_token
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.shared_features import Embed
 from labelwheel.training.spec import JobSpec, LabelledExample, Pair, Part
-from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Proposal
 from labelwheel.training.sufficiency import ENOUGH_GROUPS
@@ -76,13 +75,9 @@ def measure(
 
 def learning_curve(
     spec: JobSpec,
-    learner: Learner,
     rows: Sequence[LabelledExample],
-    frozen: Frozen,
+    given: Materials,
     proposal: Proposal,
-    base: Any,
-    tokenizer: Any,
-    max_length: int,
     embed: Embed = encoders.features,
 ) -> list[CurvePoint]:
     """The regression's held-out score after a quarter, half, three quarters and all of the labels.
@@ -90,17 +85,20 @@ def learning_curve(
     Empty while fewer than 20 examples are held out.
     """
     held = [row for row in rows if row.part is Part.HELD_OUT]
-    there = Problem.build(spec.question, learner, held, tokenizer, max_length, spec.hide_below) if held else None
-    if there is None or len(there) < _LEAST_CURVE:
+    if not held:
         return []
-    features = [row / np.float32(frozen.unit) for row in embed(base, there.encodings, pad_token(tokenizer))]
+    frozen, learner, tokenizer = given.frozen, given.problem.learner, given.tokenizer
+    there = Problem.build(spec.question, learner, held, tokenizer, given.max_length, spec.hide_below)
+    if len(there) < _LEAST_CURVE:
+        return []
+    features = [row / np.float32(frozen.unit) for row in embed(given.base, there.encodings, pad_token(tokenizer))]
     order = np.random.default_rng(spec.seed).permutation(len(frozen.problem))
     everything = list(range(len(there)))
     groups = [row.group for row in there.rows]
     points = []
     for share in _SHARES:
         count = max(1, round(share * len(order)))
-        head = frozen.fit(sorted(order[:count].tolist()), proposal.setting)
+        head = frozen.fit(sorted(order[:count].tolist()), given.setting)
         # numbers are standardised by what is learnt from, wherever they are measured
         logits = {
             place: (head(row) * frozen.problem.scale + frozen.problem.centre - there.centre) / there.scale
@@ -116,7 +114,7 @@ def _filling(
     proposal: Proposal, champion: Model | None, count: int, seed: int
 ) -> tuple[list[LabelledExample], list[Prediction]]:
     outcome = proposal.outcome
-    learnt_nothing = champion is None or champion.manifest.recipe == "names"
+    learnt_nothing = champion is None or champion.manifest.label_count == 0
     known = [
         (outcome.problem.rows[index], prediction)
         for index, prediction in zip(outcome.indices, outcome.predictions, strict=True)

@@ -27,10 +27,10 @@ from labelwheel.training.questions import Kind
 from labelwheel.training.shared_features import Embed
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 from labelwheel.training.strategies import label_names
-from labelwheel.training.strategies.frozen_head import Frozen, names_head
-from labelwheel.training.strategies.outcome import Outcome
+from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
-from labelwheel.training.strategies.selection import FROM_NAMES, Proposal, Selection
+from labelwheel.training.strategies.selection import Proposal, Selection
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +53,15 @@ class Run:
         self.deadline = self.begin + spec.max_minutes * 60.0
         self.device = spec.device or default_device()
         self.notes: list[str] = []
+        self.curve: list[CurvePoint] = []
 
     def execute(self) -> JobResult:
         """Everything, up to the checkpoint at `spec.output`."""
         spec, question = self.spec, self.spec.question
         self._check_enough()
         self._separate()
-        train = [row for row in self.rows if row.part is Part.TRAIN]
+        unlabelled = spec.recipe is Recipe.NAMES
+        train = [] if unlabelled else [row for row in self.rows if row.part is Part.TRAIN]
         with self.progress.phase("Loading the base model", 5):
             self.base, self.tokenizer = encoders.load(
                 spec.base_model, self.learner.config(question), self.learner.auto_class
@@ -71,16 +73,13 @@ class Run:
         with self.progress.phase("Reading the labels", 8):
             problem = Problem.build(question, self.learner, train, self.tokenizer, self.max_length, spec.hide_below)
             self._note_unreachable(problem)
-        if spec.recipe is Recipe.NAMES:
-            proposal, curve = self._from_names(problem), list[CurvePoint]()
-        else:
-            proposal, curve = self._learn(problem)
+        proposal = self._propose(problem)
         with self.progress.phase("Measuring", 95):
             measured = measure(spec, self.learner, self.rows, proposal, self._answer(proposal), self.champion)
         with self.progress.phase("Making the artefact", 97):
             made = self._artefact(proposal)
         with self.progress.phase("Writing the checkpoint", 99):
-            result = self._write(proposal, measured, curve, problem, made)
+            result = self._write(proposal, measured, problem, made)
         self.progress.update(1.0, force=True)
         return result
 
@@ -132,43 +131,23 @@ class Run:
         self.notes.append(f"the champion was not compared to: {why}")
         return None
 
-    def _from_names(self, problem: Problem) -> Proposal:
-        question = self.spec.question
-        said = label_names.directions(question, self.base, self.tokenizer, self.max_length)
-        assert said is not None
-        head = names_head(said[0], question.kind)
-        encoders.write_head(self.base, head.weight / said[1], head.bias)
-        outcome = Outcome(FROM_NAMES, problem, [], {}, settled=label_names.settled(question.kind))
-        reason = "there are no labels to learn from yet"
-        settings = {"names": [label_names.describe(option) for option in question.options]}
-        return Proposal(self.base, FROM_NAMES, "names", outcome, reason, settings=settings)
-
-    def _learn(self, problem: Problem) -> tuple[Proposal, list[CurvePoint]]:
-        question = self.spec.question
+    def _propose(self, problem: Problem) -> Proposal:
+        if self.spec.recipe is Recipe.NAMES:
+            return Selection(self._materials(problem)).before_labels()
         with self.progress.phase("Embedding the texts", 15):
-            pad = pad_token(self.tokenizer)
-            features = self.embed(self.base, problem.encodings, pad)
-            said = label_names.directions(question, self.base, self.tokenizer, self.max_length)
-            frozen = Frozen(problem, features, said[0] if said else None)
-        selection = Selection(
-            problem, self.base, self.tokenizer, frozen, self.champion, self.max_length, self.spec.seed,
-            self.deadline, self.progress, self._base_name(),
-        )  # fmt: skip
-        proposal = selection.propose()
-        logger.info("Proposed: %s, because %s", proposal.name, proposal.reason)
+            given = self._materials(problem)
+        proposal = Selection(given).propose()
+        logger.info("Proposed: %s, because %s", proposal.strategy.name, proposal.reason)
         with self.progress.phase("Drawing the learning curve", 85):
-            curve = learning_curve(
-                self.spec,
-                self.learner,
-                self.rows,
-                frozen,
-                proposal,
-                self.base,
-                self.tokenizer,
-                self.max_length,
-                self.embed,
-            )
-        return proposal, curve
+            self.curve = learning_curve(self.spec, self.rows, given, proposal, self.embed)
+        return proposal
+
+    def _materials(self, problem: Problem) -> Materials:
+        frozen = Frozen.build(problem, self.base, self.tokenizer, self.max_length, self.embed)
+        return Materials(
+            problem, self.base, self.tokenizer, frozen, self.champion, self.max_length, self.spec.seed,
+            Budget(self.deadline), self.progress, self._base_name(), self.notes,
+        )  # fmt: skip
 
     def _answer(self, proposal: Proposal) -> Any:
         """What answers for the challenger: the very module that will be written."""
@@ -201,15 +180,14 @@ class Run:
         self,
         proposal: Proposal,
         measured: Measurement,
-        curve: list[CurvePoint],
         problem: Problem,
         made: make.Made,
     ) -> JobResult:
-        spec = self.spec
-        settings = {"recipe": proposal.recipe, "max_length": self.max_length, **proposal.settings}
+        spec, strategy = self.spec, proposal.strategy
+        settings = {"recipe": strategy.recipe, "max_length": self.max_length, **proposal.settings}
         if spec.question.kind is Kind.SPANS:
             settings["hide_below"] = spec.hide_below
-        label_set = hash_labels(problem.rows if proposal.recipe != "names" else [])
+        label_set = hash_labels(problem.rows if strategy.learns else [])
         findings = Findings(
             spec=spec,
             learner=self.learner,
@@ -220,21 +198,21 @@ class Run:
             champion_scores=measured.champion_scores if self.champion else None,
             cross_validated=measured.cross_validated,
             parent=self.champion.manifest.version if self.champion else None,
-            started_from="champion" if "champion" in proposal.name else "base",
+            started_from="champion" if strategy.continues else "base",
             base_model=self._base_name(),
             label_set=label_set,
             trials=proposal.trials,
-            chosen=proposal.name,
+            chosen=strategy.name,
             reason=proposal.reason,
             training_curve=proposal.curve,
-            learning_curve=curve,
+            learning_curve=self.curve,
             calibration=proposal.outcome.calibration,
             settings=settings,
             libraries=checkpoint.libraries(),
             seconds=time.monotonic() - self.begin,
             peak_memory=_peak_memory(),
             artefact=made.told,
-            notes=[*self.notes, *proposal.notes],
+            notes=self.notes,
         )
         report = reports.build(findings)
         result = JobResult(
@@ -250,11 +228,11 @@ class Run:
             base_model=self._base_name(),
             encoder_digest=encoders.digest(proposal.module),
             parent=findings.parent,
-            recipe=proposal.recipe,
+            recipe=strategy.recipe,
             max_length=self.max_length,
             calibration=proposal.outcome.calibration,
             label_set=label_set,
-            label_count=0 if proposal.recipe == "names" else len(problem),
+            label_count=len(problem) if strategy.learns else 0,
             seed=spec.seed,
             settings=settings,
             libraries=checkpoint.libraries(),

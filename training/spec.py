@@ -20,7 +20,7 @@ class Recipe(StrEnum):
     """How far a job goes."""
 
     NAMES = "names"  # from the label names alone: no labels needed, nothing trained
-    AUTO = "auto"  # every candidate that the labels allow; the best on held-apart folds is proposed
+    AUTO = "auto"  # every strategy that the labels allow; the best on held-apart folds is proposed
 
 
 class LabelledExample(Frozen):

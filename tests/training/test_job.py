@@ -233,7 +233,7 @@ def test_a_cancelled_job_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None
     process = start(write(tmp_path, rows(12)))
     assert process.stderr is not None
     for line in process.stderr:
-        if "Trying" in line:
+        if "Trying: fine-tuned" in line:
             break
     process.send_signal(signal.SIGTERM)
     begin = time.monotonic()

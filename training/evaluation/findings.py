@@ -12,9 +12,9 @@ from labelwheel.training.spec import JobSpec, LabelledExample
 
 
 class Trial(Frozen):
-    """One candidate that was tried. `score` is its headline metric on validation folds; None where it failed."""
+    """One strategy that was tried. `score` is its headline metric on validation folds; None where it failed."""
 
-    name: str  # such as "logistic regression on the base encoder", "fine-tuned from the champion"
+    name: str  # the strategy's, such as "fine-tuned from the base model"
     score: float | None
     seconds: float = 0.0
     detail: str = ""  # what it was in words, or why it failed

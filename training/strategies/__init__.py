@@ -1,1 +1,1 @@
-"""What a round tries, and how it chooses among what it tried."""
+"""The ways of getting a model from labels, and how a round chooses among them."""

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass
 class FineTuned:
-    """One candidate: `start` gives a fresh model, `head` a head to begin with for some examples (None: its own)."""
+    """One training: `start` gives a fresh model, `head` a head to begin with for some examples (None: its own)."""
 
     name: str
     problem: Problem

@@ -6,13 +6,16 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from labelwheel.training.kinds.objectives import Softmax, class_weights
+from labelwheel.training.model import pad_token
 from labelwheel.training.questions import Kind
+from labelwheel.training.shared_features import Embed
 from labelwheel.training.strategies import calibration, shrinkage
 from labelwheel.training.strategies.folds import Fold
-from labelwheel.training.strategies.label_names import SHARPNESS
+from labelwheel.training.strategies.label_names import directions, names_head
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.regression import Head, fit
 from labelwheel.training.strategies.shrinkage import Setting
@@ -27,25 +30,33 @@ SHARES = (1.0, 0.5, 0.25, 0.0)
 LOG_LOSS_SHARE = 0.2
 """How much the calibrated log loss weighs beside the loss of the answers: it tells apart what answers alike."""
 
-DISTANT = 0.4
-"""The cosine at which a name is as likely as not to fit, where options are decided one by one."""
-
 _LARGE = 2e8  # multiplications in a pass: beyond it, the grid is thinned
 
 
 @dataclass
 class Frozen:
-    """The regression on one problem. `features` has an array for each encoding, `names` (options, features) or None."""
+    """The regression on one problem. `features` has an array for each encoding, `names` (options, features) or None.
+
+    `names` are of length 1; `names_norm` is how long the model's features of them are.
+    """
 
     problem: Problem
     features: Sequence[np.ndarray]
     names: np.ndarray | None
+    names_norm: float = 1.0
     unit: float = field(init=False)
 
     def __post_init__(self) -> None:
         norms = [float(np.sqrt((row.astype(np.float64) ** 2).sum(-1)).mean()) for row in self.features]
         self.unit = float(np.mean(norms)) if norms else 1.0
         self.features = [row / np.float32(self.unit) for row in self.features]
+
+    @classmethod
+    def build(cls, problem: Problem, base: Any, tokenizer: Any, max_length: int, embed: Embed) -> Frozen:
+        """Embeds the problem's texts, and what its options are called."""
+        features = embed(base, problem.encodings, pad_token(tokenizer)) if problem.encodings else []
+        said = directions(problem.question, base, tokenizer, max_length)
+        return cls(problem, features, *(said or (None,)))
 
     def prior(self, share: float, named: bool = True) -> Head:
         """What the names say, in the units of the (shortened) features; nothing where they are not `named`."""
@@ -169,9 +180,3 @@ class Frozen:
             for row, prediction in zip([problem.rows[i] for i in indices], predictions, strict=True)
         ]
         return np.asarray(losses) + LOG_LOSS_SHARE * fine
-
-
-def names_head(names: np.ndarray, kind: Kind, share: float = 1.0) -> Head:
-    """The head that answers from the names alone, for features of length 1."""
-    bias = -SHARPNESS * share * DISTANT if kind is not Kind.CHOICE else 0.0
-    return Head(SHARPNESS * share * names, np.full(len(names), bias))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import Any
 
@@ -11,6 +12,9 @@ from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.kinds.choices import LEAD
 from labelwheel.training.model import pad_token
 from labelwheel.training.questions import Kind, Option, Question
+from labelwheel.training.strategies.base import Cost, Finished, Strategy
+from labelwheel.training.strategies.outcome import Outcome
+from labelwheel.training.strategies.regression import Head
 
 KINDS = frozenset({Kind.CHOICE, Kind.CHOICES, Kind.TAXONOMY})
 """The kinds whose options mean something by themselves."""
@@ -25,11 +29,41 @@ Measured with MiniLM by `benchmarks.names`: a threshold of the cosine alone suit
 answers 3 % of GoEmotions, and 96 % of banking77 with eight options each); a lead suits all of them.
 """
 
+DISTANT = 0.4
+"""The cosine at which a name is as likely as not to fit, where options are decided one by one."""
+
 _PARENTS = 0.5
 """What the steps above weigh beside a taxonomy's last step. On CLINC's 150 intents below its ten domains the best path
 is right in .696 of texts, in .666 where all steps are read as one name, in .688 without the steps above."""
 
 _BORDERS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s_\-./:›]+")
+
+
+class LabelNames(Strategy):
+    """The head is what the names mean; the regression starts from it, so with labels it is no more than a yardstick."""
+
+    name = "label names alone"
+    recipe = "names"
+    cost = Cost.SECONDS
+    learns = False
+
+    def applies(self) -> bool:
+        """Where the options of a question mean something."""
+        return self.given.frozen.names is not None
+
+    def measure(self) -> Outcome:
+        """On what the others are measured on, though there is nothing that it could have learnt from."""
+        frozen, problem = self.given.frozen, self.given.problem
+        measured = self.given.layout.measured()
+        logits = frozen.logits(frozen.prior(1.0), measured)
+        return Outcome(self.name, problem, measured, logits, settled=settled(problem.question.kind) or None)
+
+    def finish(self) -> Finished:
+        """Written into the base model's head; the names themselves go into the manifest."""
+        module = copy.deepcopy(self.given.base)
+        head = self.given.frozen.prior(1.0)
+        encoders.write_head(module, head.weight / self.given.frozen.names_norm, head.bias)
+        return Finished(module, {"names": [describe(option) for option in self.given.problem.question.options]})
 
 
 def words(name: str) -> str:
@@ -64,6 +98,12 @@ def directions(question: Question, model: Any, tokenizer: Any, max_length: int) 
 def settled(kind: Kind) -> dict[str, float]:
     """What a manifest says about the scores of the names alone."""
     return {} if kind is Kind.CHOICE else {LEAD: SHARPNESS * OUTSTANDING}
+
+
+def names_head(names: np.ndarray, kind: Kind, share: float = 1.0) -> Head:
+    """The head that answers from the names alone, for features of length 1."""
+    bias = -SHARPNESS * share * DISTANT if kind is not Kind.CHOICE else 0.0
+    return Head(SHARPNESS * share * names, np.full(len(names), bias))
 
 
 def _own(question: Question, option: Option) -> str:

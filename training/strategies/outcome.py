@@ -1,4 +1,4 @@
-"""What a candidate achieved on examples that it has not learnt from, and the rule that chooses among candidates."""
+"""What a strategy achieved on examples that it has not learnt from, and the rule that chooses among strategies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from labelwheel.training.strategies.problem import Problem
 
 @dataclass(frozen=True)
 class Outcome:
-    """One candidate, measured on `indices`; `logits` are standardised, by encoding number."""
+    """One strategy, measured on `indices`; `logits` are standardised, by encoding number."""
 
     name: str
     problem: Problem
@@ -78,11 +78,11 @@ class Choice:
 
 
 def choose(outcomes: Sequence[Outcome], fresh_only: frozenset[str] = frozenset(), least: int = 12) -> Choice:
-    """The best of some candidates, given from the cheapest to the dearest.
+    """The best of some strategies, given from the cheapest to the dearest.
 
     A dearer one has to be better by more than one standard error of the paired difference, in what people see (the
-    loss of the answers), or at least as good there and more than one in the log loss. Candidates named in `fresh_only`
-    are compared on examples that are newer than the champion, as they start from what it has learnt.
+    loss of the answers), or at least as good there and more than one in the log loss. Those named in `fresh_only` are
+    compared on examples that are newer than the champion, as they start from what it has learnt.
     """
     best, reasons = outcomes[0], list[str]()
     for other in outcomes[1:]:

@@ -1,4 +1,4 @@
-"""The training side of a job, encoded once: what every candidate is fitted to and measured on."""
+"""The training side of a job, encoded once: what every strategy is fitted to and measured on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from labelwheel.training.spec import LabelledExample
 class Problem:
     """Examples that have a text, with their encodings and targets.
 
-    Targets of numbers are standardised by `centre` and `scale`, and so are the logits of every candidate until `raw`.
+    Targets of numbers are standardised by `centre` and `scale`, and so are the logits of every strategy until `raw`.
     """
 
     question: Question

@@ -9,7 +9,7 @@ from labelwheel.training.batches import forward
 from labelwheel.training.kinds import learner_for
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.strategies import label_names
-from labelwheel.training.strategies.frozen_head import names_head
+from labelwheel.training.strategies.label_names import names_head
 
 from tests.training.models import WORDS, choice, example
 

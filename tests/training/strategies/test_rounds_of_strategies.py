@@ -1,0 +1,138 @@
+"""How a round goes through its strategies, whatever they are: what is tried, what is given up, what is proposed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import pytest
+from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
+from labelwheel.training.progress import Listener, Progress
+from labelwheel.training.strategies import registry
+from labelwheel.training.strategies.base import Cost, Finished, Strategy
+from labelwheel.training.strategies.materials import Budget, Materials
+from labelwheel.training.strategies.outcome import Outcome
+from labelwheel.training.strategies.selection import Selection
+
+from tests.training.strategies.test_selection import outcome, problem
+
+
+class Stand(Strategy):
+    """Is wrong on so many of 48 examples, and says in its settings who it is."""
+
+    name = "stand-in"
+    recipe = "stood"
+    cost = Cost.SECONDS
+    wrong: ClassVar[int] = 0
+    fit: ClassVar[bool] = True
+    measuring: ClassVar[Exception | None] = None
+    finishing: ClassVar[Exception | None] = None
+
+    def applies(self) -> bool:
+        return self.fit
+
+    def measure(self) -> Outcome:
+        if self.measuring:
+            raise self.measuring
+        return outcome(self.name, self.given.problem, range(self.wrong))
+
+    def finish(self) -> Finished:
+        if self.finishing:
+            raise self.finishing
+        return Finished(object(), {"by": self.name})
+
+
+def stand(name: str, **fields: Any) -> type[Stand]:
+    return type(name, (Stand,), {"name": name, **fields})
+
+
+@pytest.fixture
+def round_of(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A round with these strategies and no others."""
+
+    def made(*strategies: type[Strategy]) -> Selection:
+        monkeypatch.setattr(registry, "_registered", [])
+        for each in strategies:
+            registry.register(each)
+        budget, progress = Budget(time.monotonic() + 60), Progress(Listener())
+        nothing: Any = None
+        return Selection(Materials(problem(), nothing, nothing, nothing, None, 64, 13, budget, progress))
+
+    return made
+
+
+def names(selection: Selection) -> Sequence[str]:
+    return [trial.name for trial in selection.trials]
+
+
+def test_cheap_ones_are_tried_first_and_the_best_is_finished(round_of: Any) -> None:
+    selection = round_of(stand("dear", cost=Cost.MINUTES), stand("cheap", wrong=20), stand("unfit", fit=False))
+    found = selection.propose()
+    assert names(selection) == ["cheap", "dear"]
+    assert (found.strategy.name, found.settings) == ("dear", {"by": "dear"})
+    assert found.reason.startswith("dear beats cheap")
+    assert names(again := round_of(stand("dear", cost=Cost.MINUTES), stand("cheap", wrong=20))) == []
+    assert again.propose(dearest=Cost.SECONDS).strategy.name == "cheap"
+    assert names(again) == ["cheap"]
+
+
+def test_one_that_runs_out_of_memory_or_time_is_given_up_and_the_round_goes_on(round_of: Any) -> None:
+    selection = round_of(
+        stand("greedy", measuring=OutOfMemory("too big")), stand("slow", measuring=TimeoutError("too late")),
+        stand("modest", wrong=20),
+    )  # fmt: skip
+    found = selection.propose()
+    assert found.strategy.name == "modest"
+    assert [(trial.name, trial.score, trial.detail) for trial in selection.trials[:2]] == [
+        ("greedy", None, "too big"), ("slow", None, "too late"),
+    ]  # fmt: skip
+    assert selection.given.notes == ["greedy was given up: too big", "slow was given up: too late"]
+
+
+def test_a_fault_of_a_strategy_is_not_taken_for_a_want_of_time(round_of: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        round_of(stand("broken", measuring=ZeroDivisionError()), stand("sound")).propose()
+
+
+def test_a_winner_that_cannot_finish_leaves_its_place_to_the_cheapest(round_of: Any) -> None:
+    late = stand("late", cost=Cost.MINUTES, finishing=TimeoutError("the time was up"))
+    middling = stand("middling", wrong=10)
+    selection = round_of(late, stand("cheap", wrong=20), middling)
+    found = selection.propose()
+    assert (found.strategy.name, found.outcome.name, found.settings) == ("cheap", "cheap", {"by": "cheap"})
+    assert found.reason == "late won, but the time was up"
+    assert selection.given.notes == ["late won, but the time was up"]
+    with pytest.raises(TimeoutError):
+        round_of(late).propose()
+
+
+def test_what_needs_no_label_is_a_yardstick_with_labels_and_the_answer_without(round_of: Any) -> None:
+    told = stand("told", learns=False)
+    selection = round_of(stand("learnt", wrong=20), told)
+    assert selection.propose().strategy.name == "learnt", "also where the yardstick is better"
+    assert names(selection) == ["learnt", "told"]
+    found = round_of(stand("learnt"), told).before_labels()
+    assert (found.strategy.name, found.settings, found.trials) == ("told", {"by": "told"}, ())
+
+
+def test_a_round_without_any_strategy_left_says_why(round_of: Any) -> None:
+    with pytest.raises(InvalidJob, match="slow was given up: too late"):
+        round_of(stand("slow", measuring=TimeoutError("too late"))).propose()
+    with pytest.raises(TooFewLabels, match="label some examples"):
+        round_of(stand("learnt"), stand("unfit", learns=False, fit=False)).before_labels()
+
+
+def test_what_goes_on_from_the_champion_is_measured_on_newer_labels(round_of: Any) -> None:
+    """It knows the first half by heart, which says nothing."""
+
+    def measure(self: Stand) -> Outcome:
+        return outcome(self.name, self.given.problem, range(40, 44))
+
+    knowing = {"measure": measure, "cost": Cost.MINUTES}
+    for continues, best in ((False, "knowing"), (True, "cheap")):
+        selection = round_of(stand("cheap", wrong=16), stand("knowing", continues=continues, **knowing))
+        rows = selection.given.problem.rows
+        for number, row in enumerate(rows):
+            rows[number] = row.model_copy(update={"fresh": number >= 24})
+        assert selection.propose().strategy.name == best

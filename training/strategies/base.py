@@ -1,0 +1,56 @@
+"""The contract of a strategy: one way of getting a model from labels. `registry` has all of them.
+
+A round makes one of each, asks whether it applies, and has those that do measure themselves on examples that they have
+not learnt from; the best then finishes on all labels. Nobody else knows what a strategy does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import IntEnum
+from typing import Any, ClassVar, NamedTuple
+
+from labelwheel.training.strategies.materials import Materials
+from labelwheel.training.strategies.outcome import Outcome
+
+
+class Cost(IntEnum):
+    """What a strategy costs. Cheaper ones are tried first, and a dearer one has to be better by more than chance."""
+
+    SECONDS = 1  # it reads the features of the frozen encoder, which are there already, and no more memory
+    MINUTES = 2  # it trains the encoder, in the time that is left and the memory that there is
+
+
+class Finished(NamedTuple):
+    """A model that has learnt from all labels: a transformers module, and what the manifest says of how it was made."""
+
+    module: Any
+    settings: dict[str, Any]
+
+
+class Strategy(ABC):
+    """One try in one round; what `measure` finds out may be kept on the instance for `finish`.
+
+    Both raise TimeoutError or OutOfMemory where what is left does not suffice: the round goes on without it.
+    """
+
+    name: ClassVar[str]  # what people read in a report, such as "fine-tuned from the base model"
+    recipe: ClassVar[str]  # what the checkpoint's manifest calls what came of it
+    cost: ClassVar[Cost]
+    learns: ClassVar[bool] = True  # if not, it needs no label, and is a yardstick as soon as there are some
+    continues: ClassVar[bool] = False  # it starts from the champion: only labels that are newer can measure it
+
+    def __init__(self, given: Materials) -> None:
+        self.given = given
+
+    @abstractmethod
+    def applies(self) -> bool:
+        """Whether to try it; what people should know of a no goes into `given.notes`."""
+
+    @abstractmethod
+    def measure(self) -> Outcome:
+        """What it achieves on examples that it has not learnt from; on none where there are too few."""
+
+    @abstractmethod
+    def finish(self) -> Finished:
+        """The model, from all labels, with the answers in the units of the question; `given.base` stays as it is."""

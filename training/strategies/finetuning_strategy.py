@@ -1,0 +1,91 @@
+"""What the strategies that train the whole encoder have in common, wherever they start from."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from labelwheel.training import encoders
+from labelwheel.training.model import pad_token
+from labelwheel.training.questions import Kind
+from labelwheel.training.strategies import finetuning_plan
+from labelwheel.training.strategies.base import Cost, Finished, Strategy
+from labelwheel.training.strategies.finetuning import FineTuned, copier
+from labelwheel.training.strategies.finetuning_loop import Settings
+from labelwheel.training.strategies.materials import Materials
+from labelwheel.training.strategies.outcome import Outcome
+from labelwheel.training.strategies.regression import Head
+
+logger = logging.getLogger(__name__)
+
+FINETUNED = "finetuned"
+
+LEAST_TUNED = 24
+"""Fewer examples have no validation part to speak of."""
+
+_PLANNED_SHARE = 0.85  # of the time that is left
+
+
+class FineTuning(Strategy):
+    """A subclass says by `start` what is trained."""
+
+    recipe = FINETUNED
+    cost = Cost.MINUTES
+
+    def __init__(self, given: Materials) -> None:
+        super().__init__(given)
+        self._tuned: FineTuned | None = None
+        self._module: Any = None
+        self._epochs = 0
+
+    @abstractmethod
+    def start(self) -> FineTuned:
+        """The training, not begun yet; asked for once, by `measure`."""
+
+    def measure(self) -> Outcome:
+        """By cross-validation, or on one part, as many epochs as fit into the time that is left."""
+        given = self.given
+        tuned = self._tuned = self.start()
+        step = tuned.step_seconds()
+        left = given.budget.seconds * _PLANNED_SHARE
+        plan = finetuning_plan.plan(given.layout, tuned.settings, step, left, fresh=self.continues)
+        tuned.settings = plan.settings
+        outcome, self._module, self._epochs = tuned.run(plan.parts, plan.keep)
+        return outcome
+
+    def finish(self) -> Finished:
+        """Trained on all labels, unless the model that was measured has learnt from nearly all of them."""
+        tuned, problem = self._tuned, self.given.problem
+        assert tuned is not None
+        module = self._module if self._module is not None else tuned.final(self._epochs)
+        if problem.scale != 1.0 or problem.centre != 0.0:
+            last = encoders.head(module)
+            weight, bias = last.weight.detach().cpu().numpy(), last.bias.detach().cpu().numpy()
+            encoders.write_head(module, weight * problem.scale, bias * problem.scale + problem.centre)
+        return Finished(module, {**vars(tuned.settings), "epochs": self._epochs})
+
+    def training(self, start: Any, settings: Settings, head: Callable[[Sequence[int]], Head] | None) -> FineTuned:
+        """The training of copies of a model; `head` gives one to begin with for some examples (None: its own)."""
+        given = self.given
+        return FineTuned(
+            name=self.name,
+            problem=given.problem,
+            start=copier(start, str(given.base.device)),
+            head=head,
+            pad_token_id=pad_token(given.tokenizer),
+            feature_norm=given.frozen.unit,
+            settings=settings,
+            deadline=given.budget.deadline,
+            by_score=given.problem.question.kind is Kind.SPANS,
+            progress=given.progress.update,
+        )
+
+    def is_enough(self) -> bool:
+        """Whether there are enough labels, of more than one class."""
+        size, classes = len(self.given.problem), len(set(self.given.problem.strata))
+        if size < LEAST_TUNED or classes < 2:
+            logger.info("%s: skipped, %d example(s) of %d class(es) are too few", self.name, size, classes)
+            return False
+        return True

@@ -1,0 +1,66 @@
+"""What a round gives to each of its strategies: the problem, models, folds, and what may be spent."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from labelwheel.training.model import Model
+from labelwheel.training.progress import Progress
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.validation import Layout
+
+if TYPE_CHECKING:  # a strategy reads these, and they read what the label names say, which is a strategy too
+    from labelwheel.training.strategies.frozen_head import Frozen
+    from labelwheel.training.strategies.shrinkage import Setting
+
+_SEARCH_SHARE = 0.2  # of the time for the regression's strength
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent: time until `deadline`, as `time.monotonic` has it, and whatever memory the device has."""
+
+    deadline: float
+
+    @property
+    def seconds(self) -> float:
+        """How much time is left; negative where it is up."""
+        return self.deadline - time.monotonic()
+
+
+@dataclass(frozen=True)
+class Materials:
+    """One round's. `base` is the base model with an untrained head, on the job's device; nobody changes it.
+
+    `frozen` has the features of its encoder; `notes` is what people should know, and goes into the report.
+    """
+
+    problem: Problem
+    base: Any
+    tokenizer: Any
+    frozen: Frozen
+    champion: Model | None
+    max_length: int
+    seed: int
+    budget: Budget
+    progress: Progress
+    base_model: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def layout(self) -> Layout:
+        """The folds that strategies are measured on."""
+        return Layout(self.problem, self.seed)
+
+    @property
+    def search_seconds(self) -> float:
+        """How long the search for the regression's strength may take, from now on."""
+        return _SEARCH_SHARE * max(self.budget.seconds, 1.0)
+
+    @cached_property
+    def setting(self) -> Setting:
+        """How strongly a regression on all labels is held back; searched for once, by whoever asks first."""
+        return self.frozen.search(range(len(self.problem)), self.layout.inner(), self.search_seconds)
