@@ -127,6 +127,30 @@ def test_the_import_rule_catches_what_it_should(path: str, module: str, allowed:
     assert (forbidden(path.split("/")[0], module, Path(path)) is None) is allowed
 
 
+# What may be known of strategies by those who choose among them, and measure what was chosen.
+OF_STRATEGIES = {
+    f"training.strategies.{name}" for name in ("base", "materials", "outcome", "problem", "registry", "selection")
+}
+
+
+@pytest.mark.parametrize("path", ["training/strategies/selection.py", "training/measurement.py"])
+def test_only_the_registry_names_a_strategy(path: str) -> None:
+    """Else each new one would be one more case there."""
+    known = {module for _, module in imports(ROOT / path) if module.startswith("training.strategies")}
+    assert known
+    assert not known - OF_STRATEGIES, f"{path} imports {', '.join(sorted(known - OF_STRATEGIES))}"
+    # a name or a recipe that is asked for is an import in disguise
+    asked = [
+        f"{path}:{node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Compare)
+        and any(
+            isinstance(each, ast.Constant) and isinstance(each.value, str) for each in (node.left, *node.comparators)
+        )
+    ]
+    assert not asked, "\n".join(asked)
+
+
 def test_one_name_is_one_thing_in_each_room() -> None:
     rooms: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for top in ROOMS:
