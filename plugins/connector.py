@@ -5,14 +5,17 @@ A connector is a package under `plugins/` with one class that implements `Connec
 everything but `routes`; the web process calls `routes` alone.
 
 The truth flows one way: `poll` and `sweep` read what people did, `push` and `announce` show what the model says.
+
+What only some tools can do is a capability, a small protocol of its own: `Fetches`. A connector has it by having its
+methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from flask import Blueprint
 from labelwheel.training.questions import Answer, Example, Frozen, Prediction, Question
@@ -130,7 +133,7 @@ class Page(Frozen):
     refreshed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     aside: tuple[Aside, ...] = ()
-    cursor: str
+    cursor: str = ""
 
 
 class Suggestion(Frozen):
@@ -213,6 +216,17 @@ class Connector(Protocol):
         """
 
 
+@runtime_checkable
+class Fetches(Protocol):
+    """A connector that can read a few examples by their keys: what a hint is about is then looked at by itself."""
+
+    def fetch(self, keys: Sequence[str]) -> Page:
+        """These examples as they are now, like a page of `poll`; its cursor says nothing, and moves nothing.
+
+        Keys may be anybody's: what no example has is passed over. One is `gone` only where the tool itself says so.
+        """
+
+
 def own_credentials(check: Callable[..., object]) -> Callable[[_View], _View]:
     """Marks a route whose caller cannot send the token.
 
@@ -270,8 +284,11 @@ class Host(Protocol):
     def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
         """One suggestion per example, in order, all of one generation; raises UnknownProject, Overloaded."""
 
-    def hint(self, tool: str, reference: str) -> None:
-        """Something happened in a project: the worker should look soon. Takes milliseconds, never fails."""
+    def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
+        """Something happened in a project: the worker should look soon. Takes milliseconds, never fails.
+
+        `keys` are those of the examples that it happened to; without, or with too many, the worker polls.
+        """
 
     def train(self, tool: str, reference: str) -> Mapping[str, str]:
         """Someone pressed "train" in the tool: starts the rounds that the policy allows, as it would by itself.

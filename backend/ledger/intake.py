@@ -67,8 +67,8 @@ def _known_digests(session: Session, project_id: int, keys: Iterable[str]) -> di
     return found
 
 
-def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = False) -> Taken:
-    """Takes a page of a poll, or of the sweep that is under way, together with its cursor."""
+def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = False, fetched: bool = False) -> Taken:
+    """Takes a page of a poll, or of the sweep that is under way, together with its cursor; a `fetched` one has none."""
     # locked, as texts are placed among those of all projects that share, and events have to be in order
     page, project = prepared.page, projects.lock(tx, project_id)
     keys = {example.key for example in page.examples} | {work.example for work in page.work}
@@ -95,7 +95,7 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
     aside.take(tx, project, page, keys | set(page.gone), sweeping)
     if sweeping:
         project.sweep_cursor = page.cursor
-    else:
+    elif not fetched:
         project.poll_cursor = page.cursor
     if anew or (unknown and not sweeping):
         project.want_sweep()  # only a sweep brings an example that the poll does not, or work that stays as it is

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from labelwheel.backend.ledger import hints
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.hint_writer import HintWriter
@@ -25,14 +26,14 @@ class ServingHost:
         self,
         holder: Holder,
         predictor: Predictor,
-        hints: HintWriter,
+        writer: HintWriter,
         names: Callable[[str, str | None], list[str]],
         wait_seconds: float = 30.0,
         kept: Callable[[str, str], Mapping[str, Any]] = lambda tool, reference: {},
         request_seconds: float = 90.0,
         train: Callable[[str, str], Mapping[str, str]] = lambda tool, reference: {},
     ) -> None:
-        self._holder, self._predictor, self._hints, self._names = holder, predictor, hints, names
+        self._holder, self._predictor, self._hints, self._names = holder, predictor, writer, names
         self._wait_seconds, self._kept, self._request_seconds = wait_seconds, kept, request_seconds
         self._train = train
 
@@ -70,8 +71,8 @@ class ServingHost:
             for example, answer in zip(examples, answers, strict=True)
         ]
 
-    def hint(self, tool: str, reference: str) -> None:
-        self._hints.add(("look", tool, reference))
+    def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
+        self._hints.add((tool, reference), hints.bounded(keys))
 
     def train(self, tool: str, reference: str) -> Mapping[str, str]:
         self._holder.served(tool, reference)

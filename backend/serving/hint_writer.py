@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping
+
+from labelwheel.backend.ledger.hints import Keys, together
 
 log = logging.getLogger(__name__)
 
-Key = tuple[str, str, str]
-"""What was asked for ("look"), the tool, and the project's reference."""
+Place = tuple[str, str]
+"""The tool, and the project's reference."""
 
 
 class HintWriter:
-    """Takes hints in microseconds, writes each kind once however often it came; keeps them while the database is busy.
+    """Takes hints in microseconds, writes each place once however often it came; keeps them while the database is busy.
 
-    `write` takes a set of keys, in one transaction; what it raises is tried again.
+    `write` takes what is hinted at in each place, in one transaction; what it raises is tried again.
     """
 
-    def __init__(self, write: Callable[[Set[Key]], None], limit: int = 10_000, pause: float = 0.5) -> None:
+    def __init__(self, write: Callable[[Mapping[Place, Keys]], None], limit: int = 10_000, pause: float = 0.5) -> None:
         self._write, self._limit, self._pause = write, limit, pause
-        self._waiting: set[Key] = set()
+        self._waiting: dict[Place, Keys] = {}
         self._changed = threading.Condition()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
@@ -28,11 +30,13 @@ class HintWriter:
     def start(self) -> None:
         self._thread.start()
 
-    def add(self, key: Key) -> None:
+    def add(self, place: Place, keys: Keys = None) -> None:
         """Notes a hint. Beyond the limit new ones are dropped: polling finds out anyway."""
         with self._changed:
-            if len(self._waiting) < self._limit:
-                self._waiting.add(key)
+            if place in self._waiting:
+                self._waiting[place] = together(self._waiting[place], keys)
+            elif len(self._waiting) < self._limit:
+                self._waiting[place] = keys
                 self._changed.notify()
 
     def stop(self, seconds: float = 5.0) -> None:
@@ -50,13 +54,14 @@ class HintWriter:
                     self._changed.wait()
                 if not self._waiting:
                     return
-                keys, self._waiting = self._waiting, set()
+                taken, self._waiting = self._waiting, {}
             try:
-                self._write(keys)
+                self._write(taken)
             except Exception as error:
-                log.warning("%d hints could not be written, trying again: %s", len(keys), error)
+                log.warning("%d hints could not be written, trying again: %s", len(taken), error)
                 with self._changed:
-                    self._waiting |= keys
+                    for place, keys in taken.items():
+                        self._waiting[place] = together(keys, self._waiting.get(place, keys))
                     if self._stopped:
                         return
                     self._changed.wait(self._pause)

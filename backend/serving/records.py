@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any
 
 from labelwheel.backend.database import keyring
@@ -10,7 +10,7 @@ from labelwheel.backend.database.engine import Database
 from labelwheel.backend.ledger import hints
 from labelwheel.backend.projects import generations, projects, servers, tool_secrets
 from labelwheel.backend.rounds import scheduling
-from labelwheel.backend.serving.hint_writer import Key
+from labelwheel.backend.serving.hint_writer import Place
 from labelwheel.backend.serving.models import Wanted
 from labelwheel.backend.settings import Settings
 from sqlalchemy.orm import Session
@@ -72,11 +72,11 @@ class ServingLedger:
         with self._database.transaction() as tx:
             servers.leave(tx, self._name)
 
-    def write(self, keys: Set[Key]) -> None:
+    def write(self, found: Mapping[Place, hints.Keys]) -> None:
         """Writes what the labelling tools hinted at; unknown projects are forgotten."""
         with self._database.transaction() as tx:
-            for _, tool, reference in sorted(keys):
-                hints.hint(tx, tool, reference)
+            for (tool, reference), keys in sorted(found.items()):
+                hints.hint(tx, tool, reference, keys)
 
     def train(self, tool: str, reference: str) -> Mapping[str, str]:
         """Someone pressed "train" in the tool: what comes of it, by question; raises UnknownProject."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from labelwheel.backend.errors import Forbidden
@@ -41,9 +41,9 @@ class ScopedHost:
         _check(tool, reference)
         return self._host.suggest(tool, reference, examples)
 
-    def hint(self, tool: str, reference: str) -> None:
+    def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
         _check(tool, reference, signed=True)
-        self._host.hint(tool, reference)
+        self._host.hint(tool, reference, keys)
 
     def train(self, tool: str, reference: str) -> Mapping[str, str]:
         access = _check(tool, reference)

@@ -12,7 +12,7 @@ from labelwheel.backend.ledger import hints, intake, sweeps
 from labelwheel.backend.projects import configuration, projects
 from labelwheel.backend.projects.page_walk import Walk
 from labelwheel.backend.settings import Settings
-from labelwheel.plugins.connector import Connector, Page
+from labelwheel.plugins.connector import Connector, Fetches, Page
 
 _PAGES = 5
 _CONFIG_SECONDS = 30.0
@@ -29,6 +29,8 @@ class Looking:
         self._polled, self._swept, self._configured = Last(), Last(), Last()
         self._began: tuple[datetime, float] = now(), time.monotonic()
         self._hint: datetime | None = None
+        self._hinted: dict[str, str] = {}
+        self._fetch_failed = False
         self._sweep: tuple[int, str | None] = 0, None
 
     def forget(self) -> None:
@@ -38,7 +40,8 @@ class Looking:
     def step(self, connector: Connector, project: Project) -> bool:
         """Takes in what is due; True where there is more. Raises ToolError."""
         self._configure(connector, project)
-        busy = self._poll(connector, project)
+        fetched = self._fetch(connector, project)
+        busy = self._poll(connector, project, hints.waiting(project) and not fetched)
         # the first poll brings the whole project; what it saw, the sweep need not bring first
         if not busy:
             busy = self._compare(connector, project)
@@ -53,20 +56,37 @@ class Looking:
             configuration.apply(tx, projects.lock(tx, self._id), config)
         self._configured.note()
 
-    def _poll(self, connector: Connector, project: Project) -> bool:
+    def _fetch(self, connector: Connector, project: Project) -> bool:
+        """Looks at the examples that are hinted at, and at these alone; False where it takes a poll.
+
+        Never amid the pages of a poll, which may have been read before: what is older must not come later.
+        """
+        known, amid = hints.keys(project), self._polling is not None and self._polling.goes_on
+        if not known or amid or self._fetch_failed or not isinstance(connector, Fetches):
+            return False
+        self._fetch_failed = True  # whatever happens: the next look is a poll
+        self._take(connector.fetch(list(known)), fetched=True)
+        with self._hold.transaction() as tx:
+            hints.answer_fetch(tx, self._id, known)
+        self._fetch_failed = False
+        return True
+
+    def _poll(self, connector: Connector, project: Project, hinted: bool) -> bool:
         if self._polling is None or not self._polling.goes_on:
-            if self._polled.age(project.polled_at) < self._settings.poll_seconds and not hints.waiting(project):
+            if self._polled.age(project.polled_at) < self._settings.poll_seconds and not hinted:
                 return False
-            self._began, self._hint = (now(), time.monotonic()), project.hinted_at
+            self._began = now(), time.monotonic()
+            self._hint, self._hinted = project.hinted_at, hints.keys(project)
             self._polling = Walk(connector.poll(project.poll_cursor))
         for _ in range(_PAGES):
             with self._polling.page() as page:
                 if page is not None:
-                    self._take(page, sweeping=False)
+                    self._take(page)
                     continue
                 with self._hold.transaction() as tx:
-                    hints.answer(projects.get(tx, self._id), self._began[0], self._hint)
+                    hints.answer_poll(tx, self._id, self._began[0], self._hint, self._hinted)
                 self._polled.note(self._began[1])
+                self._fetch_failed = False
                 return False
         return True
 
@@ -89,8 +109,8 @@ class Looking:
                 sweeps.finish(tx, self._id, *self._sweep)
         return False
 
-    def _take(self, page: Page, sweeping: bool) -> None:
+    def _take(self, page: Page, sweeping: bool = False, fetched: bool = False) -> None:
         with self._hold.database.session() as session:
             prepared = intake.prepare(session, self._id, page)
         with self._hold.transaction() as tx:
-            intake.take(tx, self._id, prepared, sweeping)
+            intake.take(tx, self._id, prepared, sweeping, fetched)

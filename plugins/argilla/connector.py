@@ -62,6 +62,10 @@ class Argilla:
         """All records."""
         return polling.sweep(self._dataset, cursor)
 
+    def fetch(self, keys: Sequence[str]) -> Page:
+        """Some records as they are now."""
+        return polling.fetch(self._dataset, keys)
+
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
         """Pending records that were not looked at for `version`."""
         return self._pusher.waiting(version, cursor)

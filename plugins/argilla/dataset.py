@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from labelwheel.plugins.argilla.client import Client, Missing
+from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.layout import Layout, read
 from labelwheel.plugins.connector import Aside, Config
 from labelwheel.plugins.errors import ToolError, ToolFailed, ToolRefused
@@ -22,6 +23,8 @@ START = "[0, []]"
 """The cursor before the first record."""
 NAMELESS = 5
 """More records of a page whose id cannot be had either, and it is the listing that is broken, not the records."""
+KEY = re.compile(r"[0-9A-Za-z-]+")
+"""What an id may consist of."""
 ASIDE = "set aside"
 """The key under which a stand-in for a record says why there is no more of it."""
 
@@ -121,19 +124,33 @@ class Dataset:
 
     def present(self, keys: Sequence[str]) -> set[str]:
         """Those of some records that are there, or that Argilla fails to look for."""
-        found: set[str] = set()
-        for rows, failed in self._searched(keys, ()):
-            found |= {str(row["id"]) for row in rows} | failed
-        return found
+        rows, failed = self.some(keys, ())
+        return {str(row["id"]) for row in rows} | failed
 
     def found(self, keys: Sequence[str], include: Iterable[str]) -> dict[str, Row]:
         """Some records as they are now, by id; those that are gone, or that Argilla fails to show, are left out."""
-        return {str(row["id"]): row for rows, _ in self._searched(keys, include) for row in rows}
+        return {str(row["id"]): row for row in self.some(keys, include)[0]}
 
-    def _searched(self, keys: Sequence[str], include: Iterable[str]) -> Iterator[tuple[list[Row], set[str]]]:
+    def some(self, keys: Sequence[str], include: Iterable[str]) -> tuple[list[Row], set[str]]:
+        """Some records as they are now, in no order, and the keys of those that Argilla fails to show."""
+        found: list[Row] = []
+        failed: set[str] = set()
         for start in range(0, len(keys), SEARCHED):
-            rows, failed = halved(keys[start : start + SEARCHED], lambda some: self.search(some, include))
-            yield rows, set(failed)
+            rows, bad = halved(keys[start : start + SEARCHED], lambda some: self.search(some, include))
+            found += rows
+            failed |= bad.keys()
+        return found, failed
+
+    def lacks(self, key: str) -> bool:
+        """Whether Argilla itself says that there is no such record, which a search that does not find it does not."""
+        try:
+            if KEY.fullmatch(key):
+                self.client.get(f"/records/{key}", attempts=1)
+        except Missing:
+            return True
+        except (Rejected, ToolFailed, ToolRefused):
+            return False
+        return False
 
     def search(self, keys: Sequence[str], include: Iterable[str] = ()) -> list[Row]:
         """Some records as they are now, in no order; those that are gone are left out. At most SEARCHED keys."""

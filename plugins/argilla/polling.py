@@ -72,6 +72,16 @@ def sweep(dataset: Dataset, cursor: str | None) -> Iterator[Page]:
         yield page(dataset.layout, listing.rows, listing.cursor, listing.aside)
 
 
+def fetch(dataset: Dataset, keys: Sequence[str]) -> Page:
+    """Some records as they are now. The index that finds them may be late, so Argilla is asked for what it lacks."""
+    rows, failed = dataset.some(list(dict.fromkeys(keys)), ("responses",))
+    if failed:
+        dataset.get()  # raises where Argilla itself has broken down; else they are left to the sweep
+    met = {str(row["id"]) for row in rows} | failed
+    gone = tuple(key for key in dict.fromkeys(keys) if key not in met and dataset.lacks(key))
+    return page(dataset.layout, rows, "").model_copy(update={"gone": gone})
+
+
 def page(layout: Layout, rows: Sequence[Row], cursor: str, aside: tuple[Aside, ...] = ()) -> Page:
     """Records with their responses as a page."""
     examples = tuple(layout.example(row) for row in rows)

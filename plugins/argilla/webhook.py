@@ -35,8 +35,9 @@ def blueprint(host: Host) -> Blueprint:
         reference = str(dataset)
         event = verified(_secret(host, reference), request.get_data(), dict(request.headers))
         # a server sends the events of all of its datasets to all of its webhooks
-        if str(event.get("type")).startswith("response.") and dataset_of(event) == reference:
-            host.hint(TOOL, reference)
+        if str(event.get("type")).startswith("response.") and _told(event, "record", "dataset", "id") == reference:
+            record = _told(event, "record", "id")
+            host.hint(TOOL, reference, [record] if record else [])
         return "", 204
 
     return routes
@@ -68,10 +69,10 @@ def verified(secret: str | None, body: bytes, headers: Mapping[str, str]) -> Map
     return event
 
 
-def dataset_of(event: Mapping[str, Any]) -> str | None:
-    """Which dataset an event of a response is about."""
+def _told(event: Mapping[str, Any], *path: str) -> str | None:
+    """What an event of a response is about: its record, and the record's dataset."""
     found: Any = event.get("data")
-    for step in ("record", "dataset", "id"):
+    for step in path:
         found = found.get(step) if isinstance(found, Mapping) else None
     return str(found) if found is not None else None
 

@@ -60,6 +60,10 @@ class LabelStudio:
         """All tasks."""
         return polling.sweep(self._project, cursor)
 
+    def fetch(self, keys: Sequence[str]) -> Page:
+        """Some tasks as they are now."""
+        return polling.fetch(self._project, keys)
+
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
         """Unlabelled tasks without a prediction of `version`, those that Label Studio shows next first."""
         return pushing.waiting(self._project, version, cursor)

@@ -20,6 +20,8 @@ OVERLAP = timedelta(seconds=60)
 SEEN = 200
 """How many tasks within the overlap a cursor remembers, so that they are not read again."""
 FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+LONGEST = 19
+"""No id has so many digits."""
 INSTANT = timedelta(microseconds=1)
 
 
@@ -53,6 +55,20 @@ def sweep(project: Project, cursor: str | None) -> Iterator[Page]:
             return
 
 
+def fetch(project: Project, keys: Sequence[str]) -> Page:
+    """Some tasks as they are now; those that the project does not have are gone, whoever names them."""
+    ids = sorted({number for key in keys if (number := _number(key))})
+    tasks: list[dict[str, Any]] = []
+    there: set[int] = set()
+    aside: tuple[Aside, ...] = ()
+    for start in range(0, len(ids), PAGE):
+        batch = project.batch(only=ids[start : start + PAGE])
+        tasks += batch.tasks
+        there.update(batch.ids)
+        aside += batch.aside
+    return page(project, tasks, "", tuple(str(task) for task in ids if task not in there), aside)
+
+
 def page(
     project: Project,
     tasks: Sequence[dict[str, Any]],
@@ -67,6 +83,11 @@ def page(
     work = tuple(one for task, example in pairs for one in work_of(layout, task, example))
     refreshed = tuple(example.key for example in examples)
     return Page(examples=examples, work=work, refreshed=refreshed, gone=gone, aside=aside, cursor=cursor)
+
+
+def _number(key: str) -> int:
+    """A task's id; 0 for what is none."""
+    return int(key) if key.isascii() and key.isdecimal() and len(key) < LONGEST else 0
 
 
 def stamp(when: datetime) -> str:

@@ -85,7 +85,7 @@ def blueprint(host: Host) -> Blueprint:
         if body.get("action") == "START_TRAINING":
             # sent with the backend's password; in a webhook's name it is refused
             return jsonify({"status": "noted", "questions": host.train(TOOL, project)})
-        host.hint(TOOL, project)
+        host.hint(TOOL, project, tasks_of(body))
         return jsonify({"status": "noted"})
 
     @routes.get("/versions")
@@ -93,6 +93,14 @@ def blueprint(host: Host) -> Blueprint:
         return jsonify({"versions": host.versions(TOOL, request.args.get("project"))})
 
     return routes
+
+
+def tasks_of(event: Mapping[str, Any]) -> list[str]:
+    """Keys of the tasks that an event is about; none where it does not say, as where annotations were deleted."""
+    told = event.get("tasks") or event.get("task")
+    rows = told if isinstance(told, list) else [told]
+    ids = [row.get("id") if isinstance(row, Mapping) else None for row in rows]
+    return [str(one) for one in ids] if all(type(one) is int and 0 < one < 2**63 for one in ids) else []
 
 
 def _body() -> Mapping[str, Any]:

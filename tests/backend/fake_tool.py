@@ -94,7 +94,7 @@ class Tool:
         """Someone deletes work: only a sweep, or other work on that example, shows it."""
         del self.work[key]
 
-    def page(self, keys: Iterable[str], cursor: str) -> Page:
+    def page(self, keys: Iterable[str], cursor: str = "") -> Page:
         """All there is about some examples, as of now."""
         known = [key for key in dict.fromkeys(keys) if key in self.examples]
         failed = [key for key in known if key in self.unshown | self.unnamed]
@@ -178,6 +178,11 @@ class FakeConnector:
                 return
             place = int(keys[-1])
             yield self._tool.page(keys, str(place))
+
+    def fetch(self, keys: Sequence[str]) -> Page:
+        self._tool.called("fetch")
+        gone = tuple(key for key in keys if key not in self._tool.examples)
+        return self._tool.page(keys).model_copy(update={"gone": gone})
 
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
         self._tool.called("waiting")

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -139,7 +139,7 @@ class Desk:
             },
         )
 
-    def hint(self, tool: str, reference: str) -> None:
+    def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
         self.hints.append(reference)
 
     def train(self, tool: str, reference: str) -> dict[str, str]:

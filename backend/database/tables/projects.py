@@ -52,7 +52,8 @@ class Project(Base):
     swept_at: Mapped[datetime | None]
     sweep_wanted: Mapped[int] = mapped_column(default=1)  # a sweep of this number, or a later one, is to be made
     hinted_at: Mapped[datetime | None]
-    hint_answered: Mapped[datetime | None]  # the hint that the last poll knew of
+    hint_answered: Mapped[datetime | None]  # the hint that the last look knew of
+    hinted_keys: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))  # see ledger.hints
     stalled_at: Mapped[datetime | None]  # since when nothing can be taken in, where it is connected
     rewiring: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)

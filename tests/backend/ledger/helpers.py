@@ -35,15 +35,18 @@ class Ledger:
             configuration.apply(tx, project, self.connector.config())
             self.id = project.id
 
-    def take(self, page: Page, sweeping: bool = False) -> intake.Taken:
+    def take(self, page: Page, sweeping: bool = False, fetched: bool = False) -> intake.Taken:
         with self.database.session() as session:
             prepared = intake.prepare(session, self.id, page)
         with self.database.transaction() as tx:
-            return intake.take(tx, self.id, prepared, sweeping)
+            return intake.take(tx, self.id, prepared, sweeping, fetched)
 
     def poll(self, cursor: str | None = None) -> None:
         for page in self.connector.poll(cursor or self.project.poll_cursor):
             self.take(page)
+
+    def fetch(self, *keys: str) -> None:
+        self.take(self.connector.fetch(keys), fetched=True)
 
     def sweep(self, pages: int | None = None) -> None:
         with self.database.transaction() as tx:

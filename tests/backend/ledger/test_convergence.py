@@ -1,4 +1,4 @@
-"""Any mixture of people's work, polls, late and doubled pages and broken-off sweeps ends in the same ledger."""
+"""Any mixture of people's work, polls, fetches, late and doubled pages and cut sweeps ends in the same ledger."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ steps = st.one_of(
     st.tuples(st.just("deliver"), KEYS, st.booleans()),
     st.tuples(st.just("poll"), st.integers(0, 3)),
     st.tuples(st.just("sweep"), st.sampled_from([1, 2, None])),
+    st.tuples(st.just("fetch"), st.lists(st.sampled_from(["1", "2", "3", "4", "99", "nobody's"]), max_size=4)),
 )
 
 
@@ -70,6 +71,13 @@ def _perform(step: tuple[Any, ...], ledger: Ledger, captured: list[Page]) -> Non
             ledger.poll(str(max(0, int(ledger.project.poll_cursor or 0) - back)))
         case ("sweep", pages):
             ledger.sweep(pages)
+        case ("fetch", keys):
+            # keys of what is there, was deleted, or never was
+            before = ledger.project.poll_cursor, ledger.project.sweep_cursor
+            ledger.fetch(*keys)
+            assert (ledger.project.poll_cursor, ledger.project.sweep_cursor) == before
+            there = {key: answer for key, answer in truth(tool).items() if tool.work[key[0]].example in keys}
+            assert there.items() <= ledger.labels.items()
 
 
 @settings(

@@ -16,12 +16,19 @@ def test_hints_are_written_once_however_often_they_came():
     written = []
     hints = HintWriter(lambda keys: written.append(keys) or time.sleep(0.05))
     for _ in range(1000):
-        hints.add(("look", "tool", "1"))
-        hints.add(("look", "tool", "2"))
+        hints.add(("tool", "1"))
+        hints.add(("tool", "2"), frozenset({"a", "b"}))
+        hints.add(("tool", "2"), frozenset({"b", "c"}))
+        hints.add(("tool", "3"), frozenset({"a"}))
+        hints.add(("tool", "3"))
+        for example in range(60):
+            hints.add(("tool", "4"), frozenset({f"one {example}"}))
+            hints.add(("tool", "4"), frozenset({f"other {example}"}))
     hints.start()
     until(lambda: written)
     hints.stop()
-    assert written == [{("look", "tool", "1"), ("look", "tool", "2")}]
+    everything = {("tool", "1"): None, ("tool", "2"): frozenset("abc"), ("tool", "3"): None, ("tool", "4"): None}
+    assert written == [everything]
 
 
 def test_hints_wait_for_a_locked_database():
@@ -36,29 +43,30 @@ def test_hints_wait_for_a_locked_database():
     hints = HintWriter(write, pause=0.01)
     hints.start()
     started = time.monotonic()
-    hints.add(("look", "tool", "1"))
+    hints.add(("tool", "1"), frozenset("a"))
     assert time.monotonic() - started < 0.01
     time.sleep(0.05)
+    hints.add(("tool", "1"), frozenset("b"))
     assert not written
     locked.clear()
-    until(lambda: written)
+    until(lambda: {key for found in written for key in found["tool", "1"]} == {"a", "b"})
     hints.stop()
 
 
 def test_hints_are_bounded():
     hints = HintWriter(lambda keys: None, limit=10)
     for number in range(1000):
-        hints.add(("look", "tool", str(number)))
+        hints.add(("tool", str(number)))
     assert len(hints._waiting) == 10
 
 
 def test_stopping_writes_what_is_left():
     written = []
     hints = HintWriter(lambda keys: written.extend(keys))
-    hints.add(("look", "tool", "1"))
+    hints.add(("tool", "1"))
     hints.start()
     hints.stop()
-    assert written == [("look", "tool", "1")]
+    assert written == [("tool", "1")]
 
 
 class Holder:

@@ -58,7 +58,7 @@ def test_what_is_wanted_is_the_present_generation(stage, ledger):
 
 
 def test_hints_reach_their_project_and_unknown_ones_are_forgotten(stage, ledger):
-    ledger.write({("look", TOOL, "1.99"), ("look", TOOL, "nobody's"), ("look", "no tool", "1.99")})
+    ledger.write({(TOOL, "1.99"): None, (TOOL, "nobody's"): None, ("no tool", "1.99"): None})
     with stage.database.session() as session:
         assert session.get(Project, stage.project).hinted_at is not None
 

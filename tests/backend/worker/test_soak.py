@@ -13,7 +13,7 @@ from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import ExampleRow, Label, Project, ProjectState
-from labelwheel.backend.ledger import sweeps
+from labelwheel.backend.ledger import hints, sweeps
 from labelwheel.backend.projects import connectors
 from labelwheel.backend.settings import Settings, load
 from labelwheel.backend.worker import intake_loop
@@ -39,8 +39,9 @@ class Life:
         self.database = Database(f"sqlite:///{path}")
         with self.database.transaction() as tx:
             project = Project(tool=shape, url="http://tool.test", external_id="1", api_key="k", service_url="http://us")
-            project.state = ProjectState.CONNECTED
+            project.state, project.reference = ProjectState.CONNECTED, "1"
             tx.add(project)
+        self.shape, self.steps = shape, 0
         self.hold = Hold(self.database)
         assert self.hold.acquire()
         self.looking = Looking(self.hold, settings, 1)
@@ -81,8 +82,13 @@ class Life:
         assert (labels, there) == (self.people.truth, self.people.examples), self.faults.raised
 
     def _step(self) -> bool:
-        """True where nothing was left to do."""
+        """True where nothing was left to do. Now and then a hint comes, of what is there, was deleted, or never was."""
+        self.steps += 1
         try:
+            if self.steps % 3 == 0:
+                keys = {self.people.name(number) for number in (2, 11, 17, 20 + self.steps % 12)}
+                with self.database.transaction() as tx:
+                    hints.hint(tx, self.shape, "1", frozenset(keys))
             with self.database.session() as session:
                 project = session.get_one(Project, 1)
             busy = self.looking.step(self.connector, project)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from labelwheel.plugins.argilla.client import Client as ArgillaClient
+from labelwheel.plugins.argilla.client import Missing
 from labelwheel.plugins.argilla.connector import Argilla
 from labelwheel.plugins.argilla.dataset import Dataset
 from labelwheel.plugins.argilla.polling import Poller
@@ -147,6 +148,11 @@ class _Records(ArgillaClient):
         if path == f"/datasets/{ID}":
             latest = max(self._people.moved.values(), default=START)
             return {"id": ID, "name": "d", "status": "ready", "last_activity_at": latest.isoformat()}
+        if path.startswith("/records/"):
+            found = next((key for key in self._people.texts if path == f"/records/r{key}"), None)
+            if found is None:
+                raise Missing(f"Argilla has nothing at {path}")
+            return self._row(found)
         if path.endswith("/records/search"):
             wanted = arguments["json"]["filters"]["and"][0]["values"]
             return {"items": [{"record": self._row(key)} for key in self._people.texts if f"r{key}" in wanted]}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from labelwheel.plugins.argilla import ordering
-from labelwheel.plugins.argilla.client import Client
+from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.dataset import Dataset
-from labelwheel.plugins.argilla.polling import Poller, sweep
+from labelwheel.plugins.argilla.polling import Poller, fetch, sweep
 from labelwheel.plugins.connector import Page
 from labelwheel.plugins.errors import ToolError, ToolFailed
 from pydantic import SecretStr
@@ -26,6 +26,7 @@ class Server(Client):
         self.records = [f"r{number}" for number in range(count)]
         self.bad: set[str] = set()
         self.worse: set[str] = set()
+        self.late: set[str] = set()  # not in the index yet
         self.down = False
         self.moved = 0
         self.calls: list[str] = []
@@ -42,7 +43,15 @@ class Server(Client):
         if path.endswith("/records/search"):
             wanted = arguments["json"]["filters"]["and"][0]["values"]
             assert len(wanted) <= 250
-            return {"items": [{"record": row} for row in self._rows(wanted, True)]}
+            indexed = [key for key in wanted if key not in self.late]
+            return {"items": [{"record": row} for row in self._rows(indexed, True)]}
+        if path.startswith("/records/"):
+            key = path.removeprefix("/records/")
+            if not key.startswith("r"):
+                raise Rejected(f"{key} is no UUID")
+            if key not in self.records:
+                raise Missing(f"Argilla has nothing at {path}")
+            return self._rows([key], False)[0]
         if path.endswith("/records"):
             chosen = self.records[params["offset"] : params["offset"] + params["limit"]]
             return {"items": self._rows(chosen, bool(params["include"]))}
@@ -116,6 +125,19 @@ def test_what_is_gone_is_asked_for_together(server: Server, dataset: Dataset, mo
     searches = [call for call in server.calls if call.endswith("/search")]
     assert len(searches) == 2, "420 deleted records, 250 a call"
     assert not [call for call in server.calls if call.startswith("GET /records/")]
+
+
+def test_records_are_fetched_by_their_ids_alone(server: Server, dataset: Dataset) -> None:
+    server.bad, server.late = {"r5"}, {"r9"}
+    found = fetch(dataset, ["r2", "r5", "r9", "r999", "r2", "nobody's", "../me", ""])
+    assert (found.refreshed, found.gone, found.aside) == (("r2",), ("r999",), ())
+    assert not [call for call in server.calls if ".." in call]
+    server.calls.clear()
+    assert fetch(dataset, [f"r{number}" for number in range(100, 200)]).gone == ()
+    assert len(server.calls) == 1
+    server.down = True
+    with pytest.raises(ToolError):
+        fetch(dataset, ["r2"])
 
 
 def test_a_record_that_a_listing_missed_is_not_gone(server: Server, dataset: Dataset) -> None:

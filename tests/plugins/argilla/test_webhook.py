@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.hints: list[str] = []
+        self.keys: list[list[str]] = []
         self.kept: dict[str, dict[str, Any]] = {DATASET: {"secret": SecretStr(SECRET)}, OTHER: {"secret": None}}
 
     def options(self, tool: str, reference: str) -> Mapping[str, Any]:
@@ -37,8 +38,9 @@ class Desk:
             raise UnknownProject("nobody connected it")
         return self.kept[reference]
 
-    def hint(self, tool: str, reference: str) -> None:
+    def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
         self.hints.append(reference)
+        self.keys.append(list(keys))
 
 
 @pytest.fixture
@@ -84,6 +86,7 @@ def test_what_people_did_is_a_hint(client: FlaskClient, desk: Desk, name: str) -
     answer = post(client, body(name), dataset=sample["data"]["record"]["dataset"]["id"])
     assert (answer.status_code, answer.data) == (204, b"")
     assert desk.hints == [sample["data"]["record"]["dataset"]["id"]]
+    assert desk.keys == [[sample["data"]["record"]["id"]]]
 
 
 @pytest.mark.parametrize("name", ["record.updated", "ping"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from labelwheel.plugins.connector import Page
 from labelwheel.plugins.errors import ToolError, ToolFailed
 from labelwheel.plugins.label_studio import listing, polling, pushing
 from labelwheel.plugins.label_studio.annotations import moment
@@ -130,6 +131,22 @@ def test_a_task_that_goes_while_it_is_read_is_gone() -> None:
     tasks.tasks = fickle  # type: ignore[method-assign]
     (page,) = polling.poll(tasks, None)
     assert (page.refreshed, page.gone) == (("2",), ("1",))
+
+
+def test_tasks_are_fetched_by_their_ids_alone() -> None:
+    tasks = Tasks()
+    for task in range(1, 251):
+        tasks.touch(task, 1)
+    tasks.bad = {3}
+    found = polling.fetch(tasks, ["2", "3", "999", "2", "nobody's", "-1", "²", "0", "9" * 400, ""])
+    assert (found.refreshed, found.gone, [one.key for one in found.aside]) == (("2",), ("999",), ["3"])
+    assert polling.fetch(tasks, ["", "x"]) == Page()
+    many = polling.fetch(tasks, [str(task) for task in range(101, 300)])
+    assert many.refreshed == tuple(str(task) for task in range(101, 251)), "page by page: none is gone by a limit"
+    assert many.gone == tuple(str(task) for task in range(251, 300))
+    tasks.down = True
+    with pytest.raises(ToolError):
+        polling.fetch(tasks, ["2"])
 
 
 def test_a_sweep_resumes() -> None:

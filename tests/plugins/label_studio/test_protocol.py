@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -48,8 +48,8 @@ class Desk:
         said = {"mood": Prediction(answer="good", score=0.9), "who": Prediction(answer=spans, score=0.6)}
         return [Suggestion(example=example, version="g3", predictions=said) for example in examples]
 
-    def hint(self, tool: str, reference: str) -> None:
-        self.noted.append(f"hint {reference}")
+    def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
+        self.noted.append(" ".join(["hint", reference, *keys]))
 
     def train(self, tool: str, reference: str) -> dict[str, str]:
         self.noted.append(f"train {reference}")
@@ -167,6 +167,31 @@ def test_webhooks(web: FlaskClient, desk: Desk, action: str | None, noted: str) 
     told = {"questions": {"mood": "no round: 3 of 16 new labels"}} if noted == "train" else {}
     assert answer.get_json() == {"status": "noted", **told}
     assert desk.noted == [f"{noted} {PROJECT}"]
+
+
+@pytest.mark.parametrize(
+    ("event", "keys"),
+    [
+        ({"action": "ANNOTATION_CREATED", "annotation": {"id": 3, "task": 7}, "task": {"id": 7, "data": {}}}, "7"),
+        ({"action": "ANNOTATIONS_CREATED", "annotation": [{"id": 3}], "task": [{"id": 7}, {"id": 9}]}, "7 9"),
+        ({"action": "TASKS_CREATED", "tasks": [{"id": 7}, {"id": 8}]}, "7 8"),
+        ({"action": "TASKS_DELETED", "tasks": [{"id": 7}]}, "7"),
+        ({"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 3}]}, ""),
+        ({"action": "PROJECT_UPDATED"}, ""),
+        ({"action": "ANNOTATION_CREATED", "task": {"id": "7"}}, ""),
+        ({"action": "ANNOTATION_CREATED", "task": 7}, ""),
+        ({"action": "TASKS_CREATED", "tasks": [{"id": 7}, {"id": True}]}, ""),
+        ({"action": "TASKS_CREATED", "tasks": [{"id": 7}, {"id": 10**400}]}, ""),
+        ({"action": "TASKS_CREATED", "tasks": [{"id": -7}]}, ""),
+        ({"action": "TASKS_CREATED", "tasks": []}, ""),
+    ],
+)
+def test_a_hint_names_the_tasks_that_an_event_is_about(
+    web: FlaskClient, desk: Desk, event: dict[str, Any], keys: str
+) -> None:
+    project = {"id": 5, "created_at": "2026-11-21T19:25:47.474220Z"}
+    assert web.post("/webhook", json={**event, "project": project}).status_code == 200
+    assert desk.noted == [f"hint {PROJECT} {keys}".rstrip()]
 
 
 def test_the_older_way_to_ask_for_training(web: FlaskClient, desk: Desk) -> None:
