@@ -6,8 +6,7 @@ everything but `routes`; the web process calls `routes` alone.
 
 The truth flows one way: `poll` and `sweep` read what people did, `push` and `announce` show what the model says.
 
-What only some tools can do is a capability, a small protocol of its own: `Fetches`. A connector has it by having its
-methods.
+What only some tools can do, labelwheel.plugins.capabilities has.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from flask import Blueprint
 from labelwheel.training.questions import Answer, Example, Frozen, Prediction, Question
@@ -213,17 +212,6 @@ class Connector(Protocol):
         `takes_webhooks` where the `webhook_secret` is enough, with `readable` where the read-only token is, and with
         `own_credentials` where its caller can send none of them: it checks what it can send; one
         that takes more than a small body with `body_limit`.
-        """
-
-
-@runtime_checkable
-class Fetches(Protocol):
-    """A connector that can read a few examples by their keys: what a hint is about is then looked at by itself."""
-
-    def fetch(self, keys: Sequence[str]) -> Page:
-        """These examples as they are now, like a page of `poll`; its cursor says nothing, and moves nothing.
-
-        Keys may be anybody's: what no example has is passed over. One is `gone` only where the tool itself says so.
         """
 
 

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("training", "plugins", "backend")
 # What a connector may know of machine learning: the words, not the learners.
 VOCABULARY = {"training.errors", "training.questions", "training.spec"}
-CONTRACT = {f"plugins.{name}" for name in ("addresses", "connector", "errors", "halving", "http", "limits")}
+CONTRACT = {
+    f"plugins.{name}" for name in ("addresses", "capabilities", "connector", "errors", "halving", "http", "limits")
+}
 TOOLS = re.compile(r"label[\s_-]?studio|argilla", re.IGNORECASE)
 # Where the service may call a labelling tool by name all the same: as an example in a command's help.
 NAMED_AS_AN_EXAMPLE: frozenset[str] = frozenset()

@@ -15,6 +15,7 @@ from labelwheel.backend.database.tables import Backfill, ExampleRow, Generation,
 from labelwheel.backend.ledger import impressions
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.projects.page_walk import Walk
+from labelwheel.backend.suggestions import ordering
 from labelwheel.plugins.connector import Connector, Page, Suggestion
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Example, Prediction, Question
@@ -70,6 +71,7 @@ class Backfiller:
         with self._walk.page() as page:
             if page is not None:
                 return self._show(connector, backfill, page)
+            ordering.show(connector)
             self._finish(connector, backfill)
         return True
 

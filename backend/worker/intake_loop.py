@@ -12,7 +12,8 @@ from labelwheel.backend.ledger import hints, intake, sweeps
 from labelwheel.backend.projects import configuration, projects
 from labelwheel.backend.projects.page_walk import Walk
 from labelwheel.backend.settings import Settings
-from labelwheel.plugins.connector import Connector, Fetches, Page
+from labelwheel.plugins.capabilities import Fetches
+from labelwheel.plugins.connector import Connector, Page
 
 _PAGES = 5
 _CONFIG_SECONDS = 30.0

@@ -11,6 +11,8 @@ from labelwheel.plugins.argilla.client import Client
 from labelwheel.plugins.argilla.dataset import SEPARATOR, Dataset
 from labelwheel.plugins.argilla.polling import Poller
 from labelwheel.plugins.argilla.pushing import Pusher
+from labelwheel.plugins.argilla.ranks import RankedRecords
+from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
 from labelwheel.training.questions import Answer, Question
 
@@ -31,7 +33,8 @@ class Argilla:
         client = Client(connection.url, connection.api_key)
         self._dataset = Dataset(client, connection.project, self._options.get("dataset"))
         self._poller = Poller(self._dataset)
-        self._pusher = Pusher(self._dataset, bool(self._options.get("ordered")))
+        self._ranks = RankedRecords(self._dataset, bool(self._options.get("ordered")))
+        self._pusher = Pusher(self._dataset, self._ranks)
 
     @classmethod
     def place(cls, arguments: Mapping[str, str]) -> str:
@@ -69,6 +72,14 @@ class Argilla:
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
         """Pending records that were not looked at for `version`."""
         return self._pusher.waiting(version, cursor)
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Pending records with suggestions; none where the dataset has no place for an order."""
+        return self._ranks.candidates()
+
+    def rank(self, keys: Sequence[str]) -> None:
+        """Number the records in the metadata, for annotators to sort by."""
+        self._ranks.rank(keys)
 
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show the suggestions that changed; returns for how many records all is well."""

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from labelwheel.plugins.argilla import ordering
 from labelwheel.plugins.argilla.answers import Value, decode, encode
 from labelwheel.plugins.argilla.client import Missing, Rejected
 from labelwheel.plugins.argilla.dataset import START, Dataset, Row
 from labelwheel.plugins.argilla.layout import Layout
+from labelwheel.plugins.argilla.ranks import RankedRecords
 from labelwheel.plugins.connector import Page, Suggestion
 from labelwheel.plugins.errors import ToolFailed
 from labelwheel.training.questions import Answer, Question
@@ -33,9 +33,9 @@ FOREIGN = re.compile(r"[^a-zA-Z0-9_:./\s-]")
 class Pusher:
     """Remembers the records of the last page, and which were looked at for which version."""
 
-    def __init__(self, dataset: Dataset, ordered: bool) -> None:
+    def __init__(self, dataset: Dataset, ranks: RankedRecords) -> None:
         self._dataset = dataset
-        self._ordered = ordered
+        self._ranks = ranks
         self._version: str | None = None
         self._done: set[str] = set()
         self._listed: dict[str, Row] = {}
@@ -43,20 +43,17 @@ class Pusher:
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
         """Records that people are still to answer, without those that were looked at for `version`.
 
-        Those that have a rank come first, as people who sort by it see them next; the others as they were added. When
-        all have their suggestions, the ranks are written anew.
+        Those that have a rank come first, as people who sort by it see them next; the others as they were added.
         """
         if version != self._version:
             self._version, self._done = version, set()
-        if self._ordered and cursor is None:
-            ranked = ordering.ranked(self._dataset)
+        if cursor is None:
+            ranked = self._ranks.first()
             for start in range(0, len(ranked), PAGE):
                 yield from self._page(ranked[start : start + PAGE], START)
         for listing in self._dataset.scan(("suggestions",), PAGE, cursor):
             yield from self._page(listing.rows, listing.cursor)
         self._listed = {}
-        if self._ordered:
-            ordering.write(self._dataset)
 
     def _page(self, listed: Sequence[Row], cursor: str) -> Iterator[Page]:
         rows = [row for row in listed if row.get("status") == "pending" and row["id"] not in self._done]

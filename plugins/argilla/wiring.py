@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from labelwheel.plugins.argilla import ordering
+from labelwheel.plugins.argilla import ranks
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.dataset import Dataset, Row
 from labelwheel.plugins.connector import Service
@@ -45,9 +45,9 @@ def unwire(dataset: Dataset, options: Mapping[str, Any]) -> None:
     if not options.get("ordered"):
         return
     try:
-        ordering.clear(dataset)
+        ranks.clear(dataset)
         for one in dataset.client.get(f"/me{dataset.path}/metadata-properties")["items"]:
-            if one["name"] == ordering.PROPERTY:
+            if one["name"] == ranks.PROPERTY:
                 dataset.client.send("DELETE", f"/metadata-properties/{one['id']}")
     except Missing as error:
         log.info("nothing to tidy up: %s", error)
@@ -108,10 +108,10 @@ def _remove(client: Client, webhook: str) -> None:
 def _property(dataset: Dataset, path: str) -> bool:
     """Whether records can be given a rank."""
     present = {one["name"]: one for one in dataset.client.get(f"/me{path}/metadata-properties")["items"]}
-    if ordering.PROPERTY in present:
-        return bool(present[ordering.PROPERTY]["settings"].get("type") == "integer")
+    if ranks.PROPERTY in present:
+        return bool(present[ranks.PROPERTY]["settings"].get("type") == "integer")
     body = {
-        "name": ordering.PROPERTY,
+        "name": ranks.PROPERTY,
         "title": "What helps most (1 first)",
         "settings": {"type": "integer"},
         "visible_for_annotators": True,

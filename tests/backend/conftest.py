@@ -93,6 +93,13 @@ def fake_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def plain_tools(fake_tools: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The labelling tool in memory can do nothing but what every tool can."""
+    entry = EntryPoint(name="fake", value="tests.backend.fake_tool:PlainConnector", group=connectors.GROUP)
+    monkeypatch.setattr(connectors, "_installed", lambda: {"fake": entry})
+
+
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that waits for nothing."""
     for place in (

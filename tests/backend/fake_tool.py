@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from flask import Blueprint
+from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import (
     Argument,
     Aside,
@@ -45,6 +46,7 @@ class Tool:
     work: dict[str, Work] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)  # keys of examples that something happened to
     shown: dict[str, Suggestion] = field(default_factory=dict)
+    ranked: list[str] = field(default_factory=list)  # keys of the examples that people see first
     announced: list[str] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
     service: Service | None = None
@@ -196,6 +198,19 @@ class FakeConnector:
             fresh = [key for key in keys if key not in labelled and not self._shows(key, version)]
             yield Page(examples=tuple(self._tool.examples[key] for key in fresh), cursor=str(place))
 
+    def candidates(self) -> Iterator[Candidate]:
+        labelled = {work.example for work in self._tool.work.values()}
+        for key, suggestion in self._tool.shown.items():
+            scores = [one.score for one in suggestion.predictions.values() if one.answer is not None]
+            if key in self._tool.examples and key not in labelled and scores:
+                text = " ".join(self._tool.examples[key].fields.values())
+                answers = tuple(f"{name} {one.answer}" for name, one in sorted(suggestion.predictions.items()))
+                yield Candidate(key=key, text=text, score=min(scores), answers=answers)
+
+    def rank(self, keys: Sequence[str]) -> None:
+        self._tool.called("rank")
+        self._tool.ranked = list(keys)
+
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         self._tool.called("push")
         self._tool.shown.update({item.example.key: item for item in suggestions})
@@ -214,3 +229,9 @@ class FakeConnector:
 
     def _shows(self, key: str, version: str) -> bool:
         return key in self._tool.shown and self._tool.shown[key].version == version
+
+
+class PlainConnector(FakeConnector):
+    """The same without any capability."""
+
+    fetch = candidates = rank = None  # type: ignore[assignment]

@@ -69,7 +69,7 @@ class FaultyConnector(FakeConnector):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name in ("config", "wire", "unwire", "announce", "fetch", "push", "retire"):
+        if name in ("config", "wire", "unwire", "announce", "fetch", "push", "rank", "retire"):
             return lambda *given: (self.faults.at(f"call {name}"), found(*given))[1]
         if name in ("poll", "sweep", "waiting"):
             return lambda *given: self._pages(name, found(*given))

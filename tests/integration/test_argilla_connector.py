@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import requests
+from labelwheel.backend.suggestions import ordering
 from labelwheel.plugins.argilla import Argilla
 from labelwheel.plugins.argilla import polling as polling_module
-from labelwheel.plugins.argilla.ordering import PROPERTY
+from labelwheel.plugins.argilla.ranks import PROPERTY
 from labelwheel.plugins.connector import Connection, Page, Service, Suggestion, Work
 from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
 from labelwheel.training.questions import Example, Kind, Prediction
@@ -74,6 +75,7 @@ class Place:
         for page in self.connector.waiting(version, None):
             suggestions = [Suggestion(example=one, version=version, predictions=said or SAID) for one in page.examples]
             taken += self.connector.push(suggestions, self.config.questions)
+        ordering.show(self.connector)
         return taken
 
     def shown(self, number: int = 0) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,6 @@ from labelwheel.backend.settings import Settings, load
 from labelwheel.plugins.errors import ToolUnreachable
 from sqlalchemy import select
 
-from tests.backend.fake_tool import FakeConnector
 from tests.backend.world import World
 
 
@@ -95,12 +94,12 @@ def test_more_keys_than_are_kept_are_a_poll(connected: World) -> None:
     assert (labels(connected), looks(connected), answered(connected)) == ({"5"}, ["poll"], True)
 
 
-def test_a_connector_that_cannot_fetch_polls_as_before(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(FakeConnector, "fetch")
+def test_a_connector_that_cannot_fetch_polls_as_before(plain_tools: None, connected: World) -> None:
     connected.tool.submit("5", {"topic": "sport"})
     hint(connected, "5")
     connected.turns(2)
     assert (labels(connected), looks(connected), answered(connected)) == ({"5"}, ["poll"], True)
+    assert connected.project.problem is None
 
 
 @pytest.mark.parametrize("error", [KeyError("c"), ToolUnreachable("away"), LabelwheelError("something else")])

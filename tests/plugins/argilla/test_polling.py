@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from labelwheel.plugins.argilla import ordering
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.dataset import Dataset
 from labelwheel.plugins.argilla.polling import Poller, fetch, sweep
+from labelwheel.plugins.argilla.ranks import RankedRecords
 from labelwheel.plugins.connector import Page
 from labelwheel.plugins.errors import ToolError, ToolFailed
 from pydantic import SecretStr
@@ -156,7 +156,7 @@ def test_a_record_that_a_listing_missed_is_not_gone(server: Server, dataset: Dat
 
 def test_an_order_that_argilla_fails_to_give_stops_nothing(server: Server, dataset: Dataset) -> None:
     dataset.first = lambda *_: _fail()  # type: ignore[method-assign]
-    assert ordering.ranked(dataset) == []
+    assert RankedRecords(dataset, True).first() == []
 
 
 def _fail() -> Any:

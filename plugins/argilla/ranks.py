@@ -1,0 +1,110 @@
+"""An order of records as a number that annotators can sort by: `labelwheel_rank`, 1 first.
+
+Only the first records get a rank, and lose it when others are more useful; the rest of a record's metadata stays as it
+is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+
+from labelwheel.plugins.argilla.client import Rejected
+from labelwheel.plugins.argilla.dataset import Dataset, Row, merged
+from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.errors import ToolFailed
+from labelwheel.plugins.halving import halved
+
+log = logging.getLogger(__name__)
+
+PROPERTY = "labelwheel_rank"
+RANKED = 200
+"""So many records have a rank at most: each is written with all of its metadata."""
+LISTED = 200
+TOGETHER = 100
+"""So many are written at once: Argilla takes a second for them, in which an annotator waits."""
+
+
+class RankedRecords:
+    """The ranks of one dataset; where it has no place for them (`ordered` is false), there are none."""
+
+    def __init__(self, dataset: Dataset, ordered: bool) -> None:
+        self._dataset, self._ordered = dataset, ordered
+        self._present: dict[str, int] | None = None
+
+    def first(self) -> list[Row]:
+        """The records that have a rank and are still to be answered, with their suggestions, in that order."""
+        if not self._ordered:
+            return []
+        try:
+            return self._dataset.first(PROPERTY, RANKED, ("suggestions",))
+        except ToolFailed as error:
+            log.warning("records are suggested to in the order in which they were added: %s", error)
+            return []
+        except Rejected as error:
+            log.warning("records cannot be sorted by %s any more, connect again to have it back: %s", PROPERTY, error)
+            return []
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Pending records with suggestions, in one light pass over the dataset, which also tells the present ranks."""
+        self._present = None
+        if not self._ordered:
+            return
+        present: dict[str, int] = {}
+        for listing in self._dataset.scan(("suggestions",), LISTED):
+            for row in listing.rows:
+                present |= _rank(row)
+                if row.get("status") == "pending" and (found := _candidate(self._dataset, row)) is not None:
+                    yield found
+        self._present = present
+
+    def rank(self, keys: Sequence[str]) -> None:
+        """Write these ranks where they are others than before, and take away those of all other records."""
+        if not self._ordered:
+            return
+        present, self._present = self._present, None
+        if present is None:
+            present = {}
+            for listing in self._dataset.scan((), LISTED):
+                for row in listing.rows:
+                    present |= _rank(row)
+        ranks: dict[str, int | None] = dict.fromkeys(present)
+        ranks |= {key: number for number, key in enumerate(keys[:RANKED], start=1)}
+        put(self._dataset, {key: rank for key, rank in ranks.items() if rank != present.get(key)})
+
+
+def clear(dataset: Dataset) -> None:
+    """Take all ranks away."""
+    for listing in dataset.scan((), LISTED):
+        put(dataset, {str(row["id"]): None for row in listing.rows if PROPERTY in (row.get("metadata") or {})})
+
+
+def put(dataset: Dataset, ranks: Mapping[str, int | None]) -> None:
+    """Write ranks beside whatever else stands in the metadata at that moment."""
+    keys = list(ranks)
+    for start in range(0, len(keys), TOGETHER):
+        rows, _ = halved(keys[start : start + TOGETHER], dataset.search)
+        items = [{"id": row["id"], "metadata": merged(row, **{PROPERTY: ranks[str(row["id"])]})} for row in rows]
+        if not items:
+            continue
+        try:
+            dataset.client.send("PUT", f"{dataset.path}/records/bulk", {"items": items})
+        except (Rejected, ToolFailed) as error:
+            # such as old metadata of a property that was made stricter: the order is a convenience, no more
+            log.warning("Argilla did not take the order of %s records: %s", len(items), error)
+
+
+def _rank(row: Row) -> dict[str, int]:
+    rank = (row.get("metadata") or {}).get(PROPERTY)
+    return {str(row["id"]): rank} if isinstance(rank, int) else {}
+
+
+def _candidate(dataset: Dataset, row: Row) -> Candidate | None:
+    scored = [one for one in row.get("suggestions") or [] if one.get("score") is not None]
+    if not scored:
+        return None
+    # as sure as of the least sure part of all that is suggested
+    sure = min(min(one["score"]) if isinstance(one["score"], list) else one["score"] for one in scored)
+    answers = sorted(f"{one['question_id']} {one['value']}" for one in scored if not isinstance(one["value"], list))
+    text = " ".join(dataset.layout.example(row).fields.values())
+    return Candidate(key=str(row["id"]), text=text, score=float(sure), answers=tuple(answers))

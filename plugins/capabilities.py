@@ -1,0 +1,47 @@
+"""What only some connectors can do: each a small protocol of its own, beside `labelwheel.plugins.connector.Connector`.
+
+A connector has a capability where it has all of its methods; nothing has to be declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+from labelwheel.plugins.connector import Page
+from labelwheel.training.questions import Frozen
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A connector that can read a few examples by their keys: what a hint is about is then looked at by itself."""
+
+    def fetch(self, keys: Sequence[str]) -> Page:
+        """These examples as they are now, like a page of `poll`; its cursor says nothing, and moves nothing.
+
+        Keys may be anybody's: what no example has is passed over. One is `gone` only where the tool itself says so.
+        """
+
+
+class Candidate(Frozen):
+    """An example that people are still to answer, with what is suggested there.
+
+    `score` is that of its least sure part, and `answers` says what is suggested, as far as that is one thing for each
+    question: examples that are suggested the same have the same.
+    """
+
+    key: str
+    text: str
+    score: float
+    answers: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Ranks(Protocol):
+    """A connector that can show people which examples to take next. What comes first, it is told."""
+
+    def candidates(self) -> Iterator[Candidate]:
+        """The examples that people are still to answer and that have suggestions, in any order."""
+
+    def rank(self, keys: Sequence[str]) -> None:
+        """Show this order, the first first, in place of the one before; all other examples have none."""
