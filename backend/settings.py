@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         le=64,
         description="how many training jobs may run at a time, of different questions; each takes memory",
     )
+    launcher: str = Field(
+        "local", description="where training jobs run: `local`, on this machine, or a launcher that is installed"
+    )
     job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
     job_minutes: float = Field(30.0, gt=0, description="how long one training job may take")
     artefact: bool = Field(

@@ -30,7 +30,7 @@ from labelwheel.training.checkpoints.checkpoint import read
 from labelwheel.training.evaluation import intervals, metrics
 from labelwheel.training.evaluation.families import split
 from labelwheel.training.kinds.spans import Spans, confident
-from labelwheel.training.launchers.base import Phase
+from labelwheel.training.launchers.base import Phase, Task
 from labelwheel.training.launchers.local import LocalLauncher
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
@@ -83,10 +83,9 @@ def train(question: Question, rows: list[Row], folder: Path, threads: int, minut
         threads=threads,
         artefact=False,  # torch measures
     )
-    (folder / "spec.json").write_text(spec.model_dump_json(), encoding="utf-8")
-    launcher = LocalLauncher(threads=threads)
+    launcher = LocalLauncher(str(folder), threads=threads)
     began = time.monotonic()
-    handle = launcher.submit(folder / "spec.json", None, None, folder / "job.log")
+    handle = launcher.submit([Task("job", spec)])
     try:
         while (state := launcher.poll(handle)).phase is Phase.RUNNING:
             time.sleep(0.2)
@@ -94,7 +93,7 @@ def train(question: Question, rows: list[Row], folder: Path, threads: int, minut
         launcher.cancel(handle)
         raise
     if state.phase is Phase.FAILED:
-        sys.exit(f"the job failed ({state.code}):\n{(folder / 'job.log').read_text(encoding='utf-8')[-2000:]}")
+        sys.exit(f"the job failed ({state.code}):\n{launcher.logs(handle, 'job')[-2000:]}")
     return time.monotonic() - began
 
 

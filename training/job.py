@@ -37,6 +37,8 @@ REFUSED = 3
 CANCELLED = 128 + signal.SIGTERM
 _NICENESS = 10
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LOG = "log"
+"""What each of several specs says, beside it."""
 FAILED = "failed.json"
 """What a spec that failed leaves while others of its job go on, beside it unless it says where."""
 
@@ -71,7 +73,7 @@ def _one_by_one(paths: list[Path]) -> int:
     code = 0
     for path in paths:
         place = str(path.with_name(FAILED))
-        with _logged(path.with_name("log")):
+        with _logged(path.with_name(LOG)):
             try:
                 spec = read_spec(path)
                 first = first or spec

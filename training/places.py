@@ -51,6 +51,14 @@ def reached(place: str) -> Iterator[tuple[Any, str]]:
         ) from error
 
 
+def exists(place: str) -> bool:
+    """Whether a file is there. Raises StoreUnreachable."""
+    if not is_url(place):
+        return Path(place).exists()
+    with reached(place) as (system, path):
+        return bool(system.exists(path))
+
+
 def read(place: str) -> bytes:
     """All of a file. Raises OSError for a path, and FileNotFoundError or StoreUnreachable for a URL."""
     if not is_url(place):

@@ -12,6 +12,7 @@ from pathlib import Path
 from labelwheel.backend.database import disk, keyring, sealing
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.errors import Conflict, InvalidSettings
+from labelwheel.backend.rounds import launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web.auth import is_loopback
 from labelwheel.training.errors import StoreUnusable
@@ -29,8 +30,12 @@ def check(settings: Settings) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Makes the folder and the database, for this user alone; raises InvalidSettings where that cannot be."""
+    """Makes the folder and the database, for this user alone; raises InvalidSettings where that cannot be.
+
+    Also where a launcher is set that is not installed: at the start, and not with the first round.
+    """
     check(settings)
+    launchers.check(settings)
     # a database holds people's texts and the api keys of labelling tools
     os.umask(0o077)
     try:

@@ -10,13 +10,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from labelwheel.backend.database.tables import CheckpointRow, Round
+from labelwheel.backend.rounds import launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.training import places
 from labelwheel.training.job import FAILED
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import JobSpec, Recipe
 
-_LOG_TAIL = 20_000
 _KEPT_FOLDERS = 50
 _KEPT_DATA = 3
 DATA = "data.jsonl"
@@ -25,13 +25,8 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def folder(settings: Settings, number: int) -> Path:
-    """Where a round's specification, data and log are."""
-    return settings.home.absolute() / "jobs" / str(number)
-
-
-def specification(settings: Settings, number: int) -> Path:
-    """The file that a round's job is started with."""
-    return folder(settings, number) / "spec.json"
+    """Where a round's data are, and what a launcher keeps of it."""
+    return launchers.folder(settings) / str(number)
 
 
 def finished(settings: Settings, version: str) -> bool:
@@ -52,8 +47,8 @@ def desk(settings: Settings, found: Round) -> str:
     return str(folder(settings, found.id)) if store.folder else store.desk(found.version)
 
 
-def specify(settings: Settings, found: Round, question: Question, champion: str | None) -> Path:
-    """Writes the job's specification; `champion` is the folder of what it has to beat."""
+def specify(settings: Settings, found: Round, question: Question, champion: str | None) -> JobSpec:
+    """The job's specification, with its data where it names them; `champion` is what it has to beat, by its name."""
     place, shared = folder(settings, found.id), desk(settings, found)
     base, store = settings.base_model, settings.checkpoints
     spec = JobSpec(
@@ -73,15 +68,11 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         hide_below=settings.hide_below,
         artefact=settings.artefact,
     )
-    path = specification(settings, found.id)
-    temporary = path.with_suffix(".writing")
-    temporary.write_text(spec.model_dump_json(indent=1), "utf-8")
-    temporary.replace(path)
     places.remove(f"{shared}/{FAILED}")
     (place / _COMPANY).unlink(missing_ok=True)
     if places.is_url(spec.data):
         places.send(place / DATA, spec.data)
-    return path
+    return spec
 
 
 def note_company(settings: Settings, number: int, count: int) -> None:
@@ -106,20 +97,9 @@ def failure(settings: Settings, found: Round) -> str | None:
         return None
 
 
-def withdraw(settings: Settings, number: int) -> None:
-    """Takes a round out of a job that goes on for others: it is left out where its turn has not come yet."""
-    specification(settings, number).unlink(missing_ok=True)
-
-
-def last_words(settings: Settings, number: int) -> str:
+def last_words(log: str) -> str:
     """The last line that a job wrote: its error in words, where it failed. Empty where it wrote nothing."""
-    try:
-        with (folder(settings, number) / "log").open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _LOG_TAIL))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    lines = [_ANSI.sub("", line).strip() for line in re.split(r"[\r\n]+", text)]
+    lines = [_ANSI.sub("", line).strip() for line in re.split(r"[\r\n]+", log)]
     return next((_message(line)[:500] for line in reversed(lines) if line), "")
 
 

@@ -81,7 +81,7 @@ class Runner:
                 log.warning("round %s could not be stopped: %s; the next start adopts it", found.id, line(error))
 
     def _pause(self, found: Round) -> None:
-        if found.handle is not None:
+        if found.handle is not None and found.launcher == self._settings.launcher:
             self._launcher.cancel(found.handle)
         if not jobs.finished(self._settings, found.version):
             self._requeue(found, "the worker was stopped", forgive=True)
@@ -103,14 +103,19 @@ class Runner:
 
     def _look(self, found: Round) -> bool:
         """Follows a running job; adopts it where another worker started it."""
-        if found.handle is None and not jobs.finished(self._settings, found.version):
-            self._launcher.end_strays(jobs.specification(self._settings, found.id))
-            self._requeue(found, "the worker was killed while it started the job", forgive=True)
+        # a handle is only for the launcher that gave it
+        handle = found.handle if found.launcher == self._settings.launcher else None
+        if handle is None and not jobs.finished(self._settings, found.version):
+            why = "the worker was killed while it started the job"
+            if found.handle is not None:
+                why = f"its job was started by {found.launcher!r}, LABELWHEEL_LAUNCHER is {self._settings.launcher!r}"
+            self._launcher.end_strays(str(found.id))
+            self._requeue(found, why, forgive=True)
             return True
         if found.fence != self._hold.fence:
             self._adopt(found)
             return True
-        state = None if found.handle is None else self._launcher.poll(found.handle)
+        state = None if handle is None else self._launcher.poll(handle)
         runs = state is not None and state.phase is Phase.RUNNING
         if runs and jobs.company(self._settings, found.id) == 1:
             return self._check_time(found)
@@ -121,20 +126,30 @@ class Runner:
             self._leave(found)
         if finished:
             self._move(found, RoundState.GATING)
-            return True
-        if failure:
+        elif failure:
             self._fail(found, f"the job failed: {failure}")
-            return True
-        code = state.code if state else None
-        words = jobs.last_words(self._settings, found.id)
+        else:
+            self._fail_or_retry(found, handle, state.code if state else None)
+        if handle is not None and not runs and not self._needed(found):
+            self._collect(handle)
+        return True
+
+    def _fail_or_retry(self, found: Round, handle: str | None, code: int | None) -> None:
+        """The job has ended without a checkpoint and without a reason of the round's own."""
+        words = jobs.last_words(self._launcher.logs(handle, str(found.id))) if handle else ""
         if (code is None or code <= _KILLED) and found.attempts < _ATTEMPTS:
             # nobody saw how an orphan ended; once more is cheap, for ever would not be
             how = "was killed" if code is None else f"was killed by signal {-code}"
             self._requeue(found, f"its job {how}{f' after: {words}' if words else ''}; once more", forgive=False)
-            return True
+            return
         how = "was killed" if code is not None and code <= _KILLED else "failed"
         self._fail(found, f"the job {how}: {words or 'it left no message'}")
-        return True
+
+    def _collect(self, handle: str) -> None:
+        try:
+            self._launcher.collect(handle)
+        except Exception as error:  # what came of the round is noted, and stays so
+            log.warning("what is left of a job was not cleared away: %s", line(error))
 
     def _decide(self, found: Round) -> bool:
         if found.fence != self._hold.fence:
@@ -168,22 +183,26 @@ class Runner:
 
     def _stop(self, found: Round) -> bool:
         """The round has ended, its job has not: someone cancelled it."""
-        if not self._leave(found):
-            jobs.withdraw(self._settings, found.id)
+        if not self._leave(found) and found.handle is not None:
+            self._launcher.withdraw(found.handle, str(found.id))
         with self._hold.transaction() as tx:
             tx.get_one(Round, found.id, with_for_update=True).handle = None
         return True
 
     def _leave(self, found: Round) -> bool:
-        """Ends a round's job, unless another round needs it; whether it was ended."""
-        if found.handle is None:
+        """Ends a round's job, unless another round needs it; whether it has ended for all that is known here."""
+        if found.handle is None or found.launcher != self._settings.launcher:
             return True
-        with self._database.session() as session:
-            same = (Round.handle == found.handle, Round.id != found.id, Round.state == RoundState.RUNNING)
-            needed = bool(self._rounds(session, *same))
+        needed = self._needed(found)
         if not needed:
             self._launcher.cancel(found.handle)
         return not needed
+
+    def _needed(self, found: Round) -> bool:
+        """Whether another round runs in the same job."""
+        same = (Round.handle == found.handle, Round.id != found.id, Round.state == RoundState.RUNNING)
+        with self._database.session() as session:
+            return bool(self._rounds(session, *same))
 
     def _adopt(self, found: Round) -> None:
         with self._hold.transaction() as tx:
@@ -223,7 +242,7 @@ class Runner:
             with contextlib.suppress(Exception):  # it may be the launcher that raises
                 if not self._leave(current):
                     return
-                self._launcher.end_strays(jobs.specification(self._settings, found.id))
+                self._launcher.end_strays(str(found.id))
 
     def _fail(self, found: Round, reason: str) -> None:
         with self._database.session() as session:

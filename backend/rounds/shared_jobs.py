@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from labelwheel.backend.database.lease import Hold, LeaseLost
@@ -68,7 +67,7 @@ class Departure:
             if champion is not None:
                 jobs.check(self._settings, champion)
             written = data.write(session, question, champion, place / jobs.DATA)
-        path = jobs.specify(self._settings, found, spec, champion.folder if champion else None)
+        job = jobs.specify(self._settings, found, spec, champion.folder if champion else None)
         with self._hold.transaction() as tx:
             projects.lock(tx, found.project_id)
             claimed = tx.get_one(Round, found.id, populate_existing=True, with_for_update=True)
@@ -78,6 +77,7 @@ class Departure:
             shared = [row.shared_at for row in champion_groups.members(tx, question) if row.shared_at is not None]
             claimed.state, claimed.started_at, claimed.ended_at = RoundState.RUNNING, max([now(), *shared]), None
             claimed.owner, claimed.fence = self._hold.owner, self._hold.fence
+            claimed.launcher = self._settings.launcher
             claimed.attempts += 1
             claimed.champion_id = champion.id if champion else None
             claimed.last_event_id, claimed.label_count = written.last_event_id, written.examples
@@ -91,15 +91,13 @@ class Departure:
         if jobs.finished(self._settings, found.version):
             return None
         url = f"{self._settings.url.rstrip('/')}/api/v1/rounds/{found.id}/progress"
-        return Claim(found, Task(path, url, token))
+        return Claim(found, Task(str(found.id), job, url, token))
 
     def _submit(self, claims: Sequence[Claim]) -> None:
         numbers = [each.found.id for each in claims]
         for number in numbers:
             jobs.note_company(self._settings, number, len(numbers))
-        (first, *others) = (each.task for each in claims)
-        log = _log(self._settings, numbers)
-        handle = self._launcher.submit(*first, log, others)
+        handle = self._launcher.submit([each.task for each in claims])
         # in one transaction: a job of which some rounds know and others do not would be killed as a stray
         with self._hold.transaction() as tx:
             for number in numbers:
@@ -126,12 +124,6 @@ def next_group(session: Session, queued: Sequence[Round]) -> list[Round]:
 
 def _alike(first: Round, other: Round) -> bool:
     return (first.project_id, first.recipe) == (other.project_id, other.recipe) and not other.attempts
-
-
-def _log(settings: Settings, numbers: Sequence[int]) -> Path:
-    """A job of one writes its round's log; one of several writes each round's by itself, and all it says into this."""
-    place = jobs.folder(settings, numbers[0])
-    return place / "log" if len(numbers) == 1 else place / "job.log"
 
 
 def _raising(error: Exception) -> Callable[[Round], bool]:

@@ -6,14 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import SECONDS, Hold, LeaseLost
 from labelwheel.backend.database.start_errors import explain
 from labelwheel.backend.database.tables import Project, ProjectState
-from labelwheel.backend.rounds import retention
+from labelwheel.backend.rounds import launchers, retention
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.backfill import Suggester
@@ -21,7 +20,6 @@ from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.web.client import Client
 from labelwheel.backend.worker.project_loop import Attendant
 from labelwheel.training.launchers.base import Launcher
-from labelwheel.training.launchers.local import LocalLauncher
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,7 +28,6 @@ log = logging.getLogger(__name__)
 ATTENDED = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.DISCONNECTING)
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 4.0
-_JOB_GRACE_SECONDS = 4.0
 _LONGEST_PAUSE = 15.0
 
 
@@ -44,7 +41,7 @@ def run(
     """Works until `stop` is set. Where another worker holds the lease, waits for it to end."""
     database = Database(settings.database_url)
     database.migrate(keyring.find(settings))
-    launcher = launcher or local(settings)
+    launcher = launcher or launchers.load(settings)
     # generous, for a page of long texts on a busy CPU; the tool's own requests go first
     suggester = suggester or Client(settings.url, settings.token, seconds=330.0)
     said: str | None = None
@@ -65,14 +62,6 @@ def run(
             hold = Hold(database, seconds=lease_seconds)
     finally:
         database.dispose()
-
-
-def local(settings: Settings) -> Launcher:
-    """Jobs on this machine."""
-    hub = settings.base_model is not None and not Path(settings.base_model).exists()
-    return LocalLauncher(
-        threads=settings.job_threads, hub=hub, grace=_JOB_GRACE_SECONDS, withheld=("LABELWHEEL_", "PGPASSWORD")
-    )
 
 
 class Worker:

@@ -26,13 +26,14 @@ class _Model:
 @dataclass
 class Job:
     spec: JobSpec
-    log: Path
     token: str | None
     url: str | None
+    log: str = ""
     state: State = field(default_factory=lambda: State(phase=Phase.RUNNING))
     cancelled: bool = False
     others: list[Job] = field(default_factory=list)
     """What else the same job does, in turn; the state is the whole job's."""
+    withdrawn: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -45,18 +46,18 @@ class FakeLauncher:
     def __init__(self, automatic: float | None = GOOD) -> None:
         self.automatic = automatic
         self.jobs: dict[str, Job] = {}
+        self.collected: list[str] = []
 
     @property
     def last(self) -> Job:
         return list(self.jobs.values())[-1]
 
-    def submit(
-        self, spec: Path, progress_url: str | None, token: str | None, log: Path, others: Sequence[Task] = ()
-    ) -> str:
+    def submit(self, tasks: Sequence[Task]) -> str:
         handle = f"job-{len(self.jobs) + 1}"
+        # as text, which is all that may cross a network
         job, *mates = (
-            Job(JobSpec.model_validate_json(each.spec.read_bytes()), log, each.token, each.progress_url)
-            for each in (Task(spec, progress_url, token), *others)
+            Job(JobSpec.model_validate_json(each.spec.model_dump_json()), each.token, each.progress_url)
+            for each in tasks
         )
         job.others = mates
         self.jobs[handle] = job
@@ -70,8 +71,17 @@ class FakeLauncher:
             finish(job, self.automatic)
         return job.state
 
-    def end_strays(self, spec: Path) -> int:
+    def end_strays(self, name: str) -> int:
         return 0
+
+    def withdraw(self, handle: str, name: str) -> None:
+        self.jobs[handle].withdrawn.append(name)
+
+    def logs(self, handle: str, name: str) -> str:
+        return self.jobs[handle].log if handle in self.jobs else ""
+
+    def collect(self, handle: str) -> None:
+        self.collected.append(handle)
 
     def cancel(self, handle: str) -> None:
         job = self.jobs[handle]
@@ -96,7 +106,7 @@ def refusal(job: Job) -> Path:
 def crash(job: Job, line: str = "", code: int | None = 1) -> None:
     """The job ends with an error as its last words, or by a signal."""
     if line:
-        job.log.write_text(f"loading\r 50%\r100%\nTraceback\n{line}\n")
+        job.log = f"loading\r 50%\r100%\nTraceback\n{line}\n"
     job.state = State(phase=Phase.FAILED, code=code)
 
 

@@ -52,17 +52,21 @@ def start(tmp_path):
     handles = []
 
     def submit(wish, token=None, **settings):
-        launcher = LocalLauncher(command=(sys.executable, str(script)), grace=0.5, **settings)
+        launcher = at(tmp_path, command=(sys.executable, str(script)), grace=0.5, **settings)
         question = Question(name="q", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"),))
         spec = JobSpec(version="v1", question=question, data=wish, output=str(tmp_path / "v1"))
-        (tmp_path / "spec.json").write_text(spec.model_dump_json())
         url = "http://127.0.0.1:1/progress" if token else None
-        handles.append(launcher.submit(tmp_path / "spec.json", url, token, tmp_path / "logs" / "job.log"))
+        handles.append(launcher.submit([Task(tmp_path.name, spec, url, token)]))
         return launcher, handles[-1]
 
     yield submit
     for handle in handles:
-        LocalLauncher(grace=0.0).cancel(handle)
+        at(tmp_path, grace=0.0).cancel(handle)
+
+
+def at(task, **settings):
+    """A launcher whose task, named after a folder, has its files there."""
+    return LocalLauncher(str(task.parent), **settings)
 
 
 def until(condition, seconds=20):
@@ -96,7 +100,11 @@ def test_a_job_runs_at_low_priority_with_its_limits_and_succeeds(start, tmp_path
     until(lambda: psutil.Process(Handle.model_validate_json(handle).pid).nice() == min(19, os.nice(0) + 10))
     (tmp_path / "go").touch()
     assert ended(launcher, handle) == State(phase=Phase.SUCCEEDED)
-    assert "hello from the job" in (tmp_path / "logs" / "job.log").read_text()
+    assert "hello from the job" in (tmp_path / "log").read_text()
+    assert "hello from the job" in launcher.logs(handle, tmp_path.name)
+    assert launcher.logs(handle, "another") == ""
+    launcher.collect(handle)
+    assert launcher.poll(handle) == State(phase=Phase.SUCCEEDED), "by what is there"
 
 
 def test_the_token_is_in_a_private_file_while_the_job_runs(start, tmp_path):
@@ -104,7 +112,7 @@ def test_the_token_is_in_a_private_file_while_the_job_runs(start, tmp_path):
     found = seen(tmp_path)
     assert found["token"] == "tell-nobody"
     assert "tell-nobody" not in handle
-    file = tmp_path / "logs" / "job.log.token"
+    file = tmp_path / "log.token"
     assert file.stat().st_mode & 0o077 == 0
     (tmp_path / "go").touch()
     ended(launcher, handle)
@@ -127,7 +135,7 @@ def test_a_killed_job_has_failed(start, tmp_path):
 def test_another_worker_adopts_the_job(start, tmp_path):
     first, handle = start("wait")
     seen(tmp_path)
-    second = LocalLauncher()
+    second = at(tmp_path)
     assert second.poll(handle).phase is Phase.RUNNING
     (tmp_path / "go").touch()
     ended(first, handle)
@@ -138,7 +146,7 @@ def test_an_orphan_that_left_nothing_has_failed(start, tmp_path):
     first, handle = start("fail")
     (tmp_path / "go").touch()
     ended(first, handle)
-    assert LocalLauncher().poll(handle) == State(phase=Phase.FAILED)
+    assert at(tmp_path).poll(handle) == State(phase=Phase.FAILED)
 
 
 def test_cancelling_ends_the_children_too(start, tmp_path):
@@ -153,7 +161,7 @@ def test_cancelling_ends_the_children_too(start, tmp_path):
 def test_another_worker_cancels_what_ignores_a_polite_request(start, tmp_path):
     launcher, handle = start("stubborn")
     grandchild = seen(tmp_path)["grandchild"]
-    LocalLauncher(grace=0.3).cancel(handle)
+    at(tmp_path, grace=0.3).cancel(handle)
     assert ended(launcher, handle) == State(phase=Phase.FAILED, code=-9)
     until(lambda: gone(grandchild))
 
@@ -172,20 +180,22 @@ def test_a_recycled_process_id_is_another_process(start, tmp_path):
     launcher, handle = start("wait")
     seen(tmp_path)
     older = Handle.model_validate_json(handle).model_copy(update={"started": time.time() - 3600})
-    stranger = LocalLauncher(grace=0.1)
+    stranger = at(tmp_path, grace=0.1)
     assert stranger.poll(older.model_dump_json()).phase is Phase.FAILED
     stranger.cancel(older.model_dump_json())
     assert launcher.poll(handle).phase is Phase.RUNNING
 
 
 def test_what_cannot_be_started_says_so(start, tmp_path):
-    (tmp_path / "bad.json").write_text("{}")
-    with pytest.raises(InvalidJob, match="cannot be started"):
-        LocalLauncher().submit(tmp_path / "bad.json", None, None, tmp_path / "log")
     _, handle = start("now")
     assert Handle.model_validate_json(handle).output == str(tmp_path / "v1")
+    question = Question(name="q", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"),))
+    task = Task("one", JobSpec(version="v2", question=question, data="now", output=str(tmp_path / "v2")))
+    (tmp_path / "file").touch()
     with pytest.raises(InvalidJob, match="cannot be started"):
-        LocalLauncher(command=("/nonexistent",)).submit(tmp_path / "spec.json", None, None, tmp_path / "log")
+        LocalLauncher(str(tmp_path / "file")).submit([task])
+    with pytest.raises(InvalidJob, match="cannot be started"):
+        LocalLauncher(str(tmp_path), command=("/nonexistent",)).submit([task])
 
 
 def gone(pid):
@@ -196,14 +206,14 @@ def gone(pid):
 
 
 def test_strays_are_ended_and_whoever_has_the_specification_open_is_not(tmp_path):
-    spec, script = tmp_path / "spec.json", tmp_path / "job.py"
+    spec, script = tmp_path / "one" / "spec.json", tmp_path / "job.py"
     script.write_text("import time; time.sleep(60)")
-    launcher = LocalLauncher(command=(sys.executable, str(script)))
+    launcher = LocalLauncher(str(tmp_path), command=(sys.executable, str(script)))
     stray = subprocess.Popen([sys.executable, str(script), str(spec)])
     editor = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(spec)])
     try:
-        assert launcher.end_strays(tmp_path / "another.json") == 0
-        assert launcher.end_strays(spec) == 1
+        assert launcher.end_strays("another") == 0
+        assert launcher.end_strays("one") == 1
         assert not psutil.pid_exists(stray.pid)
         assert editor.poll() is None
     finally:
@@ -223,10 +233,10 @@ def test_secrets_that_are_not_its_own_are_not_handed_on(start, tmp_path, monkeyp
 
 def test_the_workers_own_launcher_withholds_the_services_secrets(monkeypatch):
     monkeypatch.setenv("LABELWHEEL_TOKEN", "tell-nobody-of-this")
+    from labelwheel.backend.rounds import launchers
     from labelwheel.backend.settings import Settings
-    from labelwheel.backend.worker.main import local
 
-    environment = local(Settings())._environment(None, None)
+    environment = launchers.load(Settings())._environment(None, None)
     assert not [name for name in environment if name.startswith(("LABELWHEEL_", "PGPASSWORD"))]
 
 
@@ -252,11 +262,9 @@ def test_several_specs_are_one_job_with_a_token_for_each(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         spec = JobSpec(version=name, question=question, data="d", output=str(tmp_path / name / "out"))
-        (tmp_path / name / "spec.json").write_text(spec.model_dump_json())
-        tasks.append(Task(tmp_path / name / "spec.json", f"http://127.0.0.1:1/{name}", f"secret of {name}"))
-    launcher = LocalLauncher(command=(sys.executable, str(script)), grace=0.5)
-    first, *others = tasks
-    handle = launcher.submit(*first, tmp_path / "log", others)
+        tasks.append(Task(name, spec, f"http://127.0.0.1:1/{name}", f"secret of {name}"))
+    launcher = LocalLauncher(str(tmp_path), command=(sys.executable, str(script)), grace=0.5)
+    handle = launcher.submit(tasks)
     try:
         assert "secret" not in handle.replace("secrets", "").replace('"secret"', "")
         assert (tmp_path / "one" / "progress.json").stat().st_mode & 0o077 == 0
@@ -266,9 +274,11 @@ def test_several_specs_are_one_job_with_a_token_for_each(tmp_path):
         assert launcher.poll(handle).phase is Phase.RUNNING, "it is done when all are"
         (tmp_path / "two" / "go").touch()
         assert ended(launcher, handle) == State(phase=Phase.SUCCEEDED)
-        assert LocalLauncher().poll(handle).phase is Phase.SUCCEEDED, "the next worker sees it by what is there"
+        assert LocalLauncher(str(tmp_path)).poll(handle).phase is Phase.SUCCEEDED, (
+            "the next worker sees it by what is there"
+        )
         (tmp_path / "two" / "out" / "labelwheel.json").unlink()
-        assert LocalLauncher().poll(handle).phase is Phase.FAILED
+        assert LocalLauncher(str(tmp_path)).poll(handle).phase is Phase.FAILED
     finally:
         launcher.cancel(handle)
     for name in ("one", "two"):
@@ -281,11 +291,11 @@ def test_a_stray_on_several_specs_is_known_by_any_of_them(tmp_path, place):
     script = tmp_path / "job.py"
     script.write_text("import time; time.sleep(60)")
     specs = [tmp_path / str(number) / "spec.json" for number in range(3)]
-    launcher = LocalLauncher(command=(sys.executable, str(script)))
+    launcher = LocalLauncher(str(tmp_path), command=(sys.executable, str(script)))
     stray = subprocess.Popen([sys.executable, str(script), *map(str, specs)])
     try:
-        assert launcher.end_strays(tmp_path / "another.json") == 0
-        assert launcher.end_strays(specs[place]) == 1
+        assert launcher.end_strays("another") == 0
+        assert launcher.end_strays(str(place)) == 1
     finally:
         stray.kill()
         stray.wait()
@@ -295,4 +305,4 @@ def test_a_handle_of_an_earlier_version_is_still_read(start, tmp_path):
     _, handle = start("wait")
     seen(tmp_path)
     old = {name: value for name, value in json.loads(handle).items() if not name.startswith("other")}
-    assert LocalLauncher().poll(json.dumps(old)).phase is Phase.RUNNING
+    assert LocalLauncher(str(tmp_path)).poll(json.dumps(old)).phase is Phase.RUNNING

@@ -55,10 +55,7 @@ class Store:
 
     def has(self, name: str) -> bool:
         """Whether a checkpoint is there, whole."""
-        if self.folder:
-            return (self.folder / name / MANIFEST).exists()
-        with places.reached(self.place(name)) as (system, path):
-            return bool(system.exists(f"{path}/{MANIFEST}"))
+        return whole(self.place(name))
 
     def names(self) -> list[str]:
         """What lies in the store, also what is no checkpoint, or not yet."""
@@ -184,6 +181,11 @@ class Store:
 
     def _forget(self, name: str) -> None:
         shutil.rmtree(self._cache / name, ignore_errors=True)
+
+
+def whole(place: str) -> bool:
+    """Whether a checkpoint is at a place, to its last file."""
+    return places.exists(f"{place}/{MANIFEST}")
 
 
 def _files(place: str, manifest: bytes) -> list[str]:

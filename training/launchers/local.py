@@ -18,14 +18,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from labelwheel.training.checkpoints.checkpoint import MANIFEST
+from labelwheel.training import places
+from labelwheel.training.checkpoints.store import whole
 from labelwheel.training.errors import InvalidJob
-from labelwheel.training.launchers.base import Phase, State, Task
+from labelwheel.training.job import LOG
+from labelwheel.training.launchers.base import Phase, Site, State, Task
 from labelwheel.training.progress import FILE
 from labelwheel.training.questions import Frozen
-from labelwheel.training.spec import JobSpec
 
 MODULE = (sys.executable, "-m", "labelwheel.training.job")
+_LOG_TAIL = 20_000
 _SAME_START = 2.0  # seconds: a start time is derived from the boot time, which an adjusted clock moves a little
 _URL = "KUBEFLOW_TRAINER_SERVER_URL"
 _TOKEN_FILE = "KUBEFLOW_TRAINER_SERVER_TOKEN"  # noqa: S105  (a variable's name; transformers reads the file it names)
@@ -42,15 +44,21 @@ class Handle(Frozen):
     other_secrets: tuple[str, ...] = ()
 
 
-class LocalLauncher:
-    """`threads` limits what a job computes with; `hub` lets it reach a model hub; `grace` is in seconds.
+def launcher(site: Site) -> LocalLauncher:
+    """The launcher `local`."""
+    return LocalLauncher(site.folder, threads=site.threads, hub=site.hub, grace=site.grace, withheld=site.withheld)
 
-    Variables whose names begin with one of `withheld` are not handed on: a job needs no secrets but its own token.
-    `command` comes before the paths of specs; tests put their own program there.
+
+class LocalLauncher:
+    """`folder` has a folder for each task, by its name: its specification, its log and, for a while, its token.
+
+    `threads`, `hub`, `grace` and `withheld` are told at `Site`. `command` comes before the paths of specifications;
+    tests put their own program there.
     """
 
     def __init__(
         self,
+        folder: str,
         *,
         threads: int | None = None,
         hub: bool = False,
@@ -59,6 +67,7 @@ class LocalLauncher:
         withheld: tuple[str, ...] = (),
         command: Sequence[str] = MODULE,
     ) -> None:
+        self._folder = Path(folder)
         self._threads = threads
         self._hub = hub
         self._niceness = niceness
@@ -68,24 +77,23 @@ class LocalLauncher:
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 
-    def submit(
-        self, spec: Path, progress_url: str | None, token: str | None, log: Path, others: Sequence[Task] = ()
-    ) -> str:
-        """Starts a job; its output goes to `log`. Raises InvalidJob for a bad spec or where nothing can be started."""
-        tasks = [Task(spec, progress_url, token), *others]
+    def submit(self, tasks: Sequence[Task]) -> str:
+        """Starts a process. A task that is alone has its own log, of several each has one and the job another."""
+        first, *others = tasks
+        log = self._folder / first.name / ("job.log" if others else LOG)
         secret: str | None = None
         secrets: list[str] = []
+        progress_url = first.progress_url
         try:
-            outputs = [JobSpec.model_validate_json(each.spec.read_bytes()).output for each in tasks]
-            log.parent.mkdir(parents=True, exist_ok=True)
+            specs = [self._write(each) for each in tasks]
             if others:  # one environment cannot hold the addresses of several
-                secrets = [written for each in tasks if (written := _write_listener(each))]
+                secrets = [written for each in tasks if (written := self._write_listener(each))]
                 progress_url = None
             else:
-                secret = _write_secret(log.with_name(f"{log.name}.token"), token)
+                secret = _write_secret(log.with_name(f"{log.name}.token"), first.token)
             with log.open("ab") as file:
                 child = subprocess.Popen(
-                    [*self._command, *(str(each.spec) for each in tasks)],
+                    [*self._command, *map(str, specs)],
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
@@ -93,7 +101,9 @@ class LocalLauncher:
                     env=self._environment(progress_url, secret),
                 )
         except (OSError, ValueError) as error:
-            raise InvalidJob(f"the job {spec} cannot be started: {error}; check the spec and the log folder") from error
+            raise InvalidJob(
+                f"the job of {first.spec.version} cannot be started: {error}; check {self._folder} and its disk"
+            ) from error
         with self._lock:
             self._children[child.pid] = child
         # set from here, for it needs no code between fork and exec, which threads make unsafe
@@ -103,8 +113,9 @@ class LocalLauncher:
             started = psutil.Process(child.pid).create_time()
         except psutil.NoSuchProcess:  # not ours to reap yet, so this is a platform where a zombie cannot be looked at
             started = time.time()
+        output, *other_outputs = (each.spec.output for each in tasks)
         return Handle(
-            pid=child.pid, started=started, output=outputs[0], secret=secret, other_outputs=tuple(outputs[1:]),
+            pid=child.pid, started=started, output=output, secret=secret, other_outputs=tuple(other_outputs),
             other_secrets=tuple(secrets),
         ).model_dump_json()  # fmt: skip
 
@@ -120,8 +131,7 @@ class LocalLauncher:
             return State(phase=Phase.RUNNING)
         for secret in filter(None, (job.secret, *job.other_secrets)):
             Path(secret).unlink(missing_ok=True)
-        finished = all((Path(output) / MANIFEST).exists() for output in (job.output, *job.other_outputs))
-        if finished and code in (0, None):
+        if code in (0, None) and all(map(whole, (job.output, *job.other_outputs))):
             return State(phase=Phase.SUCCEEDED)
         return State(phase=Phase.FAILED, code=code)
 
@@ -137,6 +147,43 @@ class LocalLauncher:
             while self._members(job) and time.monotonic() < deadline:
                 time.sleep(0.05)
         self.poll(handle)
+
+    def withdraw(self, handle: str, name: str) -> None:
+        """A job passes over a task whose specification is gone."""
+        self._spec(name).unlink(missing_ok=True)
+
+    def logs(self, handle: str, name: str) -> str:
+        """The end of a task's log."""
+        try:
+            with self._spec(name).with_name(LOG).open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - _LOG_TAIL))
+                return file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def collect(self, handle: str) -> None:
+        """Its child is forgotten; specification and log stay for whoever looks for a reason."""
+        with self._lock:
+            self._children.pop(Handle.model_validate_json(handle).pid, None)
+
+    def _spec(self, name: str) -> Path:
+        return self._folder / name / "spec.json"
+
+    def _write(self, task: Task) -> Path:
+        path = self._spec(task.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        places.write(str(path), task.spec.model_dump_json(indent=1).encode())
+        return path
+
+    def _write_listener(self, task: Task) -> str | None:
+        """Who hears of one task's progress, beside its specification; the file of its token."""
+        place = self._spec(task.name).with_name(FILE)
+        place.unlink(missing_ok=True)
+        if not task.progress_url or not task.token:
+            return None
+        secret = _write_secret(place.with_name(f"{FILE}.token"), task.token)
+        _write_secret(place, json.dumps({"url": task.progress_url, "token_file": secret}))
+        return secret
 
     def _environment(self, progress_url: str | None, secret: str | None) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(self._withheld)}
@@ -155,9 +202,9 @@ class LocalLauncher:
                 environment[name] = value
         return environment
 
-    def end_strays(self, spec: Path) -> int:
-        """Kills this user's processes that run the job's command on it; not an editor that has it open."""
-        command, strays = list(self._command[1:]), []
+    def end_strays(self, name: str) -> int:
+        """Kills this user's processes that run the job's command on its file; not an editor that has it open."""
+        spec, command, strays = self._spec(name), list(self._command[1:]), []
         for process in psutil.process_iter(["cmdline", "uids"]):
             words = process.info["cmdline"] or []
             if _runs(words, command, str(spec)) and process.info["uids"].real == os.getuid():
@@ -195,17 +242,6 @@ def _runs(words: list[str], command: list[str], spec: str) -> bool:
         if words[place : place + len(command)] == command and spec in words[place + len(command) :]:
             return True
     return False
-
-
-def _write_listener(task: Task) -> str | None:
-    """Who hears of one task's progress, beside its specification; the file of its token."""
-    place = task.spec.with_name(FILE)
-    place.unlink(missing_ok=True)
-    if not task.progress_url or not task.token:
-        return None
-    secret = _write_secret(task.spec.with_name(f"{FILE}.token"), task.token)
-    _write_secret(place, json.dumps({"url": task.progress_url, "token_file": secret}))
-    return secret
 
 
 def _write_secret(path: Path, token: str | None) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from labelwheel.backend.rounds import launchers
 from labelwheel.training.launchers.local import Handle, LocalLauncher
 
 from tests.backend.world import World
@@ -25,7 +26,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template
 
 @pytest.fixture
 def real(world: World) -> World:
-    world.launcher = LocalLauncher(threads=1, grace=5.0)  # type: ignore[assignment]
+    world.launcher = LocalLauncher(str(launchers.folder(world.settings)), threads=1, grace=5.0)  # type: ignore[assignment]
     world.start()
     for number in range(24):
         world.tool.add((SPORT, POLITICS)[number % 2].format(f"for the {number}th time, said {chr(97 + number) * 9}"))

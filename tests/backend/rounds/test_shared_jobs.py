@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from labelwheel.backend.database.tables import Round, RoundState, now
-from labelwheel.backend.rounds import data, jobs, progress, round_commands
+from labelwheel.backend.rounds import data, progress, round_commands
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.training.launchers.base import Phase
 from labelwheel.training.questions import Kind, Option, Question
@@ -82,6 +82,7 @@ def test_what_is_finished_is_promoted_while_the_others_go_on(six: World) -> None
     write(parts(six)[0].spec, GOOD, 0.4)
     six.until(lambda: six.rounds[6].state == "promoted")
     assert states(six)[1:] == ["running"] * 5
+    assert six.launcher.collected == ["job-1"], "the others' job goes on"
     assert not six.launcher.last.cancelled
     assert six.launcher.last.state.phase is Phase.RUNNING
 
@@ -103,7 +104,7 @@ def test_a_cancelled_round_leaves_the_others_their_job(six: World) -> None:
         round_commands.cancel(tx, gone.id)
     six.until(lambda: six.rounds[7].handle is None)
     assert not six.launcher.last.cancelled
-    assert not jobs.specification(six.settings, gone.id).exists(), "its turn is passed over"
+    assert six.launcher.last.withdrawn == [str(gone.id)], "its turn is passed over"
     finish(six.launcher.last)
     six.until(lambda: six.rounds[-1].ended_at)
     six.turns(3)
