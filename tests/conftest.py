@@ -6,6 +6,8 @@ import pytest
 from labelwheel.backend.serving.engines.choice import gpu_in_sight
 from labelwheel.training.model import default_device
 
+pytest.register_assert_rewrite("labelwheel.plugins.testing")
+
 
 def _gpu() -> bool:
     return gpu_in_sight("auto", None) and default_device() == "cuda"

@@ -88,14 +88,14 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 @pytest.fixture
 def fake_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """The labelling tool in memory is installed."""
-    entry = EntryPoint(name="fake", value="tests.backend.fake_tool:FakeConnector", group=connectors.GROUP)
+    entry = EntryPoint(name="fake", value="labelwheel.plugins.testing.fake_tool:FakeConnector", group=connectors.GROUP)
     monkeypatch.setattr(connectors, "_installed", lambda: {"fake": entry})
 
 
 @pytest.fixture
 def plain_tools(fake_tools: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The labelling tool in memory can do nothing but what every tool can."""
-    entry = EntryPoint(name="fake", value="tests.backend.fake_tool:PlainConnector", group=connectors.GROUP)
+    entry = EntryPoint(name="fake", value="labelwheel.plugins.testing.fake_tool:PlainConnector", group=connectors.GROUP)
     monkeypatch.setattr(connectors, "_installed", lambda: {"fake": entry})
 
 

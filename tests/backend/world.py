@@ -20,11 +20,11 @@ from labelwheel.backend.rounds import round_commands
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.worker.project_loop import Attendant
+from labelwheel.plugins.testing.fake_tool import FakeConnector, Tool
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.backend.fake_jobs import FakeLauncher
-from tests.backend.fake_tool import FakeConnector, Tool
 
 _numbers = itertools.count(1)
 

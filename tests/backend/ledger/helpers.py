@@ -12,10 +12,9 @@ from labelwheel.backend.ledger import intake, sweeps
 from labelwheel.backend.ledger.labelling import rebuild
 from labelwheel.backend.projects import configuration
 from labelwheel.plugins.connector import Connection, Page
+from labelwheel.plugins.testing.fake_tool import FakeConnector, Tool
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-
-from tests.backend.fake_tool import FakeConnector, Tool
 
 _numbers = itertools.count(1)
 

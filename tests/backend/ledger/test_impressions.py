@@ -8,9 +8,9 @@ import pytest
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Shown
 from labelwheel.backend.ledger import impressions
+from labelwheel.plugins.testing.fake_tool import START
 from sqlalchemy import func, select
 
-from tests.backend.fake_tool import START
 from tests.backend.ledger.helpers import Ledger
 
 

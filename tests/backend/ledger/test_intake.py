@@ -9,10 +9,10 @@ from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Decision, WorkRow
 from labelwheel.backend.ledger import sweeps
 from labelwheel.plugins.connector import Page
+from labelwheel.plugins.testing.fake_tool import PLACES, TOPIC
 from labelwheel.training.questions import Kind, Option, Question
 from sqlalchemy import select
 
-from tests.backend.fake_tool import PLACES, TOPIC
 from tests.backend.ledger.helpers import Ledger, truth
 
 

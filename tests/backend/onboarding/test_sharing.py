@@ -12,11 +12,11 @@ from labelwheel.backend.onboarding import sharing
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.rounds import data, round_commands
 from labelwheel.backend.views.status import status
+from labelwheel.plugins.testing.fake_tool import PLACES, TOPIC, FakeConnector, Tool
 from labelwheel.training.evaluation.splits import side, signature
 from labelwheel.training.questions import Kind, Option, Question
 
 from tests.backend.fake_jobs import GOOD, finish
-from tests.backend.fake_tool import PLACES, TOPIC, FakeConnector, Tool
 from tests.backend.world import World
 
 THEME = Question(name="theme", kind=Kind.CHOICE, inputs=("body",), options=TOPIC.options[::-1])

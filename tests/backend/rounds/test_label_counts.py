@@ -8,6 +8,7 @@ from labelwheel.backend.errors import Conflict
 from labelwheel.backend.rounds import label_counts, scheduling
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
+from labelwheel.plugins.testing.fake_tool import TOPIC
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.spec import Part
 from sqlalchemy import select
@@ -15,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from tests.backend.counting import counted
 from tests.backend.fake_jobs import finish
-from tests.backend.fake_tool import TOPIC
 from tests.backend.world import World
 
 OPTIONAL = Question(

@@ -13,11 +13,11 @@ from labelwheel.backend.projects import configuration, projects
 from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.views.status import status
 from labelwheel.plugins.connector import Page, Work
+from labelwheel.plugins.testing.fake_tool import START, TOPIC, FakeConnector
 from labelwheel.training.questions import Option
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from tests.backend.fake_tool import START, TOPIC, FakeConnector
 from tests.backend.faults import ERRORS
 from tests.backend.world import World
 

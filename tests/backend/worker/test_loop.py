@@ -9,10 +9,10 @@ from labelwheel.backend.errors import Conflict
 from labelwheel.backend.onboarding.connecting import check_alone
 from labelwheel.backend.projects import projects
 from labelwheel.plugins.errors import AddressRefused, ToolRefused, ToolUnreachable
+from labelwheel.plugins.testing.fake_tool import FakeConnector
 from sqlalchemy import select
 
 from tests.backend.fake_jobs import BAD
-from tests.backend.fake_tool import FakeConnector
 from tests.backend.world import World
 
 
@@ -228,9 +228,8 @@ def test_disconnecting_undoes_the_wiring_and_keeps_the_labels(world: World) -> N
 
 
 def test_a_changed_configuration_is_followed(world: World) -> None:
+    from labelwheel.plugins.testing.fake_tool import TOPIC
     from labelwheel.training.questions import Option, Question
-
-    from tests.backend.fake_tool import TOPIC
 
     world.connect()
     world.settle()

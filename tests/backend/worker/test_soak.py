@@ -19,11 +19,13 @@ from labelwheel.backend.settings import Settings, load
 from labelwheel.backend.worker import intake_loop
 from labelwheel.backend.worker.intake_loop import Looking
 from labelwheel.backend.worker.project_loop import Attendant
+from labelwheel.plugins.testing.people import People
 from sqlalchemy import select
 
 from tests.backend.faults import ERRORS, Faults, FaultyConnector
-from tests.backend.worker.tool_shapes import People, RecordPeople, Records, Studio
 from tests.backend.world import World
+from tests.plugins.argilla.stand_in import RecordPeople, Records
+from tests.plugins.label_studio.stand_in import Studio
 
 SHAPES = {"label-studio": (People, Studio), "argilla": (RecordPeople, Records)}
 

@@ -27,6 +27,7 @@ from labelwheel.plugins.connector import (
     Work,
 )
 from labelwheel.plugins.errors import ToolUnreachable
+from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.questions import Answer, Example, Kind, Option, Question
 
 TOPIC = Question(
@@ -213,8 +214,9 @@ class FakeConnector:
 
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         self._tool.called("push")
-        self._tool.shown.update({item.example.key: item for item in suggestions})
-        return len(suggestions)
+        there = [_fitting(item, questions) for item in suggestions if item.example.key in self._tool.examples]
+        self._tool.shown.update({item.example.key: item for item in there})
+        return len(there)
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
@@ -229,6 +231,20 @@ class FakeConnector:
 
     def _shows(self, key: str, version: str) -> bool:
         return key in self._tool.shown and self._tool.shown[key].version == version
+
+
+def _fitting(suggestion: Suggestion, questions: Sequence[Question]) -> Suggestion:
+    """A suggestion without the answers that nobody could give."""
+    fitting = {}
+    for question in questions:
+        try:
+            prediction = suggestion.predictions[question.name]
+            if prediction.answer is not None:
+                question.check(prediction.answer, suggestion.example)
+            fitting[question.name] = prediction
+        except (KeyError, InvalidAnswer):
+            continue
+    return suggestion.model_copy(update={"predictions": fitting})
 
 
 class PlainConnector(FakeConnector):

@@ -1,0 +1,257 @@
+"""What every connector has to keep, as tests that any connector runs, against its tool in memory or the real one.
+
+    class TestMyTool(Conformance):
+        @pytest.fixture
+        def stage(self) -> Stage: ...
+
+Each test gets a stage of its own (see labelwheel.plugins.testing.stage). What a connector or a stage is not capable of
+is skipped. pytest itself is imported by what skips alone, so that the package needs none where nobody tests.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from labelwheel.plugins.capabilities import Fetches, Ranks
+from labelwheel.plugins.connector import Connector, Page, Suggestion
+from labelwheel.plugins.testing.ledger_copy import LedgerCopy
+from labelwheel.plugins.testing.stage import ANSWERS, Breakable, Ordered, Stage
+from labelwheel.training.questions import Prediction, Question
+
+SPORT, POLITICS = ANSWERS
+NEW, NEWER = "lw-1-0001-abcdef", "lw-1-0002-ghjkmn"
+"""Versions, as labelwheel makes them."""
+FORGED = ("", "nobody's", "999999999", "-1", "\N{SNOWMAN}", "../projects", "9" * 255)
+"""Keys that no example has."""
+
+
+class Conformance:
+    """The suite. A subclass named Test… has a fixture `stage`."""
+
+    def test_the_configuration_says_what_is_asked(self, stage: Stage) -> None:
+        config = stage.connector().config()
+        (question,) = config.questions
+        assert set(question.values) == set(ANSWERS)
+        assert config.reference
+        assert config.unlearnt == ()
+        assert stage.connector().config() == config
+
+    def test_what_connect_asks_for_names_a_place(self, stage: Stage) -> None:
+        connector = type(stage.connector())
+        assert re.fullmatch(r"[a-z0-9][a-z0-9-]*", connector.tool)
+        given = {argument.name: "7" for argument in connector.arguments if argument.required}
+        assert connector.place(given) == connector.place(given) != ""
+
+    def test_a_poll_finds_every_change(self, stage: Stage) -> None:
+        copy, examples = self.begun(stage)
+        works = [stage.answer(key, SPORT) for key in examples[:4]]
+        poll(stage, copy)
+        assert copy.answers == {work: (key, SPORT) for work, key in zip(works, examples, strict=False)}
+        stage.answer(examples[0], POLITICS, works[0])
+        late = stage.add("a late text about elections")
+        poll(stage, copy)
+        assert copy.answers == {
+            works[0]: (examples[0], POLITICS),
+            **{work: (key, SPORT) for work, key in zip(works[1:], examples[1:], strict=False)},
+        }
+        assert copy.examples.keys() == {*examples, late}
+
+    def test_work_that_is_withdrawn_is_found_by_a_poll_or_else_by_a_sweep(self, stage: Stage) -> None:
+        copy, examples = self.begun(stage)
+        works = [stage.answer(key, SPORT) for key in examples[:3]]
+        poll(stage, copy)
+        stage.withdraw(works[1])
+        poll(stage, copy)
+        copy.all(stage.connector().sweep(None))
+        assert copy.answers.keys() == {works[0], works[2]}
+
+    def test_a_cursor_is_where_to_go_on_for_a_connector_that_is_made_anew(self, stage: Stage) -> None:
+        copy, examples = self.begun(stage)
+        assert copy.cursor is not None
+        work = stage.answer(examples[6], POLITICS)
+        for _ in range(3):
+            poll(stage, copy)
+            assert copy.answers == {work: (examples[6], POLITICS)}
+            assert copy.examples.keys() == set(examples)
+
+    def test_pages_that_come_twice_or_are_broken_off_change_nothing(self, stage: Stage) -> None:
+        copy, examples = self.begun(stage)
+        work = stage.answer(examples[2], SPORT)
+        before = copy.cursor
+        copy.all(itertools.islice(stage.connector().poll(before), 1))
+        copy.all(stage.connector().poll(before))
+        copy.all(stage.connector().poll(None))
+        assert copy.answers == {work: (examples[2], SPORT)}
+        assert copy.examples.keys() == set(examples)
+
+    def test_a_sweep_is_the_whole_project_and_goes_on_at_its_cursor(self, stage: Stage) -> None:
+        examples = [stage.add(text) for text in texts(7)]
+        work = stage.answer(examples[5], SPORT)
+        connector = stage.connector()
+        copy = LedgerCopy(connector.config().questions).all(connector.sweep(None))
+        assert copy.examples.keys() == set(examples)
+        assert copy.answers == {work: (examples[5], SPORT)}
+        copy = LedgerCopy(connector.config().questions).all(itertools.islice(connector.sweep(None), 1))
+        copy.all(stage.connector().sweep(copy.cursor))
+        assert copy.examples.keys() == set(examples)
+
+    def test_a_sweep_does_not_show_what_was_deleted(self, stage: Stage) -> None:
+        copy, examples = self.begun(stage)
+        stage.answer(examples[1], SPORT)
+        stage.remove(examples[1])
+        connector = stage.connector()
+        swept = LedgerCopy(connector.config().questions).all(connector.sweep(None))
+        assert swept.examples.keys() == {*examples} - {examples[1]}
+        assert swept.answers == {}
+        poll(stage, copy)
+        assert copy.answers == {}, "no poll brings work on what was deleted"
+
+    def test_texts_arrive_as_people_see_them(self, stage: Stage) -> None:
+        text = "Wien \N{SMILING FACE WITH SUNGLASSES} e\u0301 <b>5 > 4</b> & more"
+        key = stage.add(text)
+        connector = stage.connector()
+        copy = LedgerCopy(connector.config().questions).all(connector.poll(None))
+        (question,) = copy.questions.values()
+        assert question.text(copy.examples[key]) == text
+
+    def test_what_the_tool_fails_to_show_is_set_aside_and_costs_no_other(self, stage: Stage) -> None:
+        if not isinstance(stage, Breakable):
+            skip("nothing makes this stage's tool fail over one example")
+        examples = [stage.add(text) for text in texts(7)]
+        stage.spoil(examples[3], True)
+        for walk in ("poll", "sweep"):
+            connector = stage.connector()
+            copy = LedgerCopy(connector.config().questions).all(getattr(connector, walk)(None))
+            assert copy.examples.keys() == {*examples} - {examples[3]}
+            assert copy.aside == {examples[3]}
+        stage.spoil(examples[3], False)
+        copy.all(stage.connector().sweep(None))
+        assert copy.examples.keys() == set(examples)
+        assert copy.aside == set()
+
+    def test_suggestions_are_shown_once_and_pushing_again_changes_nothing(self, stage: Stage) -> None:
+        examples = [stage.add(text) for text in texts(6)]
+        stage.answer(examples[0], SPORT)
+        connector, (question,) = stage.connector(), stage.connector().config().questions
+        assert fill(connector, question, NEW, SPORT) == set(examples[1:])
+        assert [stage.shown(key) for key in examples[1:]] == [SPORT] * 5
+        assert fill(connector, question, NEW, SPORT) == set(), "what was pushed does not wait for that version any more"
+        again = [suggestion(page_example, question, NEW, SPORT) for page_example in read(stage).examples.values()]
+        assert 0 <= connector.push(again, [question]) <= len(again)
+        assert [stage.shown(key) for key in examples[1:]] == [SPORT] * 5
+        assert fill(connector, question, NEWER, POLITICS) == set(examples[1:])
+        connector.retire([NEW])
+        assert [stage.shown(key) for key in examples[1:]] == [POLITICS] * 5
+        assert len(read(stage).work) == 1, "no suggestion is anybody's work"
+
+    def test_a_suggestion_that_cannot_be_shown_costs_no_other(self, stage: Stage) -> None:
+        examples = [stage.add(text) for text in texts(4)]
+        connector, (question,) = stage.connector(), stage.connector().config().questions
+        known = read(stage).examples
+        stage.remove(examples[1])
+        said = [suggestion(known[key], question, NEW, SPORT) for key in examples]
+        said[2] = suggestion(known[examples[2]], question, NEW, "no option of this question")
+        connector.push(said, [question])
+        assert (stage.shown(examples[0]), stage.shown(examples[3])) == (SPORT, SPORT)
+        assert stage.shown(examples[2]) in (None, "")
+        assert connector.push([], [question]) == 0
+
+    def test_what_is_shown_can_be_answered(self, stage: Stage) -> None:
+        stage.add("a text")
+        connector, (question,) = stage.connector(), stage.connector().config().questions
+        (example,) = read(stage).examples.values()
+        assert connector.shows(suggestion(example, question, NEW, SPORT)) == {question.name: SPORT}
+        nothing = Suggestion(example=example, version=NEW, predictions={question.name: Prediction()})
+        assert connector.shows(nothing) == {}
+
+    def test_some_examples_are_fetched_as_they_are_now(self, stage: Stage) -> None:
+        if not isinstance(stage.connector(), Fetches):
+            skip("this connector fetches nothing")
+        copy, examples = self.begun(stage)
+        works = [stage.answer(key, SPORT) for key in examples[:3]]
+        cursor = copy.cursor
+        copy.take(self.fetched(stage, examples[0], *FORGED, examples[1], examples[0]))
+        assert copy.answers == {works[0]: (examples[0], SPORT), works[1]: (examples[1], SPORT)}
+        stage.withdraw(works[0])
+        page = self.fetched(stage, examples[0])
+        copy.take(page)
+        assert (page.refreshed, copy.answers) == ((examples[0],), {works[1]: (examples[1], SPORT)})
+        assert copy.examples.keys() == set(examples)
+        assert self.fetched(stage, *FORGED).examples == ()
+        copy.all(stage.connector().poll(cursor))
+        assert copy.answers.keys() == {works[1], works[2]}, "a poll finds everything anyway"
+
+    def test_what_is_deleted_is_never_fetched(self, stage: Stage) -> None:
+        if not isinstance(stage.connector(), Fetches):
+            skip("this connector fetches nothing")
+        _, examples = self.begun(stage)
+        stage.remove(examples[1])
+        page = self.fetched(stage, *examples)
+        assert set(page.refreshed) == {*examples} - {examples[1]}
+        assert set(page.gone) <= {examples[1]}
+
+    def test_an_order_is_shown_in_place_of_the_one_before(self, stage: Stage) -> None:
+        connector = stage.connector()
+        if not isinstance(connector, Ranks):
+            skip("this connector shows no order")
+        examples = [stage.add(text) for text in texts(5)]
+        stage.answer(examples[4], SPORT)
+        (question,) = connector.config().questions
+        fill(connector, question, NEW, SPORT)
+        found = {one.key: one for one in connector.candidates()}
+        assert found.keys() == set(examples[:4])
+        assert all(0 <= one.score <= 1 and one.text for one in found.values())
+        for order in ([examples[2], examples[0], examples[1]], [examples[1], examples[3]], []):
+            connector.rank(order)
+            assert not isinstance(stage, Ordered) or stage.order() == order
+
+    def fetched(self, stage: Stage, *keys: str) -> Page:
+        connector = stage.connector()
+        assert isinstance(connector, Fetches)
+        page = connector.fetch(keys)
+        assert not set(FORGED) & {*page.refreshed, *(example.key for example in page.examples)}
+        return page
+
+    def begun(self, stage: Stage) -> tuple[LedgerCopy, Sequence[str]]:
+        """Seven examples, and what a first poll makes of them."""
+        examples = [stage.add(text) for text in texts(7)]
+        copy = read(stage)
+        assert copy.examples.keys() == set(examples)
+        return copy, examples
+
+
+def texts(count: int) -> list[str]:
+    return [f"text number {number} is about {number**5}" for number in range(count)]
+
+
+def read(stage: Stage) -> LedgerCopy:
+    connector = stage.connector()
+    return LedgerCopy(connector.config().questions).all(connector.poll(None))
+
+
+def poll(stage: Stage, copy: LedgerCopy) -> None:
+    """As after a restart: by a connector that remembers nothing but the cursor."""
+    copy.all(stage.connector().poll(copy.cursor))
+
+
+def suggestion(example: Any, question: Question, version: str, answer: str) -> Suggestion:
+    predictions = {question.name: Prediction(answer=answer, score=0.75)}
+    return Suggestion(example=example, version=version, predictions=predictions)
+
+
+def fill(connector: Connector, question: Question, version: str, answer: str) -> set[str]:
+    """A whole backfill; returns what waited."""
+    waited: set[str] = set()
+    for page in connector.waiting(version, None):
+        waited |= {one.key for one in page.examples}
+        connector.push([suggestion(one, question, version, answer) for one in page.examples], [question])
+    return waited
+
+
+def skip(reason: str) -> NoReturn:
+    import pytest
+
+    pytest.skip(reason)
