@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.projects import connectors
 from labelwheel.backend.serving.budget import Budget

@@ -6,6 +6,7 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
+
 from labelwheel.backend.commands import connecting, exporting, inspection, learning, predicting, running, securing
 from labelwheel.backend.commands.help import Command, Group
 from labelwheel.backend.validation import reworded

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.networks import networks
 from labelwheel.backend.validation import plain
 from labelwheel.plugins.addresses import Allowed, allow
 from labelwheel.plugins.errors import InvalidAddress
 from labelwheel.training.checkpoints.store import Store
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):

@@ -6,8 +6,9 @@ import logging
 import random
 import time
 
-from labelwheel.training.errors import LabelwheelError, StoreUnreachable
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from labelwheel.training.errors import LabelwheelError, StoreUnreachable
 
 _LONGEST = 60.0
 _TOLD = 50

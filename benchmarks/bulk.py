@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 import psutil
-from labelwheel.backend.serving.cores import available
-from labelwheel.backend.serving.engines.onnx import OnnxEngine
-from labelwheel.training.checkpoints import checkpoint
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common import machine, save
 from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.raw import Raw
+from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engines.onnx import OnnxEngine
+from labelwheel.training.checkpoints import checkpoint
 
 BATCHES = (4, 16, 32)
 WARM = 0.3

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+
 from labelwheel.training.checkpoints.checkpoint import MANIFEST, _sha256
 from labelwheel.training.onnx_export.graph import FEATURES, IDS, MASK
 from labelwheel.training.onnx_export.session import Head

@@ -18,6 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.common import RESULTS, machine, save
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Project, ProjectState
@@ -26,10 +30,6 @@ from labelwheel.backend.settings import load
 from labelwheel.backend.worker.intake_loop import Looking
 from labelwheel.plugins.connector import Config, Page
 from labelwheel.training.questions import Example, Kind, Option, Question
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common import RESULTS, machine, save
 
 PAGE = 100
 _EACH = 10  # pages between two measurements

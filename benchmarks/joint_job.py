@@ -18,14 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labelwheel.training.evaluation.families import split
-from labelwheel.training.questions import Example, Kind, Option, Question
-from labelwheel.training.spec import JobSpec, LabelledExample
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common import machine, save
 from demo import messages
+from labelwheel.training.evaluation.families import split
+from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.spec import JobSpec, LabelledExample
 
 CLASSES = sorted({span["label"] for row in messages.rows() for span in row["spans"]})
 TOPICS = sorted({row["topic"] for row in messages.rows()})

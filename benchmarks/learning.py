@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from labelwheel.training.questions import Question
-from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import texts
 from benchmarks.common import machine, save
+from labelwheel.training.questions import Question
+from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 
 COLUMNS = ("plain C=1", "plain C=10", "frozen", "chosen")
 
@@ -98,9 +98,10 @@ def _job(
 def _plain(question: Question, chosen: list[LabelledExample], held_out: list[LabelledExample]) -> dict[str, float]:
     """What one would do without labelwheel: the encoder's embeddings, normalised, and logistic regression."""
     import torch
+    from sklearn.linear_model import LogisticRegression
+
     from labelwheel.training import encoders
     from labelwheel.training.kinds import learner_for
-    from sklearn.linear_model import LogisticRegression
 
     torch.set_num_threads(1)
     learner = learner_for(question)

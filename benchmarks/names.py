@@ -10,17 +10,17 @@ import argparse
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import domains, texts
+from benchmarks.common import machine, save
 from labelwheel.training import batches, encoders
 from labelwheel.training.kinds import learner_for
 from labelwheel.training.questions import PATH_SEPARATOR, Example, Kind, Option, Question
 from labelwheel.training.spec import Part
 from labelwheel.training.strategies import label_names
 from labelwheel.training.strategies.label_names import names_head
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks import domains, texts
-from benchmarks.common import machine, save
 
 SETS = ("snips", "trec6", "sst2", "vader_tweets")
 TAXONOMY = "clinc150 by domain"

@@ -17,6 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import texts
+from benchmarks.common import machine, save
+from demo import messages
 from labelwheel.training import encoders
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.kinds import learner_for
@@ -31,12 +37,6 @@ from labelwheel.training.strategies.label_names import names_head
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Selection
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks import texts
-from benchmarks.common import machine, save
-from demo import messages
 
 SETS = ("demo", "trec6", "snips", "sst2", "banking77")
 HELD_OUT, GROWTH = 0.2, 0.25

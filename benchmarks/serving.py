@@ -23,10 +23,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labelwheel.backend.serving.cores import available
-from labelwheel.backend.serving.engines.onnx import OnnxEngine
-from labelwheel.backend.serving.engines.pytorch import TorchEngine
-from labelwheel.training.checkpoints import checkpoint
 from rich.console import Console
 from rich.table import Table
 
@@ -35,6 +31,10 @@ from benchmarks.engines import servers, sockets
 from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.raw import InProcess, Raw, together
+from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engines.onnx import OnnxEngine
+from labelwheel.backend.serving.engines.pytorch import TorchEngine
+from labelwheel.training.checkpoints import checkpoint
 
 LENGTHS = {"short": 12, "long": 250}
 CLIENTS = 32

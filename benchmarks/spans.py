@@ -25,6 +25,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.common import data_folder, jsonl, machine, save
+from demo import messages
 from labelwheel.backend.settings import Settings
 from labelwheel.training.checkpoints.checkpoint import read
 from labelwheel.training.evaluation import intervals, metrics
@@ -35,11 +40,6 @@ from labelwheel.training.launchers.local import LocalLauncher
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 from labelwheel.training.spec import JobSpec, LabelledExample
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common import data_folder, jsonl, machine, save
-from demo import messages
 
 LEARNER = Spans()
 DEMO = "demo"

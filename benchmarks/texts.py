@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.common import data_folder, jsonl
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, Part
-
-from benchmarks.common import data_folder, jsonl
 
 
 def read(given: str | None, name: str, part: str) -> list[dict[str, Any]]:

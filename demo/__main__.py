@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import requests
-from labelwheel.backend.commands import formatting
 from rich.console import Console
 from rich.markup import escape
 
 from demo.home import DemoError, Home, free_port
 from demo.terminal import Watch, after, curve, pause, step
 from demo.tools import TOOLS, Tool
+from labelwheel.backend.commands import formatting
 from testkit.annotator import Annotator
 from testkit.labelwheel import LabelwheelServer
 

@@ -6,8 +6,9 @@ import re
 import sys
 from pathlib import Path
 
-from labelwheel.backend.settings import Settings
 from pydantic_core import PydanticUndefined
+
+from labelwheel.backend.settings import Settings
 
 PAGE = Path(__file__).parent / "settings.md"
 BLOCK = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)

@@ -17,8 +17,9 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from flask import Blueprint
-from labelwheel.training.questions import Answer, Example, Frozen, Prediction, Question
 from pydantic import Field, SecretStr
+
+from labelwheel.training.questions import Answer, Example, Frozen, Prediction, Question
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 

@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.utils import get_environ_proxies
+
 from labelwheel.plugins.addresses import checked, shown
 from labelwheel.plugins.errors import ToolError, ToolFailed, ToolRefused, ToolUnreachable
-from requests.utils import get_environ_proxies
 
 CONNECT_SECONDS = 5.0
 ATTEMPTS = 4

@@ -9,8 +9,8 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
-from labelwheel.plugins.http import Session, own_session
 
+from labelwheel.plugins.http import Session, own_session
 from testkit.server import Server
 
 

@@ -21,11 +21,11 @@ from types import TracebackType
 from typing import Any
 
 import requests
+
+from demo import messages
 from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.training.questions import Example, Prediction
-
-from demo import messages
 from testkit import truth
 from testkit.stage import Stage
 

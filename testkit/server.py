@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 import requests
+
 from labelwheel.plugins.http import own_session
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from labelwheel.training.checkpoints import checkpoint
-
 from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
 

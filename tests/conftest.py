@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from labelwheel.backend.serving.engines.choice import gpu_in_sight
 from labelwheel.training.model import default_device
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 import typer
+
 from labelwheel.backend.cli import app
 from labelwheel.backend.settings import Settings
 

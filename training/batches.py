@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.kinds.base import Encoding
 
 

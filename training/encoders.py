@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training import pooling
 from labelwheel.training.batches import forward, quiet
 from labelwheel.training.errors import InvalidJob

@@ -22,11 +22,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from labelwheel.training import exchange, places
 from labelwheel.training.errors import InvalidAnswer, InvalidJob, LabelwheelError
 from labelwheel.training.progress import Listener
 from labelwheel.training.spec import JobSpec, LabelledExample
-from pydantic import ValidationError
 
 if TYPE_CHECKING:  # NumPy is not imported before `prepare` has set its threads
     from labelwheel.training.shared_features import Embed, SharedFeatures
@@ -197,6 +198,7 @@ def execute(
 ) -> str:
     """Train in this process; the version that is there now. Raises what `Run` does."""
     import torch
+
     from labelwheel.training.errors import OutOfMemory
     from labelwheel.training.progress import Progress
     from labelwheel.training.run import Run

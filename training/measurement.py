@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from labelwheel.training import encoders
 from labelwheel.training.evaluation import intervals
 from labelwheel.training.evaluation.findings import CurvePoint

@@ -23,9 +23,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, model_validator
+
 from labelwheel.training import span_edges
 from labelwheel.training.errors import InvalidAnswer
-from pydantic import BaseModel, ConfigDict, model_validator
 
 Answer = Any
 """A JSON value as the table above says."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training import encoders
 from labelwheel.training.kinds.base import Encoding
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from labelwheel.training.questions import Answer, Example, Frozen, Question
 from pydantic import Field
+
+from labelwheel.training.questions import Answer, Example, Frozen, Question
 
 
 class Part(StrEnum):

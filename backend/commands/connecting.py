@@ -10,6 +10,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
 from labelwheel.backend.commands import formatting, targets
 from labelwheel.backend.commands.help import Command, Group
 from labelwheel.backend.errors import Conflict, NotFound
@@ -17,8 +20,6 @@ from labelwheel.backend.projects import connectors
 from labelwheel.backend.web.client import Client
 from labelwheel.plugins.connector import Argument, Connector
 from labelwheel.training.errors import LabelwheelError
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _HELP = "Connect a project: wire the tool, take in its labels, prepare the first suggestions. Safe to repeat."
 

@@ -12,15 +12,16 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Any, cast
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from urllib3.exceptions import HTTPError
+
 from labelwheel.backend.commands import targets
 from labelwheel.backend.errors import Conflict, InvalidSettings, ServiceUnreachable
 from labelwheel.backend.web.client import Client
 from labelwheel.training import labelset
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from urllib3.exceptions import HTTPError
 
 _PIECE = 2**20
 

@@ -9,13 +9,14 @@ import time
 from typing import Annotated
 
 import typer
-from labelwheel.backend.commands import formatting, overview, targets
-from labelwheel.backend.errors import ServiceUnreachable
-from labelwheel.backend.web.client import Client
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markdown import Markdown
 from rich.text import Text
+
+from labelwheel.backend.commands import formatting, overview, targets
+from labelwheel.backend.errors import ServiceUnreachable
+from labelwheel.backend.web.client import Client
 
 REFRESH_SECONDS = 1.0
 

@@ -6,11 +6,12 @@ import time
 from typing import Annotated, Any
 
 import typer
-from labelwheel.backend.commands import formatting, targets
-from labelwheel.backend.web.client import Client
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
+
+from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.web.client import Client
 
 ACTIVE = ("queued", "running", "gating")
 

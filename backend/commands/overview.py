@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labelwheel.backend.commands import formatting, targets
-from labelwheel.backend.commands.targets import Row, title
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands.targets import Row, title
 
 BAR_WIDTH = 10
 VERSIONS = 4

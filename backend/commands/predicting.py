@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
 from labelwheel.backend.commands import targets
 from labelwheel.backend.errors import InvalidRequest, InvalidSettings, NotFound
 from labelwheel.backend.settings import Settings, load
 from labelwheel.training.checkpoints.store import Store
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 CheckpointOption = Annotated[
     list[Path] | None,

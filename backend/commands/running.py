@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from labelwheel.backend.settings import load
 
 HostOption = Annotated[str | None, typer.Option(help="the address to listen on; any but a loopback one needs a token")]

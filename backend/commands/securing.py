@@ -7,14 +7,15 @@ import time
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
 from labelwheel.backend.commands import formatting, targets
 from labelwheel.backend.commands.running import HomeOption
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.settings import load
 from labelwheel.backend.web.client import Client
 from labelwheel.training.errors import LabelwheelError
-from rich.console import Console
-from rich.table import Table
 
 SECONDS = 90.0
 """How long to wait for the worker and the labelling tool."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+
 from labelwheel.backend.errors import InvalidRequest, NotFound
 from labelwheel.backend.settings import load
 from labelwheel.backend.web.client import Client

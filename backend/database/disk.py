@@ -7,8 +7,9 @@ import errno
 import os
 from pathlib import Path
 
-from labelwheel.backend.settings import Settings
 from sqlalchemy import make_url
+
+from labelwheel.backend.settings import Settings
 
 _PROBE = 2**20
 """Bytes; SQLite's log wants some pages at once."""

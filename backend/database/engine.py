@@ -13,12 +13,13 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from labelwheel.backend.database.keyring import Keyring
-from labelwheel.backend.database.start_errors import check_tables, explained
-from labelwheel.backend.errors import InvalidSettings
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.keyring import Keyring
+from labelwheel.backend.database.start_errors import check_tables, explained
+from labelwheel.backend.errors import InvalidSettings
 
 _BUSY_SECONDS = 30
 _UNKEPT = re.compile("[\0\ud800-\udfff]")

@@ -17,9 +17,10 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
+
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.settings import Settings
-from pydantic import SecretStr
 
 FILE = "secret.key"
 PREFIX = "fernet:"

@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import psutil
-from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import Lease, now
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Lease, now
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
+
 from labelwheel.backend.database.keyring import PREFIX, Keyring, WrongKey, sealed_in
 from labelwheel.backend.errors import InvalidSettings
-from sqlalchemy import Connection
 
 SECRET = "secret"  # noqa: S105  (the option's name: connectors of earlier versions kept a webhook's secret there)
 LOST = "its key was encrypted with a key that is lost: connect it again"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, inspect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
 from labelwheel.backend.database.disk import reason
 from labelwheel.backend.database.tables import Base
 from labelwheel.backend.errors import DatabaseUnusable
-from sqlalchemy import URL, Connection, inspect
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 _OURS = re.compile(r"\d{4}")
 """How this program names the versions of its tables."""

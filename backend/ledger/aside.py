@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import ExampleRow, Project
 from labelwheel.backend.projects.identifiers import LENGTH, plain
 from labelwheel.plugins.connector import Aside, Page
-from sqlalchemy import update
-from sqlalchemy.orm import Session
 
 KEPT = 100
 """So many are named; what is not, is kept from being taken for gone all the same."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from labelwheel.backend.database.tables import Project, now
-from labelwheel.backend.projects.identifiers import plain
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.tables import Project, now
+from labelwheel.backend.projects.identifiers import plain
 
 MOST_KEYS = 100
 """So many examples are looked at one by one; beyond that a poll costs less."""

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import Shown
 from labelwheel.plugins.connector import Work
 from labelwheel.training.questions import Answer, Example, Question
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
 KEPT = 4
 """So many versions are remembered per example: answers reach the ledger long before there are more."""

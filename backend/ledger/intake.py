@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import ExampleRow, Project, WorkRow, now
 from labelwheel.backend.ledger import aside
@@ -27,8 +30,6 @@ from labelwheel.plugins.connector import Page, Work
 from labelwheel.training.evaluation.splits import Placement, Text
 from labelwheel.training.questions import Example, Question
 from labelwheel.training.spec import Part
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 
 class Prepared(NamedTuple):

@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from sqlalchemy import delete, inspect, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import Event, Label
 from labelwheel.backend.ledger.impressions import Trace
@@ -13,8 +16,6 @@ from labelwheel.backend.ledger.silence import Silence
 from labelwheel.plugins.connector import Work
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.questions import Example, Question
-from sqlalchemy import delete, inspect, select
-from sqlalchemy.orm import Session
 
 _FACTS = ("example_key", "annotator", "answer", "origin", "version")
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import Decision, Project, QuestionRow
 from labelwheel.backend.projects import decisions
 from labelwheel.plugins.connector import Work
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 KIND = "left open"
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import ScalarSelect, insert, or_, select, update
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
 from labelwheel.backend.ledger.split_neighbours import Surroundings, look_up, near_to, newest, placed, representatives
@@ -17,8 +20,6 @@ from labelwheel.training.evaluation.families import Families, Family, Representa
 from labelwheel.training.evaluation.splits import Placement, Text
 from labelwheel.training.questions import Example, Question
 from labelwheel.training.spec import Part
-from sqlalchemy import ScalarSelect, insert, or_, select, update
-from sqlalchemy.orm import Session
 
 _MANY_NEWER = 1000
 _SHOWN = 60

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import Band, Placed, RepresentativeRow
 from labelwheel.training.evaluation.families import Near
 from labelwheel.training.evaluation.splits import NEAR, Placement, Text, similarities
 from labelwheel.training.spec import Part
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
 
 _CHUNK = 500
 _T = TypeVar("_T")

@@ -10,6 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session, aliased
+
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
 from labelwheel.backend.ledger import split_index
@@ -18,8 +21,6 @@ from labelwheel.backend.projects import projects
 from labelwheel.training.evaluation.splits import Placement, Text
 from labelwheel.training.questions import Example, Question
 from labelwheel.training.spec import Part
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session, aliased
 
 
 class Item(NamedTuple):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import ExampleRow, Project, now
 from labelwheel.backend.ledger import aside, silence
 from labelwheel.backend.ledger.intake import forget
 from labelwheel.backend.ledger.labelling import Labelling
 from labelwheel.backend.projects import projects
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,9 @@ import logging
 import time
 from collections.abc import Callable
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.lease import Hold, LeaseLost
 from labelwheel.backend.database.tables import ACTIVE, Project, ProjectState, QuestionRow, Round, now
 from labelwheel.backend.errors import Conflict
@@ -32,8 +35,6 @@ from labelwheel.plugins.connector import Connector
 from labelwheel.plugins.errors import ToolUnreachable
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.spec import Recipe
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 

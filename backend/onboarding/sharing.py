@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, Project, QuestionRow, Round, now
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.ledger import split_pools
@@ -13,8 +16,6 @@ from labelwheel.backend.rounds import round_commands
 from labelwheel.training.evaluation.splits import Text
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import Recipe
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 
 class Match(NamedTuple):

@@ -11,6 +11,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import SecretStr
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Project, ProjectState
@@ -18,8 +21,6 @@ from labelwheel.backend.projects import audit_log, decisions, generations, proje
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.connector import Connector, Purpose, Service
 from labelwheel.plugins.errors import ToolError, ToolUnreachable
-from pydantic import SecretStr
-from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
 from labelwheel.backend import logs
 from labelwheel.backend.app import EXTENSION
 from labelwheel.backend.processes import home_folder

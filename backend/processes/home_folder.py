@@ -9,6 +9,8 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from labelwheel.backend.database import disk, keyring, sealing
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.errors import Conflict, InvalidSettings
@@ -16,7 +18,6 @@ from labelwheel.backend.rounds import launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web.auth import is_loopback
 from labelwheel.training.errors import StoreUnusable
-from sqlalchemy import make_url
 
 _MAKE_TOKEN = "export LABELWHEEL_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe(24))')"  # noqa: S105
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
 from labelwheel.backend.networks import networks
 from labelwheel.backend.processes.peers import Peers
 from labelwheel.backend.processes.sockets import Connection, Head, PatientSocket

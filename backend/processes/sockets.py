@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn import http  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
+
 from labelwheel.backend.errors import Overloaded
 
 MAX_HEAD = 64 * 1024

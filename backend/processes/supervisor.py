@@ -14,11 +14,12 @@ from pathlib import Path
 from types import FrameType
 
 import requests
+from rich.console import Console
+from rich.text import Text
+
 from labelwheel.backend.processes import home_folder
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.http import own_session
-from rich.console import Console
-from rich.text import Text
 
 FIRST_PAUSE, LAST_PAUSE, STEADY_SECONDS = 0.5, 30.0, 60.0
 STOP_SECONDS = 10.0

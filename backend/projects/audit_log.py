@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from labelwheel.backend.database.tables import AuditLine
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.tables import AuditLine
 
 log = logging.getLogger("labelwheel.audit")
 

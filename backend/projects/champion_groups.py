@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import (
     CheckpointRow,
     Event,
@@ -25,8 +28,6 @@ from labelwheel.backend.database.tables import (
 from labelwheel.backend.projects import decisions, generations, projects
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import Recipe
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session
 
 LIVE = (ProjectState.CONNECTING, ProjectState.CONNECTED)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import Project, QuestionRow, now
 from labelwheel.backend.projects import champion_groups, decisions, generations
 from labelwheel.backend.projects.identifiers import LENGTH, plain
 from labelwheel.plugins.connector import Config
 from labelwheel.training.questions import Question
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 
 def apply(tx: Session, project: Project, config: Config) -> bool:

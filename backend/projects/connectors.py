@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from pydantic import SecretStr
+
 from labelwheel.backend.database.keyring import Keyring
 from labelwheel.backend.database.tables import Project
 from labelwheel.backend.errors import NotFound
 from labelwheel.plugins.connector import Connection, Connector
-from pydantic import SecretStr
 
 GROUP = "labelwheel.connectors"
 

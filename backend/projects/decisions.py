@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from labelwheel.backend.database.tables import Decision, Project
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.tables import Decision, Project
 
 log = logging.getLogger("labelwheel.decisions")
 

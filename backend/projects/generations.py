@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from sqlalchemy import Text, cast, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import CheckpointRow, Generation, Project, ProjectState, QuestionRow
 from labelwheel.backend.projects import projects
 from labelwheel.backend.projects import version_names as naming
 from labelwheel.training.questions import Question
-from sqlalchemy import Text, cast, select
-from sqlalchemy.orm import Session
 
 
 class Member(NamedTuple):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.tables import (
     ACTIVE,
@@ -20,8 +23,6 @@ from labelwheel.backend.projects import connectors
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.addresses import check_allowed, checked
 from labelwheel.plugins.errors import UnknownProject
-from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
 
 
 def register(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from labelwheel.backend.database.tables import Server, now
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.tables import Server, now
 
 ALIVE_SECONDS = 15.0
 _FORGOTTEN = timedelta(hours=1)

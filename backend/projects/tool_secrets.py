@@ -10,10 +10,11 @@ import secrets
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from labelwheel.backend.database.tables import Project, ProjectState, ToolSecret
-from labelwheel.plugins.connector import Purpose
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.tables import Project, ProjectState, ToolSecret
+from labelwheel.plugins.connector import Purpose
 
 PREFIX = "lwt_"
 """How every one of them begins: so it is told from other credentials, and found where it does not belong."""

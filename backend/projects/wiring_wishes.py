@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import Project, ProjectState
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.projects import projects
-from sqlalchemy.orm import Session
 
 
 def ask(tx: Session, project_id: int, reason: str, by: str) -> Project:

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from sqlalchemy import and_, exists, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.kinds.agreement import Vote
 from labelwheel.training.questions import Example, Question
 from labelwheel.training.spec import Part
-from sqlalchemy import and_, exists, select
-from sqlalchemy.orm import Session
 
 _AT_ONCE = 500
 

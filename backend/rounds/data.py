@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
 from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.rounds import answers
@@ -16,7 +18,6 @@ from labelwheel.backend.rounds.answers import Answered
 from labelwheel.training.kinds.agreement import agree
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample, Part
-from sqlalchemy.orm import Session
 
 
 class Written(NamedTuple):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend import clock
 from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, Event, QuestionRow, Round, RoundState
 from labelwheel.backend.projects import champion_groups
@@ -12,8 +15,6 @@ from labelwheel.backend.rounds.policy import Evidence, threshold
 from labelwheel.backend.settings import Settings
 from labelwheel.training.questions import Kind, Question
 from labelwheel.training.spec import Recipe
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 NAMED = (Kind.CHOICE, Kind.CHOICES, Kind.TAXONOMY)
 """The kinds of question that can be answered from the names of their options alone."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from labelwheel.backend.settings import Settings
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
@@ -12,7 +14,6 @@ from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.questions import Kind
 from labelwheel.training.spec import JobResult, Recipe
-from pydantic import ValidationError
 
 RESULT = "result.json"
 

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import CheckpointRow, Event, ExampleRow, QuestionRow
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.backend.rounds import answers
@@ -23,8 +26,6 @@ from labelwheel.training.kinds.agreement import agree
 from labelwheel.training.questions import Answer, Kind, Question
 from labelwheel.training.spec import Part, Recipe
 from labelwheel.training.sufficiency import DECIDING_GROUPS, Counted, Sufficiency
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 _MANY_CHANGED = 1000
 _KEPT = 200

@@ -8,10 +8,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from labelwheel.backend.database.tables import ACTIVE, Round
-from labelwheel.backend.errors import InvalidRequest, NotFound, Unauthorized
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.tables import ACTIVE, Round
+from labelwheel.backend.errors import InvalidRequest, NotFound, Unauthorized
 
 _METRICS = 50
 

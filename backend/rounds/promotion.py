@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, QuestionRow, Round, RoundState, now
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.projects import champion_groups, generations, projects
 from labelwheel.backend.rounds.gate import Judgement
 from labelwheel.training.questions import Question
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 
 def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | None:

@@ -7,6 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import (
@@ -26,8 +29,6 @@ from labelwheel.backend.rounds import jobs
 from labelwheel.backend.settings import Settings
 from labelwheel.training import places
 from labelwheel.training.errors import InvalidCheckpoint, StoreUnreachable
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
-from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 

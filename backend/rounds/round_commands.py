@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, QuestionRow, Round, RoundState, now
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.projects import champion_groups, projects, version_names
 from labelwheel.backend.rounds import evidence
 from labelwheel.training.spec import Recipe
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 AUTOMATIC = ("labels", "options", "connect")
 """The triggers that the worker uses itself; any other is a person's, for whom no label is too old to be new."""

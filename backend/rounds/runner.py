@@ -12,6 +12,9 @@ import logging
 import math
 import time
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend import clock
 from labelwheel.backend.database.lease import Hold, LeaseLost
 from labelwheel.backend.database.tables import QuestionRow, Round, RoundState
@@ -24,8 +27,6 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.trouble import line
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.launchers.base import Launcher, Phase
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold, LeaseLost
 from labelwheel.backend.database.tables import Project, QuestionRow
@@ -14,7 +16,6 @@ from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import Verdict, judge
 from labelwheel.backend.settings import Settings
 from labelwheel.training.spec import Recipe
-from sqlalchemy.orm import Session
 
 
 def consider(hold: Hold, settings: Settings, project_id: int, only_names: bool = False) -> int:

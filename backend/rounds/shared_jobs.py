@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.lease import Hold, LeaseLost
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow, Round, RoundState, now
 from labelwheel.backend.errors import Conflict
@@ -16,7 +18,6 @@ from labelwheel.backend.settings import Settings
 from labelwheel.training.launchers.base import Launcher, Task
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import Recipe
-from sqlalchemy.orm import Session
 
 TOGETHER = 12
 """Rounds in a job, at most: what waits behind them should not wait for ever."""

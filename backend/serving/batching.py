@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
+
 from labelwheel.backend.serving.engine import Encoder, Engine
 from labelwheel.training.kinds.base import Encoding
 

@@ -17,6 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from labelwheel.backend.errors import Conflict, InvalidRequest
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
@@ -25,7 +27,6 @@ from labelwheel.backend.serving.predictor import Member, Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.validation import plain
 from labelwheel.training.questions import Example, Prediction, Question
-from pydantic import ValidationError
 
 LINES = 1024
 _AHEAD = 2

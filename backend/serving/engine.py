@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Prediction, Question

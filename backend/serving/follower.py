@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psutil
+
 from labelwheel.backend.serving import cores
 from labelwheel.backend.serving.models import Holder
 

@@ -9,6 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from labelwheel.backend.errors import Overloaded, TooLarge
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority

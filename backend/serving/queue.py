@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 
 import numpy as np
+
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving import cores
 from labelwheel.backend.serving.batching import Chunk, Priority, Ticket, cut, gather

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.ledger import hints
@@ -13,7 +15,6 @@ from labelwheel.backend.rounds import scheduling
 from labelwheel.backend.serving.hint_writer import Place
 from labelwheel.backend.serving.models import Wanted
 from labelwheel.backend.settings import Settings
-from sqlalchemy.orm import Session
 
 
 class ServingLedger:

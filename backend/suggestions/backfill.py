@@ -10,6 +10,9 @@ import logging
 import time
 from typing import Any, Protocol
 
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Backfill, ExampleRow, Generation, now
 from labelwheel.backend.ledger import impressions
@@ -19,8 +22,6 @@ from labelwheel.backend.suggestions import ordering
 from labelwheel.plugins.connector import Connector, Page, Suggestion
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Example, Prediction, Question
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from labelwheel.backend.database.tables import Generation, Label
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.tables import Generation, Label
 
 ORIGINS = ("accepted", "changed", "made")
 

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from sqlalchemy import Text, and_, cast, func, select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import ExampleRow, Label, Project, QuestionRow, WorkRow
 from labelwheel.training.questions import Example, Kind, Question
-from sqlalchemy import Text, and_, cast, func, select
-from sqlalchemy.orm import Session
 
 _REASONS = 10
 _LATEST = 100

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy import func, select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Project, ProjectState, Round, now
-from sqlalchemy import func, select
 
 
 @dataclass(frozen=True)

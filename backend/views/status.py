@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database import disk
 from labelwheel.backend.database.lease import WORKER, running
 from labelwheel.backend.database.tables import (
@@ -25,8 +28,6 @@ from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import acceptance, counts
 from labelwheel.training.questions import Question
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 DECISIONS = 20
 

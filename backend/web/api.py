@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from pydantic import ValidationError
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import AuditLine, CheckpointRow, Project, Round
 from labelwheel.backend.errors import InvalidRequest, NotFound, TooLarge
@@ -21,7 +23,6 @@ from labelwheel.backend.web.roles import current
 from labelwheel.plugins.connector import body_limit, own_credentials, readable
 from labelwheel.training.questions import Example
 from labelwheel.training.spec import Recipe
-from pydantic import ValidationError
 
 BULK_SECONDS = 300.0
 

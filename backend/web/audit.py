@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, Response, g, request
+from sqlalchemy.exc import SQLAlchemyError
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.projects import audit_log
 from labelwheel.backend.web.roles import Role, current
-from sqlalchemy.exc import SQLAlchemyError
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,12 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, request
+from pydantic import SecretStr
+
 from labelwheel.backend.errors import Forbidden, Unauthorized
 from labelwheel.backend.projects.tool_secrets import PREFIX, Owner
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web.roles import Access, Role, permit
-from pydantic import SecretStr
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from flask import request
 from flask.json.provider import DefaultJSONProvider
+
 from labelwheel.backend.errors import InvalidRequest
 
 MAX_DEPTH = 100

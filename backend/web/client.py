@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from pydantic import SecretStr
+
 from labelwheel.backend.errors import ServiceUnreachable, Unauthorized
 from labelwheel.plugins.http import own_session
 from labelwheel.training.errors import LabelwheelError
-from pydantic import SecretStr
 
 
 class ServiceError(LabelwheelError):

@@ -7,9 +7,10 @@ import math
 import secrets
 
 from flask import Flask, Response, jsonify, request
-from labelwheel.training.errors import LabelwheelError
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
+
+from labelwheel.training.errors import LabelwheelError
 
 log = logging.getLogger(__name__)
 

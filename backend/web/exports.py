@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import CheckpointRow
 from labelwheel.backend.errors import NotFound

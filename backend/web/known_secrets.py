@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from labelwheel.backend.projects.tool_secrets import Owner, digest
 from sqlalchemy.exc import SQLAlchemyError
+
+from labelwheel.backend.projects.tool_secrets import Owner, digest
 
 log = logging.getLogger(__name__)
 

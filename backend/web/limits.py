@@ -9,9 +9,10 @@ from typing import Any
 
 from flask import Flask, Response, request
 from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
+from werkzeug.routing import IntegerConverter
+
 from labelwheel.backend.errors import InvalidRequest, TooLarge, TooSlow
 from labelwheel.backend.web.body import MAX_KEY
-from werkzeug.routing import IntegerConverter
 
 SMALL_BODY = 64 * 1024
 """What a route takes that is not marked with `body_limit`."""

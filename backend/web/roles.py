@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from flask import Request, g, has_request_context
+
 from labelwheel.backend.errors import Forbidden
 from labelwheel.backend.projects.tool_secrets import Owner
 from labelwheel.plugins.connector import Purpose

@@ -7,6 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import SECONDS, Hold, LeaseLost
@@ -20,8 +23,6 @@ from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.web.client import Client
 from labelwheel.backend.worker.project_loop import Attendant
 from labelwheel.training.launchers.base import Launcher
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 log = logging.getLogger(__name__)
 

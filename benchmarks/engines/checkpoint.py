@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from demo import messages
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
-
-from demo import messages
 
 
 def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Path:

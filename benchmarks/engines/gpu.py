@@ -10,10 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from labelwheel.backend.serving.batching import Priority
-from labelwheel.backend.serving.engines.pytorch import TorchEngine
-from labelwheel.backend.serving.queue import InferenceQueue
-from labelwheel.training.model import Model
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +17,10 @@ from benchmarks.common import machine, save
 from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.raw import examples
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.engines.pytorch import TorchEngine
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.training.model import Model
 
 _FOREVER = 1e6
 _SIDE = 8192

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.engines import sockets
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
 from labelwheel.backend.projects import generations
 from labelwheel.training.checkpoints import checkpoint
-
-from benchmarks.engines import sockets
 from testkit.server import free_port
 
 REFERENCE = "1.99"

@@ -18,6 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.common import data_folder, jsonl, machine, save
+from benchmarks.engines.figures import Figure
+from benchmarks.engines.gpu import operations, peak
 from labelwheel.training import encoders
 from labelwheel.training.kinds import learner_for
 from labelwheel.training.model import pad_token
@@ -25,12 +31,6 @@ from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, Part
 from labelwheel.training.strategies import finetuning_loop
 from labelwheel.training.strategies.problem import Problem
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.common import data_folder, jsonl, machine, save
-from benchmarks.engines.figures import Figure
-from benchmarks.engines.gpu import operations, peak
 
 SIZES: dict[str, dict[str, int] | None] = {
     "MiniLM (23 million)": None,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
 from labelwheel.plugins.errors import ToolError, ToolFailed, ToolRefused, ToolUnreachable
 from labelwheel.plugins.http import ATTEMPTS, Answer, ToolSession, patiently
-from pydantic import SecretStr
 
 READ_TIMEOUT = 120.0
 """A bulk request takes ten milliseconds a record, more on a busy server."""

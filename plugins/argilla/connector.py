@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask import Blueprint
+
 from labelwheel.plugins.argilla import polling, pushing, webhook, wiring
 from labelwheel.plugins.argilla.client import Client
 from labelwheel.plugins.argilla.dataset import SEPARATOR, Dataset

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, request
-from labelwheel.plugins.connector import Host, body_limit, own_credentials
-from labelwheel.plugins.errors import InvalidPayload, InvalidSignature, UnknownProject
 from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 from werkzeug.datastructures import Headers
+
+from labelwheel.plugins.connector import Host, body_limit, own_credentials
+from labelwheel.plugins.errors import InvalidPayload, InvalidSignature, UnknownProject
 
 TOOL = "argilla"
 

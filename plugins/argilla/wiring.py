@@ -6,12 +6,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
 from labelwheel.plugins.argilla import ranks
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.dataset import Dataset, Row
 from labelwheel.plugins.connector import Service
 from labelwheel.plugins.errors import ToolRefused
-from pydantic import SecretStr
 
 log = logging.getLogger(__name__)
 

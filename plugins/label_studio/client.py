@@ -9,9 +9,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
 from labelwheel.plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, ToolUnreachable
 from labelwheel.plugins.http import ATTEMPTS, Answer, ToolSession, patiently
-from pydantic import SecretStr
 
 log = logging.getLogger(__name__)
 

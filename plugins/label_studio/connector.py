@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask import Blueprint
+
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
 from labelwheel.plugins.label_studio import polling, protocol, pushing, wiring
 from labelwheel.plugins.label_studio.client import Client

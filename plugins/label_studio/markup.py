@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labelwheel.plugins.errors import InvalidConfig
 from lxml import etree  # type: ignore[import-untyped]
+
+from labelwheel.plugins.errors import InvalidConfig
 
 MAX_SOURCE = 2_000_000
 MOST_TAGS = 50_000

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+
 from labelwheel.plugins.connector import Host, Suggestion, body_limit, readable, takes_webhooks
 from labelwheel.plugins.errors import InvalidConfig, InvalidPayload
 from labelwheel.plugins.label_studio.layout import Layout, read

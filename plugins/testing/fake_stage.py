@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 
+from pydantic import SecretStr
+
 from labelwheel.plugins.connector import Connection, Connector
 from labelwheel.plugins.testing.fake_tool import TOPIC, FakeConnector, Tool
-from pydantic import SecretStr
 
 
 class FakeStage:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from flask import Blueprint
+
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import (
     Argument,

@@ -20,7 +20,6 @@ from labelwheel.backend.database import keyring  # noqa: E402
 from labelwheel.backend.database.engine import Database  # noqa: E402
 from labelwheel.backend.projects import connectors  # noqa: E402
 from labelwheel.backend.settings import Settings, load  # noqa: E402
-
 from testkit import postgresql  # noqa: E402
 from tests.backend.world import World  # noqa: E402
 

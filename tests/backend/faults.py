@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from labelwheel.backend.database.engine import Database
-from labelwheel.plugins.testing.fake_tool import FakeConnector
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from labelwheel.backend.database.engine import Database
+from labelwheel.plugins.testing.fake_tool import FakeConnector
 
 ERRORS: tuple[Callable[[], Exception], ...] = (
     lambda: OperationalError("SELECT 1", {}, Exception("disk I/O error")),

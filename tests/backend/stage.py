@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import select
+
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
@@ -14,8 +16,6 @@ from labelwheel.backend.projects import generations
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.connector import Page, Work
 from labelwheel.training.questions import Answer, Example
-from sqlalchemy import select
-
 from tests.backend.serving.fakes import question, write_checkpoint
 
 TOOL = "label-studio"

@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 
 import pytest
 from flask import Blueprint
+from sqlalchemy import select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Label
 from labelwheel.backend.ledger import hints
@@ -23,8 +25,6 @@ from labelwheel.plugins.connector import Argument, Config, Connection, Host, Pag
 from labelwheel.plugins.testing.conformance import Conformance
 from labelwheel.plugins.testing.stage import ANSWERS, Stage
 from labelwheel.training.questions import Answer, Example, Kind, Option, Question
-from sqlalchemy import select
-
 from tests.backend.world import World
 
 TOPIC = Question(name="topic", kind=Kind.CHOICE, inputs=("text",), options=tuple(Option(value=one) for one in ANSWERS))

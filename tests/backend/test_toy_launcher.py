@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.processes import home_folder
 from labelwheel.backend.rounds import launchers
@@ -19,7 +20,6 @@ from labelwheel.training.launchers.base import Launcher, Phase, Site, State, Tas
 from labelwheel.training.launchers.local import LocalLauncher
 from labelwheel.training.progress import Listener
 from labelwheel.training.questions import Kind, Option, Question
-
 from tests.backend.world import World
 from tests.training.models import tiny_bert
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.errors import InvalidSettings
@@ -23,7 +24,6 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import MANIFEST
 from labelwheel.training.checkpoints.store import Store
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, StoreUnreachable
-
 from tests.backend.fake_jobs import BAD, GOOD
 from tests.backend.serving.fakes import FakeEngine, write_checkpoint
 from tests.backend.world import World

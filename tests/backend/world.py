@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Backfill, CheckpointRow, Decision, Label, Project, QuestionRow, Round
@@ -21,9 +24,6 @@ from labelwheel.backend.rounds.runner import Runner
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.worker.project_loop import Attendant
 from labelwheel.plugins.testing.fake_tool import FakeConnector, Tool
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from tests.backend.fake_jobs import FakeLauncher
 
 _numbers = itertools.count(1)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import requests
+from pydantic import SecretStr
+
 from labelwheel.backend.suggestions import ordering
 from labelwheel.plugins.argilla import Argilla
 from labelwheel.plugins.argilla import polling as polling_module
@@ -15,8 +17,6 @@ from labelwheel.plugins.argilla.ranks import PROPERTY
 from labelwheel.plugins.connector import Connection, Page, Service, Suggestion, Work
 from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
 from labelwheel.training.questions import Example, Kind, Prediction
-from pydantic import SecretStr
-
 from testkit.argilla import ArgillaServer
 from testkit.argilla_api import label_question, question, span_question, text_field
 

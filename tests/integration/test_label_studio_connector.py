@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, jsonify, request
+from pydantic import SecretStr
+from werkzeug.serving import make_server
+
 from labelwheel.plugins.connector import Connection, Page, Service, Suggestion, Work
 from labelwheel.plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, UnknownProject
 from labelwheel.plugins.label_studio import LabelStudio
@@ -20,9 +23,6 @@ from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.project import Project
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Example, Prediction, Question
-from pydantic import SecretStr
-from werkzeug.serving import make_server
-
 from testkit.label_studio import LabelStudioServer
 from testkit.server import free_port
 

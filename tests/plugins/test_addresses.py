@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from labelwheel.plugins.addresses import allow, check_allowed, checked, shown
 from labelwheel.plugins.errors import InvalidAddress
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+
 from labelwheel.plugins.connector import Page, Suggestion
 from labelwheel.plugins.testing.conformance import FORGED, Conformance
 from labelwheel.plugins.testing.fake_stage import FakeStage

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
+
 from labelwheel.backend.processes import supervisor
 from labelwheel.backend.settings import load
 from labelwheel.backend.web.client import Client as OwnClient
@@ -16,8 +18,6 @@ from labelwheel.plugins.argilla.client import Client as Argilla
 from labelwheel.plugins.errors import ToolError, ToolFailed, ToolUnreachable
 from labelwheel.plugins.http import ToolSession
 from labelwheel.plugins.label_studio.client import Client as LabelStudio
-from pydantic import SecretStr
-
 from tests.plugins.web_servers import Heard, corporate_proxy, listening, netrc, said
 
 __all__ = ["corporate_proxy", "netrc"]

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from labelwheel.training.evaluation import calibration
 from scipy.special import softmax
+
+from labelwheel.training.evaluation import calibration
 
 
 def drawn(count, scale, seed=0):

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from labelwheel.training import encoders, pooling
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.kinds import learner_for
 from labelwheel.training.kinds.base import Encoding
-
 from tests.training.models import choice, tiny_bert
 
 TEXTS = ["hello", "a table for two, please, and make it quick: we are hungry 🍕", "Oslo", "is it going to rain"]

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
 from labelwheel.training import encoders, job
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Kind, Question
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
-
 from tests.training.models import choice, example, rows, tiny_bert
 
 

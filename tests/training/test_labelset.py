@@ -4,6 +4,7 @@ from pathlib import Path
 
 import datasets
 import pytest
+
 from labelwheel.training import labelset
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, Part

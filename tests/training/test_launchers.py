@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.launchers.base import Launcher, Phase, State, Task
 from labelwheel.training.launchers.local import Handle, LocalLauncher

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.strategies import finetuning
-
 from tests.training.strategies.test_selection import candidate, problem
 
 

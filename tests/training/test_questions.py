@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.questions import Example, Kind, Option, Question
-from pydantic import ValidationError
 
 EXAMPLE = Example(key="1", fields={"text": "👩‍👧 Jane met Bob", "left": "one", "right": "two"})
 OPTIONS = (Option(value="PER"), Option(value="ORG", hint="companies"))

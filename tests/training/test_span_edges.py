@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelwheel.training.evaluation import metrics
 from labelwheel.training.kinds.spans import Spans
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, Part
 from labelwheel.training.sufficiency import Counted, count, independent, lacking, readable, weigh

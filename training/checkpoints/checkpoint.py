@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
+from pydantic import Field, ValidationError
+
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
 from labelwheel.training.questions import Frozen, Question
-from pydantic import Field, ValidationError
 
 MANIFEST = "labelwheel.json"
 REPORT = "report.json"

@@ -13,11 +13,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from pydantic import ValidationError
+
 from labelwheel.training import places
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import MANIFEST, Checkpoint, Manifest
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob
-from pydantic import ValidationError
 
 _DESKS = ".jobs"
 

@@ -32,11 +32,12 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from scipy import stats
+
 from labelwheel.training.evaluation import intervals
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import Pair
-from scipy import stats
 
 LEVEL = 0.90
 FEW_GROUPS = 10

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+
 from labelwheel.training.evaluation.findings import CurvePoint, Epoch
 
 Fit = Literal["sound", "overfitting", "underfitting", "unknown"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from scipy import stats
+
 from labelwheel.training.kinds.base import Learner, Score
 from labelwheel.training.questions import Frozen
-from scipy import stats
 
 RESAMPLES = 2000
 _CHUNK = 4_000_000  # draw counts held at once: 32 MB

@@ -8,13 +8,14 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
+from sklearn import metrics as sk
+from sklearn.preprocessing import MultiLabelBinarizer
+
 from labelwheel.training.evaluation.intervals import f1
 from labelwheel.training.kinds.base import Learner, Score
 from labelwheel.training.questions import PATH_SEPARATOR, Answer, Kind, Prediction, Question
 from labelwheel.training.spec import LabelledExample, Unit
-from scipy import stats
-from sklearn import metrics as sk
-from sklearn.preprocessing import MultiLabelBinarizer
 
 NOTHING = "(nothing)"
 _LENGTHS = ((40, "under 40 characters"), (160, "40 to 159"), (640, "160 to 639"))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.evaluation import calibration, curves, intervals, leakage, metrics
 from labelwheel.training.evaluation.findings import Findings
 from labelwheel.training.evaluation.rendering import render

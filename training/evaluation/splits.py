@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from datasketch import MinHash
+
 from labelwheel.training.spec import Part
 
 NEAR = 0.8

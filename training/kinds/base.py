@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 from labelwheel.training.spec import Unit
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.kinds import texts
 from labelwheel.training.kinds.base import Encoding, Score
 from labelwheel.training.questions import Answer, Example, Prediction, Question

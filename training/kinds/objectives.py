@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from labelwheel.training.questions import Kind
 from scipy.special import log_softmax
+
+from labelwheel.training.questions import Kind
 
 IGNORED = -100
 

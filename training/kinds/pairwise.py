@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.kinds import texts
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.kinds.choice import Classification

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
 from labelwheel.training.kinds import texts
 from labelwheel.training.kinds.base import Encoding, Score
 from labelwheel.training.kinds.choice import Classification

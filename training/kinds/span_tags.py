@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.kinds.span_windows import Offsets
 from labelwheel.training.span_edges import bare
 

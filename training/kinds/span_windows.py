@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import regex  # type: ignore[import-untyped]
+
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.span_edges import GRAPHEME

@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax
+
 from labelwheel.training.kinds import span_habits, span_tags, span_windows
 from labelwheel.training.kinds.base import Encoding, Learner, Score
 from labelwheel.training.kinds.span_habits import Habits
@@ -15,7 +17,6 @@ from labelwheel.training.kinds.span_seams import Seam, seams
 from labelwheel.training.questions import Answer, Example, Kind, Prediction, Question
 from labelwheel.training.span_edges import bare, whole_graphemes
 from labelwheel.training.spec import Unit
-from scipy.special import log_softmax
 
 TEMPERATURE = "temperature"
 

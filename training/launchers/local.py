@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+
 from labelwheel.training import places
 from labelwheel.training.checkpoints.store import whole
 from labelwheel.training.errors import InvalidJob

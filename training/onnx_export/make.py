@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training import batches
 from labelwheel.training.checkpoints.checkpoint import Artefact, Words
 from labelwheel.training.kinds.base import Encoding, Learner

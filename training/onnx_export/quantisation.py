@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.onnx_export import smoothing
 
 _ONE, _ZERO, _LEAST, _LARGEST = "int8_one", "int8_zero", "int8_least", "int8_largest"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from labelwheel.training import batches
 from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
 from labelwheel.training.kinds.base import Encoding

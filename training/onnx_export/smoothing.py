@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training import batches
 from labelwheel.training.onnx_export.graph import IDS, MASK
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+
 from labelwheel.training.kinds import choices, number
 from labelwheel.training.kinds.texts import TEMPERATURE, sigmoid
 from labelwheel.training.questions import Kind
 from labelwheel.training.strategies.problem import Problem
-from scipy.optimize import minimize_scalar
 
 _SPREAD = 2.5  # temperatures from exp(-2.5) to exp(2.5)
 _ENOUGH = 10

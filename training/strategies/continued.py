@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training import encoders
 from labelwheel.training.model import Model
 from labelwheel.training.strategies import finetuning_plan, label_names

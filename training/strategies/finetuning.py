@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
+
 from labelwheel.training import batches
 from labelwheel.training.encoders import write_head
 from labelwheel.training.errors import OutOfMemory

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training import batches, encoders
 from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds.objectives import IGNORED, Softmax, class_weights

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.kinds.objectives import Softmax, class_weights
 from labelwheel.training.model import pad_token
 from labelwheel.training.questions import Kind

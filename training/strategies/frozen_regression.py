@@ -6,6 +6,7 @@ import copy
 import time
 
 import numpy as np
+
 from labelwheel.training import encoders
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.outcome import Outcome

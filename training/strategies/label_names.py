@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training import encoders
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.kinds.choices import LEAD

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+
 from labelwheel.training.evaluation.findings import Epoch, Trial
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.texts import TEMPERATURE

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.kinds.base import Encoding, Learner
 from labelwheel.training.kinds.objectives import IGNORED, Objective, objective_for
 from labelwheel.training.kinds.spans import Spans, confident

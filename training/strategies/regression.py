@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from labelwheel.training.kinds.objectives import Objective, Softmax
 from scipy.optimize import minimize
+
+from labelwheel.training.kinds.objectives import Objective, Softmax
 
 BIAS = 0.1
 """How much dearer a bias is than a weight: held back too, or a class without labels would be out of reach for good."""

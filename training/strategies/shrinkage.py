@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from labelwheel.training.kinds.objectives import class_weights
 from labelwheel.training.questions import Kind
 from labelwheel.training.strategies.folds import Fold

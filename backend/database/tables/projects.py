@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from labelwheel.backend.database.tables.base import Base, now
 from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
+
+from labelwheel.backend.database.tables.base import Base, now
 
 
 class ProjectState(StrEnum):

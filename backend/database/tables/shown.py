@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from labelwheel.backend.database.tables.base import Base, now
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
+
+from labelwheel.backend.database.tables.base import Base, now
 
 
 class Shown(Base):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from labelwheel.backend.serving.engine import Encoder
 from labelwheel.training.checkpoints.checkpoint import Manifest, Words
 from labelwheel.training.errors import InvalidCheckpoint
@@ -56,6 +57,7 @@ def read_words(folder: Path, words: Words | None) -> tuple[Any, dict[int, str]]:
     if words is not None:
         return Reader.load(folder, words), dict(enumerate(words.labels))
     import transformers
+
     from labelwheel.training import batches
 
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from labelwheel.backend.serving.cores import available
 from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.engines.member import Member, read_words

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from labelwheel.backend.serving.cores import available
 from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.engines.member import Member
@@ -79,6 +80,7 @@ class TorchEncoder:
 def _ends_with_head(module: Any, pad_token_id: int) -> bool:
     """Whether the last Linear's output is the answer as it is: some architectures go on behind it."""
     import torch
+
     from labelwheel.training import batches, encoders
     from labelwheel.training.errors import InvalidJob
 
@@ -97,8 +99,9 @@ def _ends_with_head(module: Any, pad_token_id: int) -> bool:
 
 
 def _headless(module: Any) -> Any:
-    from labelwheel.training import encoders
     from torch import nn
+
+    from labelwheel.training import encoders
 
     last = encoders.head(module)
     module.set_submodule(next(name for name, each in module.named_modules() if each is last), nn.Identity())

@@ -10,6 +10,8 @@ import threading
 
 import datasets
 import pytest
+from werkzeug.serving import make_server
+
 from labelwheel.backend import cli
 from labelwheel.backend.app import create_app
 from labelwheel.backend.commands.exporting import Measured, unpack
@@ -17,8 +19,6 @@ from labelwheel.backend.database.tables import Project, ProjectState, QuestionRo
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.projects import decisions
 from labelwheel.backend.settings import Settings
-from werkzeug.serving import make_server
-
 from tests.backend.processes.processes import until
 from tests.backend.serving.fakes import LABELS, FakeEngine, question
 from tests.backend.stage import Stage

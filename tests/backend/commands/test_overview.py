@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
+
 from labelwheel.backend.commands import formatting, inspection, overview
 from labelwheel.backend.errors import NotFound
-from rich.console import Console
 
 
 def moment(seconds):

@@ -4,11 +4,11 @@ import json
 import sys
 
 import pytest
+
 from labelwheel.backend import cli
 from labelwheel.training.checkpoints import checkpoint, plain_folder
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.questions import Kind
-
 from tests.backend import real
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import Base, Lease, Project, now
-from labelwheel.backend.errors import InvalidSettings
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Base, Lease, Project, now
+from labelwheel.backend.errors import InvalidSettings
 from testkit import postgresql
 
 

@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+
 from labelwheel.backend.database.engine import _MIGRATIONS, Database
 from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
 from labelwheel.plugins.testing.fake_tool import FakeConnector, Tool
 from labelwheel.training.evaluation.splits import Text, signature
 from labelwheel.training.questions import Example
-
 from testkit import postgresql
 from tests.backend.ledger.helpers import KEYS, Ledger
 

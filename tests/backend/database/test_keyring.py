@@ -7,6 +7,10 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+from typer.testing import CliRunner
+
 from labelwheel.backend.cli import app
 from labelwheel.backend.database import keyring, sealing
 from labelwheel.backend.database.engine import Database
@@ -16,9 +20,6 @@ from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.processes import home_folder
 from labelwheel.backend.projects import connectors, projects
 from labelwheel.backend.settings import Settings, load
-from pydantic import SecretStr
-from sqlalchemy import text
-from typer.testing import CliRunner
 
 OLD, NEW = "an-old-key-of-thirty-two-characters-or-more", "a-new-key-of-thirty-two-characters-or-more"
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database import lease
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold, LeaseLost
@@ -16,8 +18,6 @@ from labelwheel.backend.database.tables import Lease, Project
 from labelwheel.backend.projects import projects
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.worker import run
-from sqlalchemy import select
-
 from tests.backend.fake_jobs import FakeLauncher
 from tests.backend.world import FakeWeb, World
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import MetaData, Table, create_engine, select
+
 from labelwheel.backend.database import migrations
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Backfill, Project
 from labelwheel.backend.ledger import hints, sweeps
-from sqlalchemy import MetaData, Table, create_engine, select
-
 from tests.backend.ledger.helpers import KEYS
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import text
+
 from labelwheel.backend.database import engine as database_module
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Project, Round
 from labelwheel.backend.errors import InvalidSettings
-from sqlalchemy import text
-
 from testkit import postgresql
 from tests.backend.ledger.helpers import KEYS
 

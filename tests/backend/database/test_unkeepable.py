@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import ExampleRow, Label, Project, QuestionRow, WorkRow
 from labelwheel.backend.ledger import intake
 from labelwheel.backend.projects import configuration
 from labelwheel.plugins.connector import Config, Page, Unlearnt, Work
 from labelwheel.training.questions import Example, Kind, Option, Question
-from sqlalchemy import select
 
 OPTIONS = (Option(value="a\0b"), Option(value="\ud800c"))
 CHOICE = Question(name="mood", kind=Kind.CHOICE, inputs=("text",), options=OPTIONS)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.keyring import Keyring
 from labelwheel.backend.database.tables import Event, ExampleRow, Label, Project
@@ -13,8 +16,6 @@ from labelwheel.backend.ledger.labelling import rebuild
 from labelwheel.backend.projects import configuration
 from labelwheel.plugins.connector import Connection, Page
 from labelwheel.plugins.testing.fake_tool import FakeConnector, Tool
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 _numbers = itertools.count(1)
 

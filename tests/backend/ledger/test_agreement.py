@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.rounds import data
 from labelwheel.backend.views import counts
 from labelwheel.training.kinds.agreement import Vote, agree
 from labelwheel.training.questions import Kind
-from sqlalchemy import select
-
 from tests.backend.ledger.helpers import Ledger
 
 

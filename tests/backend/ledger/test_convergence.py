@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.plugins.connector import Page
 from labelwheel.plugins.testing.fake_tool import Tool
-
 from tests.backend.ledger.helpers import Ledger, truth
 
 TEXTS = ["Rome wins the cup", "rome wins the cup!", "a vote in Paris", "", "another text altogether, longer"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Project, now
 from labelwheel.backend.ledger import hints
-
 from tests.backend.ledger.helpers import Ledger
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Shown
 from labelwheel.backend.ledger import impressions
 from labelwheel.plugins.testing.fake_tool import START
-from sqlalchemy import func, select
-
 from tests.backend.ledger.helpers import Ledger
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Decision, WorkRow
 from labelwheel.backend.ledger import sweeps
 from labelwheel.plugins.connector import Page
 from labelwheel.plugins.testing.fake_tool import PLACES, TOPIC
 from labelwheel.training.questions import Kind, Option, Question
-from sqlalchemy import select
-
 from tests.backend.ledger.helpers import Ledger, truth
 
 

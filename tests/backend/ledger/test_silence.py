@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Decision, QuestionRow, now
 from labelwheel.backend.ledger import sweeps
 from labelwheel.plugins.connector import Work
 from labelwheel.plugins.testing.fake_tool import PLACES, TOPIC
 from labelwheel.training.questions import Kind, Option, Question
-from sqlalchemy import select
-
 from tests.backend.ledger.helpers import Ledger
 
 TAGS = Question(name="tags", kind=Kind.CHOICES, inputs=("text",), options=(Option(value="a"), Option(value="b")))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import func, select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Band, Decision, Placed
 from labelwheel.backend.ledger import intake
 from labelwheel.plugins.connector import Page
 from labelwheel.training.evaluation.splits import side, signature
 from labelwheel.training.questions import Example
-from sqlalchemy import func, select
-
 from tests.backend.counting import counted
 from tests.backend.ledger.helpers import Ledger
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Decision, Placed
 from labelwheel.backend.onboarding import sharing
@@ -12,8 +14,6 @@ from labelwheel.backend.projects import projects
 from labelwheel.plugins.testing.fake_tool import TOPIC, Tool
 from labelwheel.training.evaluation.splits import side, signature
 from labelwheel.training.questions import Example, Kind, Question
-from sqlalchemy import select
-
 from tests.backend.ledger.helpers import Ledger
 
 BODY = Question(name="topic", kind=Kind.CHOICE, inputs=("body",), options=TOPIC.options)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow, Round
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.onboarding.connecting import check_alone
 from labelwheel.backend.projects import connectors, projects
 from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
 from labelwheel.training.errors import LabelwheelError
-from sqlalchemy import select
-
 from tests.backend.world import World
 
 

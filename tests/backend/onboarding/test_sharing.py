@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
 from labelwheel.backend.errors import Conflict, InvalidRequest, NotFound
 from labelwheel.backend.onboarding import sharing
@@ -15,7 +16,6 @@ from labelwheel.backend.views.status import status
 from labelwheel.plugins.testing.fake_tool import PLACES, TOPIC, FakeConnector, Tool
 from labelwheel.training.evaluation.splits import side, signature
 from labelwheel.training.questions import Kind, Option, Question
-
 from tests.backend.fake_jobs import GOOD, finish
 from tests.backend.world import World
 

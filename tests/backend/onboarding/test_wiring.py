@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import select
+
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.tables import AuditLine, Decision, Project, ToolSecret
 from labelwheel.backend.projects import tool_secrets, wiring_wishes
 from labelwheel.plugins.connector import Purpose
 from labelwheel.plugins.errors import ToolError, ToolUnreachable
-from pydantic import SecretStr
-from sqlalchemy import select
-
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.world import Killed, World
 

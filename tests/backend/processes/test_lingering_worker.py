@@ -9,8 +9,8 @@ import threading
 import time
 
 import pytest
-from labelwheel.backend.processes.lingering_worker import LINGER_SECONDS
 
+from labelwheel.backend.processes.lingering_worker import LINGER_SECONDS
 from tests.backend.processes.processes import free_port, until
 
 

@@ -1,10 +1,11 @@
 """One address may hold so many connections, this machine and trusted proxies any number."""
 
 import pytest
+from pydantic import ValidationError
+
 from labelwheel.backend.networks import networks
 from labelwheel.backend.processes.peers import Peers
 from labelwheel.backend.settings import Settings
-from pydantic import ValidationError
 
 
 def test_an_address_has_its_share_and_what_it_closes_is_free_again():

@@ -8,8 +8,8 @@ import threading
 import time
 
 import pytest
-from labelwheel.backend.settings import Settings
 
+from labelwheel.backend.settings import Settings
 from tests.backend.processes.processes import TOKEN, running, until
 from tests.backend.stage import Stage
 

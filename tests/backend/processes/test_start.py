@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.errors import DatabaseUnusable, InvalidSettings
 from labelwheel.backend.processes import home_folder
 from labelwheel.backend.settings import Settings, load
-from sqlalchemy import create_engine, make_url, text
-
 from testkit import postgresql
 from tests.backend.processes.processes import free_port
 
@@ -154,8 +154,9 @@ def test_a_postgresql_that_is_away_or_refuses(
         engine.dispose()
         if set(trusting) <= {"trust"}:
             # this server asks nobody for one: what it would say is what libpq passes on
-            from labelwheel.backend.database.start_errors import explain
             from sqlalchemy.exc import OperationalError
+
+            from labelwheel.backend.database.start_errors import explain
 
             cause = Exception('connection failed: FATAL:  password authentication failed for user "wheel"')
             assert line in explain(OperationalError("", {}, cause), url)

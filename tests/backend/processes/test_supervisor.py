@@ -9,10 +9,10 @@ import time
 
 import psutil
 import pytest
+
 from labelwheel.backend.errors import Conflict, InvalidSettings
 from labelwheel.backend.processes import home_folder, supervisor
 from labelwheel.backend.settings import Settings
-
 from tests.backend.processes.processes import alive, free_port, until
 
 SUPERVISE = """

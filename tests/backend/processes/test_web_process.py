@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow, Server
 from labelwheel.backend.settings import Settings
-
 from tests.backend import real
 from tests.backend.processes.processes import TOKEN, alive, running, until
 from tests.backend.stage import Stage

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.onboarding import sharing
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.plugins.testing.fake_tool import TOPIC, Tool
 from labelwheel.training.questions import Kind, Option, Question
-
 from tests.backend.ledger.helpers import Ledger
 
 Three = tuple[Ledger, Ledger, Ledger]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from labelwheel.backend.rounds import gate
 from labelwheel.backend.settings import Settings
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.spec import JobSpec, Recipe
-
 from tests.backend.fake_jobs import write
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from labelwheel.backend.rounds import data, gate, jobs, promotion, shared_jobs
-from labelwheel.training.questions import Kind, Option, Question
 from sqlalchemy.exc import OperationalError
 
+from labelwheel.backend.rounds import data, gate, jobs, promotion, shared_jobs
+from labelwheel.training.questions import Kind, Option, Question
 from tests.backend.faults import ERRORS
 from tests.backend.world import World
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from labelwheel.backend.database.tables import CheckpointRow, ExampleRow, QuestionRow
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.rounds import label_counts, scheduling
@@ -11,9 +14,6 @@ from labelwheel.backend.rounds.policy import judge
 from labelwheel.plugins.testing.fake_tool import TOPIC
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.spec import Part
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from tests.backend.counting import counted
 from tests.backend.fake_jobs import finish
 from tests.backend.world import World

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from labelwheel.backend.rounds.policy import Evidence, backoff, judge
 from labelwheel.backend.settings import Settings
 from labelwheel.training.spec import Recipe

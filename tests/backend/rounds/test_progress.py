@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from labelwheel.backend.database.tables import Round
 from labelwheel.backend.errors import InvalidRequest, NotFound, Unauthorized
 from labelwheel.backend.rounds import progress
-
 from tests.backend.world import World
 
 

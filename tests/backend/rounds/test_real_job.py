@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from labelwheel.backend.rounds import launchers
 from labelwheel.training.launchers.local import Handle, LocalLauncher
-
 from tests.backend.world import World
 
 SPORT = "the team won the match, the goal keeper and the striker played the final {}"

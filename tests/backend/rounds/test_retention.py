@@ -3,6 +3,8 @@
 import datetime
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.tables import (
     Backfill,
     CheckpointRow,
@@ -18,8 +20,6 @@ from labelwheel.backend.database.tables import (
 from labelwheel.backend.projects import generations
 from labelwheel.backend.rounds import jobs, retention
 from labelwheel.backend.settings import Settings
-from sqlalchemy import select
-
 from tests.backend.counting import counted
 from tests.backend.stage import Stage
 

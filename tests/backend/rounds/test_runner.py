@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.tables import QuestionRow, Round, now
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.projects import projects
 from labelwheel.backend.rounds import progress, round_commands
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.training.launchers.base import Phase
-from sqlalchemy import select
-
 from tests.backend.fake_jobs import BAD, GOOD, crash, finish
 from tests.backend.world import World
 

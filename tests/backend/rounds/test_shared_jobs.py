@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from labelwheel.backend.database.tables import Round, RoundState, now
 from labelwheel.backend.rounds import data, progress, round_commands
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.training.launchers.base import Phase
 from labelwheel.training.questions import Kind, Option, Question
-
 from tests.backend.fake_jobs import GOOD, Job, crash, finish, refusal, write
 from tests.backend.world import World
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from labelwheel.training.checkpoints.checkpoint import Manifest, _sha256
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question

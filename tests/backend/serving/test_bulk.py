@@ -4,11 +4,11 @@ import json
 import re
 
 import pytest
+
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.serving import bulk
 from labelwheel.backend.serving.predictor import Member
 from labelwheel.training.questions import Kind, Option, Prediction
-
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
 
 

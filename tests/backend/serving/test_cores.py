@@ -4,6 +4,7 @@ import os
 import threading
 
 import pytest
+
 from labelwheel.backend.serving import cores
 
 ALL = frozenset(range(8))

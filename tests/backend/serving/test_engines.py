@@ -6,6 +6,7 @@ import threading
 import weakref
 
 import pytest
+
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.connector_host import ServingHost
 from labelwheel.backend.serving.engines.choice import ChosenEngine
@@ -22,7 +23,6 @@ from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import JobSpec, Recipe
-
 from tests.backend import real
 from tests.backend.real import TOPIC
 from tests.training.models import rows, tiny_bert
@@ -244,7 +244,6 @@ def test_what_goes_on_behind_the_head_is_not_cut_in_two(tmp_path):
     """GPT-2 labels every token and then picks one: its last Linear is not its answer."""
     from labelwheel.training import encoders
     from labelwheel.training.checkpoints.checkpoint import Manifest
-
     from tests.training.models import choice
 
     base = tiny_bert(tmp_path / "base")

@@ -1,9 +1,9 @@
 import math
 
 import pytest
+
 from labelwheel.backend.serving import guard
 from labelwheel.training.questions import Example, Kind, Option, Prediction
-
 from tests.backend.serving.fakes import example, question
 
 SPANS = question(kind=Kind.SPANS, options=(Option(value="A"), Option(value="B")))

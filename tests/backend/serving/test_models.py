@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.budget import Budget
 from labelwheel.backend.serving.cache import AnswerCache
@@ -14,7 +15,6 @@ from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.training.questions import Kind, Option
-
 from tests.backend.serving.fakes import FakeEngine, example, question, write_checkpoint
 
 

@@ -2,6 +2,7 @@ import re
 import time
 
 import pytest
+
 from labelwheel.backend.errors import Overloaded, TooLarge
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
@@ -9,7 +10,6 @@ from labelwheel.backend.serving.pace import Pace
 from labelwheel.backend.serving.predictor import Member, Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.questions import Example
-
 from tests.backend.serving.fakes import FakeEngine, FakeModel, example, question
 
 

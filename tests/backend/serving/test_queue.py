@@ -2,11 +2,11 @@ import threading
 import time
 
 import pytest
+
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.queue import LARGE, InferenceQueue
 from labelwheel.training.kinds.base import Encoding
-
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
 
 

@@ -4,13 +4,13 @@ import threading
 import time
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.tables import Event, Label, Project, ProjectState, QuestionRow, Round, Server, now
 from labelwheel.backend.serving.records import ServingLedger
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.errors import UnknownProject
-from sqlalchemy import select
-
 from tests.backend.counting import counted
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import TOOL, Stage

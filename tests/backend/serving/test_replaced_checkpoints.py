@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
 from labelwheel.backend.rounds import promotion, retention
@@ -14,8 +16,6 @@ from labelwheel.backend.settings import Settings
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import _sha256
 from labelwheel.training.errors import InvalidCheckpoint
-from sqlalchemy import select
-
 from tests.backend.fake_jobs import GOOD
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage

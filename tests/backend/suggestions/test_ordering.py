@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from labelwheel.backend.suggestions.ordering import considered, order, resemblance
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.errors import ToolUnreachable
-
 from tests.backend.world import World
 
 

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.tables import ExampleRow, Project, WorkRow, now
 from labelwheel.backend.ledger import intake
 from labelwheel.backend.ledger.impressions import Trace
@@ -13,8 +15,6 @@ from labelwheel.backend.ledger.labelling import Labelling
 from labelwheel.backend.views import counts
 from labelwheel.backend.views.status import status
 from labelwheel.plugins.connector import Unlearnt
-from sqlalchemy import select
-
 from tests.backend.counting import counted
 from tests.backend.world import World
 

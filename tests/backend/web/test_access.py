@@ -12,6 +12,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from standardwebhooks import Webhook
+
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.tables import (
     AuditLine,
@@ -29,11 +34,6 @@ from labelwheel.backend.settings import Settings, load
 from labelwheel.backend.web.audit import Refusals
 from labelwheel.backend.web.known_secrets import KnownSecrets
 from labelwheel.plugins.connector import Purpose
-from pydantic import SecretStr
-from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
-from standardwebhooks import Webhook
-
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
 

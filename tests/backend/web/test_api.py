@@ -3,12 +3,12 @@ import json
 import tarfile
 
 import pytest
+
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.tables import Project, Round
 from labelwheel.backend.rounds.progress import digest
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.addresses import allow
-
 from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
 from tests.backend.stage import Stage
 

@@ -3,12 +3,12 @@ import json
 import logging
 
 import pytest
+from sqlalchemy.exc import OperationalError
+
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.connector import own_credentials
-from sqlalchemy.exc import OperationalError
-
 from tests.backend.serving.fakes import FakeEngine
 
 TOKEN = "a-token-of-sixteen"
@@ -299,6 +299,7 @@ def test_an_address_with_nul_is_a_400(client, path):
 
 def test_what_parsing_costs_is_bounded_before_it_begins():
     from flask import Flask
+
     from labelwheel.backend.web.body import StrictJSON
 
     reader = StrictJSON(Flask("reader"))

@@ -2,9 +2,10 @@ import socket
 
 import pytest
 import requests_mock
+from pydantic import SecretStr
+
 from labelwheel.backend.errors import ServiceUnreachable, Unauthorized
 from labelwheel.backend.web.client import Client, ServiceError
-from pydantic import SecretStr
 
 URL = "http://wheel.test:9090"
 

@@ -17,10 +17,10 @@ from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import settings as rules
 from hypothesis import strategies as st
+
 from labelwheel.backend.app import EXTENSION, create_app
 from labelwheel.backend.database.tables import Project, ProjectState, Round, RoundState
 from labelwheel.backend.settings import Settings
-
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
 from tests.backend.web.attacks import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
+
 from labelwheel.backend.database.tables import ExampleRow, Label
 from labelwheel.backend.ledger.aside import KEPT
 from labelwheel.backend.views import status
-from sqlalchemy import select
-
 from tests.backend.world import World
 
 

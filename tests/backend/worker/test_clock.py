@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend import clock
 from labelwheel.backend.database import tables
 from labelwheel.backend.database.engine import Database
@@ -16,8 +18,6 @@ from labelwheel.backend.ledger import hints
 from labelwheel.backend.projects import servers
 from labelwheel.backend.settings import Settings, load
 from labelwheel.backend.views.status import status
-from sqlalchemy import select
-
 from tests.backend.fake_jobs import finish
 from tests.backend.world import World
 

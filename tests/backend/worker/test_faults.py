@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
 from labelwheel.backend.database.tables import ExampleRow, Label
 from labelwheel.backend.ledger import intake
 from labelwheel.backend.projects import configuration, projects
@@ -15,9 +18,6 @@ from labelwheel.backend.views.status import status
 from labelwheel.plugins.connector import Page, Work
 from labelwheel.plugins.testing.fake_tool import START, TOPIC, FakeConnector
 from labelwheel.training.questions import Option
-from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
-
 from tests.backend.faults import ERRORS
 from tests.backend.world import World
 

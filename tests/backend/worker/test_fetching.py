@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database.tables import ExampleRow, Label
 from labelwheel.backend.errors import LabelwheelError
 from labelwheel.backend.ledger import hints
 from labelwheel.backend.settings import Settings, load
 from labelwheel.plugins.errors import ToolUnreachable
-from sqlalchemy import select
-
 from tests.backend.world import World
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.tables import Project, Shown
 from labelwheel.backend.errors import Conflict
@@ -10,8 +12,6 @@ from labelwheel.backend.onboarding.connecting import check_alone
 from labelwheel.backend.projects import projects
 from labelwheel.plugins.errors import AddressRefused, ToolRefused, ToolUnreachable
 from labelwheel.plugins.testing.fake_tool import FakeConnector
-from sqlalchemy import select
-
 from tests.backend.fake_jobs import BAD
 from tests.backend.world import World
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold
@@ -20,8 +22,6 @@ from labelwheel.backend.worker import intake_loop
 from labelwheel.backend.worker.intake_loop import Looking
 from labelwheel.backend.worker.project_loop import Attendant
 from labelwheel.plugins.testing.people import People
-from sqlalchemy import select
-
 from tests.backend.faults import ERRORS, Faults, FaultyConnector
 from tests.backend.world import World
 from tests.plugins.argilla.stand_in import RecordPeople, Records

@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import SecretStr
+
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.connector import Argilla
 from labelwheel.plugins.argilla.dataset import Dataset
@@ -14,7 +16,6 @@ from labelwheel.plugins.argilla.pushing import Pusher
 from labelwheel.plugins.argilla.ranks import PROPERTY, RankedRecords
 from labelwheel.plugins.errors import ToolFailed
 from labelwheel.plugins.testing.people import START, People
-from pydantic import SecretStr
 
 ID = "6f0e7d5c-0000-4000-8000-000000000001"
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelwheel.plugins.argilla import responses
 from labelwheel.plugins.argilla.answers import decode, encode, probability
 from labelwheel.plugins.argilla.layout import Control
 from labelwheel.plugins.argilla.responses import moment, work_of
 from labelwheel.training.questions import Example, Prediction
-
 from tests.plugins.argilla.test_layout import asked, layout
 
 EMOJI = Example(key="1", fields={"text": "😀 Jane 😀"})

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelwheel.plugins.argilla import layout as layouts
 from labelwheel.plugins.argilla import responses
 from labelwheel.plugins.argilla.layout import read

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from flask import Flask, jsonify, redirect, request
-from labelwheel.plugins import http
-from labelwheel.plugins.argilla.client import Client, Missing, Rejected
-from labelwheel.plugins.errors import InvalidAddress, ToolError, ToolRefused, ToolUnreachable
 from pydantic import SecretStr
 from werkzeug import Response
 from werkzeug.serving import make_server
 
+from labelwheel.plugins import http
+from labelwheel.plugins.argilla.client import Client, Missing, Rejected
+from labelwheel.plugins.errors import InvalidAddress, ToolError, ToolRefused, ToolUnreachable
 from tests.plugins.web_servers import listening, said
 
 

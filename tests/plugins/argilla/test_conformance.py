@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from labelwheel.plugins.testing.conformance import Conformance
 from labelwheel.plugins.testing.people import PeopleStage
 from labelwheel.plugins.testing.stage import Stage
-
 from tests.plugins.argilla.stand_in import RecordPeople, Records, say
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from labelwheel.plugins.argilla.answers import decode, encode
 from labelwheel.plugins.argilla.layout import Layout, read
 from labelwheel.training.questions import Example, Kind, Prediction

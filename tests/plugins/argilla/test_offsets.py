@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelwheel.plugins.argilla.offsets import Offsets
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

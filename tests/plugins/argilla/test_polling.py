@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.dataset import Dataset
 from labelwheel.plugins.argilla.polling import Poller, fetch, sweep
 from labelwheel.plugins.argilla.ranks import RankedRecords
 from labelwheel.plugins.connector import Page
 from labelwheel.plugins.errors import ToolError, ToolFailed
-from pydantic import SecretStr
-
 from tests.plugins.argilla.test_layout import asked, layout
 
 ID = "6f0e7d5c-0000-4000-8000-000000000001"

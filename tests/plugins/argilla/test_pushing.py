@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from labelwheel.plugins.argilla.answers import Value
 from labelwheel.plugins.argilla.pushing import agent, ours, same, shows
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.training.questions import Example, Prediction
-
 from tests.plugins.argilla.test_layout import asked, layout
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
 from labelwheel.plugins.argilla.client import Client
 from labelwheel.plugins.argilla.dataset import Dataset
 from labelwheel.plugins.argilla.ranks import PROPERTY, RankedRecords
-from pydantic import SecretStr
-
 from tests.plugins.argilla.test_layout import asked, layout
 
 ID = "6f0e7d5c-0000-4000-8000-000000000001"

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from labelwheel.plugins.argilla import Argilla
-from labelwheel.plugins.errors import UnknownProject
-from labelwheel.training.errors import LabelwheelError
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
+
+from labelwheel.plugins.argilla import Argilla
+from labelwheel.plugins.errors import UnknownProject
+from labelwheel.training.errors import LabelwheelError
 
 SAMPLES = Path(__file__).parent / "samples"
 DATASET = "8bb9a238-4981-498d-b6a8-fcdf7dfd252a"

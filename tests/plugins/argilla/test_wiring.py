@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
 from labelwheel.plugins.argilla.client import Client, Rejected
 from labelwheel.plugins.argilla.dataset import Dataset
 from labelwheel.plugins.argilla.wiring import wire
 from labelwheel.plugins.connector import Service
 from labelwheel.plugins.errors import ToolRefused, ToolUnreachable
-from pydantic import SecretStr
 
 SECRET = SecretStr("lwt_not-for-argilla")
 SERVICE = Service(url="http://us:9090/", predict_secret=SECRET, webhook_secret=SECRET)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from pydantic import SecretStr
+
 from labelwheel.plugins.errors import ToolFailed
 from labelwheel.plugins.label_studio import polling
 from labelwheel.plugins.label_studio.annotations import moment
@@ -12,7 +14,6 @@ from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.connector import LabelStudio
 from labelwheel.plugins.label_studio.project import FULL, Project
 from labelwheel.plugins.testing.people import People
-from pydantic import SecretStr
 
 CONFIG = (
     '<View><Text name="t" value="$t"/><Choices name="topic" toName="t">'

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from labelwheel.plugins.connector import Work
 from labelwheel.plugins.label_studio import annotations
 from labelwheel.plugins.label_studio.annotations import moment, work_of

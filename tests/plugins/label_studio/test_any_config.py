@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelwheel.plugins.errors import InvalidConfig
 from labelwheel.plugins.label_studio import annotations, layout, regions
 from labelwheel.plugins.label_studio.layout import Layout, read

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from flask import Flask, jsonify, redirect, request
-from labelwheel.plugins import http
-from labelwheel.plugins.errors import AddressRefused, InvalidAddress, ToolError, ToolRefused, ToolUnreachable
-from labelwheel.plugins.label_studio.client import Client
 from pydantic import SecretStr
 from werkzeug import Response
 from werkzeug.serving import make_server
 
+from labelwheel.plugins import http
+from labelwheel.plugins.errors import AddressRefused, InvalidAddress, ToolError, ToolRefused, ToolUnreachable
+from labelwheel.plugins.label_studio.client import Client
 from tests.plugins.web_servers import listening, said
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from labelwheel.plugins.testing.conformance import Conformance
 from labelwheel.plugins.testing.people import People, PeopleStage
 from labelwheel.plugins.testing.stage import Stage
-
 from tests.plugins.label_studio.stand_in import Studio, say
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelwheel.plugins.label_studio.hypertext import render, units
 
 PAGES = [

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from labelwheel.plugins.errors import InvalidConfig
 from labelwheel.plugins.label_studio.layout import _SPELLINGS, Control, read
 from labelwheel.plugins.label_studio.markup import MAX_SOURCE

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
+
 from labelwheel.plugins.connector import Page
 from labelwheel.plugins.errors import ToolError, ToolFailed
 from labelwheel.plugins.label_studio import listing, polling, pushing
@@ -16,7 +18,6 @@ from labelwheel.plugins.label_studio.annotations import moment
 from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.layout import read
 from labelwheel.plugins.label_studio.project import FULL, Project
-from pydantic import SecretStr
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from labelwheel.plugins.errors import ToolError
 from labelwheel.plugins.label_studio.project import Project
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response, jsonify
 from flask.testing import FlaskClient
+
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.plugins.label_studio import LabelStudio

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelwheel.plugins.label_studio.layout import read
 from labelwheel.plugins.label_studio.regions import decode, encode, probability, region_id, score_of, version_of
 from labelwheel.training.questions import Example, Prediction

@@ -3,10 +3,11 @@
 import base64
 
 import pytest
+from pydantic import SecretStr
+
 from labelwheel.plugins.connector import Service
 from labelwheel.plugins.errors import AddressRefused
 from labelwheel.plugins.label_studio.wiring import _credentials, _headers, wire
-from pydantic import SecretStr
 
 
 def service(url):

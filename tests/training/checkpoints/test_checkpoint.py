@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, pipeline
+
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import MANIFEST, Manifest
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
 from labelwheel.training.questions import Kind, Option, Question
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, pipeline
 
 QUESTION = Question(name="mood", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"), Option(value="b")))
 

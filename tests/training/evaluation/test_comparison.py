@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.spec import Pair, Unit
 

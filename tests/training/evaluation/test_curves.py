@@ -1,6 +1,7 @@
 """The verdicts name what the curve shows, with its numbers."""
 
 import pytest
+
 from labelwheel.training.evaluation.curves import learning_outlook, training_verdict
 from labelwheel.training.evaluation.findings import CurvePoint, Epoch
 

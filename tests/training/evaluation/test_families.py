@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from labelwheel.training.evaluation.families import CROWD, FAMILY, REPRESENTATIVES, Families, split
 from labelwheel.training.evaluation.splits import NEAR, Placement, Text, signature, similarity
 from labelwheel.training.spec import Part

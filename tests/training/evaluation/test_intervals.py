@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from labelwheel.training.evaluation import intervals
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.spec import Unit

@@ -1,6 +1,7 @@
 """The numbers that people read, checked against cases worked out by hand."""
 
 import pytest
+
 from labelwheel.training.evaluation import metrics
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.spans import Spans

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from labelwheel.training.evaluation import report
 from labelwheel.training.evaluation.findings import CurvePoint, Epoch, Findings, Trial
 from labelwheel.training.kinds.base import Score

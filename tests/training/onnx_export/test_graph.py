@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import transformers
+
 from labelwheel.training import batches, encoders, job
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.errors import InvalidCheckpoint
@@ -20,7 +21,6 @@ from labelwheel.training.onnx_export.quantisation import quantise
 from labelwheel.training.onnx_export.session import Head, Session
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
-
 from tests.training.models import choice, rows, tiny_bert
 
 INTENT = choice()

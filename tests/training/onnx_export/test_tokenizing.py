@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.kinds import learner_for
 from labelwheel.training.onnx_export import tokenizing
 from labelwheel.training.onnx_export.tokenizing import PROBES, Reader
 from labelwheel.training.questions import Kind, Option, Question
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
 from tests.training.models import WORDS, choice, example, tiny_bert
 
 TEXTS = [text for texts in WORDS.values() for text in texts]

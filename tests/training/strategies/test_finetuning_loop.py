@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from labelwheel.training import batches, encoders
 from labelwheel.training.kinds import learner_for
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.strategies import finetuning_loop
 from labelwheel.training.strategies.problem import Problem
-
 from tests.training.models import choice, rows, tiny_bert
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from labelwheel.training import encoders
 from labelwheel.training.batches import forward
 from labelwheel.training.kinds import learner_for
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.strategies import label_names
 from labelwheel.training.strategies.label_names import names_head
-
 from tests.training.models import WORDS, choice, example
 
 

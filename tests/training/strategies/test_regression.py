@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+
 from labelwheel.training.kinds.objectives import IGNORED, Sigmoid, Softmax, Squared, class_weights
 from labelwheel.training.strategies.regression import Head, fit
-from sklearn.linear_model import LogisticRegression
 
 RNG = np.random.default_rng(0)
 

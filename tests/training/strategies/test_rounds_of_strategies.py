@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import pytest
+
 from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
 from labelwheel.training.progress import Listener, Progress
 from labelwheel.training.strategies import registry
@@ -14,7 +15,6 @@ from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.selection import Selection
-
 from tests.training.strategies.test_selection import outcome, problem
 
 

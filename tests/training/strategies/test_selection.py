@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds import learner_for
@@ -16,7 +17,6 @@ from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.folds import folds
 from labelwheel.training.strategies.outcome import Outcome, choose
 from labelwheel.training.strategies.problem import Problem
-
 from tests.training.models import choice, rows
 
 

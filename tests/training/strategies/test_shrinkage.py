@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from labelwheel.training.kinds import learner_for
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.spec import LabelledExample, Part
@@ -13,7 +14,6 @@ from labelwheel.training.strategies import shrinkage
 from labelwheel.training.strategies.folds import folds
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.problem import Problem
-
 from tests.training.models import choice, example
 
 CLASSES = ("weather", "music", "food")

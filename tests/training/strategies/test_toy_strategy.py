@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from labelwheel.backend.rounds import gate
 from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.backend.settings import Settings
@@ -24,7 +25,6 @@ from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
 from labelwheel.training.strategies import registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.outcome import Outcome
-
 from tests.training.models import choice, example, tiny_bert
 
 TELLING = {"weather": ["rain", "snow"], "music": ["jazz", "song"], "food": ["pizza", "cake"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
 from labelwheel.backend.database.tables import Moment
 
 revision = "0004"

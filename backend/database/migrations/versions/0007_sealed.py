@@ -6,6 +6,7 @@ import hashlib
 
 import sqlalchemy as sa
 from alembic import context, op
+
 from labelwheel.backend.database import sealing
 
 revision = "0007"
