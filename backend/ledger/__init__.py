@@ -1,1 +1,1 @@
-"""The database: the ledger of labels, and the rows that carry the work from one process to the next."""
+"""The history of labels, append-only: the current ones are derived from it, and no example ever changes its side."""

@@ -1,1 +1,1 @@
-"""Rounds: when to train, the job, the gate, and what is served afterwards."""
+"""Rounds: policy, job, gate, promotion. Each is a row, fails alone, and a challenger has to earn its place."""

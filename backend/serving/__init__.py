@@ -1,1 +1,1 @@
-"""The predictor: engines, batching, hot swap. Knows no HTTP, and of the database only what `app` hands it."""
+"""The predictor: engines, batching, hot swap. Never trains, knows no HTTP, and of the database what `app` hands it."""

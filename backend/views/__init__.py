@@ -1,1 +1,1 @@
-"""What people look at, computed from the ledger and the rounds. Reads, never writes."""
+"""What people look at, computed from the ledger and the rounds: reads, never writes."""

@@ -1,1 +1,1 @@
-"""The HTTP side of the service: credentials, limits, errors, the API and the metrics."""
+"""The HTTP side: credentials before bodies, bounds before parsing, the API and the metrics. Never trains."""

@@ -1,1 +1,1 @@
-"""Checkpoints on disk: plain transformers folders with a manifest and the hash of every file."""
+"""Checkpoints and the store they live in: plain folders, immutable, the manifest with every hash written last."""

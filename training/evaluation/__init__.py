@@ -1,0 +1,1 @@
+"""Splits, metrics, intervals, comparison, report: what is measured was never learnt from."""

@@ -1,0 +1,1 @@
+"""Where jobs run: a contract that no path of this machine crosses, and the local process that keeps it."""
