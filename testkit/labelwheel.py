@@ -135,8 +135,21 @@ class LabelwheelServer(Server):
                 if value := condition():
                     return value
             assert self._process is None or self.running, f"{what}: labelwheel ended\n{self.tail()}"
-            assert time.monotonic() < deadline, f"{what} within {timeout:.0f} s\n{self.tail()}"
+            assert time.monotonic() < deadline, f"{what} within {timeout:.0f} s\n{self._state()}\n{self.tail()}"
             time.sleep(0.2)
+
+    def _state(self) -> str:
+        """What each project is at, for whoever has to find out why something did not happen."""
+        with contextlib.suppress(requests.RequestException, json.JSONDecodeError, AssertionError):
+            kept = ("id", "state", "step", "problem", "version", "poll", "sweep", "examples", "work", "backfill")
+            status = self.status()
+            found = [
+                {name: project[name] for name in kept}
+                | {each["name"]: (each["labels"], each["round"]) for each in project["questions"]}
+                for project in status["projects"]
+            ]
+            return json.dumps({"worker": status["worker"], "servers": status["servers"], "projects": found}, indent=1)
+        return "its status cannot be had"
 
     def _answers(self) -> bool:
         return self.call("GET", "/health", timeout=2).ok
