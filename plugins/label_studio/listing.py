@@ -64,14 +64,14 @@ def ids(rows: Sequence[Row | None], behind: int, probe: Callable[[Sequence[int]]
     """
     found: list[int] = []
     lost = 0
-    for row in (*rows, None):
+    for row in rows:
         if row is None:
             lost += 1
             continue
         found += _between(found[-1] if found else behind, int(row["id"]), lost, probe)
         found.append(int(row["id"]))
         lost = 0
-    return found + _between(found[-1] if found else behind, None, lost - 1, probe)
+    return found + _between(found[-1] if found else behind, None, lost, probe)
 
 
 def _between(low: int, high: int | None, count: int, probe: Callable[[Sequence[int]], Sequence[Row]]) -> list[int]:
