@@ -113,6 +113,12 @@ def head(model: Any) -> Any:
     return linears[-1]
 
 
+def read_head(model: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The head's weights, (labels, features), and biases, (labels,). Raises InvalidJob where it has none."""
+    linear = head(model)
+    return linear.weight.detach().cpu().numpy(), linear.bias.detach().cpu().numpy()
+
+
 def write_head(model: Any, weight: np.ndarray, bias: np.ndarray) -> None:
     """Put a regression, (labels, features) and (labels,), into the head. Raises InvalidJob if it has no such shape."""
     import torch

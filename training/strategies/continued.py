@@ -49,8 +49,7 @@ class FromChampion(FineTuning):
 def grown(champion: Model, problem: Problem, tokenizer: Any, max_length: int) -> Any:
     """The champion with a row for each of today's labels: its own by name, new ones from their names."""
     module = copy.deepcopy(champion.module)
-    last = encoders.head(module)
-    weight, bias = last.weight.detach().cpu().numpy(), last.bias.detach().cpu().numpy()
+    weight, bias = encoders.read_head(module)
     place = {label: index for index, label in champion.id2label.items()}
     rows, biases = np.zeros((len(problem.id2label), weight.shape[1])), np.zeros(len(problem.id2label))
     said = label_names.directions(problem.question, module, tokenizer, max_length)

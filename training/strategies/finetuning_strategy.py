@@ -61,8 +61,7 @@ class FineTuning(Strategy):
         assert tuned is not None
         module = self._module if self._module is not None else tuned.final(self._epochs)
         if problem.scale != 1.0 or problem.centre != 0.0:
-            last = encoders.head(module)
-            weight, bias = last.weight.detach().cpu().numpy(), last.bias.detach().cpu().numpy()
+            weight, bias = encoders.read_head(module)
             encoders.write_head(module, weight * problem.scale, bias * problem.scale + problem.centre)
         return Finished(module, {**vars(tuned.settings), "epochs": self._epochs})
 
