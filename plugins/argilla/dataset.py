@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -157,7 +158,8 @@ class Dataset:
         scope = {"entity": "record", "property": "id"}
         body = {"filters": {"and": [{"type": "terms", "scope": scope, "values": list(keys)}]}}
         params = {"limit": SEARCHED, "include": list(include)}
-        found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
+        with _over_rows():
+            found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
         return [item["record"] for item in found["items"]]
 
     def first(self, name: str, limit: int, include: Iterable[str]) -> list[Row]:
@@ -237,7 +239,8 @@ class Dataset:
 
     def _read(self, offset: int, limit: int, include: Iterable[str], attempts: int | None = None) -> list[Row]:
         params = {"offset": max(offset, 0), "limit": limit, "include": list(include)}
-        found = self.client.get(f"{self.path}/records", params, attempts=attempts)
+        with _over_rows():
+            found = self.client.get(f"{self.path}/records", params, attempts=attempts)
         items = found.get("items") if isinstance(found, dict) else None
         if not isinstance(items, list):
             raise ToolError(f"{self.client.url}/api/v1{self.path}/records does not answer like Argilla")
@@ -261,6 +264,17 @@ class Dataset:
             names = ", ".join(sorted(str(spaces.get(one["workspace_id"])) for one in found))
             raise ToolError(f"There are several datasets {name!r}: say which with --workspace; there are: {names}")
         return str(found[0]["id"])
+
+
+@contextlib.contextmanager
+def _over_rows() -> Iterator[None]:
+    """Argilla answers 422 to a row of its own that it cannot read, as if the fault were in what it was asked for."""
+    try:
+        yield
+    except Rejected as error:
+        failed = ToolFailed(str(error))
+        failed.http_status = error.http_status
+        raise failed from None
 
 
 def merged(record: Mapping[str, Any], **values: Any) -> Row:

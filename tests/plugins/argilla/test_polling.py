@@ -28,6 +28,7 @@ class Server(Client):
         self.worse: set[str] = set()
         self.late: set[str] = set()  # not in the index yet
         self.down = False
+        self.broken: ToolError = ToolFailed("Argilla answered with 500: Internal Server Error")
         self.moved = 0
         self.calls: list[str] = []
 
@@ -60,7 +61,7 @@ class Server(Client):
     def _rows(self, keys: list[str], whole: bool) -> list[dict[str, Any]]:
         here = [key for key in keys if key in self.records]
         if self.worse & set(here) or (whole and self.bad & set(here)):
-            raise ToolFailed("Argilla answered with 500: Internal Server Error")
+            raise self.broken
         return [{"id": key, "fields": {"text": key}, "dataset_id": ID, "responses": []} for key in here]
 
 
@@ -80,9 +81,11 @@ def keys(pages: list[Page]) -> set[str]:
     return {key for page in pages for key in page.refreshed}
 
 
+@pytest.mark.parametrize("broken", [ToolFailed("500"), Rejected("Invalid isoformat string: 'torn'")])
 def test_a_record_that_breaks_argilla_is_set_aside_and_the_rest_is_read(
-    server: Server, dataset: Dataset, caplog: pytest.LogCaptureFixture
+    server: Server, dataset: Dataset, caplog: pytest.LogCaptureFixture, broken: ToolError
 ) -> None:
+    server.broken = broken
     server.bad = {"r0", "r199", "r200", "r449"}
     good = set(server.records) - server.bad
     for listing in (Poller(dataset).poll(None), sweep(dataset, None)):
