@@ -126,7 +126,8 @@ class Conformance:
             connector = stage.connector()
             copy = LedgerCopy(connector.config().questions).all(getattr(connector, walk)(None))
             assert copy.examples.keys() == {*examples} - {examples[3]}
-            assert copy.aside == {examples[3]}
+            # a poll that cannot even list it may leave it to the sweep
+            assert copy.aside == {examples[3]} or (walk == "poll" and not copy.aside)
         stage.spoil(examples[3], False)
         copy.all(stage.connector().sweep(None))
         assert copy.examples.keys() == set(examples)
