@@ -1,4 +1,4 @@
-"""Looking at the labelling tool: polls for what is new, sweeps for what polling cannot see, reads the configuration."""
+"""What is read from the labelling tool: what is new by polls, what they cannot see by sweeps, and what is asked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONFIG_SECONDS = 30.0
 _CONFIG_AFTER_HINT_SECONDS = 5.0
 
 
-class Looking:
+class IntakeLoop:
     """The intake of one project, a few pages at a time."""
 
     def __init__(self, hold: Hold, settings: Settings, project_id: int) -> None:

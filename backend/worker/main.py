@@ -21,7 +21,7 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.backfill import Suggester
 from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.web.client import Client
-from labelwheel.backend.worker.project_loop import Attendant
+from labelwheel.backend.worker.project_loop import ProjectLoop
 from labelwheel.training.launchers.base import Launcher
 
 log = logging.getLogger(__name__)
@@ -103,9 +103,9 @@ class Worker:
         return 0.0
 
     def _project(self, number: int) -> None:
-        attendant = Attendant(self._hold, self._settings, number, self._suggester)
-        while not self._ended.is_set() and attendant.wanted:
-            self._ended.wait(self._guarded(f"work for project {number}", attendant.step))
+        loop = ProjectLoop(self._hold, self._settings, number, self._suggester)
+        while not self._ended.is_set() and loop.wanted:
+            self._ended.wait(self._guarded(f"work for project {number}", loop.step))
 
     def _rounds(self) -> None:
         self._guarded(

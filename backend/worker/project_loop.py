@@ -1,4 +1,4 @@
-"""One project's attendant: a bit of everything that is due, in small pieces, so that nothing waits for long.
+"""One project's loop: a bit of everything that is due, in small pieces, so that nothing waits for long.
 
 Labels first, then a page of the sweep, the policy, the announcement, a page of the backfill. What comes from the
 database alone goes on while the labelling tool is away, and what fails by itself does not hold up the rest.
@@ -23,7 +23,7 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.announcing import Announcer
 from labelwheel.backend.suggestions.backfill import Backfiller, Suggester
 from labelwheel.backend.trouble import Trouble
-from labelwheel.backend.worker.intake_loop import Looking
+from labelwheel.backend.worker.intake_loop import IntakeLoop
 from labelwheel.plugins.addresses import check_allowed
 from labelwheel.plugins.connector import Connector
 from labelwheel.plugins.errors import ToolError
@@ -36,14 +36,14 @@ _OFF = (ProjectState.FAILED, ProjectState.DISCONNECTED)
 _TOOL, _INTAKE = "tool", "take in labels"
 
 
-class Attendant:
+class ProjectLoop:
     """Looks after one project; everything it needs to remember is in the database."""
 
     def __init__(self, hold: Hold, settings: Settings, project_id: int, suggester: Suggester) -> None:
         self._hold, self._settings, self._id = hold, settings, project_id
         self._wiring = Wiring(hold, settings, project_id)
         self._connecting = Connecting(hold, settings, project_id, self._wiring)
-        self._looking = Looking(hold, settings, project_id)
+        self._intake = IntakeLoop(hold, settings, project_id)
         self._announcer = Announcer(hold, project_id)
         self._backfiller = Backfiller(hold, project_id, suggester)
         self._connector: Connector | None = None
@@ -84,7 +84,7 @@ class Attendant:
             busy = self._work(project)
         except ToolError as error:
             # whatever else would be asked of the tool waits, too
-            self._looking.forget()
+            self._intake.forget()
             self._backfiller.forget()
             trouble.note(error)
             return False
@@ -99,7 +99,7 @@ class Attendant:
             return self._part("disconnect", lambda: disconnect(self._hold, project, lambda: self._reach(project)))
         if self._part("renew its wiring", lambda: self._wiring.step(self._reach(project), project)):
             return True
-        busy = self._part(_INTAKE, lambda: self._looking.step(self._reach(project), project))
+        busy = self._part(_INTAKE, lambda: self._intake.step(self._reach(project), project))
         busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
         return self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
 
@@ -122,7 +122,7 @@ class Attendant:
     def _reach(self, project: Project) -> Connector:
         known = (project.url, project.api_key, project.external_id, project.options)
         if self._connector is None or known != self._known:
-            self._looking.forget()
+            self._intake.forget()
             self._backfiller.forget()
             check_allowed(project.url, self._settings.tool_places)
             self._connector, self._known = connectors.connect(project, keyring.load(self._settings)), known

@@ -22,7 +22,7 @@ from labelwheel.backend.projects import generations, projects, servers
 from labelwheel.backend.rounds import round_commands
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.worker.project_loop import Attendant
+from labelwheel.backend.worker.project_loop import ProjectLoop
 from labelwheel.plugins.testing.fake_tool import FakeConnector, Tool
 from tests.backend.fake_jobs import FakeLauncher
 
@@ -96,7 +96,7 @@ class World:
         self.hold = KillableHold(self.database, seconds=-1)
         assert self.hold.acquire()
         self.runner = Runner(self.hold, self.settings, self.launcher)
-        self.attendants: dict[int, Attendant] = {}
+        self.loops: dict[int, ProjectLoop] = {}
 
     def kill_at(self, count: int, committed: bool) -> None:
         self.hold.left, self.hold.committed = count, committed
@@ -110,10 +110,10 @@ class World:
         with self.database.session() as session:
             known = [project.id for project in projects.everyone(session)]
         for number in known:
-            attendant = self.attendants.get(number)
-            if attendant is None or not attendant.wanted:
-                attendant = self.attendants[number] = Attendant(self.hold, self.settings, number, self.web)
-            attendant.step()
+            loop = self.loops.get(number)
+            if loop is None or not loop.wanted:
+                loop = self.loops[number] = ProjectLoop(self.hold, self.settings, number, self.web)
+            loop.step()
         self.web.follow()
 
     def turns(self, count: int) -> None:

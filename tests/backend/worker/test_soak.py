@@ -19,8 +19,8 @@ from labelwheel.backend.ledger import hints, sweeps
 from labelwheel.backend.projects import connectors
 from labelwheel.backend.settings import Settings, load
 from labelwheel.backend.worker import intake_loop
-from labelwheel.backend.worker.intake_loop import Looking
-from labelwheel.backend.worker.project_loop import Attendant
+from labelwheel.backend.worker.intake_loop import IntakeLoop
+from labelwheel.backend.worker.project_loop import ProjectLoop
 from labelwheel.plugins.testing.people import People
 from tests.backend.faults import ERRORS, Faults, FaultyConnector
 from tests.backend.world import World
@@ -46,7 +46,7 @@ class Life:
         self.shape, self.steps = shape, 0
         self.hold = Hold(self.database)
         assert self.hold.acquire()
-        self.looking = Looking(self.hold, settings, 1)
+        self.intake_loop = IntakeLoop(self.hold, settings, 1)
 
     def run(self) -> None:
         """Two days of people's work; after each the ledger is as the tool is."""
@@ -93,7 +93,7 @@ class Life:
                     hints.hint(tx, self.shape, "1", frozenset(keys))
             with self.database.session() as session:
                 project = session.get_one(Project, 1)
-            busy = self.looking.step(self.connector, project)
+            busy = self.intake_loop.step(self.connector, project)
         except Exception:
             return False
         return not busy and not sweeps.due(project, 0, 60)
@@ -178,10 +178,10 @@ class Worn(World):
             self.connect()  # as a person does, who reads why
 
     def _attend(self) -> None:
-        attendant = self.attendants.get(1)
-        if attendant is None or not attendant.wanted:
-            attendant = self.attendants[1] = Attendant(self.hold, self.settings, 1, self.web)
-        attendant.step()
+        loop = self.loops.get(1)
+        if loop is None or not loop.wanted:
+            loop = self.loops[1] = ProjectLoop(self.hold, self.settings, 1, self.web)
+        loop.step()
 
 
 @pytest.mark.parametrize("time", [1, 3])
