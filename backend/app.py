@@ -21,7 +21,7 @@ from labelwheel.backend.serving.engine import Engine
 from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.backend.serving.follower import Follower
 from labelwheel.backend.serving.hint_writer import HintWriter
-from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.records import ServingLedger
@@ -49,13 +49,13 @@ class Service:
             engine, settings.queue_examples, max(1, settings.web_threads // 2), self.metrics.batch
         )
         budget = Budget(int(settings.models_mb * 1e6) if settings.models_mb else None)
-        self.holder = Holder(engine, self.queue, self.ledger.wanted, budget, settings.checkpoints.read)
+        self.served_models = ServedModels(engine, self.queue, self.ledger.wanted, budget, settings.checkpoints.read)
         self.predictor = Predictor(
             self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.hide_below
         )
         self.hints = HintWriter(self.ledger.write)
         self.host = ServingHost(
-            self.holder,
+            self.served_models,
             self.predictor,
             self.hints,
             self.ledger.names,
@@ -63,8 +63,8 @@ class Service:
             train=self.ledger.train,
             request_seconds=settings.request_seconds,
         )
-        self.follower = Follower(self.holder, self.ledger.report)
-        self.holder.on_call = self.follower.poke
+        self.follower = Follower(self.served_models, self.ledger.report)
+        self.served_models.on_call = self.follower.poke
         self._pid: int | None = None
         self._stopping = threading.Lock()
 
@@ -114,7 +114,9 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     limits.install(app, int(settings.max_body_mb * 2**20), settings.receive_seconds)
     errors.install(app)
     audit.install(app, service.database)
-    app.register_blueprint(api.routes(settings, service.database, service.holder, service.host), url_prefix="/api/v1")
+    app.register_blueprint(
+        api.routes(settings, service.database, service.served_models, service.host), url_prefix="/api/v1"
+    )
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
     for tool in connectors.names():
         blueprint = connectors.load(tool).routes(ScopedHost(service.host))

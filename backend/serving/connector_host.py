@@ -9,7 +9,7 @@ from labelwheel.backend.ledger import hints
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.hint_writer import HintWriter
-from labelwheel.backend.serving.models import Holder, Served
+from labelwheel.backend.serving.models import Served, ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.training.questions import Example, Question
@@ -24,7 +24,7 @@ class ServingHost:
 
     def __init__(
         self,
-        holder: Holder,
+        served_models: ServedModels,
         predictor: Predictor,
         writer: HintWriter,
         names: Callable[[str, str | None], list[str]],
@@ -33,26 +33,26 @@ class ServingHost:
         request_seconds: float = 90.0,
         train: Callable[[str, str], Mapping[str, str]] = lambda tool, reference: {},
     ) -> None:
-        self._holder, self._predictor, self._hints, self._names = holder, predictor, writer, names
+        self._served_models, self._predictor, self._hints, self._names = served_models, predictor, writer, names
         self._wait_seconds, self._kept, self._request_seconds = wait_seconds, kept, request_seconds
         self._train = train
 
     def version(self, tool: str, reference: str) -> str:
-        return self._holder.served(tool, reference).generation
+        return self._served_models.served(tool, reference).generation
 
     def versions(self, tool: str, reference: str | None) -> list[str]:
         return self._names(tool, reference)
 
     def questions(self, tool: str, reference: str) -> Sequence[Question]:
-        return self._holder.served(tool, reference).questions
+        return self._served_models.served(tool, reference).questions
 
     def options(self, tool: str, reference: str) -> Mapping[str, Any]:
         return self._kept(tool, reference)
 
     def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
         # right after the start it is better to wait for the model than to lose the tool's only try
-        self._holder.ready.wait(self._wait_seconds)
-        return self.suggest_with(self._holder.served(tool, reference), examples)
+        self._served_models.ready.wait(self._wait_seconds)
+        return self.suggest_with(self._served_models.served(tool, reference), examples)
 
     def suggest_with(
         self,
@@ -63,7 +63,7 @@ class ServingHost:
     ) -> list[Suggestion]:
         """One suggestion per example, in order, all of the generation that was taken."""
         seconds = seconds or self._request_seconds
-        served = self._holder.awake(served, min(seconds, self._wait_seconds))
+        served = self._served_models.awake(served, min(seconds, self._wait_seconds))
         answers = self._predictor.suggest(served.members, examples, priority, seconds)
         unanswered = {question.name: guard.NOTHING for question in served.questions}
         return [
@@ -75,7 +75,7 @@ class ServingHost:
         self._hints.add((tool, reference), hints.bounded(keys))
 
     def train(self, tool: str, reference: str) -> Mapping[str, str]:
-        self._holder.served(tool, reference)
+        self._served_models.served(tool, reference)
         # what was labelled a moment ago counts as soon as the worker has looked
         self.hint(tool, reference)
         return self._train(tool, reference)

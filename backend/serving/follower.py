@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from labelwheel.backend.serving import cores
-from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.serving.models import ServedModels
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ Report = Callable[[dict[str, str], dict[str, dict[str, str]], dict[str, Any], fl
 class Follower:
     """Follows the champions in the database; reports at once when something changed, and as a heartbeat."""
 
-    def __init__(self, holder: Holder, report: Report, follow_seconds: float = FOLLOW_SECONDS) -> None:
-        self._holder, self._report, self._follow_seconds = holder, report, follow_seconds
+    def __init__(self, served_models: ServedModels, report: Report, follow_seconds: float = FOLLOW_SECONDS) -> None:
+        self._served_models, self._report, self._follow_seconds = served_models, report, follow_seconds
         self._poked = threading.Event()
         self._stopped = False
         self._last: tuple[object, ...] | None = None
@@ -54,7 +54,7 @@ class Follower:
         trouble = ""
         while not self._stopped:
             try:
-                self._holder.follow()
+                self._served_models.follow()
                 self._say()
                 trouble = ""
             except Exception as error:
@@ -77,7 +77,7 @@ class Follower:
 
     def _say(self) -> None:
         with self._lock:
-            now = (self._holder.serving, self._holder.problems, self._holder.models)
+            now = (self._served_models.serving, self._served_models.problems, self._served_models.models)
             if self._stopped:
                 return
             if now == self._last and time.monotonic() - self._reported < REPORT_SECONDS:

@@ -44,7 +44,7 @@ class _Failure:
     again: float
 
 
-class Holder:
+class ServedModels:
     """What is served, and the way from one generation to the next. Any thread may read, one thread calls `follow`."""
 
     def __init__(

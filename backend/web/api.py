@@ -14,7 +14,7 @@ from labelwheel.backend.projects import audit_log, champion_groups, projects, wi
 from labelwheel.backend.rounds import progress, round_commands
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.connector_host import ServingHost
-from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import status as ledger_status
 from labelwheel.backend.web import audit, auth
@@ -27,7 +27,7 @@ from labelwheel.training.spec import Recipe
 BULK_SECONDS = 300.0
 
 
-def routes(settings: Settings, database: Database, holder: Holder, host: ServingHost) -> Blueprint:
+def routes(settings: Settings, database: Database, served_models: ServedModels, host: ServingHost) -> Blueprint:
     """The blueprint; mounted at /api/v1."""
     api = Blueprint("api", __name__)
 
@@ -138,7 +138,7 @@ def routes(settings: Settings, database: Database, holder: Holder, host: Serving
     @audit.quiet
     def suggest(number: int) -> Response:
         examples = _examples(json_object(), settings.max_examples)
-        served = holder.served_by_id(number)
+        served = served_models.served_by_id(number)
         suggestions = host.suggest_with(served, examples, Priority.BULK, BULK_SECONDS)
         return jsonify(
             version=served.generation,

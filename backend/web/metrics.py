@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.views import gauges
@@ -66,7 +66,7 @@ class Metrics:
 class _Source(Protocol):
     """What is asked when somebody reads."""
 
-    holder: Holder
+    served_models: ServedModels
     predictor: Predictor
     queue: InferenceQueue
     database: Database
@@ -79,8 +79,8 @@ class _State:
         self._source = source
 
     def collect(self) -> Iterable[Metric]:
-        holder, predictor, queue = self._source.holder, self._source.predictor, self._source.queue
-        yield _counter("labelwheel_swaps", "generations that were swapped in", holder.swaps)
+        served_models, predictor, queue = self._source.served_models, self._source.predictor, self._source.queue
+        yield _counter("labelwheel_swaps", "generations that were swapped in", served_models.swaps)
         yield _counter("labelwheel_cache_hits", "answers that came from the cache", predictor.cache.hits)
         yield _counter("labelwheel_cache_misses", "answers that were computed", predictor.cache.misses)
         yield _counter("labelwheel_examples", "examples that suggestions were asked for", predictor.counts.examples)
@@ -88,17 +88,21 @@ class _State:
         yield _counter("labelwheel_unreadable", "texts that were empty or too long", predictor.counts.unreadable)
         yield _counter("labelwheel_late", "rows that nobody waited for any more and were not computed", queue.late)
         yield GaugeMetricFamily("labelwheel_queue_examples", "examples that wait for the model", queue.depth)
-        failing = sum(bool(problem) for problem in holder.problems.values())
+        failing = sum(bool(problem) for problem in served_models.problems.values())
         yield GaugeMetricFamily("labelwheel_load_problems", "projects whose next models cannot be loaded", failing)
         serving = GaugeMetricFamily(
             "labelwheel_serving_info", "what answers each question", labels=["project", "question", "version"]
         )
-        for project, versions in holder.versions().items():
+        for project, versions in served_models.versions().items():
             for question, version in versions.items():
                 serving.add_metric([str(project), question, version], 1)
         yield serving
-        yield GaugeMetricFamily("labelwheel_encoders_bytes", "memory of the encoders' weights", holder.budget.used)
-        yield GaugeMetricFamily("labelwheel_unloaded", "projects whose models wait on disk", len(holder.unloaded))
+        yield GaugeMetricFamily(
+            "labelwheel_encoders_bytes", "memory of the encoders' weights", served_models.budget.used
+        )
+        yield GaugeMetricFamily(
+            "labelwheel_unloaded", "projects whose models wait on disk", len(served_models.unloaded)
+        )
         try:
             yield from _ledger(gauges.read(self._source.database))
         except SQLAlchemyError as error:  # what the process itself knows is worth having without

@@ -17,7 +17,7 @@ from labelwheel.backend.database.engine import Database
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.processes import home_folder
 from labelwheel.backend.rounds import round_commands
-from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.settings import Settings
 from labelwheel.training import job, places
 from labelwheel.training.checkpoints import checkpoint
@@ -88,12 +88,12 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def holder(database: Database, settings: Settings) -> Iterator[Holder]:
+def served_models(database: Database, settings: Settings) -> Iterator[ServedModels]:
     """The models of a web process, which follow when they are told to."""
     engine = FakeEngine()
     engine.answer = "sport"
     service = create_app(settings, engine, start=False).extensions["labelwheel"]
-    yield service.holder
+    yield service.served_models
     service.queue.close()
     service.database.dispose()
 
@@ -112,9 +112,9 @@ def files() -> set[str]:
     return set(ToyStore.store)
 
 
-def served(holder: Holder) -> str:
-    holder.follow()
-    return holder.versions()[1]["topic"]
+def served(served_models: ServedModels) -> str:
+    served_models.follow()
+    return served_models.versions()[1]["topic"]
 
 
 def train(world: World, loss: float = GOOD) -> str:
@@ -124,20 +124,22 @@ def train(world: World, loss: float = GOOD) -> str:
     return world.rounds[-1].version
 
 
-def test_a_round_is_trained_promoted_served_rolled_back_and_cleared_away(world: World, holder: Holder) -> None:
+def test_a_round_is_trained_promoted_served_rolled_back_and_cleared_away(
+    world: World, served_models: ServedModels
+) -> None:
     home_folder.prepare(world.settings)
     world.tool.add("the team won", "the vote was lost")
     world.connect()
     world.settle()
     (names,) = (row.version for row in world.checkpoints)
-    assert served(holder) == names
+    assert served(served_models) == names
 
     spec = world.launcher.last.spec
     assert spec.output == f"{URL}/{names}"
     trained = train(world)
     assert world.launcher.last.spec.champion == f"{URL}/{names}"
     assert f"/bucket/checkpoints/{trained}/{MANIFEST}" in files()
-    assert served(holder) == trained
+    assert served(served_models) == trained
     cached = world.settings.checkpoints.fetch(trained)
     assert cached.is_relative_to(world.settings.cache_folder)
     assert not world.settings.home.joinpath("checkpoints").exists()
@@ -145,12 +147,12 @@ def test_a_round_is_trained_promoted_served_rolled_back_and_cleared_away(world: 
     with world.database.transaction() as tx:
         round_commands.rollback(tx, world.question().id)
     world.settle()
-    assert served(holder) == names
+    assert served(served_models) == names
 
     refused = train(world, BAD)
     assert world.rounds[-1].state == "rejected"
     later = [train(world) for _ in range(3)]
-    assert served(holder) == later[-1]
+    assert served(served_models) == later[-1]
     world.order(trigger="labels")
     world.settle()
     kept = {row.version for row in world.checkpoints if not row.removed}
@@ -262,27 +264,27 @@ def test_copies_of_what_is_gone_go_with_the_next_download(store: Store) -> None:
     assert (first.exists(), second.exists()) == (False, True)
 
 
-def test_a_store_that_does_not_answer_takes_no_champion_away(world: World, holder: Holder) -> None:
+def test_a_store_that_does_not_answer_takes_no_champion_away(world: World, served_models: ServedModels) -> None:
     world.tool.add("the team won")
     world.connect()
     world.settle()
-    names = served(holder)
+    names = served(served_models)
     trained = train(world)
     shutil.rmtree(world.settings.cache_folder)  # as on a machine of its own
     ToyStore.away = True
-    assert served(holder) == names
-    (problem,) = holder.problems.values()
+    assert served(served_models) == names
+    (problem,) = served_models.problems.values()
     assert "cannot be read or written: no route to the bucket" in problem["message"]
     assert "checkpoint" not in problem, "the worker would mark it as broken, and go back to the one before"
-    holder.follow()
-    assert "checkpoint" not in holder.problems["1"], "nor when the failure is remembered"
+    served_models.follow()
+    assert "checkpoint" not in served_models.problems["1"], "nor when the failure is remembered"
     world.order(trigger="labels")
     world.turns(3)
     assert world.rounds[-1].state == "queued", "it waits, and does not fail"
     ToyStore.away = False
     world.settle()
-    holder._failures.clear()
-    assert served(holder) == world.rounds[-1].version != trained
+    served_models._failures.clear()
+    assert served(served_models) == world.rounds[-1].version != trained
 
 
 @pytest.mark.parametrize(("url", "said"), [("s3://bucket/x", "s3fs"), ("nosuch://x", "nosuch")])

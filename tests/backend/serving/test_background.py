@@ -69,7 +69,7 @@ def test_stopping_writes_what_is_left():
     assert written == [("tool", "1")]
 
 
-class Holder:
+class ServedModels:
     serving: dict[str, str] = {}  # noqa: RUF012
     problems: dict = {}  # noqa: RUF012
     models: dict = {}  # noqa: RUF012
@@ -85,20 +85,20 @@ class Holder:
 
 def test_the_follower_reports_changes_at_once_and_survives_trouble():
     reports = []
-    holder = Holder()
-    follower = Follower(holder, lambda *report: reports.append(report), follow_seconds=0.01)
+    served_models = ServedModels()
+    follower = Follower(served_models, lambda *report: reports.append(report), follow_seconds=0.01)
     follower.start()
-    until(lambda: holder.follows > 10)
+    until(lambda: served_models.follows > 10)
     follower.stop()
     assert [report[0] for report in reports] == [{}, {"1": "g1"}]
     assert reports[0][3] > 1
 
 
 def test_a_poke_is_answered_at_once():
-    holder = Holder()
-    follower = Follower(holder, lambda *report: None, follow_seconds=30)
+    served_models = ServedModels()
+    follower = Follower(served_models, lambda *report: None, follow_seconds=30)
     follower.start()
-    until(lambda: holder.follows == 1)
+    until(lambda: served_models.follows == 1)
     follower.poke()
-    until(lambda: holder.follows == 2)
+    until(lambda: served_models.follows == 2)
     follower.stop()

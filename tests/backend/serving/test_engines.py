@@ -13,7 +13,7 @@ from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
 from labelwheel.backend.serving.engines.pytorch import TorchEngine
 from labelwheel.backend.serving.hint_writer import HintWriter
-from labelwheel.backend.serving.models import Holder
+from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.served import Wanted
@@ -65,8 +65,10 @@ def world(engine):
     class World:
         engine = given
         queue = InferenceQueue(engine)
-        holder = Holder(engine, queue, lambda: dict(wanted))
-        host = ServingHost(holder, Predictor(queue, AnswerCache()), HintWriter(lambda keys: None), lambda tool, ref: [])
+        served_models = ServedModels(engine, queue, lambda: dict(wanted))
+        host = ServingHost(
+            served_models, Predictor(queue, AnswerCache()), HintWriter(lambda keys: None), lambda tool, ref: []
+        )
 
         def want(self, generation, version):
             members = {"topic": (version, real.store() / version)}
@@ -86,7 +88,7 @@ def whole():
 
 def test_what_is_served_is_what_was_measured(world, name):
     world.want("g1", "n1")
-    world.holder.follow()
+    world.served_models.follow()
     served = [each.predictions["topic"] for each in world.host.suggest("tool", "p1", examples())]
     wanted = Model.load(real.store() / "n1", device="cpu").predict(TOPIC, whole(), batch_size=1)
     for mine, other in zip(served, wanted, strict=False):
@@ -99,9 +101,9 @@ def test_what_is_served_is_what_was_measured(world, name):
 
 def test_real_swaps_under_load(world):
     world.want("g0", "n1")
-    world.holder.follow()
+    world.served_models.follow()
     stop, errors, versions = threading.Event(), [], set()
-    old = weakref.ref(world.holder.served("tool", "p1").members["topic"].model)
+    old = weakref.ref(world.served_models.served("tool", "p1").members["topic"].model)
 
     def ask(number):
         turn = 0
@@ -120,7 +122,7 @@ def test_real_swaps_under_load(world):
         thread.start()
     for number in range(1, 6):
         world.want(f"g{number}", f"n{1 + number % 2}")
-        assert world.holder.follow()
+        assert world.served_models.follow()
     stop.set()
     for thread in threads:
         thread.join(30)
@@ -129,7 +131,7 @@ def test_real_swaps_under_load(world):
     assert len(versions) > 2
     gc.collect()
     assert old() is None
-    assert len(world.holder._models) == 1
+    assert len(world.served_models._models) == 1
 
 
 def test_checkpoints_with_one_encoder_hold_it_once(engine):

@@ -103,7 +103,7 @@ def test_a_locked_database_delays_neither_hints_nor_versions(stage):
     version = stage.promote({"mood": "v1"})
     app = create_app(stage.settings, FakeEngine())
     service, client = app.extensions["labelwheel"], app.test_client()
-    assert service.holder.ready.wait(15)
+    assert service.served_models.ready.wait(15)
     locked, release = threading.Event(), threading.Event()
 
     def lock():

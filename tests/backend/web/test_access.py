@@ -76,7 +76,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 @pytest.fixture
 def app(office: Office) -> Iterator[Flask]:
     app = create_app(office.settings, FakeEngine(), start=False)
-    app.extensions["labelwheel"].holder.follow()
+    app.extensions["labelwheel"].served_models.follow()
     yield app
     app.extensions["labelwheel"].queue.close()
 

@@ -25,7 +25,7 @@ def stage(tmp_path):
 @pytest.fixture
 def app(stage):
     app = create_app(stage.settings, FakeEngine(), start=False)
-    app.extensions["labelwheel"].holder.follow()
+    app.extensions["labelwheel"].served_models.follow()
     yield app
     app.extensions["labelwheel"].queue.close()
 
@@ -217,17 +217,17 @@ def _ordered(stage):
 
 
 def test_rolling_back_serves_the_earlier_checkpoint_under_a_new_name(client, app, stage):
-    holder = app.extensions["labelwheel"].holder
+    served_models = app.extensions["labelwheel"].served_models
     stage.promote({"mood": "v2"})
-    holder.follow()
-    later = holder.served_by_id(stage.project).generation
+    served_models.follow()
+    later = served_models.served_by_id(stage.project).generation
     path = f"/api/v1/projects/{stage.project}/questions/mood"
     listed = client.get(f"{path}/checkpoints").json["checkpoints"]
     assert [(each["version"], each["champion"]) for each in listed] == [("v2", True), ("v1", False)]
     assert client.post(f"{path}/rollback").json["version"] == "v1"
-    holder.follow()
-    assert holder.served_by_id(stage.project).members["mood"].model.version == "v1"
-    assert holder.served_by_id(stage.project).generation != later
+    served_models.follow()
+    assert served_models.served_by_id(stage.project).members["mood"].model.version == "v1"
+    assert served_models.served_by_id(stage.project).generation != later
     assert client.post(f"{path}/rollback", json={"version": "nope"}).status_code == 404
     assert client.post(f"{path}/rollback", json={"version": "v1"}).status_code == 409
     assert client.post(f"{path}/rollback", json={"version": 7}).status_code == 400

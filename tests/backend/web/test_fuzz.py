@@ -68,7 +68,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             )
         )  # fmt: skip
     app = create_app(settings, FakeEngine(), start=False)
-    app.extensions[EXTENSION].holder.follow()
+    app.extensions[EXTENSION].served_models.follow()
     yield app
     app.extensions[EXTENSION].queue.close()
     app.extensions[EXTENSION].database.dispose()
