@@ -42,12 +42,12 @@ def predict(
     # the engines' imports would make every other command slower
     from labelwheel.backend.serving.bulk import Bulk
     from labelwheel.backend.serving.engines.choice import ChosenEngine
-    from labelwheel.backend.serving.predictor import Member
+    from labelwheel.backend.serving.predictor import ServedQuestion
 
     console = Console()
     engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads)
     models = [engine.load_any(folder, field) for folder in folders]
-    members = {model.question.name: Member(model.question, model) for model in models}
+    members = {model.question.name: ServedQuestion(model.question, model) for model in models}
     if len(members) < len(models):
         raise InvalidSettings("two of the checkpoints answer the same question; give one of them at a time")
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()

@@ -23,7 +23,7 @@ from labelwheel.backend.errors import Conflict, InvalidRequest
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.engine import Engine
-from labelwheel.backend.serving.predictor import Member, Predictor
+from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.validation import plain
 from labelwheel.training.questions import Example, Prediction, Question
@@ -53,7 +53,7 @@ class Bulk:
     def __init__(
         self,
         engine: Engine,
-        members: Mapping[str, Member],
+        members: Mapping[str, ServedQuestion],
         max_characters: int = 20_000,
         count: Callable[[int, int], object] = lambda size, lines: None,
         hide_below: float = 0.0,

@@ -20,7 +20,7 @@ from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.budget import Budget
 from labelwheel.backend.serving.engine import Engine, Loaded
 from labelwheel.backend.serving.loading import load, probe
-from labelwheel.backend.serving.predictor import Member
+from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.served import Served, Table, Wanted
 from labelwheel.plugins.errors import UnknownProject
@@ -201,11 +201,11 @@ class ServedModels:
             return False
 
     def _swap(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, str]]) -> bool:
-        members: dict[str, Member] = {}
+        members: dict[str, ServedQuestion] = {}
         for name, (version, place) in want.members.items():
             try:
                 model = self._model(version, place, want.questions[name], want.digests.get(version))
-                members[name] = Member(want.questions[name], model)
+                members[name] = ServedQuestion(want.questions[name], model)
             except StoreUnreachable as error:  # no checkpoint's fault: none is given up for it
                 problems[want.project] = {"generation": want.generation, "question": name, "message": _line(error)}
             except Exception as error:

@@ -30,7 +30,7 @@ INTERACTIVE = 8
 
 
 @dataclass(frozen=True)
-class Member:
+class ServedQuestion:
     """One question as it is served: what is asked now, and the checkpoint that answers."""
 
     question: Question
@@ -50,7 +50,7 @@ class Counts:
 class _Pending:
     """A slice of one question that is on its way through the model."""
 
-    member: Member
+    member: ServedQuestion
     places: list[int]
     examples: list[Example]
     encodings: list[Encoding]
@@ -104,7 +104,7 @@ class Predictor:
 
     def suggest(
         self,
-        members: Mapping[str, Member],
+        members: Mapping[str, ServedQuestion],
         examples: Sequence[Example],
         priority: Priority | None = None,
         seconds: float = 90.0,
@@ -139,7 +139,7 @@ class Predictor:
 
     def _submissions(
         self,
-        members: Mapping[str, Member],
+        members: Mapping[str, ServedQuestion],
         examples: Sequence[Example],
         answers: list[dict[str, Prediction]],
         submit: Callable[[Encoder, list[Encoding]], Future[list[np.ndarray]]],
@@ -157,7 +157,7 @@ class Predictor:
     def _open(
         self,
         name: str,
-        member: Member,
+        member: ServedQuestion,
         places: range,
         examples: Sequence[Example],
         answers: list[dict[str, Prediction]],
@@ -177,7 +177,7 @@ class Predictor:
                 pending.examples.append(example)
         return pending
 
-    def _tokens(self, members: Mapping[str, Member], examples: Sequence[Example]) -> float:
+    def _tokens(self, members: Mapping[str, ServedQuestion], examples: Sequence[Example]) -> float:
         """About how many tokens a request has to be computed for, from a sample of its examples."""
         sample = [guard.encodable(each) for each in examples[:: -(-len(examples) // SAMPLE)]]
         passes: dict[Hashable, int] = {}
@@ -210,5 +210,5 @@ class Predictor:
         return sum(len(row.input_ids) for row in pending.encodings)
 
 
-def _key(member: Member, example: Example) -> tuple[str, str, tuple[str, ...]]:
+def _key(member: ServedQuestion, example: Example) -> tuple[str, str, tuple[str, ...]]:
     return member.model.version, member.question.digest, member.question.texts(example)

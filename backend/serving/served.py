@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labelwheel.backend.serving.predictor import Member
+from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.training.questions import Question
 
 
@@ -42,7 +42,7 @@ class Served:
     reference: str | None
     generation: str
     questions: tuple[Question, ...]
-    members: Mapping[str, Member]
+    members: Mapping[str, ServedQuestion]
     key: str
     complete: bool = True
     unloaded: bool = False  # its models wait on disk, for those of other projects took their place

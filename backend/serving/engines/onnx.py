@@ -16,7 +16,7 @@ import numpy as np
 
 from labelwheel.backend.serving.cores import available
 from labelwheel.backend.serving.engines import memory
-from labelwheel.backend.serving.engines.member import Member, read_words
+from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint, read_words
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint
@@ -34,7 +34,7 @@ class OnnxEngine:
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, OnnxEncoder] = weakref.WeakValueDictionary()
 
-    def load(self, folder: Path, manifest: Manifest | None = None) -> Member:
+    def load(self, folder: Path, manifest: Manifest | None = None) -> LoadedCheckpoint:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         manifest = manifest or checkpoint.read(folder).manifest
         if manifest.artefact is None:
@@ -47,7 +47,7 @@ class OnnxEngine:
             path = Path(folder) / manifest.artefact.graph
             encoder = self._encoders[key] = OnnxEncoder(Session(path, pad, self._per_batch), path.stat().st_size)
         head = Head.load(Path(folder) / manifest.artefact.head)
-        return Member(manifest, encoder, head, tokenizer, id2label)
+        return LoadedCheckpoint(manifest, encoder, head, tokenizer, id2label)
 
     def forget(self) -> None:
         memory.release()

@@ -16,7 +16,7 @@ import numpy as np
 
 from labelwheel.backend.serving.cores import available
 from labelwheel.backend.serving.engines import memory
-from labelwheel.backend.serving.engines.member import Member
+from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.kinds.base import Encoding
 
@@ -34,7 +34,7 @@ class TorchEngine:
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, TorchEncoder] = weakref.WeakValueDictionary()
 
-    def load(self, folder: Path, manifest: Manifest | None = None) -> Member:
+    def load(self, folder: Path, manifest: Manifest | None = None) -> LoadedCheckpoint:
         # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from labelwheel.training.model import Model, pad_token
@@ -53,7 +53,7 @@ class TorchEngine:
             if shared is None:
                 shared = self._encoders[key] = TorchEncoder(_headless(model.module), pad)
             encoder = shared
-        return Member(model.manifest, encoder, head, model.tokenizer, model.id2label)
+        return LoadedCheckpoint(model.manifest, encoder, head, model.tokenizer, model.id2label)
 
     def forget(self) -> None:
         memory.release()

@@ -7,7 +7,7 @@ import pytest
 
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.serving import bulk
-from labelwheel.backend.serving.predictor import Member
+from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.training.questions import Kind, Option, Prediction
 from tests.backend.serving.fakes import FakeEngine, FakeModel, question
 
@@ -31,7 +31,7 @@ def target(tmp_path):
 
 def run(source, target, version="v7", engine=None, **more):
     engine = engine or FakeEngine()
-    made = bulk.Bulk(engine, {"mood": Member(question(), FakeModel(version, question(), engine))}, **more)
+    made = bulk.Bulk(engine, {"mood": ServedQuestion(question(), FakeModel(version, question(), engine))}, **more)
     try:
         return made.run(source, target)
     finally:
@@ -114,7 +114,7 @@ def test_a_bad_line_is_named_in_its_place_and_the_others_are_answered(source, ta
     lines = source.read_text().splitlines()
     source.write_text("\n".join([*lines[:4], "", line, *lines[5:]]) + "\n")
     engine = FakeEngine()
-    made = bulk.Bulk(engine, {"mood": Member(question(), FakeModel("v7", question(), engine))})
+    made = bulk.Bulk(engine, {"mood": ServedQuestion(question(), FakeModel("v7", question(), engine))})
     assert made.run(source, target) == (0, 21)
     made.close()
     assert made.failures.count == 1
@@ -153,7 +153,7 @@ def test_spans_of_low_score_are_hidden_as_they_are_in_the_labelling_tool(source,
             return [Prediction(answer=spans, score=0.1, item_scores=(0.84, 0.18)) for _ in examples]
 
     engine = FakeEngine()
-    made = bulk.Bulk(engine, {"who": Member(asked, Unsure("v7", asked, engine))}, hide_below=0.25)
+    made = bulk.Bulk(engine, {"who": ServedQuestion(asked, Unsure("v7", asked, engine))}, hide_below=0.25)
     try:
         made.run(source, target)
     finally:

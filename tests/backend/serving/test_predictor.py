@@ -7,7 +7,7 @@ from labelwheel.backend.errors import Overloaded, TooLarge
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.pace import Pace
-from labelwheel.backend.serving.predictor import Member, Predictor
+from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.questions import Example
 from tests.backend.serving.fakes import FakeEngine, FakeModel, example, question
@@ -26,7 +26,7 @@ def predictor(engine):
 
 
 def members(engine, version="v7"):
-    return {"mood": Member(question(), FakeModel(version, question(), engine))}
+    return {"mood": ServedQuestion(question(), FakeModel(version, question(), engine))}
 
 
 def test_answers_come_in_order_also_with_gaps(engine, predictor):
@@ -37,7 +37,7 @@ def test_answers_come_in_order_also_with_gaps(engine, predictor):
             ]
 
     texts = ["" if number % 7 == 0 else "x" * 1001 if number % 11 == 0 else str(number) for number in range(700)]
-    asked = {"mood": Member(question(), Echo("v1", question(), engine))}
+    asked = {"mood": ServedQuestion(question(), Echo("v1", question(), engine))}
     answers = predictor.suggest(asked, [example(text, str(place)) for place, text in enumerate(texts)])
     for text, answer in zip(texts, answers, strict=True):
         if text == "" or len(text) > 1000:
@@ -192,7 +192,10 @@ def reader(monkeypatch):
 
 def test_questions_with_one_encoder_share_tokens_and_pass(engine, predictor, reader):
     first = reader("v1", engine)
-    asked = {"mood": Member(question(), first), "tone": Member(question("tone"), reader("v2", engine, first))}
+    asked = {
+        "mood": ServedQuestion(question(), first),
+        "tone": ServedQuestion(question("tone"), reader("v2", engine, first)),
+    }
     [answer] = predictor.suggest(asked, [example()])
     assert {name: each.score for name, each in answer.items()} == {"mood": 0.0001, "tone": 0.1001}
     assert engine.batches == [("v1", 1)]
@@ -202,7 +205,10 @@ def test_questions_with_one_encoder_share_tokens_and_pass(engine, predictor, rea
 def test_questions_that_read_other_fields_share_nothing(engine, predictor, reader):
     first = reader("v1", engine)
     other = question("tone", inputs=("title",))
-    asked = {"mood": Member(question(), first), "tone": Member(other, reader("v2", engine, first, other))}
+    asked = {
+        "mood": ServedQuestion(question(), first),
+        "tone": ServedQuestion(other, reader("v2", engine, first, other)),
+    }
     both = Example(key="1", fields={"text": "a", "title": "b"})
     predictor.suggest(asked, [both])
     assert reader.tokenized == 2
@@ -211,7 +217,10 @@ def test_questions_that_read_other_fields_share_nothing(engine, predictor, reade
 
 def test_what_one_question_knows_already_is_not_asked_again(engine, predictor, reader):
     first = reader("v1", engine)
-    mood, tone = Member(question(), first), Member(question("tone", inputs=("text",)), reader("v2", engine, first))
+    mood, tone = (
+        ServedQuestion(question(), first),
+        ServedQuestion(question("tone", inputs=("text",)), reader("v2", engine, first)),
+    )
     predictor.suggest({"mood": mood}, [example("known")])
     answers = predictor.suggest({"mood": mood, "tone": tone}, [example("known"), example("new")])
     assert [{name: each.score for name, each in answer.items()} for answer in answers] == [
@@ -220,7 +229,10 @@ def test_what_one_question_knows_already_is_not_asked_again(engine, predictor, r
 
 
 def test_questions_with_encoders_of_their_own_share_the_tokens(engine, predictor, reader):
-    asked = {"mood": Member(question(), reader("v1", engine)), "tone": Member(question("tone"), reader("v2", engine))}
+    asked = {
+        "mood": ServedQuestion(question(), reader("v1", engine)),
+        "tone": ServedQuestion(question("tone"), reader("v2", engine)),
+    }
     [answer] = predictor.suggest(asked, [example()])
     assert {name: each.score for name, each in answer.items()} == {"mood": 0.0001, "tone": 0.0002}
     assert reader.tokenized == 1

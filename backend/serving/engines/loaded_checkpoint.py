@@ -19,7 +19,7 @@ from labelwheel.training.onnx_export.tokenizing import Reader
 from labelwheel.training.questions import Example, Prediction, Question
 
 
-class Member:
+class LoadedCheckpoint:
     """Keeps the protocol of `engine.Loaded`. Without a head the encoder answers with logits already."""
 
     def __init__(
