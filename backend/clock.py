@@ -16,7 +16,7 @@ def age(moment: datetime | None) -> float:
     return seconds if seconds >= 0 else math.inf
 
 
-class Last:
+class LastTime:
     """When something was done last: by this process's own clock, and before it did it once, as it is stored."""
 
     def __init__(self) -> None:

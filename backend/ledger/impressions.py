@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
-from labelwheel.backend.database.tables import Shown
+from labelwheel.backend.database.tables import Impression
 from labelwheel.plugins.connector import Work
 from labelwheel.training.questions import Answer, Example, Question
 
@@ -28,13 +28,13 @@ def note(tx: Session, project_id: int, version: str, answers: Mapping[str, Mappi
         known = rows[key]
         row = next((each for each in known if each.version == version), None)
         if row is None:
-            row = Shown(project_id=project_id, example_key=key, version=version, shown_at=at)
+            row = Impression(project_id=project_id, example_key=key, version=version, shown_at=at)
             tx.add(row)
             known.append(row)
         row.answers = dict(shown)
     old = [row.id for known in rows.values() for row in sorted(known, key=lambda row: row.shown_at)[:-KEPT] if row.id]
     for piece in sliced(old):
-        tx.execute(delete(Shown).where(Shown.id.in_(piece)))
+        tx.execute(delete(Impression).where(Impression.id.in_(piece)))
     tx.flush()
 
 
@@ -56,9 +56,11 @@ class Trace:
         return ("accepted" if same else "changed"), last.version
 
 
-def _rows(tx: Session, project_id: int, examples: list[str]) -> dict[str, list[Shown]]:
-    found: dict[str, list[Shown]] = defaultdict(list)
+def _rows(tx: Session, project_id: int, examples: list[str]) -> dict[str, list[Impression]]:
+    found: dict[str, list[Impression]] = defaultdict(list)
     for piece in sliced(examples):
-        for row in tx.scalars(select(Shown).where(Shown.project_id == project_id, Shown.example_key.in_(piece))):
+        for row in tx.scalars(
+            select(Impression).where(Impression.project_id == project_id, Impression.example_key.in_(piece))
+        ):
             found[row.example_key].append(row)
     return found

@@ -23,7 +23,7 @@ from labelwheel.backend.ledger.impressions import Trace
 from labelwheel.backend.ledger.labelling import Labelling
 from labelwheel.backend.ledger.silence import Silence
 from labelwheel.backend.ledger.split_index import Arrival, place_all, sign
-from labelwheel.backend.ledger.split_neighbours import Surroundings, look_up
+from labelwheel.backend.ledger.split_neighbours import Neighbourhood, look_up
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.backend.projects.identifiers import plain, plain_page
 from labelwheel.plugins.connector import Page, Work
@@ -38,7 +38,7 @@ class Prepared(NamedTuple):
     page: Page
     digests: Mapping[str, str]
     texts: Mapping[str, Sequence[Text]]
-    surroundings: Surroundings
+    neighbourhood: Neighbourhood
 
 
 class Taken(NamedTuple):
@@ -137,7 +137,7 @@ def _take_examples(
     added = 0
     if changed:
         project.changes += 1
-    placements = place_all(tx, project, arrivals, prepared.surroundings)
+    placements = place_all(tx, project, arrivals, prepared.neighbourhood)
     for example, placement in zip(changed, placements, strict=True):
         row = rows.get(example.key)
         if row is None:

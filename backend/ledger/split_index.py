@@ -1,6 +1,6 @@
 """Where an example belongs, for life: looks up the near-duplicates among all texts that its pool ever had.
 
-The pool is the project, or all projects that share a question. `surroundings` has what takes time and is looked up
+The pool is the project, or all projects that share a question. `neighbourhood` has what takes time and is looked up
 before the transaction; `place_all` then only reads what became of it.
 """
 
@@ -13,8 +13,8 @@ from sqlalchemy import ScalarSelect, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
-from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
-from labelwheel.backend.ledger.split_neighbours import Surroundings, look_up, near_to, newest, placed, representatives
+from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, PlacedText, Project, RepresentativeRow
+from labelwheel.backend.ledger.split_neighbours import Neighbourhood, look_up, near_to, newest, placed, representatives
 from labelwheel.backend.projects import decisions, projects
 from labelwheel.training.evaluation.families import Families, Family, Representative
 from labelwheel.training.evaluation.splits import Placement, Text
@@ -44,30 +44,30 @@ def sign(example: Example, questions: Sequence[Question] = ()) -> list[Text]:
 
 
 def place_all(
-    tx: Session, project: Project, arrivals: Sequence[Arrival], surroundings: Surroundings | None = None
+    tx: Session, project: Project, arrivals: Sequence[Arrival], neighbourhood: Neighbourhood | None = None
 ) -> list[Placement]:
     """Places examples in order; one whose text changed stays where it was, or is set apart."""
-    book = Book(tx, project, [each for arrival in arrivals for each in arrival.texts], surroundings)
-    book.know(arrival.before.group for arrival in arrivals if arrival.before is not None)
-    found = [book.families.place(*arrival) for arrival in arrivals]
-    book.save()
-    return [book.families.settled(arrival.texts[0], each) for arrival, each in zip(arrivals, found, strict=True)]
+    index = SplitIndex(tx, project, [each for arrival in arrivals for each in arrival.texts], neighbourhood)
+    index.know(arrival.before.group for arrival in arrivals if arrival.before is not None)
+    found = [index.families.place(*arrival) for arrival in arrivals]
+    index.save()
+    return [index.families.settled(arrival.texts[0], each) for arrival, each in zip(arrivals, found, strict=True)]
 
 
-class Book:
+class SplitIndex:
     """The placements that may matter for some texts, read at once; new ones are kept until `save`."""
 
     def __init__(
-        self, tx: Session, project: Project, texts: Sequence[Text], surroundings: Surroundings | None = None
+        self, tx: Session, project: Project, texts: Sequence[Text], neighbourhood: Neighbourhood | None = None
     ) -> None:
         self._tx, self._project, self._pool = tx, project, projects.pool(project)
         self._founder = projects.get(tx, self._pool)
         # not the url: a tool that moves, or is restored elsewhere, keeps its split
         salt = f"{self._founder.tool}/{self._founder.external_id}"
         self.families = Families(salt, total=self._founder.texts)
-        if surroundings is None or surroundings.pool != self._pool:
-            surroundings = Surroundings(self._pool, newest(tx, self._pool))
-        self._read(texts, surroundings)
+        if neighbourhood is None or neighbourhood.pool != self._pool:
+            neighbourhood = Neighbourhood(self._pool, newest(tx, self._pool))
+        self._read(texts, neighbourhood)
 
     def know(self, groups: Iterable[str]) -> None:
         """Reads how large some groups are."""
@@ -86,7 +86,7 @@ class Book:
         new = {key: placement for key, placement in families.new_texts.items() if key not in self._stored}
         for group in families.cut:
             refine(self._tx, self._pool, group)
-        self._insert(Placed, [{"key": key, "group": each.group, "part": each.part} for key, each in new.items()])
+        self._insert(PlacedText, [{"key": key, "group": each.group, "part": each.part} for key, each in new.items()])
         self._founder.texts += len(new)
         self._save_representatives()
         for group, family in families.families.items():
@@ -102,19 +102,19 @@ class Book:
             reason = f"{alike}, such as {example[:_SHOWN]!r}: from now on each of them counts for itself"
             decisions.decide(self._tx, self._project, None, "cut", reason, {"group": group})
 
-    def _read(self, texts: Sequence[Text], surroundings: Surroundings) -> None:
+    def _read(self, texts: Sequence[Text], neighbourhood: Neighbourhood) -> None:
         families = self.families
         families.texts = placed(self._tx, self._pool, {each.key for each in texts})
-        families.crowds.update(surroundings.crowds)
+        families.crowds.update(neighbourhood.crowds)
         self._stored, self._rows = set(families.texts), dict[str, FamilyRow]()
         unknown = {each.key: each for each in texts if each.key not in families.texts and not each.is_numeric}
-        newer = self._newer(surroundings.newest)
+        newer = self._newer(neighbourhood.newest)
         stale = len(newer) > _MANY_NEWER
-        missing = [each for key, each in unknown.items() if stale or key not in surroundings.near]
-        late = look_up(self._tx, self._pool, missing) if missing else surroundings
+        missing = [each for key, each in unknown.items() if stale or key not in neighbourhood.near]
+        late = look_up(self._tx, self._pool, missing) if missing else neighbourhood
         families.crowds.update(late.crowds)
         for key, each in unknown.items():
-            near = late.near.get(key) or surroundings.near.get(key, [])
+            near = late.near.get(key) or neighbourhood.near.get(key, [])
             families.found[key] = [*near, *({} if stale else near_to(each, list(newer), newer))]
         numbers = {near.number for found in families.found.values() for near in found}
         for chunk in sliced(sorted(numbers)):
@@ -147,15 +147,15 @@ class Book:
         ]
         self._insert(Band, bands)
 
-    def _insert(self, table: type[Placed | Band], rows: Sequence[Mapping[str, object]]) -> None:
+    def _insert(self, table: type[PlacedText | Band], rows: Sequence[Mapping[str, object]]) -> None:
         if rows:
             self._tx.execute(insert(table), [{**row, "project_id": self._pool} for row in rows])
 
 
 def refine(tx: Session, pool: int, group: str) -> None:
     """Gives what is in a group that is cut a group of its own, text by text, on the side where it is."""
-    places = update(Placed).where(Placed.project_id == pool, Placed.group == group)
-    tx.execute(places.values(group=Placed.key).execution_options(synchronize_session=False))
+    places = update(PlacedText).where(PlacedText.project_id == pool, PlacedText.group == group)
+    tx.execute(places.values(group=PlacedText.key).execution_options(synchronize_session=False))
     query = select(ExampleRow.id, ExampleRow.fields).where(
         ExampleRow.project_id.in_(in_pool(pool)), ExampleRow.group == group
     )

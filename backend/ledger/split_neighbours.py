@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
-from labelwheel.backend.database.tables import Band, Placed, RepresentativeRow
+from labelwheel.backend.database.tables import Band, PlacedText, RepresentativeRow
 from labelwheel.training.evaluation.families import Near
 from labelwheel.training.evaluation.splits import NEAR, Placement, Text, similarities
 from labelwheel.training.spec import Part
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 @dataclass
-class Surroundings:
+class Neighbourhood:
     """What texts are near to, by key: representatives up to the number `newest`; how crowded their bands are."""
 
     pool: int
@@ -30,9 +30,9 @@ class Surroundings:
     crowds: dict[int, int] = field(default_factory=dict)
 
 
-def look_up(session: Session, pool: int, texts: Iterable[Text]) -> Surroundings:
+def look_up(session: Session, pool: int, texts: Iterable[Text]) -> Neighbourhood:
     """What texts are near to. Takes up to a millisecond for each that is new: do it outside of a transaction."""
-    found = Surroundings(pool, newest(session, pool))
+    found = Neighbourhood(pool, newest(session, pool))
     known = placed(session, pool, {each.key for each in texts})
     unknown = {each.key: each for each in texts if each.key not in known and not each.is_numeric}
     listed = _listed(session, pool, {band for each in unknown.values() for band in each.signature.bands})
@@ -66,7 +66,9 @@ def placed(session: Session, pool: int, keys: Iterable[str]) -> dict[str, Placem
     """Where texts are that were placed before, by key."""
     found: dict[str, Placement] = {}
     for chunk in sliced(sorted(keys)):
-        query = select(Placed.key, Placed.group, Placed.part).where(Placed.project_id == pool, Placed.key.in_(chunk))
+        query = select(PlacedText.key, PlacedText.group, PlacedText.part).where(
+            PlacedText.project_id == pool, PlacedText.key.in_(chunk)
+        )
         found.update({key: Placement(group, Part(part)) for key, group, part in session.execute(query)})
     return found
 

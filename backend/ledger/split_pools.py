@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, aliased
 
 from labelwheel.backend.database.slices import sliced
-from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
+from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, PlacedText, Project, RepresentativeRow
 from labelwheel.backend.ledger import split_index
 from labelwheel.backend.ledger.split_neighbours import near_rows
 from labelwheel.backend.projects import projects
@@ -67,12 +67,12 @@ def cover(tx: Session, project: Project, questions: Sequence[Question], signed: 
     ]
     groups = _Groups(tx, pool)
     for chunk in sliced(items):
-        book = split_index.Book(tx, project, [item.text for item in chunk])
-        book.know(item.placement.group for item in chunk)
+        index = split_index.SplitIndex(tx, project, [item.text for item in chunk])
+        index.know(item.placement.group for item in chunk)
         for placement, text in chunk:
-            groups.meet(book, placement, text)
-            book.families.remember(text, placement)
-        book.save()
+            groups.meet(index, placement, text)
+            index.families.remember(text, placement)
+        index.save()
     return groups.write()
 
 
@@ -89,7 +89,7 @@ def _compare(tx: Session, former: int, pool: int, groups: _Groups) -> None:
     """Finds what is in both pools: the very same texts, and representatives that are near to each other."""
     cut = select(FamilyRow.group).where(FamilyRow.project_id.in_((former, pool)), FamilyRow.cut)
     groups.cut.update(tx.scalars(cut))
-    mine, theirs = aliased(Placed), aliased(Placed)
+    mine, theirs = aliased(PlacedText), aliased(PlacedText)
     query = select(mine.group, mine.part, theirs.group, theirs.part).where(
         mine.project_id == former, theirs.project_id == pool, mine.key == theirs.key
     )
@@ -106,9 +106,9 @@ def _compare(tx: Session, former: int, pool: int, groups: _Groups) -> None:
 
 
 def _move(tx: Session, former: int, pool: int) -> None:
-    known = select(Placed.key).where(Placed.project_id == pool).scalar_subquery()
-    twice = tx.execute(delete(Placed).where(Placed.project_id == former, Placed.key.in_(known))).rowcount  # type: ignore[attr-defined]
-    for table in (Placed, RepresentativeRow, Band):
+    known = select(PlacedText.key).where(PlacedText.project_id == pool).scalar_subquery()
+    twice = tx.execute(delete(PlacedText).where(PlacedText.project_id == former, PlacedText.key.in_(known))).rowcount  # type: ignore[attr-defined]
+    for table in (PlacedText, RepresentativeRow, Band):
         tx.execute(update(table).where(table.project_id == former).values(project_id=pool))
     old, new = projects.get(tx, former), projects.get(tx, pool)
     new.texts, old.texts = new.texts + old.texts - twice, 0
@@ -137,9 +137,9 @@ class _Groups:
         self._parents: dict[str, str] = {}
         self._sides: dict[str, set[Part]] = defaultdict(set)
 
-    def meet(self, book: split_index.Book, placement: Placement, text: Text) -> None:
+    def meet(self, index: split_index.SplitIndex, placement: Placement, text: Text) -> None:
         """Unites the group of a text that comes with those of the same text and its near-duplicates."""
-        families = book.families
+        families = index.families
         if text.key in families.texts:
             self.unite(placement, families.texts[text.key])
         elif not text.is_numeric:
@@ -170,8 +170,8 @@ class _Groups:
         for group in sorted(self.cut):
             self._family(group).cut = True
             split_index.refine(tx, pool, group)
-        tables = [update(table).where(table.project_id == pool) for table in (Placed, RepresentativeRow)]
-        groups = Placed.group, RepresentativeRow.group
+        tables = [update(table).where(table.project_id == pool) for table in (PlacedText, RepresentativeRow)]
+        groups = PlacedText.group, RepresentativeRow.group
         examples = update(ExampleRow).where(ExampleRow.project_id.in_(split_index.in_pool(pool)))
         for name in self._parents:
             root = self._root(name)

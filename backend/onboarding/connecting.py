@@ -43,7 +43,7 @@ _PATIENCE_SECONDS = 10.0
 """After so long without an answer from the labelling tool, whoever waits is told."""
 
 
-class Connecting:
+class Onboarding:
     """The way of one project from `connecting` to `connected`, or to `failed`."""
 
     def __init__(self, hold: Hold, settings: Settings, project_id: int, wiring: Wiring) -> None:

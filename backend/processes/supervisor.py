@@ -36,11 +36,11 @@ class Child:
         self._pause = FIRST_PAUSE
 
     def start(self) -> None:
-        """Must be called from the main thread: the leash ends with the thread that started it."""
-        leash = [sys.executable, "-m", "labelwheel.backend.processes.die_with_parent", str(os.getpid())]
+        """Must be called from the main thread: what it is tied to ends with the thread that started it."""
+        tied = [sys.executable, "-m", "labelwheel.backend.processes.die_with_parent", str(os.getpid())]
         self._started = time.monotonic()
         self.process = subprocess.Popen(
-            [*leash, *self._command],
+            [*tied, *self._command],
             env=dict(self._environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,8 +1,8 @@
-"""Lineages: questions of several projects that ask the same, and share one champion with its rounds and checkpoints.
+"""Champion groups: questions of several projects that ask the same, and share one champion with its rounds.
 
 One of them is the home: rounds and checkpoints are its own, and the others point to it. A question that shares with
-nobody is a lineage of one, so that nobody has to tell the two cases apart. Lock the project first (projects.lock): that
-locks every project of the lineage.
+nobody is a group of one, so that nobody has to tell the two cases apart. Lock the project first (projects.lock): that
+locks every project of the group.
 """
 
 from __future__ import annotations

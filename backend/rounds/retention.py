@@ -18,11 +18,11 @@ from labelwheel.backend.database.tables import (
     CheckpointRow,
     ExampleRow,
     Generation,
+    Impression,
     Project,
     QuestionRow,
     Round,
     Server,
-    Shown,
     now,
 )
 from labelwheel.backend.rounds import jobs
@@ -55,7 +55,7 @@ def tidy(hold: Hold, settings: Settings) -> None:
                 tx.execute(update(CheckpointRow).where(CheckpointRow.id.in_(piece)).values(removed=True))
             _forget_generations(tx, _old_generations(tx))
             for piece in sliced(gone):
-                tx.execute(delete(Shown).where(Shown.id.in_(piece)))
+                tx.execute(delete(Impression).where(Impression.id.in_(piece)))
     try:
         _clear(hold, settings)
     except StoreUnreachable as error:
@@ -142,8 +142,8 @@ def _forget_generations(tx: Session, names: Iterable[str]) -> None:
 
 def _gone_impressions(session: Session) -> list[int]:
     query = (
-        select(Shown.id)
-        .join(ExampleRow, (ExampleRow.project_id == Shown.project_id) & (ExampleRow.key == Shown.example_key))
-        .where(ExampleRow.gone, Shown.shown_at < now() - KEPT_IMPRESSIONS)
+        select(Impression.id)
+        .join(ExampleRow, (ExampleRow.project_id == Impression.project_id) & (ExampleRow.key == Impression.example_key))
+        .where(ExampleRow.gone, Impression.shown_at < now() - KEPT_IMPRESSIONS)
     )
     return list(session.scalars(query.limit(10_000)))

@@ -22,7 +22,7 @@ from labelwheel.backend.errors import Conflict
 from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.rounds import gate, jobs, promotion, retention
 from labelwheel.backend.rounds.isolation import Isolation
-from labelwheel.backend.rounds.shared_jobs import Departure, next_group
+from labelwheel.backend.rounds.shared_jobs import JobStarter, next_group
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.trouble import line
 from labelwheel.training.errors import InvalidCheckpoint
@@ -42,8 +42,8 @@ class Runner:
         self._hold, self._settings, self._launcher = hold, settings, launcher
         self._database = hold.database
         self._isolation = Isolation(self._abandon)
-        self._departure = Departure(hold, settings, launcher, self._isolation)
-        self._watched: dict[int, clock.Last] = {}
+        self._starter = JobStarter(hold, settings, launcher, self._isolation)
+        self._watched: dict[int, clock.LastTime] = {}
 
     def step(self) -> bool:
         """Does what can be done now; True where something was."""
@@ -100,7 +100,7 @@ class Runner:
         for found in group:
             self._watched.pop(found.id, None)
         # where it could not be started, because of a full disk, say, the next one is looked for
-        return bool(group) and self._departure.start(group)
+        return bool(group) and self._starter.start(group)
 
     def _look(self, found: Round) -> bool:
         """Follows a running job; adopts it where another worker started it."""
@@ -172,7 +172,7 @@ class Runner:
         watched = self._watched.get(found.id)
         if watched is None:
             # it may run for a while already, started by the worker before
-            watched = self._watched[found.id] = clock.Last()
+            watched = self._watched[found.id] = clock.LastTime()
             elapsed = clock.age(found.started_at)
             watched.note(time.monotonic() - (elapsed if math.isfinite(elapsed) else 0.0))
         if found.handle is None or watched.age(None) < limit:

@@ -1,4 +1,4 @@
-"""Departure: rounds leave the queue for a job; those of one project that can share a job leave together."""
+"""Rounds leave the queue for a job; those of one project that can share a job leave together."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Claim(NamedTuple):
     task: Task
 
 
-class Departure:
+class JobStarter:
     """Starts jobs; where one round cannot be started it is left behind, and fails alone."""
 
     def __init__(self, hold: Hold, settings: Settings, launcher: Launcher, isolation: Isolation) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
-from labelwheel.backend.clock import Last
+from labelwheel.backend.clock import LastTime
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Project, now
 from labelwheel.backend.ledger import hints, intake, sweeps
@@ -27,7 +27,7 @@ class IntakeLoop:
         self._hold, self._settings, self._id = hold, settings, project_id
         self._polling: Walk | None = None
         self._sweeping: Walk | None = None
-        self._polled, self._swept, self._configured = Last(), Last(), Last()
+        self._polled, self._swept, self._configured = LastTime(), LastTime(), LastTime()
         self._began: tuple[datetime, float] = now(), time.monotonic()
         self._hint: datetime | None = None
         self._hinted: dict[str, str] = {}

@@ -14,7 +14,7 @@ from labelwheel.backend.database import keyring
 from labelwheel.backend.database.lease import Hold, LeaseLost
 from labelwheel.backend.database.tables import Project, ProjectState, now
 from labelwheel.backend.errors import NotFound
-from labelwheel.backend.onboarding.connecting import Connecting, disconnect
+from labelwheel.backend.onboarding.connecting import Onboarding, disconnect
 from labelwheel.backend.onboarding.wiring import Wiring
 from labelwheel.backend.projects import connectors, generations, projects, servers
 from labelwheel.backend.rounds import promotion
@@ -42,7 +42,7 @@ class ProjectLoop:
     def __init__(self, hold: Hold, settings: Settings, project_id: int, suggester: Suggester) -> None:
         self._hold, self._settings, self._id = hold, settings, project_id
         self._wiring = Wiring(hold, settings, project_id)
-        self._connecting = Connecting(hold, settings, project_id, self._wiring)
+        self._onboarding = Onboarding(hold, settings, project_id, self._wiring)
         self._intake = IntakeLoop(hold, settings, project_id)
         self._announcer = Announcer(hold, project_id)
         self._backfiller = Backfiller(hold, project_id, suggester)
@@ -94,7 +94,7 @@ class ProjectLoop:
 
     def _work(self, project: Project) -> bool:
         if project.state == ProjectState.CONNECTING:
-            return self._part("connect", lambda: self._connecting.step(lambda: self._reach(project)))
+            return self._part("connect", lambda: self._onboarding.step(lambda: self._reach(project)))
         if project.state == ProjectState.DISCONNECTING:
             return self._part("disconnect", lambda: disconnect(self._hold, project, lambda: self._reach(project)))
         if self._part("renew its wiring", lambda: self._wiring.step(self._reach(project), project)):

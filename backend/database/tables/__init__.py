@@ -2,20 +2,20 @@
 
 from labelwheel.backend.database.tables.access import AuditLine, ToolSecret
 from labelwheel.backend.database.tables.base import Base, Moment, now
+from labelwheel.backend.database.tables.impressions import Impression
 from labelwheel.backend.database.tables.labels import (
     Band,
     Event,
     ExampleRow,
     FamilyRow,
     Label,
-    Placed,
+    PlacedText,
     RepresentativeRow,
     WorkRow,
 )
 from labelwheel.backend.database.tables.projects import Project, ProjectState, QuestionRow
 from labelwheel.backend.database.tables.rounds import ACTIVE, CheckpointRow, Decision, Round, RoundState
 from labelwheel.backend.database.tables.serving import Backfill, Generation, Lease, Server
-from labelwheel.backend.database.tables.shown import Shown
 
 __all__ = [
     "ACTIVE",
@@ -29,10 +29,11 @@ __all__ = [
     "ExampleRow",
     "FamilyRow",
     "Generation",
+    "Impression",
     "Label",
     "Lease",
     "Moment",
-    "Placed",
+    "PlacedText",
     "Project",
     "ProjectState",
     "QuestionRow",
@@ -40,7 +41,6 @@ __all__ = [
     "Round",
     "RoundState",
     "Server",
-    "Shown",
     "ToolSecret",
     "WorkRow",
     "now",

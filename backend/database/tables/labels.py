@@ -34,7 +34,7 @@ class ExampleRow(Base):
     )
 
 
-class Placed(Base):
+class PlacedText(Base):
     """One distinct text that was ever seen, by its exact name, with its group and side: kept even when it is gone.
 
     So a champion that learnt from a text is never measured on a copy of it that arrives later.

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 
 from labelwheel.backend.database.engine import _MIGRATIONS, Database
-from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, Placed, Project, RepresentativeRow
+from labelwheel.backend.database.tables import Band, ExampleRow, FamilyRow, PlacedText, Project, RepresentativeRow
 from labelwheel.plugins.testing.fake_tool import FakeConnector, Tool
 from labelwheel.training.evaluation.splits import Text, signature
 from labelwheel.training.questions import Example
@@ -89,7 +89,7 @@ def test_every_example_keeps_its_side_and_large_groups_are_cut(url: str) -> None
         assert [row.part for row in rows] == [part for _, _, part in known]
         assert len({row.group for row in rows[:40]}) == 40
         assert [row.group for row in rows[40:]] == ["parcel"] * 3 + ["other"]
-        places = {row.key: (row.group, row.part) for row in session.scalars(sa.select(Placed))}
+        places = {row.key: (row.group, row.part) for row in session.scalars(sa.select(PlacedText))}
         assert places == {Text(row.fields["text"]).key: (row.group, row.part) for row in rows}
         families = {row.group: (row.texts, row.cut) for row in session.scalars(sa.select(FamilyRow))}
         assert families == {swallowed: (40, True)}

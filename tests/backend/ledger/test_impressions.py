@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import Shown
+from labelwheel.backend.database.tables import Impression
 from labelwheel.backend.ledger import impressions
 from labelwheel.plugins.testing.fake_tool import START
 from tests.backend.ledger.helpers import Ledger
@@ -65,7 +65,7 @@ def test_what_is_shown_later_changes_nothing_about_an_answer_that_stays(ledger: 
     assert origins(ledger)["1/ann", "topic"] == ("accepted", "lw-1")
     assert [event[:3] for event in ledger.events] == [("created", "1/ann", "topic"), ("created", "1/ann", "places")]
     with ledger.database.session() as session:
-        assert session.scalar(select(func.count()).select_from(Shown)) == impressions.KEPT
+        assert session.scalar(select(func.count()).select_from(Impression)) == impressions.KEPT
 
 
 def test_the_same_version_once_more_keeps_its_first_moment(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import Band, Decision, Placed
+from labelwheel.backend.database.tables import Band, Decision, PlacedText
 from labelwheel.backend.ledger import intake
 from labelwheel.plugins.connector import Page
 from labelwheel.training.evaluation.splits import side, signature
@@ -84,7 +84,7 @@ def test_ten_thousand_equal_texts_cost_one_place(ledger: Ledger) -> None:
     ledger.tool.add(*["ok"] * 200)
     ledger.poll()
     with ledger.database.session() as session:
-        assert session.scalar(select(func.count()).select_from(Placed)) == 1
+        assert session.scalar(select(func.count()).select_from(PlacedText)) == 1
         assert session.scalar(select(func.count()).select_from(Band)) == 10
 
 
@@ -109,7 +109,7 @@ def test_lines_of_one_template_are_cut_with_a_line_in_the_log(ledger: Ledger) ->
     assert parts.count("apart") == 0
     with ledger.database.session() as session:
         found = session.scalars(select(Decision).where(Decision.kind == "cut")).one()
-        stored = session.execute(select(Placed.key, Placed.group, Placed.part)).all()
+        stored = session.execute(select(PlacedText.key, PlacedText.group, PlacedText.part)).all()
     assert "alike but for numbers" in found.reason
     assert {(group, part) for _, group, part in stored} == {(row.group, row.part) for row in rows.values()}
     ledger.tool.add(*(line.upper() for line in lines(188)))  # copies go where the first one is

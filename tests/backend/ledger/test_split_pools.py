@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import Decision, Placed
+from labelwheel.backend.database.tables import Decision, PlacedText
 from labelwheel.backend.onboarding import sharing
 from labelwheel.backend.projects import projects
 from labelwheel.plugins.testing.fake_tool import TOPIC, Tool
@@ -81,7 +81,7 @@ def test_what_was_on_both_sides_is_set_apart_in_both(ours: Ledger, theirs: Ledge
     assert parts(ours) == parts(theirs) == ["train"] + ["apart"] * 3 + ["held_out"] * 3
     with ours.database.session() as session:
         reasons = list(session.scalars(select(Decision.reason).where(Decision.kind == "set apart")))
-        places = list(session.scalars(select(Placed.project_id)))
+        places = list(session.scalars(select(PlacedText.project_id)))
     assert len(reasons) == 2
     assert all(reason.startswith("6 examples") for reason in reasons)
     assert set(places) == {ours.id}

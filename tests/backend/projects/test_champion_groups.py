@@ -1,4 +1,4 @@
-"""Lineages of three projects: who is the home, who is told, and who goes on when one leaves."""
+"""Champion groups of three projects: who is the home, who is told, and who goes on when one leaves."""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ from labelwheel.backend.database.tables import (
     CheckpointRow,
     ExampleRow,
     Generation,
+    Impression,
     Project,
     QuestionRow,
     Round,
     RoundState,
-    Shown,
     now,
 )
 from labelwheel.backend.projects import generations
@@ -141,11 +141,11 @@ def test_what_was_shown_of_examples_that_are_long_gone_is_forgotten(stage):
     with stage.database.transaction() as tx:
         for key, gone, at in (("e0", True, long_ago), ("e1", False, long_ago)):
             tx.scalars(select(ExampleRow).filter_by(key=key)).one().gone = gone
-            tx.add(Shown(project_id=stage.project, example_key=key, version="g", answers={}, shown_at=at))
-        tx.add(Shown(project_id=stage.project, example_key="e0", version="h", answers={}, shown_at=now()))
+            tx.add(Impression(project_id=stage.project, example_key=key, version="g", answers={}, shown_at=at))
+        tx.add(Impression(project_id=stage.project, example_key="e0", version="h", answers={}, shown_at=now()))
     tidy(stage)
     with stage.database.session() as session:
-        left = session.execute(select(Shown.example_key, Shown.version).order_by(Shown.id)).all()
+        left = session.execute(select(Impression.example_key, Impression.version).order_by(Impression.id)).all()
     assert left == [("e1", "g"), ("e0", "h")]
 
 

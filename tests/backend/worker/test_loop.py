@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from labelwheel.backend.database import keyring
-from labelwheel.backend.database.tables import Project, Shown
+from labelwheel.backend.database.tables import Impression, Project
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.onboarding.connecting import check_alone
 from labelwheel.backend.projects import projects
@@ -251,7 +251,7 @@ def test_what_is_shown_is_remembered_for_a_tool_that_does_not(world: World, monk
     world.connect()
     world.settle()
     with world.database.session() as session:
-        rows = session.scalars(select(Shown)).all()
+        rows = session.scalars(select(Impression)).all()
     assert {row.example_key for row in rows} == {"1", "2", "3", "4"}
     assert {row.version for row in rows} == {world.generation}
     assert {row.example_key: row.answers for row in rows} == {

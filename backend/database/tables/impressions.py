@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from labelwheel.backend.database.tables.base import Base, now
 
 
-class Shown(Base):
+class Impression(Base):
     """What one version suggested for one example, by question, and since when."""
 
     __tablename__ = "shown"
