@@ -74,7 +74,8 @@ def test_each_target_that_the_documents_name_is_in_the_makefile() -> None:
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
-    documents = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    top = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
+    documents = [*top, *sorted((ROOT / "docs").rglob("*.md"))]
     broken = [
         f"{document.relative_to(ROOT)}: {target}"
         for document in documents
@@ -82,6 +83,21 @@ def test_links_between_the_documents_lead_somewhere() -> None:
         if "://" not in target and not (document.parent / target).exists()
     ]
     assert not broken, "\n".join(broken)
+
+
+def test_files_that_the_documents_name_are_there() -> None:
+    """Placeholders are written in capitals (training/strategies/NAME.py), or lie in no folder of ours."""
+    named = re.compile(r"(?<![\w./-])(?:backend|plugins|training|testkit|tests|demo|benchmarks|docs)/[\w./-]*[\w/]")
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    missing = [
+        f"{document.relative_to(ROOT)}: {name}"
+        for document in documents
+        for name in named.findall(document.read_text(encoding="utf-8"))
+        if not re.search(r"\b[A-Z]{2,}\b", name.replace("_", " "))
+        and not (ROOT / name).exists()
+        and not (ROOT / f"{name}.py").is_file()
+    ]
+    assert not missing, "\n".join(missing)
 
 
 def test_the_changelog_says_what_comes_next() -> None:
