@@ -2,7 +2,7 @@
 
 The checker loads the checkpoints of the version that an answer claims and computes the answer again, so that an answer
 of another version, or one that mixes two, cannot pass for the right one. It takes the engine that serves them, for int8
-says something else than torch: but neither queue, cache nor holder. An answer is the same in any batch, so that one
+says something else than torch: but neither queue, cache nor hot swap. An answer is the same in any batch, so that one
 computed here is the one that had to come.
 """
 
