@@ -101,14 +101,14 @@ def _plain(question: Question, chosen: list[LabelledExample], held_out: list[Lab
     from sklearn.linear_model import LogisticRegression
 
     from labelwheel.training import encoders
-    from labelwheel.training.kinds import learner_for
+    from labelwheel.training.kinds import kind_of
 
     torch.set_num_threads(1)
-    learner = learner_for(question)
-    model, tokenizer = encoders.load(None, learner.config(question))
+    kind = kind_of(question)
+    model, tokenizer = encoders.load(None, kind.config(question))
 
     def embed(rows: list[LabelledExample]) -> np.ndarray:
-        encodings = learner.encode(question, [row.example for row in rows], tokenizer, 256)
+        encodings = kind.encode(question, [row.example for row in rows], tokenizer, 256)
         found = np.stack(encoders.features(model, encodings, tokenizer.pad_token_id))
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 

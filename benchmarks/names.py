@@ -16,7 +16,7 @@ from rich.table import Table
 from benchmarks import domains, texts
 from benchmarks.common import machine, save
 from labelwheel.training import batches, encoders
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import PATH_SEPARATOR, Example, Kind, Option, Question
 from labelwheel.training.spec import Part
 from labelwheel.training.strategies import label_names
@@ -39,8 +39,8 @@ def main() -> None:
     for name in arguments.sets:
         rows = texts.read(arguments.data, name, "test")
         question = texts.question(rows)
-        learner = learner_for(question)
-        config = learner.config(question)
+        kind = kind_of(question)
+        config = kind.config(question)
         model, tokenizer = encoders.load(arguments.base_model, config)
         said = label_names.directions(question, model, tokenizer, 256)
         assert said is not None
@@ -48,9 +48,9 @@ def main() -> None:
         encoders.write_head(model, head.weight / said[1], head.bias)
         labelled = texts.labelled(rows, Part.HELD_OUT)
         examples = [row.example for row in labelled]
-        encodings = learner.encode(question, examples, tokenizer, 256)
+        encodings = kind.encode(question, examples, tokenizer, 256)
         logits = np.stack(batches.forward(model, encodings, tokenizer.pad_token_id))
-        found = learner.decode(question, examples, encodings, list(logits), config["id2label"], {})
+        found = kind.decode(question, examples, encodings, list(logits), config["id2label"], {})
         gold = np.array([config["label2id"][row.answer] for row in labelled])
         likely = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         right = np.mean([one.answer == row.answer for one, row in zip(found, labelled, strict=True)])
@@ -75,10 +75,10 @@ def _several(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     rows = texts.read(arguments.data, name.split()[0], "test")
     gold = [[_path(name, str(each)) for each in row.get("labels") or [row["label"]]] for row in rows]
     options = tuple(Option(value=value) for value in sorted({value for found in gold for value in found}))
-    kind = Kind.TAXONOMY if name == TAXONOMY else Kind.CHOICES
-    question = Question(name="labels", kind=kind, inputs=("text",), options=options)
-    learner = learner_for(question)
-    config = learner.config(question)
+    asked = Kind.TAXONOMY if name == TAXONOMY else Kind.CHOICES
+    question = Question(name="labels", kind=asked, inputs=("text",), options=options)
+    kind = kind_of(question)
+    config = kind.config(question)
     model, tokenizer = encoders.load(arguments.base_model, config)
     said = label_names.directions(question, model, tokenizer, 256)
     assert said is not None
@@ -86,12 +86,12 @@ def _several(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
     encoders.write_head(model, head.weight / said[1], head.bias)
     chosen = np.random.default_rng(0).permutation(len(rows))[:_MOST_TEXTS]
     examples = [Example(key=str(place), fields={"text": rows[place]["text"]}) for place in chosen]
-    encodings = learner.encode(question, examples, tokenizer, 256)
+    encodings = kind.encode(question, examples, tokenizer, 256)
     logits = batches.forward(model, encodings, tokenizer.pad_token_id)
     run: dict[str, Any] = {"set": name, "options": len(options), "texts": len(examples)}
     for way, calibration in (("threshold", {}), ("lead", label_names.settled(kind))):
-        found = learner.decode(question, examples, encodings, logits, config["id2label"], calibration)
-        answers = [_values(kind, one.answer) for one in found]
+        found = kind.decode(question, examples, encodings, logits, config["id2label"], calibration)
+        answers = [set(kind.labels(question, one.answer or [])) for one in found]
         hits = sum(len(answer & set(gold[place])) for answer, place in zip(answers, chosen, strict=True))
         given, wanted = sum(map(len, answers)), sum(len(gold[place]) for place in chosen)
         run[way] = {
@@ -105,10 +105,6 @@ def _several(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
 
 def _path(name: str, label: str) -> str:
     return f"{domains.ABOVE[label]}{PATH_SEPARATOR}{label}" if name == TAXONOMY else label
-
-
-def _values(kind: Kind, answer: Any) -> set[str]:
-    return {PATH_SEPARATOR.join(item) if kind is Kind.TAXONOMY else str(item) for item in answer or []}
 
 
 def _show(runs: list[dict[str, Any]]) -> None:

@@ -25,7 +25,7 @@ from benchmarks.common import machine, save
 from demo import messages
 from labelwheel.training import encoders
 from labelwheel.training.evaluation.comparison import compare
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import measure
 from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction, Question
@@ -65,9 +65,9 @@ class Served:
         """One prediction per example, in order."""
         rows = np.stack([self.stage.features[int(one.key)] for one in examples])
         logits = list((rows @ self.weight.T + self.bias).astype(np.float32))
-        learner = self.stage.learner
+        kind = self.stage.kind
         encodings = [replace(self.stage.encodings[int(one.key)], example=place) for place, one in enumerate(examples)]
-        return learner.decode(question, examples, encodings, logits, self.stage.id2label, self.calibration)
+        return kind.decode(question, examples, encodings, logits, self.stage.id2label, self.calibration)
 
     def accuracy(self, places: Sequence[int]) -> float:
         """On some of the stage's texts."""
@@ -81,11 +81,11 @@ class Stage:
 
     def __init__(self, question: Question, rows: Sequence[LabelledExample]) -> None:
         self.question, self.rows = question, list(rows)
-        self.learner = learner_for(question)
-        fields = self.learner.config(question)
+        self.kind = kind_of(question)
+        fields = self.kind.config(question)
         self.id2label: dict[int, str] = fields["id2label"]
         self.base, self.tokenizer = encoders.load(None, fields)
-        self.encodings = self.learner.encode(question, [row.example for row in rows], self.tokenizer, _LENGTH)
+        self.encodings = self.kind.encode(question, [row.example for row in rows], self.tokenizer, _LENGTH)
         self.features = encoders.features(self.base, self.encodings, self.tokenizer.pad_token_id)
         self.said = label_names.directions(question, self.base, self.tokenizer, _LENGTH)
 
@@ -116,7 +116,7 @@ class Stage:
             for place, part in zip(labelled, parts, strict=True)
         ]
         train = [row for row in rows if row.part is Part.TRAIN]
-        problem = Problem.build(self.question, self.learner, train, self.tokenizer, _LENGTH)
+        problem = Problem.build(self.question, self.kind, train, self.tokenizer, _LENGTH)
         frozen = Frozen(problem, [self.features[int(row.example.key)] for row in train], self.said[0])  # type: ignore[index]
         budget = Budget(time.monotonic() + 600)
         given = Materials(problem, self.base, self.tokenizer, frozen, None, _LENGTH, 13, budget, Progress())
@@ -134,7 +134,7 @@ class Stage:
         def answer(examples: Sequence[Example]) -> list[Prediction]:
             return challenger.predict(self.question, examples)
 
-        found = measure(spec, self.learner, rows, proposal, answer, champion)  # type: ignore[arg-type]
+        found = measure(spec, self.kind, rows, proposal, answer, champion)  # type: ignore[arg-type]
         return challenger, compare(found.pairs).passes
 
     def sequence(self, labelled: Sequence[int], first: int, seed: int) -> list[tuple[int, Served]]:

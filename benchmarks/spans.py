@@ -34,14 +34,14 @@ from labelwheel.backend.settings import Settings
 from labelwheel.training.checkpoints.checkpoint import read
 from labelwheel.training.evaluation import intervals, metrics
 from labelwheel.training.evaluation.families import split
-from labelwheel.training.kinds.spans import Spans, confident
+from labelwheel.training.kinds.spans import Spans
 from labelwheel.training.launchers.base import Phase, Task
 from labelwheel.training.launchers.local import LocalLauncher
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 from labelwheel.training.spec import JobSpec, LabelledExample
 
-LEARNER = Spans()
+SPANS = Spans()
 DEMO = "demo"
 HIDE_BELOW: float = Settings.model_fields["hide_below"].default
 Row = dict[str, Any]
@@ -106,20 +106,20 @@ def measure(folder: Path, question: Question, rows: list[Row], threads: int, hid
     predictions = model.predict(question, examples)
     seconds = time.monotonic() - began
     scores = [
-        LEARNER.score(question, example, gold, prediction)
+        SPANS.score(question, example, gold, prediction)
         for example, gold, prediction in zip(examples, golds, predictions, strict=True)
     ]
-    interval = intervals.headline(LEARNER, scores, [example.key for example in examples], seed=1)
+    interval = intervals.headline(SPANS, scores, [example.key for example in examples], seed=1)
     return {
         "interval": interval.model_dump(),
         "metrics": metrics.summary(question, golds, predictions),
-        "shown": metrics.summary(question, golds, [confident(question, one, hide_below) for one in predictions]),
+        "shown": metrics.summary(question, golds, [SPANS.shown(one, hide_below) for one in predictions]),
         "texts": len(rows),
         "suggested": sum(len(prediction.answer or ()) for prediction in predictions),
         "cut": sum(cut(row["text"], prediction) for row, prediction in zip(rows, predictions, strict=True)),
         "gold_cut": sum(cut(row["text"], Prediction(answer=row["spans"])) for row in rows),
         "milliseconds_per_text": round(1000 * seconds / len(rows), 2),
-        "unreachable": LEARNER.unreachable(question, examples, golds, model.tokenizer, model.manifest.max_length),
+        "unreachable": SPANS.unreachable(question, examples, golds, model.tokenizer, model.manifest.max_length),
     }
 
 

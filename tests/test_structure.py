@@ -153,6 +153,66 @@ def test_only_the_registry_names_a_strategy(path: str) -> None:
     assert not asked, "\n".join(asked)
 
 
+# What may be known of kinds by those who ask them: their contract and what several of them share, not a single one.
+OF_KINDS = {
+    f"training.kinds.{name}"
+    for name in ("agreement", "base", "kind_of", "kinds", "names", "objectives", "registry", "scaling", "texts")
+} | {"training.kinds", "training.kinds.choices", "training.kinds.span_windows"}
+KINDS = {"choice", "choices", "spans", "rating", "taxonomy", "number", "pairwise"}
+
+
+def told_apart(tree: ast.AST) -> Iterator[ast.expr]:
+    """Where code goes one way or another by the name of a kind: comparisons, matches, and tables by kind."""
+
+    def is_kind(node: ast.expr | None) -> bool:
+        return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Kind"
+
+    for node in ast.walk(tree):
+        parts: list[ast.expr | None] = []
+        if isinstance(node, ast.Compare):
+            parts = [node.left, *node.comparators]
+            if any(getattr(side, "attr", getattr(side, "id", None)) == "kind" for side in parts):
+                yield from (side for side in parts if isinstance(side, ast.Constant) and side.value in KINDS)
+        elif isinstance(node, ast.MatchValue):
+            parts = [node.value]
+        elif isinstance(node, ast.Dict):
+            parts = node.keys
+        elif isinstance(node, ast.Tuple | ast.List | ast.Set):
+            parts = [*node.elts]
+        yield from (part for part in parts if part is not None and is_kind(part))
+
+
+def test_nobody_but_the_kinds_tells_kinds_apart() -> None:
+    """Else each new kind would be one more case there: `kind_of(question)` says what it needs to know."""
+    found = []
+    for path in (path for room in ROOMS for path in sources(room)):
+        name = path.relative_to(ROOT).as_posix()
+        if name.startswith("training/kinds/"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found += [f"{name}:{node.lineno}: {ast.unparse(node)}" for node in told_apart(tree)]
+        known = {module for _, module in imports(path) if module.startswith("training.kinds")} - OF_KINDS
+        found += [f"{name} imports {module}" for module in sorted(known)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("code", "caught"),
+    [
+        ("if question.kind is Kind.SPANS: pass", True),
+        ("if question.kind in (Kind.CHOICE, Kind.CHOICES): pass", True),
+        ("if question.kind != 'spans': pass", True),
+        ("LEAST = {Kind.SPANS: 8}", True),
+        ("match question.kind:\n case Kind.SPANS: pass", True),
+        ("Question(name='q', kind=Kind.SPANS, inputs=('text',))", False),
+        ("if champion.kind == question.kind: pass", False),
+        ("if control.type == 'span': pass", False),
+    ],
+)
+def test_the_rule_of_kinds_catches_what_it_should(code: str, caught: bool) -> None:
+    assert any(told_apart(ast.parse(code))) is caught
+
+
 def test_one_name_is_one_thing_in_each_room() -> None:
     rooms: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for top in ROOMS:

@@ -17,8 +17,8 @@ import numpy as np
 from labelwheel.training import pooling
 from labelwheel.training.batches import forward, quiet
 from labelwheel.training.errors import InvalidJob
-from labelwheel.training.kinds import texts
 from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.kinds.texts import TextKind
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ def is_local(base_model: str | None) -> bool:
 
 
 def load(
-    base_model: str | None, fields: Mapping[str, Any], auto_class: str = texts.AUTO_CLASS, seed: int = 0
+    base_model: str | None, fields: Mapping[str, Any], auto_class: str = TextKind.auto_class, seed: int = 0
 ) -> tuple[Any, Any]:
-    """A classifier on the base model, and its tokenizer; `fields` is what a learner puts into the config.
+    """A classifier on the base model, and its tokenizer; `fields` is what a kind puts into the config.
 
     Raises InvalidJob where the model is not there, has no safetensors or cannot classify sequences. `seed` fixes the
     weights that the base model does not bring along.
@@ -56,7 +56,7 @@ def load(
     offline: dict[str, Any] = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(name, **offline, **fields)
-        trick, mean = _plan(name, config) if auto_class == texts.AUTO_CLASS else (False, False)
+        trick, mean = _plan(name, config) if auto_class == TextKind.auto_class else (False, False)
         if mean:
             config.num_hidden_layers += 1
             setattr(config, MEAN_LAYER, True)

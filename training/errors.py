@@ -37,6 +37,10 @@ class DuplicateStrategy(LabelwheelError):
     """Two strategies have one name, and a report could not tell them apart. Give one of them another."""
 
 
+class DuplicateKind(LabelwheelError):
+    """Two kinds of question have one name, and a checkpoint could not tell them apart. Give one of them another."""
+
+
 class OutOfMemory(LabelwheelError):
     """The device has too little memory even for a batch of one. Use a smaller base model or a shorter `max_length`."""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from labelwheel.training.questions import Kind, Question
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample, Part
 
 ANSWER, KEY, GROUP = "label", "key", "group"
@@ -27,7 +28,7 @@ def build(question: Question, rows: Iterable[LabelledExample]) -> Any:
     names = {each: f"field_{each}" if each in (ANSWER, KEY, GROUP) else each for each in question.inputs}
     text = datasets.Value("string")
     features = datasets.Features(
-        {**dict.fromkeys(names.values(), text), ANSWER: _answers(question), KEY: text, GROUP: text}
+        {**dict.fromkeys(names.values(), text), ANSWER: kind_of(question).feature(question), KEY: text, GROUP: text}
     )
     parts: dict[Part, dict[str, list[Any]]] = {part: {name: [] for name in features} for part in _SPLITS.values()}
     for row in rows:
@@ -54,21 +55,3 @@ def write(question: Question, rows: Iterable[LabelledExample], folder: Path) -> 
     finally:
         if not silent:
             datasets.enable_progress_bars()
-
-
-def _answers(question: Question) -> Any:
-    import datasets
-
-    kind, text = question.kind, datasets.Value("string")
-    if kind is Kind.RATING:
-        return datasets.Value("int64")
-    if kind is Kind.NUMBER:
-        return datasets.Value("float64")
-    if kind is Kind.TAXONOMY:
-        return datasets.List(datasets.List(text))
-    label = datasets.ClassLabel(names=list(question.values))
-    if kind is Kind.CHOICES:
-        return datasets.List(label)
-    if kind is Kind.SPANS:
-        return datasets.List({"start": datasets.Value("int32"), "end": datasets.Value("int32"), "label": label})
-    return label

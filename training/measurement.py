@@ -10,8 +10,7 @@ import numpy as np
 from labelwheel.training import encoders
 from labelwheel.training.evaluation import intervals
 from labelwheel.training.evaluation.findings import CurvePoint
-from labelwheel.training.kinds.base import Learner, Score
-from labelwheel.training.kinds.spans import confident
+from labelwheel.training.kinds.base import QuestionKind, Score
 from labelwheel.training.model import Model, pad_token
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.shared_features import Embed
@@ -41,7 +40,7 @@ class Measurement:
 
 def measure(
     spec: JobSpec,
-    learner: Learner,
+    kind: QuestionKind,
     rows: Sequence[LabelledExample],
     proposal: Proposal,
     answer: Answerer,
@@ -53,12 +52,12 @@ def measure(
     different = len({row.group for row in held_out})
     filled, guesses = _filling(proposal, champion, ENOUGH_GROUPS - different, spec.seed)
     measured, predictions = held_out + filled, predictions + guesses
-    scores = _scores(spec, learner, measured, predictions)
+    scores = _scores(spec, kind, measured, predictions)
     theirs: list[Score | None] = [None] * len(measured)
     if champion is not None and measured:
         answers = champion.predict(spec.question, [row.example for row in measured])
-        answers = [confident(spec.question, one, spec.hide_below) for one in answers]
-        theirs = list(_scores(spec, learner, measured, answers))
+        answers = [kind.shown(one, spec.hide_below) for one in answers]
+        theirs = list(_scores(spec, kind, measured, answers))
     pairs = [
         Pair(
             key=row.example.key,
@@ -88,8 +87,8 @@ def learning_curve(
     held = [row for row in rows if row.part is Part.HELD_OUT]
     if not held:
         return []
-    frozen, learner, tokenizer = given.frozen, given.problem.learner, given.tokenizer
-    there = Problem.build(spec.question, learner, held, tokenizer, given.max_length, spec.hide_below)
+    frozen, kind, tokenizer = given.frozen, given.problem.kind, given.tokenizer
+    there = Problem.build(spec.question, kind, held, tokenizer, given.max_length, spec.hide_below)
     if len(there) < _LEAST_CURVE:
         return []
     features = [row / np.float32(frozen.unit) for row in embed(given.base, there.encodings, pad_token(tokenizer))]
@@ -106,7 +105,7 @@ def learning_curve(
             for place, row in enumerate(features)
         }
         predictions = there.predict(everything, logits, proposal.outcome.calibration)
-        found = intervals.headline(learner, _scores(spec, learner, there.rows, predictions), groups, seed=spec.seed)
+        found = intervals.headline(kind, _scores(spec, kind, there.rows, predictions), groups, seed=spec.seed)
         points.append(CurvePoint(labels=count, score=found.value, low=found.low, high=found.high))
     return points
 
@@ -127,9 +126,9 @@ def _filling(
 
 
 def _scores(
-    spec: JobSpec, learner: Learner, rows: Sequence[LabelledExample], predictions: Sequence[Prediction]
+    spec: JobSpec, kind: QuestionKind, rows: Sequence[LabelledExample], predictions: Sequence[Prediction]
 ) -> list[Score]:
     return [
-        learner.score(spec.question, row.example, row.answer, prediction)
+        kind.score(spec.question, row.example, row.answer, prediction)
         for row, prediction in zip(rows, predictions, strict=True)
     ]

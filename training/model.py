@@ -13,8 +13,8 @@ from labelwheel.training import batches
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
-from labelwheel.training.kinds import learner_for
-from labelwheel.training.kinds.base import Encoding, Learner
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.base import Encoding, QuestionKind
 from labelwheel.training.questions import Example, Prediction, Question
 
 
@@ -23,7 +23,7 @@ class Model:
     """A checkpoint that is loaded on one device, in evaluation mode. Several threads may use it at once."""
 
     manifest: Manifest
-    learner: Learner
+    kind: QuestionKind
     module: Any
     tokenizer: Any
     id2label: Mapping[int, str]
@@ -46,13 +46,13 @@ class Model:
         import transformers
 
         manifest = manifest or checkpoint.read(folder).manifest
-        learner = learner_for(manifest.question)
+        kind = kind_of(manifest.question)
         if threads:
             torch.set_num_threads(threads)
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
             with batches.quiet():
-                module = getattr(transformers, learner.auto_class).from_pretrained(
+                module = getattr(transformers, kind.auto_class).from_pretrained(
                     folder, use_safetensors=True, dtype=torch.float32, **local
                 )
                 tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **local)
@@ -66,7 +66,7 @@ class Model:
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(f"{folder} does not fit into the memory of {device or default_device()}") from error
         id2label = {int(index): str(label) for index, label in module.config.id2label.items()}
-        return cls(manifest, learner, module, tokenizer, id2label)
+        return cls(manifest, kind, module, tokenizer, id2label)
 
     @property
     def device(self) -> str:
@@ -79,9 +79,9 @@ class Model:
 
     def predict(self, question: Question, examples: Sequence[Example], batch_size: int = 32) -> list[Prediction]:
         """One prediction per example, in order."""
-        encodings = self.learner.encode(question, examples, self.tokenizer, self.manifest.max_length)
+        encodings = self.kind.encode(question, examples, self.tokenizer, self.manifest.max_length)
         logits = self.logits(encodings, batch_size)
-        return self.learner.decode(question, examples, encodings, logits, self.id2label, self.manifest.calibration)
+        return self.kind.decode(question, examples, encodings, logits, self.id2label, self.manifest.calibration)
 
 
 def default_device() -> str:

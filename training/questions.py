@@ -23,10 +23,10 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from labelwheel.training import span_edges
 from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.kinds.registry import kind_of, names
 
 Answer = Any
 """A JSON value as the table above says."""
@@ -35,7 +35,7 @@ PATH_SEPARATOR = " › "
 
 
 class Kind(StrEnum):
-    """What is asked."""
+    """The names of the kinds that come along; what each of them is, `training.kinds` says."""
 
     CHOICE = "choice"
     CHOICES = "choices"
@@ -67,13 +67,13 @@ class Option(Frozen):
 class Question(Frozen):
     """One thing that is asked about each example of a project.
 
-    `inputs` names the example's fields that the question reads, in order: exactly one for spans, exactly two (left,
-    right) for pairwise. `options` is empty for rating, number and pairwise. `titles` are what people see above the
-    inputs, one each or none at all.
+    `kind` is the name of a registered kind. `inputs` names the example's fields that the question reads, in order:
+    exactly one for spans, exactly two (left, right) for pairwise. `options` is empty for rating, number and pairwise.
+    `titles` are what people see above the inputs, one each or none at all.
     """
 
     name: str
-    kind: Kind
+    kind: str
     inputs: tuple[str, ...]
     titles: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
@@ -81,17 +81,18 @@ class Question(Frozen):
     minimum: float | None = None
     maximum: float | None = None
 
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in names():
+            raise ValueError(f"there is no kind of question {brief(kind)}; there are {', '.join(names())}")
+        return str(kind)
+
     @model_validator(mode="after")
     def _shape(self) -> Question:
-        wanted = {Kind.SPANS: 1, Kind.PAIRWISE: 2}.get(self.kind)
-        if not self.inputs or (wanted and len(self.inputs) != wanted):
-            raise ValueError(f"question {self.name!r}: {self.kind} reads {wanted or 'at least one'} field(s)")
+        kind_of(self).check_question(self)
         if self.titles and len(self.titles) != len(self.inputs):
             raise ValueError(f"question {self.name!r}: a title for each field it reads, or none")
-        if self.kind in (Kind.CHOICE, Kind.CHOICES, Kind.SPANS, Kind.TAXONOMY) and not self.options:
-            raise ValueError(f"question {self.name!r}: {self.kind} needs options")
-        if self.kind is Kind.RATING and (self.minimum is None or self.maximum is None or self.minimum >= self.maximum):
-            raise ValueError(f"question {self.name!r}: a rating needs a minimum below its maximum")
         if len(set(self.values)) != len(self.values):
             raise ValueError(f"question {self.name!r}: an option stands twice")
         return self
@@ -99,13 +100,7 @@ class Question(Frozen):
     @cached_property
     def values(self) -> tuple[str, ...]:
         """What a classifier tells apart: the options' values; a rating's numbers as text; left and right."""
-        if self.kind is Kind.RATING:
-            assert self.minimum is not None
-            assert self.maximum is not None
-            return tuple(str(value) for value in range(int(self.minimum), int(self.maximum) + 1))
-        if self.kind is Kind.PAIRWISE:
-            return ("left", "right")
-        return tuple(option.value for option in self.options)
+        return kind_of(self).values(self)
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -129,12 +124,12 @@ class Question(Frozen):
         return "\n".join(filter(None, (example.fields.get(name, "") for name in self.inputs)))
 
     def texts(self, example: Example) -> tuple[str, ...]:
-        """What a learner reads: one text, or the two that a pairwise question compares.
+        """What a kind reads: one text, or the two that a pairwise question compares.
 
         Of several inputs each line begins with its title, which is not among what two examples are compared by: the
         titles are the same in all of them.
         """
-        if self.kind is Kind.PAIRWISE:
+        if kind_of(self).sides > 1:
             return tuple(example.fields.get(name, "") for name in self.inputs)
         found = [(title, example.fields.get(name, "")) for title, name in zip(self.titles, self.inputs, strict=False)]
         lines = [f"{title}: {text}" for title, text in found if text]
@@ -142,7 +137,7 @@ class Question(Frozen):
 
     def posed(self, other: Question, example: Example) -> Example:
         """The example as this question has to be given it to read what `other` reads in it."""
-        if self.kind is Kind.PAIRWISE or (self.titles == other.titles and len(self.inputs) == len(other.inputs)):
+        if kind_of(self).sides > 1 or (self.titles == other.titles and len(self.inputs) == len(other.inputs)):
             texts = tuple(example.fields.get(name, "") for name in other.inputs)
         else:
             texts = other.texts(example)
@@ -150,13 +145,33 @@ class Question(Frozen):
 
     def check(self, answer: Answer, example: Example) -> Answer:
         """The answer in its canonical form; raises InvalidAnswer where it does not fit question or text."""
-        return _CHECKS[self.kind](self, answer, example)
+        return kind_of(self).check(self, answer, example)
+
+    def fitting(self, answer: Answer, example: Example) -> tuple[Answer, list[str]]:
+        """The part of an answer that fits, canonical, and what was refused, in words; None where nothing can be kept.
+
+        Of a list each item stands or falls by itself; with none left it is None, as an empty list would say "none".
+        """
+        refused: list[str] = []
+        if isinstance(answer, list):
+            kept = []
+            for item in answer:
+                try:
+                    self.check([item], example)
+                    kept.append(item)
+                except InvalidAnswer as error:
+                    refused.append(str(error))
+            if refused and not kept:
+                return None, refused
+            answer = kept
+        try:
+            return self.check(answer, example), refused
+        except InvalidAnswer as error:
+            return None, [*refused, str(error)]
 
     def comparable(self, answer: Answer, example: Example) -> Answer:
-        """An answer that fits, as it is learnt from and compared with others: spans without the white space that people
-        took along at their edges, in whole characters. What they marked stays in the ledger as it is.
-        """
-        return span_edges.comparable(self.text(example), answer) if self.kind is Kind.SPANS and answer else answer
+        """An answer that fits, as it is learnt from and compared with others. The ledger keeps what people gave."""
+        return kind_of(self).comparable(self, answer, example)
 
 
 class Example(Frozen):
@@ -190,81 +205,9 @@ def brief(value: object) -> str:
         return f"a {type(value).__name__} that cannot be written down"
 
 
-def _known(question: Question, value: object) -> str:
-    if not isinstance(value, str) or value not in question.places:
-        known = ", ".join(question.values[:20])
-        raise InvalidAnswer(f"{question.name!r} has no label {brief(value)}; it knows {known:.500}")
-    return value
-
-
-def _list(question: Question, answer: Answer) -> list[Any]:
-    if not isinstance(answer, list):
-        raise InvalidAnswer(f"{question.name!r} is answered with a list, not {brief(answer)}")
-    return answer
-
-
-def _choice(question: Question, answer: Answer, example: Example) -> str:
-    return _known(question, answer)
-
-
-def _choices(question: Question, answer: Answer, example: Example) -> list[str]:
-    chosen = {_known(question, value) for value in _list(question, answer)}
-    return sorted(chosen, key=question.places.__getitem__)
-
-
-def _taxonomy(question: Question, answer: Answer, example: Example) -> list[list[str]]:
-    paths = _list(question, answer)
-    if not all(isinstance(path, list) and all(isinstance(step, str) for step in path) for path in paths):
-        raise InvalidAnswer(f"{question.name!r} is answered with a list of paths, not {brief(answer)}")
-    chosen = {_known(question, PATH_SEPARATOR.join(path)) for path in paths}
-    return [value.split(PATH_SEPARATOR) for value in sorted(chosen, key=question.places.__getitem__)]
-
-
-def _number(question: Question, answer: Answer, example: Example) -> float:
-    if isinstance(answer, bool) or not isinstance(answer, int | float) or not finite(answer):
-        raise InvalidAnswer(f"{question.name!r} is answered with a number, not {brief(answer)}")
-    low, high = question.minimum, question.maximum
-    if (low is not None and answer < low) or (high is not None and answer > high):
-        raise InvalidAnswer(f"{question.name!r}: {brief(answer)} is outside of {low} to {high}")
-    return answer
-
-
 def finite(number: float) -> bool:
     """Whether a number can be reckoned with: JSON knows whole numbers of any length, and infinite ones."""
     try:
         return math.isfinite(number)
     except OverflowError:
         return False
-
-
-def _rating(question: Question, answer: Answer, example: Example) -> int:
-    number = _number(question, answer, example)
-    if number != int(number):
-        raise InvalidAnswer(f"{question.name!r} is answered with a whole number, not {brief(answer)}")
-    return int(number)
-
-
-def _spans(question: Question, answer: Answer, example: Example) -> list[dict[str, Any]]:
-    length = len(question.text(example))
-    spans = set()
-    for span in _list(question, answer):
-        if not isinstance(span, dict) or not all(type(span.get(edge)) is int for edge in ("start", "end")):
-            raise InvalidAnswer(f"{question.name!r}: a span needs start, end and label, not {brief(span)}")
-        if not 0 <= span["start"] < span["end"] <= length:
-            raise InvalidAnswer(
-                f"{question.name!r}: span {brief(span['start'])}-{brief(span['end'])} is outside of the text "
-                f"({length} characters)"
-            )
-        spans.add((span["start"], span["end"], _known(question, span.get("label"))))
-    return [{"start": start, "end": end, "label": label} for start, end, label in sorted(spans)]
-
-
-_CHECKS = {
-    Kind.CHOICE: _choice,
-    Kind.CHOICES: _choices,
-    Kind.SPANS: _spans,
-    Kind.RATING: _rating,
-    Kind.TAXONOMY: _taxonomy,
-    Kind.NUMBER: _number,
-    Kind.PAIRWISE: _choice,
-}

@@ -17,16 +17,13 @@ from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
 from labelwheel.training.evaluation import report as reports
 from labelwheel.training.evaluation.findings import CurvePoint, Findings
-from labelwheel.training.kinds import learner_for
-from labelwheel.training.kinds.spans import Spans, confident
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import Measurement, learning_curve, measure
 from labelwheel.training.model import Model, default_device, pad_token
 from labelwheel.training.onnx_export import make
 from labelwheel.training.progress import Progress
-from labelwheel.training.questions import Kind
 from labelwheel.training.shared_features import Embed
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
-from labelwheel.training.strategies import label_names
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
@@ -48,7 +45,7 @@ class Run:
         self.embed = embed
         self.rows = rows
         self.progress = progress
-        self.learner = learner_for(spec.question)
+        self.kind = kind_of(spec.question)
         self.begin = time.monotonic()
         self.deadline = self.begin + spec.max_minutes * 60.0
         self.device = spec.device or default_device()
@@ -63,19 +60,17 @@ class Run:
         unlabelled = spec.recipe is Recipe.NAMES
         train = [] if unlabelled else [row for row in self.rows if row.part is Part.TRAIN]
         with self.progress.phase("Loading the base model", 5):
-            self.base, self.tokenizer = encoders.load(
-                spec.base_model, self.learner.config(question), self.learner.auto_class
-            )
+            self.base, self.tokenizer = encoders.load(spec.base_model, self.kind.config(question), self.kind.auto_class)
             self.base.to(self.device)
             self.max_length = min(spec.max_length, encoders.longest(self.base, self.tokenizer))
             self.tokenizer.model_max_length = self.max_length
             self.champion = self._champion()
         with self.progress.phase("Reading the labels", 8):
-            problem = Problem.build(question, self.learner, train, self.tokenizer, self.max_length, spec.hide_below)
-            self._note_unreachable(problem)
+            problem = Problem.build(question, self.kind, train, self.tokenizer, self.max_length, spec.hide_below)
+            self._note_unlearnable(problem)
         proposal = self._propose(problem)
         with self.progress.phase("Measuring", 95):
-            measured = measure(spec, self.learner, self.rows, proposal, self._answer(proposal), self.champion)
+            measured = measure(spec, self.kind, self.rows, proposal, self._answer(proposal), self.champion)
         with self.progress.phase("Making the artefact", 97):
             made = self._artefact(proposal)
         with self.progress.phase("Writing the checkpoint", 99):
@@ -86,8 +81,8 @@ class Run:
     def _check_enough(self) -> None:
         question = self.spec.question
         if self.spec.recipe is Recipe.NAMES:
-            if question.kind not in label_names.KINDS:
-                least = sufficiency.LEAST.get(question.kind, 1)
+            if not self.kind.named:
+                least = self.kind.least_labels
                 raise TooFewLabels(f"{question.name!r} cannot be answered from names; label {least} examples first")
             return
         counted = (
@@ -105,23 +100,19 @@ class Run:
                 "nothing about any other."
             )
 
-    def _note_unreachable(self, problem: Problem) -> None:
-        if not isinstance(self.learner, Spans):
-            return
-        examples, answers = problem.examples, problem.answers
-        lost = self.learner.unreachable(problem.question, examples, answers, self.tokenizer, self.max_length)
-        if lost:
-            self.notes.append(
-                f"{lost} of {sum(map(len, answers))} labelled spans overlap others or begin or end inside of a token: "
-                "they cannot be learnt"
-            )
+    def _note_unlearnable(self, problem: Problem) -> None:
+        note = self.kind.unlearnable(
+            problem.question, problem.examples, problem.answers, self.tokenizer, self.max_length
+        )
+        if note:
+            self.notes.append(note)
 
     def _champion(self) -> Model | None:
         if not self.spec.champion:
             return None
         try:
             champion = Model.load(self.spec.champion, device=self.device)
-            if champion.manifest.question.kind is self.spec.question.kind:
+            if champion.manifest.question.kind == self.spec.question.kind:
                 return champion
             why = f"it answers {champion.manifest.question.kind}, the question is {self.spec.question.kind} now"
         except InvalidCheckpoint as error:
@@ -151,14 +142,14 @@ class Run:
 
     def _answer(self, proposal: Proposal) -> Any:
         """What answers for the challenger: the very module that will be written."""
-        question, learner = self.spec.question, self.learner
+        question, kind = self.spec.question, self.kind
 
         def answer(examples: Sequence[Any]) -> list[Any]:
-            encodings = learner.encode(question, examples, self.tokenizer, self.max_length)
+            encodings = kind.encode(question, examples, self.tokenizer, self.max_length)
             logits = batches.forward(proposal.module, encodings, pad_token(self.tokenizer))
             labels = proposal.outcome.problem.id2label
-            found = learner.decode(question, examples, encodings, logits, labels, proposal.outcome.calibration)
-            return [confident(question, one, self.spec.hide_below) for one in found]
+            found = kind.decode(question, examples, encodings, logits, labels, proposal.outcome.calibration)
+            return [kind.shown(one, self.spec.hide_below) for one in found]
 
         return answer
 
@@ -167,7 +158,7 @@ class Run:
             return make.Made(None)
         outcome = proposal.outcome
         source = make.Source(
-            self.spec.question, self.learner, proposal.module.to("cpu"), self.tokenizer, self.max_length,
+            self.spec.question, self.kind, proposal.module.to("cpu"), self.tokenizer, self.max_length,
             outcome.problem.id2label, outcome.calibration, self.spec.threads,
         )  # fmt: skip
         with batches.quiet():
@@ -185,12 +176,12 @@ class Run:
     ) -> JobResult:
         spec, strategy = self.spec, proposal.strategy
         settings = {"recipe": strategy.recipe, "max_length": self.max_length, **proposal.settings}
-        if spec.question.kind is Kind.SPANS:
+        if self.kind.hides:
             settings["hide_below"] = spec.hide_below
         label_set = hash_labels(problem.rows if strategy.learns else [])
         findings = Findings(
             spec=spec,
-            learner=self.learner,
+            kind=self.kind,
             rows=self.rows,
             measured=measured.rows,
             predictions=measured.predictions,
@@ -217,7 +208,7 @@ class Run:
         report = reports.build(findings)
         result = JobResult(
             version=spec.version,
-            metric=self.learner.metric,
+            metric=self.kind.metric,
             pairs=measured.pairs,
             cross_validated=measured.cross_validated,
             report=report,

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from labelwheel.training.questions import Answer, Example, Kind, Question
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.questions import Answer, Example, Question
 from labelwheel.training.spec import LabelledExample, Part
-
-LEAST = {Kind.SPANS: 8, Kind.NUMBER: 6, Kind.PAIRWISE: 6, Kind.RATING: 6}
-"""From how many labels on there is something to learn; the other kinds have their names and need one."""
 
 ENOUGH_GROUPS = 50
 """So many independent examples that are held out need no filling up by cross-validation."""
@@ -18,8 +16,8 @@ ENOUGH_GROUPS = 50
 DECIDING_GROUPS = 10
 """So many independent examples decide; a project that has few different texts has to decide by half of them."""
 
-_MANY, _MANY_SPANS, _PARTS = 400, 80, 5
-"""From so many examples on only a fifth of the training side is measured (see strategies.validation)."""
+_PARTS = 5
+"""Where learning takes long only one part in so many of the training side is measured (see strategies.validation)."""
 
 
 class Counted(NamedTuple):
@@ -49,7 +47,7 @@ def readable(question: Question, example: Example) -> bool:
 
 def count(question: Question, example: Example, answer: Answer, part: Part, group: str, fresh: bool) -> Counted:
     """What counts of a labelled example."""
-    return Counted(part, group, fresh, readable(question, example), bool(answer) or question.kind is not Kind.SPANS)
+    return Counted(part, group, fresh, readable(question, example), kind_of(question).is_filled(answer))
 
 
 def lacking(question: Question, counted: Iterable[Counted]) -> str | None:
@@ -57,7 +55,7 @@ def lacking(question: Question, counted: Iterable[Counted]) -> str | None:
     counted = list(counted)
     there = [each for each in counted if each.readable]
     train = [each for each in there if each.part is Part.TRAIN]
-    least = LEAST.get(question.kind, 1)
+    least = kind_of(question).least_labels
     if len(train) < least:
         held_out = sum(each.part is Part.HELD_OUT for each in there)
         others = [
@@ -89,7 +87,7 @@ def weigh(question: Question, counted: Sequence[Counted], learnt: bool, differen
     if len(groups) < ENOUGH_GROUPS:
         alone = len({each.group for each in train}) == 1
         fresh = [str(number) if alone else each.group for number, each in enumerate(train) if each.fresh or not learnt]
-        light = len(train) <= (_MANY_SPANS if question.kind is Kind.SPANS else _MANY)
+        light = len(train) <= kind_of(question).light
         filling = len(set(fresh)) if light else len(set(fresh)) // _PARTS
     else:
         filling = 0

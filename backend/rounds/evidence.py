@@ -13,11 +13,9 @@ from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.rounds import label_counts
 from labelwheel.backend.rounds.policy import Evidence, threshold
 from labelwheel.backend.settings import Settings
-from labelwheel.training.questions import Kind, Question
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.questions import Question
 from labelwheel.training.spec import Recipe
-
-NAMED = (Kind.CHOICE, Kind.CHOICES, Kind.TAXONOMY)
-"""The kinds of question that can be answered from the names of their options alone."""
 
 _LOOK_BACK = 20
 
@@ -41,7 +39,7 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
     failures, failed = _failures([found for found in rounds if found.recipe == Recipe.AUTO])
     names_failures, names_failed = _failures([found for found in rounds if found.recipe == Recipe.NAMES])
     return Evidence(
-        named=spec.kind in NAMED,
+        named=kind_of(spec).named,
         active=any(found.state in ACTIVE for found in rounds),
         champion=champion.recipe if champion else None,
         outdated=champion is not None and champion.digest != spec.digest,

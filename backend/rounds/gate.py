@@ -12,7 +12,7 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.evaluation.comparison import compare
-from labelwheel.training.questions import Kind
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.spec import JobResult, Recipe
 
 RESULT = "result.json"
@@ -45,7 +45,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
     score, low, high = _measured(result.report)
     if recipe == Recipe.NAMES:
         said = "it answers from the label names alone"
-        if manifest.question.kind is not Kind.CHOICE:
+        if not kind_of(manifest.question).exclusive:
             said = "it suggests an option where its name alone stands out, and nothing elsewhere"
         reason = f"{said}, until there are labels to learn from"
         return Judgement(True, reason, manifest, result.metric, score, low, high, {}, written.digest)

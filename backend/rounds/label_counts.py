@@ -22,8 +22,9 @@ from labelwheel.backend.database.tables import CheckpointRow, Event, ExampleRow,
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.backend.rounds import answers
 from labelwheel.training import sufficiency
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.agreement import agree
-from labelwheel.training.questions import Answer, Kind, Question
+from labelwheel.training.questions import Answer, Question
 from labelwheel.training.spec import Part, Recipe
 from labelwheel.training.sufficiency import DECIDING_GROUPS, Counted, Sufficiency
 
@@ -126,11 +127,9 @@ def _name(answer: Answer) -> int:
 
 
 def _varied(spec: Question, entries: Collection[Entry]) -> bool:
-    """Whether there is anything to tell apart among what trains: more than one answer, or any span."""
+    """Whether there is anything to tell apart among what trains."""
     train = [entry for entry in entries if entry.counted.part is Part.TRAIN and entry.counted.readable]
-    if spec.kind is Kind.SPANS:
-        return any(entry.counted.filled for entry in train)
-    return len({entry.answer for entry in train}) > 1
+    return kind_of(spec).is_varied(len({entry.answer for entry in train}), any(each.counted.filled for each in train))
 
 
 def _newest(session: Session, row: QuestionRow) -> int:

@@ -41,7 +41,7 @@ class Loaded(Protocol):
         """Names how texts become rows: where it is equal, so are the rows of equal texts."""
 
     def encode(self, question: Question, examples: Sequence[Example]) -> list[Encoding]:
-        """Rows for the encoder, as `labelwheel.training.kinds.base.Learner.encode` gives them."""
+        """Rows for the encoder, as `labelwheel.training.kinds.base.QuestionKind.encode` gives them."""
 
     def head(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Logits of each row, float32."""

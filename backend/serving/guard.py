@@ -8,7 +8,7 @@ import re
 from itertools import zip_longest
 
 from labelwheel.training.errors import InvalidAnswer
-from labelwheel.training.kinds.spans import confident
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Example, Prediction, Question
 
 NOTHING = Prediction()
@@ -42,7 +42,7 @@ def clean(
     score = _clamp(prediction.score)
     if isinstance(answer, list):
         cleaned, dropped = _clean_items(question, example, prediction, score)
-        return confident(question, cleaned, hide_below), dropped
+        return kind_of(question).shown(cleaned, hide_below), dropped
     try:
         return Prediction(answer=question.check(answer, example), score=score), 0
     except InvalidAnswer:

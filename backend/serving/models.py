@@ -238,7 +238,7 @@ class ServedModels:
                 model = load(self._engine, self._queue, self._read(place, digest=digest), version)
                 self._models[version] = model
                 weakref.finalize(model, self._freed.set)
-            if model.question.kind is not question.kind:
+            if model.question.kind != question.kind:
                 raise InvalidCheckpoint(
                     f"{version} answers {model.question.kind}, {question.name!r} is {question.kind}"
                 )

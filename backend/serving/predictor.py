@@ -16,8 +16,9 @@ from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.engine import Encoder, Loaded
 from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.questions import Example, Kind, Prediction, Question
+from labelwheel.training.questions import Example, Prediction, Question
 
 SLICE = 128
 """How many examples of a request are tokenized ahead: bounds its memory, keeps the device busy."""
@@ -83,8 +84,7 @@ class _Shared:
     @staticmethod
     def _key(pending: _Pending) -> Hashable:
         question = pending.member.question
-        paired = question.kind is Kind.PAIRWISE  # two rows for an example, not one
-        return pending.member.model.reading, question.inputs, paired, tuple(pending.places)
+        return pending.member.model.reading, question.inputs, kind_of(question).sides, tuple(pending.places)
 
 
 class Predictor:

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import ExampleRow, Label, Project, QuestionRow, WorkRow
-from labelwheel.training.questions import Example, Kind, Question
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.questions import Example, Question
 
 _REASONS = 10
 _LATEST = 100
@@ -74,7 +75,7 @@ def _disagreement(session: Session, question: QuestionRow) -> int:
         answers.setdefault(key, []).append(answer)
     different = {key: given for key, given in answers.items() if any(one != given[0] for one in given)}
     spec = Question.model_validate(question.spec)
-    if spec.kind is not Kind.SPANS:
+    if not kind_of(spec).needs_text:
         return len(different)
     return sum(not _alike(spec, example, different[example.key]) for example in _examples(session, question, different))
 

@@ -25,7 +25,7 @@ from benchmarks.common import data_folder, jsonl, machine, save
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.gpu import operations, peak
 from labelwheel.training import encoders
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.model import pad_token
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, Part
@@ -54,7 +54,7 @@ def problem_of(rows: list[dict[str, Any]], tokenizer: Any) -> Problem:
         )
         for number, row in enumerate(rows)
     ]  # fmt: skip
-    return Problem.build(question, learner_for(question), labelled, tokenizer, 256)
+    return Problem.build(question, kind_of(question), labelled, tokenizer, 256)
 
 
 def made(size: dict[str, int] | None, folder: Path) -> str | None:
@@ -84,7 +84,7 @@ def stock(base: str | None, rows: list[dict[str, Any]], device: str) -> float:
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
     problem, model = _loaded(base, rows, device)
-    tokenizer = encoders.load(base, problem.learner.config(problem.question))[1]
+    tokenizer = encoders.load(base, problem.kind.config(problem.question))[1]
     labels = {label: number for number, label in problem.id2label.items()}
     data = [
         {"input_ids": encoding.input_ids, "labels": labels[str(answer)]}
@@ -106,7 +106,7 @@ def stock(base: str | None, rows: list[dict[str, Any]], device: str) -> float:
 
 def _loaded(base: str | None, rows: list[dict[str, Any]], device: str) -> tuple[Problem, Any]:
     fields = problem_of(rows[:200], encoders.load(base, {"num_labels": 2})[1])
-    model, tokenizer = encoders.load(base, fields.learner.config(fields.question))
+    model, tokenizer = encoders.load(base, fields.kind.config(fields.question))
     problem = problem_of(rows, tokenizer)
     assert pad_token(tokenizer) == 0
     return problem, model.to(device)

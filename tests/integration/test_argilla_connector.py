@@ -108,7 +108,7 @@ def test_each_kind_of_question_goes_out_and_comes_back(argilla: ArgillaServer) -
     place = Place(argilla, EVERYTHING, [{"text": EMOJI, "other": "another"}], fields=fields)
     kinds = {one.name: one.kind for one in place.config.questions}
     assert kinds.keys() == SAID.keys()
-    assert kinds["better"] is Kind.PAIRWISE
+    assert kinds["better"] == Kind.PAIRWISE
     assert [one.name for one in place.config.unlearnt] == ["note"]
     assert place.push() == 1
 

@@ -8,7 +8,7 @@ import torch
 
 from labelwheel.training import encoders, pooling
 from labelwheel.training.errors import InvalidJob
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from tests.training.models import choice, tiny_bert
 
@@ -33,7 +33,7 @@ def means(tokenizer: object, texts: list[str]) -> np.ndarray:
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_the_features_are_the_mean_of_the_last_layer(attention: str) -> None:
-    model, tokenizer = encoders.load(None, learner_for(choice()).config(choice()))
+    model, tokenizer = encoders.load(None, kind_of(choice()).config(choice()))
     model.set_attn_implementation(attention)
     wanted = means(tokenizer, TEXTS)
     for size in (1, len(TEXTS)):  # alone, and padded to the longest
@@ -46,7 +46,7 @@ def test_the_features_are_the_mean_of_the_last_layer(attention: str) -> None:
 def test_a_plain_pipeline_answers_what_a_head_on_the_mean_would(tmp_path: Path) -> None:
     from transformers import pipeline
 
-    model, tokenizer = encoders.load(None, learner_for(choice()).config(choice()))
+    model, tokenizer = encoders.load(None, kind_of(choice()).config(choice()))
     rng = np.random.default_rng(0)
     weight, bias = rng.normal(size=(3, 384)) / 10, rng.normal(size=3)
     encoders.write_head(model, weight / pooling.LINEAR, bias)
@@ -109,10 +109,10 @@ def test_a_base_model_out_of_reach_is_refused_in_one_line(tmp_path: Path, monkey
 
 
 def test_a_head_can_be_given_other_labels(tmp_path: Path) -> None:
-    model, _ = encoders.load(str(tiny_bert(tmp_path)), learner_for(choice()).config(choice()))
-    encoders.resize_head(model, learner_for(choice()).config(choice("a", "b")))
+    model, _ = encoders.load(str(tiny_bert(tmp_path)), kind_of(choice()).config(choice()))
+    encoders.resize_head(model, kind_of(choice()).config(choice("a", "b")))
     assert encoders.head(model).out_features == 2
     assert model.config.id2label == {0: "a", 1: "b"}
     model.save_pretrained(tmp_path / "again")
-    again, _ = encoders.load(str(tmp_path), learner_for(choice()).config(choice("a", "b")))
+    again, _ = encoders.load(str(tmp_path), kind_of(choice()).config(choice("a", "b")))
     assert again.config.num_labels == 2

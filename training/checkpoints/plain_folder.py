@@ -9,14 +9,8 @@ from typing import Any
 
 from labelwheel.training.checkpoints.checkpoint import MANIFEST, REPORT, Manifest
 from labelwheel.training.errors import InvalidCheckpoint
-from labelwheel.training.questions import Kind, Option, Question
-
-_KINDS = {
-    "single_label_classification": Kind.CHOICE,
-    "multi_label_classification": Kind.CHOICES,
-    "regression": Kind.NUMBER,
-    None: Kind.CHOICE,
-}
+from labelwheel.training.kinds import kinds
+from labelwheel.training.questions import Question
 
 
 def is_plain(folder: Path) -> bool:
@@ -53,13 +47,7 @@ def _calibration(folder: Path) -> dict[str, float]:
 
 
 def _question(config: dict[str, Any], field: str) -> Question:
-    [architecture] = config["architectures"]
-    labels = [config["id2label"][str(place)] for place in range(len(config["id2label"]))]
-    if architecture.endswith("ForTokenClassification"):
-        kind, labels = Kind.SPANS, list(dict.fromkeys(label[2:] for label in labels if label[:2] in ("B-", "I-")))
-    elif architecture.endswith("ForSequenceClassification"):
-        kind = _KINDS[config.get("problem_type")]
-    else:
-        raise ValueError(f"{architecture} does not classify")
-    options = () if kind is Kind.NUMBER else tuple(Option(value=label) for label in labels)
-    return Question(name=labels[0] if kind is Kind.NUMBER else "label", kind=kind, inputs=(field,), options=options)
+    found = next(filter(None, (kind.from_config(config, field) for kind in kinds())), None)
+    if found is None:
+        raise ValueError(f"{config['architectures']} with the problem {config.get('problem_type')} does not classify")
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labelwheel.training.kinds.base import Learner, Score
+from labelwheel.training.kinds.base import QuestionKind, Score
 from labelwheel.training.questions import Frozen, Prediction
 from labelwheel.training.spec import JobSpec, LabelledExample
 
@@ -47,7 +47,7 @@ class Findings:
     """
 
     spec: JobSpec
-    learner: Learner
+    kind: QuestionKind
     rows: Sequence[LabelledExample]  # all of the data file: for the counts and the leakage check
     measured: Sequence[LabelledExample]
     predictions: Sequence[Prediction]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from scipy import stats
 
-from labelwheel.training.kinds.base import Learner, Score
+from labelwheel.training.kinds.base import QuestionKind, Score
 from labelwheel.training.questions import Frozen
 
 RESAMPLES = 2000
@@ -84,18 +84,18 @@ def tails(count: int, level: float) -> tuple[float, float]:
 
 
 def headline(
-    learner: Learner, scores: Sequence[Score], groups: Sequence[str], *, seed: int, level: float = 0.95
+    kind: QuestionKind, scores: Sequence[Score], groups: Sequence[str], *, seed: int, level: float = 0.95
 ) -> Interval:
-    """The interval of a learner's headline metric over examples; raises ValueError without any."""
+    """The interval of a kind's headline metric over examples; raises ValueError without any."""
     if not scores:
         raise ValueError("there is nothing to measure: no scores")
-    value = learner.headline(scores)
+    value = kind.headline(scores)
     labels = sorted({label for score in scores for label in score.units})
     sums = group_sums(groups, score_columns(scores, labels))
     for statistic in (mean_score, micro_f1, macro_f1):
         if abs(float(statistic(sums.sum(0, keepdims=True))[0]) - value) < 1e-9:
             return bca(sums, statistic, seed=seed, level=level)
-    return _slow(learner, scores, groups, seed=seed, level=level)
+    return _slow(kind, scores, groups, seed=seed, level=level)
 
 
 def score_columns(scores: Sequence[Score], labels: Sequence[str]) -> np.ndarray:
@@ -141,7 +141,7 @@ def _draws(count: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
         yield np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
 
 
-def _slow(learner: Learner, scores: Sequence[Score], groups: Sequence[str], *, seed: int, level: float) -> Interval:
+def _slow(kind: QuestionKind, scores: Sequence[Score], groups: Sequence[str], *, seed: int, level: float) -> Interval:
     """For a headline that is none of the usual ones: percentiles of fewer resamples, one by one."""
     names, codes = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     members = [np.flatnonzero(codes == code) for code in range(len(names))]
@@ -149,6 +149,6 @@ def _slow(learner: Learner, scores: Sequence[Score], groups: Sequence[str], *, s
     for counts in _draws(len(names), seed, RESAMPLES // 10):
         for row in counts.astype(int):
             chosen = np.concatenate([np.tile(members[code], row[code]) for code in np.flatnonzero(row)])
-            values.append(learner.headline([scores[index] for index in chosen]))
+            values.append(kind.headline([scores[index] for index in chosen]))
     low, high = np.quantile(values, tails(len(names), level))
-    return Interval(value=learner.headline(scores), low=float(low), high=float(high), level=level, groups=len(names))
+    return Interval(value=kind.headline(scores), low=float(low), high=float(high), level=level, groups=len(names))

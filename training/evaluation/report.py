@@ -11,8 +11,8 @@ import numpy as np
 from labelwheel.training.evaluation import calibration, curves, intervals, leakage, metrics
 from labelwheel.training.evaluation.findings import Findings
 from labelwheel.training.evaluation.rendering import render
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Score
-from labelwheel.training.questions import PATH_SEPARATOR, Answer, Kind, Question
 
 __all__ = ["build", "render"]
 
@@ -22,21 +22,21 @@ FEW = 30
 
 def build(findings: Findings) -> dict[str, Any]:
     """The report as plain JSON data, every number finite; without measured examples the score is None."""
-    spec, learner, measured = findings.spec, findings.learner, findings.measured
+    spec, kind, measured = findings.spec, findings.kind, findings.measured
     question = spec.question
     golds = [question.comparable(row.answer, row.example) for row in measured]
     scores = list(findings.scores)
     groups = [row.group for row in measured]
-    headline = intervals.headline(learner, scores, groups, seed=spec.seed) if scores else None
+    headline = intervals.headline(kind, scores, groups, seed=spec.seed) if scores else None
     leaks = leakage.check(question, findings.rows)
     report = {
         "version": spec.version,
         "question": question.name,
-        "kind": question.kind.value,
+        "kind": question.kind,
         "parent": findings.parent,
         "base_model": findings.base_model,
         "started_from": findings.started_from,
-        "metric": learner.metric,
+        "metric": kind.metric,
         "headline": headline.model_dump() if headline else None,
         "champion": _champion(findings),
         "measured_on": "cross_validation" if findings.cross_validated else "held_out",
@@ -45,7 +45,7 @@ def build(findings: Findings) -> dict[str, Any]:
         "metrics": metrics.summary(question, golds, list(findings.predictions)),
         "classes": _classes(findings),
         "confusions": metrics.confusions(question, golds, list(findings.predictions)),
-        "slices": metrics.by_slice(learner, question, measured, scores),
+        "slices": metrics.by_slice(kind, question, measured, scores),
         "calibration": _calibration(findings),
         "trials": [trial.model_dump() for trial in findings.trials],
         "chosen": findings.chosen,
@@ -86,11 +86,11 @@ def _champion(findings: Findings) -> dict[str, Any] | None:
     both = _both(findings)
     if not both:
         return None
-    learner = findings.learner
+    kind = findings.kind
     return {
         "version": findings.parent,
-        "score": learner.headline([old for old, _ in both]),
-        "challenger_score": learner.headline([new for _, new in both]),
+        "score": kind.headline([old for old, _ in both]),
+        "challenger_score": kind.headline([new for _, new in both]),
         "examples": len(both),
     }
 
@@ -111,7 +111,7 @@ def _classes(findings: Findings) -> list[dict[str, Any]]:
     table += [
         {"label": label, "precision": None, "recall": None, "f1": None, "support": 0, "predicted": 0}
         for label in findings.spec.question.values
-        if label not in measured and findings.spec.question.kind is not Kind.NUMBER
+        if label not in measured
     ]
     for row in table:
         label = row["label"]
@@ -133,19 +133,8 @@ def _counts(findings: Findings, part: str) -> dict[str, int]:
     counted: Counter[str] = Counter()
     for row in findings.rows:
         if row.part.value == part:
-            counted.update(labels_of(findings.spec.question, row.answer))
+            counted.update(kind_of(findings.spec.question).labels(findings.spec.question, row.answer))
     return dict(sorted(counted.items()))
-
-
-def labels_of(question: Question, answer: Answer) -> list[str]:
-    """The classes that an answer names, one entry for each item; none for numbers."""
-    if question.kind is Kind.NUMBER:
-        return []
-    if question.kind is Kind.SPANS:
-        return [span["label"] for span in answer]
-    if question.kind is Kind.TAXONOMY:
-        return [PATH_SEPARATOR.join(path) for path in answer]
-    return list(answer) if question.kind is Kind.CHOICES else [str(answer)]
 
 
 def _calibration(findings: Findings) -> dict[str, Any]:

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from labelwheel.training.questions import Answer, Kind
-
-_LISTS = (Kind.CHOICES, Kind.SPANS, Kind.TAXONOMY)
+from labelwheel.training.kinds.registry import kind_of
+from labelwheel.training.questions import Answer
 
 
 class Vote(NamedTuple):
@@ -34,7 +33,7 @@ class Agreement(NamedTuple):
     unanimous: bool
 
 
-def agree(kind: Kind, votes: Sequence[Vote]) -> Agreement:
+def agree(kind: str, votes: Sequence[Vote]) -> Agreement:
     """The answer of at least one vote."""
     latest: dict[str, Vote] = {}
     for vote in sorted(votes, key=lambda vote: vote.made_at):
@@ -43,33 +42,30 @@ def agree(kind: Kind, votes: Sequence[Vote]) -> Agreement:
     unanimous = all(answer == answers[0] for answer in answers)
     if unanimous:
         return Agreement(answers[0], True)
-    if kind in _LISTS:
-        return Agreement(_items(answers), False)
-    if kind is Kind.NUMBER:
-        return Agreement(statistics.median(answers), False)
-    if kind is Kind.RATING:
-        return Agreement(_middle(answers), False)
-    return Agreement(_most(answers), False)
+    return Agreement(kind_of(kind).agree(answers), False)
 
 
-def _most(answers: Sequence[Answer]) -> Answer:
+def most(answers: Sequence[Answer]) -> Answer:
+    """What most of them say."""
     counts = Counter(answers)
     return max(reversed(answers), key=lambda answer: counts[answer])
 
 
-def _middle(answers: Sequence[Answer]) -> Answer:
+def middle(answers: Sequence[Answer]) -> Answer:
+    """The median that somebody said."""
     low, high = statistics.median_low(answers), statistics.median_high(answers)
     # between two middle ratings, the one that the last annotator is closer to
     return min((low, high), key=lambda rating: abs(rating - answers[-1]))
 
 
-def _items(answers: Sequence[Answer]) -> list[Answer]:
+def items(answers: Sequence[Answer]) -> list[Answer]:
+    """What more than half of the lists have."""
     counts = Counter(key for answer in answers for key in {_key(item) for item in answer})
     last = {_key(item) for item in answers[-1]}
     half = len(answers) / 2
     kept = [key for key, count in counts.items() if count > half or (count == half and key in last)]
-    items = {_key(item): item for answer in answers for item in answer}
-    return [items[key] for key in kept]
+    found = {_key(item): item for answer in answers for item in answer}
+    return [found[key] for key in kept]
 
 
 def _key(item: Answer) -> str:

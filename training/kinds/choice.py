@@ -7,19 +7,35 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.training.kinds import texts
+from labelwheel.training.kinds import agreement, checks, scores, texts
 from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.kinds.objectives import Objective, Softmax
+from labelwheel.training.kinds.scaling import TEMPERATURE
+from labelwheel.training.kinds.scores import NOTHING
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 from labelwheel.training.spec import Unit
 
 
-class Classification(texts.TextLearner):
-    """Softmax over the options; the score is the probability of the one that is answered."""
+class Single(texts.TextKind):
+    """One class for each text: softmax over the values; the score is the probability of the one that is answered."""
 
     metric = "accuracy"
+    problem_type = "single_label_classification"
 
-    def config(self, question: Question) -> dict[str, Any]:
-        return texts.label_config(question.values, "single_label_classification")
+    def check(self, question: Question, answer: Answer, example: Example) -> Answer:
+        return checks.known(question, answer)
+
+    def agree(self, answers: Sequence[Answer]) -> Answer:
+        """What most of them said."""
+        return agreement.most(answers)
+
+    def feature(self, question: Question) -> Any:
+        import datasets
+
+        return datasets.ClassLabel(names=list(question.values))
+
+    def objective(self) -> Objective:
+        return Softmax()
 
     def targets(
         self,
@@ -46,7 +62,7 @@ class Classification(texts.TextLearner):
         found = [Prediction()] * len(examples)
         if known.any():
             for row, values in zip(encodings, logits, strict=True):
-                probabilities = texts.softmax(values, known, calibration.get(texts.TEMPERATURE, 1.0))
+                probabilities = texts.softmax(values, known, calibration.get(TEMPERATURE, 1.0))
                 best = int(probabilities.argmax())
                 found[row.example] = Prediction(answer=id2label[best], score=float(probabilities[best]))
         return found
@@ -60,3 +76,27 @@ class Classification(texts.TextLearner):
         if given is not None:
             units[str(given)] = Unit(false_positives=1)
         return Score(loss=1.0, units=units)
+
+    def summary(self, question: Question, golds: Sequence[Answer], answers: Sequence[Answer]) -> dict[str, float]:
+        return scores.accuracy(golds, answers)
+
+    def confused(self, question: Question, gold: Answer, answer: Answer) -> list[tuple[str, str]]:
+        return [(str(gold), NOTHING if answer is None else str(answer))] if gold != answer else []
+
+
+class Choice(Single):
+    """One of the options, whose names mean something."""
+
+    name = "choice"
+    named = True
+    exclusive = True
+    held_to_names = True
+
+    def objective(self) -> Objective:
+        return Softmax(names=True)
+
+    def from_config(self, config: Mapping[str, Any], field: str) -> Question | None:
+        labels = texts.labels_in(config, ("single_label_classification", None))
+        if labels is None:
+            return None
+        return Question(name="label", kind=self.name, inputs=(field,), options=texts.options(labels))

@@ -1,34 +1,62 @@
-"""Choices and taxonomy: any number of the options, each decided by itself."""
+"""Choices: any number of the options, each decided by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from labelwheel.training.kinds import texts
+from labelwheel.training.kinds import agreement, checks, scaling, texts
 from labelwheel.training.kinds.base import Encoding, Score
-from labelwheel.training.questions import PATH_SEPARATOR, Answer, Example, Kind, Prediction, Question
+from labelwheel.training.kinds.objectives import Objective, Sigmoid
+from labelwheel.training.kinds.scaling import TEMPERATURE, THRESHOLD
+from labelwheel.training.kinds.scores import NOTHING, micro_f1
+from labelwheel.training.questions import Answer, Example, Prediction, Question
 from labelwheel.training.spec import Unit
-
-THRESHOLD = "threshold"
 
 LEAD = "lead"
 """By how many logits an option has to be ahead of the next one, where names alone answer: they say which option fits
 best, hardly how well."""
 
 
-class Multilabel(texts.TextLearner):
-    """Sigmoid for each option; those at or above the threshold are answered, or with a lead those that stand out.
+class Several(texts.TextKind):
+    """Any number of options, each with a sigmoid.
+
+    Those at or above the threshold are answered, or with a lead those that stand out.
 
     The score of the whole answer is the probability that every single decision is right, were they independent.
     """
 
     metric = "micro_f1"
+    problem_type = "multi_label_classification"
+    named = True
 
-    def config(self, question: Question) -> dict[str, Any]:
-        return texts.label_config(question.values, "multi_label_classification")
+    def item(self, value: str) -> Answer:
+        """An option as it stands in an answer."""
+        return value
+
+    def agree(self, answers: Sequence[Answer]) -> Answer:
+        """What more than half of them chose."""
+        return agreement.items(answers)
+
+    def alternatives(self, question: Question, example: Example, answer: Answer) -> Iterator[Answer]:
+        """One more or one less."""
+        chosen = self.labels(question, answer)
+        for value in question.values:
+            others = set(chosen) ^ {value}
+            yield [self.item(each) for each in question.values if each in others]
+
+    def strata(self, answers: Sequence[Answer]) -> list[str]:
+        """Each answer's rarest option."""
+        return rarest([[str(item) for item in answer] for answer in answers])
+
+    def objective(self) -> Objective:
+        return Sigmoid()
+
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
+        heat = scaling.temperature(self.objective(), values, targets)
+        return {TEMPERATURE: heat, THRESHOLD: scaling.threshold(texts.sigmoid(values / heat), targets)}
 
     def targets(
         self,
@@ -42,7 +70,7 @@ class Multilabel(texts.TextLearner):
         place = texts.label_index(id2label)
         rows = np.zeros((len(encodings), len(id2label)), dtype=np.float32)
         for row, encoding in zip(rows, encodings, strict=True):
-            for value in values(question, answers[encoding.example]):
+            for value in self.labels(question, answers[encoding.example]):
                 row[place[value]] = 1.0
         return list(rows)
 
@@ -62,13 +90,13 @@ class Multilabel(texts.TextLearner):
         found = [Prediction()] * len(examples)
         for row, raw in zip(encodings, logits, strict=True):
             if LEAD in calibration:
-                found[row.example] = _outstanding(question, raw, id2label, known, calibration[LEAD])
+                found[row.example] = self._outstanding(question, raw, id2label, known, calibration[LEAD])
                 continue
-            probabilities = texts.sigmoid(raw / calibration.get(texts.TEMPERATURE, 1.0))
+            probabilities = texts.sigmoid(raw / calibration.get(TEMPERATURE, 1.0))
             chosen = [value for value in order if probabilities[place[value]] >= threshold]
             right = np.where(probabilities >= threshold, probabilities, 1.0 - probabilities)[known]
             found[row.example] = Prediction(
-                answer=_answer(question, chosen),
+                answer=[self.item(value) for value in chosen],
                 score=float(np.prod(right)),
                 item_scores=tuple(float(probabilities[place[value]]) for value in chosen),
             )
@@ -76,7 +104,7 @@ class Multilabel(texts.TextLearner):
 
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Loss is 1 - F1 of the two sets; 0 where both are empty."""
-        wanted, given = set(values(question, gold)), set(values(question, prediction.answer or []))
+        wanted, given = set(self.labels(question, gold)), set(self.labels(question, prediction.answer or []))
         units = {
             value: Unit(
                 true_positives=float(value in wanted and value in given),
@@ -90,37 +118,81 @@ class Multilabel(texts.TextLearner):
 
     def headline(self, scores: Sequence[Score]) -> float:
         """Micro F1 over all labels; 1 where there are none and none were answered."""
-        units = [unit for score in scores for unit in score.units.values()]
-        hits = sum(unit.true_positives for unit in units)
-        total = sum(2 * unit.true_positives + unit.false_positives + unit.false_negatives for unit in units)
-        return float(2 * hits / total) if total else 1.0
+        return micro_f1(scores)
+
+    def summary(self, question: Question, golds: Sequence[Answer], answers: Sequence[Answer]) -> dict[str, float]:
+        from sklearn import metrics as sk  # slow to load, and only reports need it
+        from sklearn.preprocessing import MultiLabelBinarizer
+
+        values = MultiLabelBinarizer(classes=list(question.values))
+        wanted, given = (
+            values.fit_transform([self.labels(question, one or ()) for one in side]) for side in (golds, answers)
+        )
+        both_empty = ~(wanted.any(1) | given.any(1))
+        each = np.where(both_empty, 1.0, 2 * (wanted & given).sum(1) / np.maximum(wanted.sum(1) + given.sum(1), 1))
+        used = np.flatnonzero(wanted.any(0))
+        macro = sk.f1_score(wanted, given, labels=used, average="macro", zero_division=0.0) if wanted.any() else 1.0
+        return {
+            "micro_f1": float(sk.f1_score(wanted, given, average="micro", zero_division=1.0)),
+            "macro_f1": float(macro),
+            "example_f1": float(each.mean()),
+            "all_right": float(sk.accuracy_score(wanted, given)),
+        }
+
+    def confused(self, question: Question, gold: Answer, answer: Answer) -> list[tuple[str, str]]:
+        wanted, given = set(self.labels(question, gold)), set(self.labels(question, answer or ()))
+        missed, extra = sorted(wanted - given), sorted(given - wanted)
+        return [(a, b) for a in missed or [NOTHING] for b in extra or [NOTHING] if (a, b) != (NOTHING, NOTHING)]
+
+    def _outstanding(
+        self, question: Question, raw: np.ndarray, id2label: Mapping[int, str], known: np.ndarray, lead: float
+    ) -> Prediction:
+        """The one option that is ahead of all others; of several that are close, those that are likelier than not.
+
+        No suggestion where none stands out. The score of one is its share among all, as of a choice.
+        """
+        if not known.any():
+            return Prediction()
+        near = known & (raw >= raw[known].max() - lead)
+        alone = bool(near.sum() == 1 and known.sum() > 1)
+        chosen = near if alone else near & (raw >= 0)
+        if not chosen.any():
+            return Prediction()
+        scores = texts.softmax(raw, known, 1.0) if alone else texts.sigmoid(raw)
+        place = texts.label_index(id2label)
+        answered = [value for value in question.values if value in place and chosen[place[value]]]
+        items = tuple(float(scores[place[value]]) for value in answered)
+        return Prediction(answer=[self.item(value) for value in answered], score=min(items), item_scores=items)
 
 
-def values(question: Question, answer: Answer) -> list[str]:
-    """An answer's options as the checkpoint names them."""
-    return [PATH_SEPARATOR.join(item) if question.kind is Kind.TAXONOMY else str(item) for item in answer]
+class Choices(Several):
+    """Options as they are called."""
+
+    name = "choices"
+
+    def check(self, question: Question, answer: Answer, example: Example) -> Answer:
+        chosen = {checks.known(question, value) for value in checks.listed(question, answer)}
+        return sorted(chosen, key=question.places.__getitem__)
+
+    def labels(self, question: Question, answer: Answer) -> list[str]:
+        return list(answer)
+
+    def feature(self, question: Question) -> Any:
+        import datasets
+
+        return datasets.List(datasets.ClassLabel(names=list(question.values)))
+
+    def from_config(self, config: Mapping[str, Any], field: str) -> Question | None:
+        labels = texts.labels_in(config, (self.problem_type,))
+        if labels is None:
+            return None
+        return Question(name="label", kind=self.name, inputs=(field,), options=texts.options(labels))
 
 
-def _answer(question: Question, chosen: Sequence[str]) -> Answer:
-    return [value.split(PATH_SEPARATOR) if question.kind is Kind.TAXONOMY else value for value in chosen]
-
-
-def _outstanding(
-    question: Question, raw: np.ndarray, id2label: Mapping[int, str], known: np.ndarray, lead: float
-) -> Prediction:
-    """The one option that is ahead of all others; of several that are close, those that are likelier than not.
-
-    No suggestion where none stands out. The score of one is its share among all, as of a choice.
-    """
-    if not known.any():
-        return Prediction()
-    near = known & (raw >= raw[known].max() - lead)
-    alone = bool(near.sum() == 1 and known.sum() > 1)
-    chosen = near if alone else near & (raw >= 0)
-    if not chosen.any():
-        return Prediction()
-    scores = texts.softmax(raw, known, 1.0) if alone else texts.sigmoid(raw)
-    place = texts.label_index(id2label)
-    answered = [value for value in question.values if value in place and chosen[place[value]]]
-    items = tuple(float(scores[place[value]]) for value in answered)
-    return Prediction(answer=_answer(question, answered), score=min(items), item_scores=items)
+def rarest(answers: Sequence[Sequence[str]]) -> list[str]:
+    """The rarest label of each answer, by which folds are balanced; nothing where an answer has none."""
+    counts: dict[str, int] = {}
+    for labels in answers:
+        for label in set(labels):
+            counts[label] = counts.get(label, 0) + 1
+    return [min(labels, key=lambda label: (counts[label], label)) if labels else "" for labels in answers]

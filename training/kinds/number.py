@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from labelwheel.training.kinds import texts
+from labelwheel.training.kinds import checks, scores, texts
 from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.kinds.objectives import Objective, Squared
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 RESIDUAL = "residual"
@@ -20,17 +22,66 @@ TOLERANCE = 0.1
 """An answer counts as right within a tenth of the range."""
 
 
-class Number(texts.TextLearner):
+class Number(texts.TextKind):
     """Regression; the model's one output is the number itself.
 
     The score is the probability that the answer is within a tenth of the range (of what was seen, if the question sets
     none), as the size of the errors on held-apart examples says (`residual`, a Laplace distribution's scale).
     """
 
+    name = "number"
     metric = "closeness"
+    problem_type = "regression"
+    needs_options = False
+    least_labels = 6
+    standardised = True
+    searched_by_loss = True
+    tolerance = 0.01
 
-    def config(self, question: Question) -> dict[str, Any]:
-        return texts.label_config([question.name], "regression")
+    def outputs(self, question: Question) -> Sequence[str]:
+        return (question.name,)
+
+    def check(self, question: Question, answer: Answer, example: Example) -> Answer:
+        return checks.number(question, answer)
+
+    def agree(self, answers: Sequence[Answer]) -> Answer:
+        """The median."""
+        return statistics.median(answers)
+
+    def alternatives(self, question: Question, example: Example, answer: Answer) -> Iterator[Answer]:
+        """A tenth of the range to either side, or of the number itself where no range is set."""
+        low, high = question.minimum, question.maximum
+        step = TOLERANCE * ((high - low) if low is not None and high is not None else abs(answer) or 1.0)
+        for other in (answer + step, answer - step):
+            if other != answer and (low is None or other >= low) and (high is None or other <= high):
+                yield other
+
+    def labels(self, question: Question, answer: Answer) -> list[str]:
+        """None: a number is no class."""
+        return []
+
+    def strata(self, answers: Sequence[Answer]) -> list[str]:
+        """Quarters."""
+        edges = np.quantile(np.asarray(answers, dtype=float), [0.25, 0.5, 0.75]) if answers else []
+        return [str(int(np.searchsorted(edges, float(answer)))) for answer in answers]
+
+    def feature(self, question: Question) -> Any:
+        import datasets
+
+        return datasets.Value("float64")
+
+    def from_config(self, config: Mapping[str, Any], field: str) -> Question | None:
+        labels = texts.labels_in(config, (self.problem_type,))
+        return None if labels is None else Question(name=labels[0], kind=self.name, inputs=(field,))
+
+    def objective(self) -> Objective:
+        return Squared()
+
+    def habits(self, question: Question, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, float]:
+        return habits(answers)
+
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
+        return {RESIDUAL: float(np.abs(values - targets).mean() * scale)}
 
     def targets(
         self,
@@ -73,6 +124,12 @@ class Number(texts.TextLearner):
         else:
             scale = max(abs(gold), abs(prediction.answer))
         return Score(loss=float(min(distance / scale, 1.0)) if scale else 0.0)
+
+    def summary(self, question: Question, golds: Sequence[Answer], answers: Sequence[Answer]) -> dict[str, float]:
+        return scores.distance(golds, answers)
+
+    def confused(self, question: Question, gold: Answer, answer: Answer) -> list[tuple[str, str]]:
+        return []
 
 
 def habits(answers: Sequence[Answer]) -> dict[str, float]:

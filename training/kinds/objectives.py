@@ -1,26 +1,50 @@
-"""What is minimised, for each kind of question: the same loss for the regression, the fine-tuning and the choice."""
+"""What is minimised: the same loss for the regression, the fine-tuning and the choice among them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import log_softmax
 
-from labelwheel.training.questions import Kind
-
 IGNORED = -100
 
 
-class Softmax:
-    """One class per row: a text, or each token of it.
+class Objective(ABC):
+    """A loss over rows, in numpy with its gradient and in torch."""
 
-    With `names` a class that has no example is left out of the loss: nobody has said that it is wrong.
+    @abstractmethod
+    def losses(self, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """The loss of each row, (rows,)."""
+
+    @abstractmethod
+    def gradient(self, logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Losses (rows,) and their derivatives by the logits (rows, classes)."""
+
+    @abstractmethod
+    def torch_loss(self, logits: Any, labels: Any, weights: Any) -> Any:
+        """The sum over rows of torch tensors; `weights` are those that `weights` gave."""
+
+    def weights(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray | None:
+        """What classes weigh in the fine-tuning, (classes,); None where all weigh the same."""
+        return None
+
+
+class Softmax(Objective):
+    """One class per row: a text, or each token of it. Targets are the classes' numbers.
+
+    With `names` a class that has no example is left out of the loss: nobody has said that it is wrong. `weighted` tells
+    that rare classes weigh more.
     """
 
-    def __init__(self, names: bool = False) -> None:
-        self.names = names
+    def __init__(self, names: bool = False, weighted: bool = True) -> None:
+        self.names, self.weighted = names, weighted
+
+    def weights(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray | None:
+        """By the inverse root of their counts; see `class_weights`."""
+        return class_weights(targets, classes) if self.weighted else None
 
     def losses(self, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Log loss of each row, (rows,); logits (rows, classes), targets (rows,)."""
@@ -46,8 +70,12 @@ class Softmax:
         )
 
 
-class Sigmoid:
+class Sigmoid(Objective):
     """Each class by itself, yes or no."""
+
+    def weights(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray | None:
+        """An option that nobody has used yet weighs nothing: it keeps what its name says."""
+        return (np.sum(targets, axis=0) > 0).astype(np.float64)
 
     def losses(self, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Mean log loss over the classes, (rows,)."""
@@ -66,7 +94,7 @@ class Sigmoid:
         )
 
 
-class Squared:
+class Squared(Objective):
     """A standardised number."""
 
     def losses(self, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -85,28 +113,14 @@ class Squared:
 class Preference(Sigmoid):
     """Left or right: the difference of the two sides' numbers is the log-odds; left rows come first."""
 
+    def weights(self, targets: Sequence[np.ndarray], classes: int) -> np.ndarray | None:
+        """Both sides weigh the same."""
+        return None
+
     def torch_loss(self, logits: Any, labels: Any, weights: Any) -> Any:
         """The sum over pairs."""
         left, right = logits.float().chunk(2)
         return super().torch_loss(left - right, labels, weights)
-
-
-Objective = Softmax | Sigmoid | Squared | Preference
-
-_OBJECTIVES: dict[Kind, Callable[[], Objective]] = {
-    Kind.CHOICE: lambda: Softmax(names=True),
-    Kind.RATING: Softmax,
-    Kind.SPANS: Softmax,
-    Kind.CHOICES: Sigmoid,
-    Kind.TAXONOMY: Sigmoid,
-    Kind.NUMBER: Squared,
-    Kind.PAIRWISE: Preference,
-}
-
-
-def objective_for(kind: Kind) -> Objective:
-    """The objective of a kind of question."""
-    return _OBJECTIVES[kind]()
 
 
 def class_weights(targets: Sequence[np.ndarray], classes: int, power: float = 0.5) -> np.ndarray:

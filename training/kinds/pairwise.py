@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from labelwheel.training.kinds import texts
-from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.kinds.choice import Classification
+from labelwheel.training.kinds.base import Encoding, Row
+from labelwheel.training.kinds.choice import Single
+from labelwheel.training.kinds.objectives import Objective, Preference
+from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 
-class Pairwise(Classification):
+class Pairwise(Single):
     """Each side gets one number, and their difference is the log-odds of left (Bradley and Terry 1952)."""
 
-    metric = "accuracy"
+    name = "pairwise"
+    problem_type = "regression"
+    row = Row.PAIR
+    fields = 2
+    needs_options = False
+    least_labels = 6
 
-    def config(self, question: Question) -> dict[str, Any]:
-        return texts.label_config(["preference"], "regression")
+    def values(self, question: Question) -> tuple[str, ...]:
+        return ("left", "right")
+
+    def outputs(self, question: Question) -> Sequence[str]:
+        return ("preference",)
+
+    def objective(self) -> Objective:
+        return Preference()
 
     def targets(
         self,
@@ -47,9 +59,7 @@ class Pairwise(Classification):
         found = [Prediction()] * len(examples)
         for index, values in sides.items():
             if len(values) == 2:
-                left = float(
-                    texts.sigmoid(np.asarray((values[0] - values[1]) / calibration.get(texts.TEMPERATURE, 1.0)))
-                )
+                left = float(texts.sigmoid(np.asarray((values[0] - values[1]) / calibration.get(TEMPERATURE, 1.0))))
                 answer, score = ("left", left) if left >= 0.5 else ("right", 1.0 - left)
                 found[index] = Prediction(answer=answer, score=score)
         return found

@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from labelwheel.training.kinds import texts
+from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.kinds import agreement, checks, scores, texts
 from labelwheel.training.kinds.base import Encoding, Score
-from labelwheel.training.kinds.choice import Classification
-from labelwheel.training.questions import Answer, Example, Prediction, Question
+from labelwheel.training.kinds.choice import Single
+from labelwheel.training.kinds.scaling import TEMPERATURE
+from labelwheel.training.questions import Answer, Example, Prediction, Question, brief
 from labelwheel.training.spec import Unit
 
 
-class Rating(Classification):
+class Rating(Single):
     """Softmax over the values, answered with the median: of all answers the one with the least expected distance."""
 
+    name = "rating"
     metric = "closeness"
+    needs_options = False
+    least_labels = 6
+
+    def check_question(self, question: Question) -> None:
+        super().check_question(question)
+        if question.minimum is None or question.maximum is None or question.minimum >= question.maximum:
+            raise ValueError(f"question {question.name!r}: a rating needs a minimum below its maximum")
+
+    def values(self, question: Question) -> tuple[str, ...]:
+        """The numbers as text."""
+        assert question.minimum is not None
+        assert question.maximum is not None
+        return tuple(str(value) for value in range(int(question.minimum), int(question.maximum) + 1))
+
+    def check(self, question: Question, answer: Answer, example: Example) -> Answer:
+        number = checks.number(question, answer)
+        if number != int(number):
+            raise InvalidAnswer(f"{question.name!r} is answered with a whole number, not {brief(answer)}")
+        return int(number)
+
+    def agree(self, answers: Sequence[Answer]) -> Answer:
+        """The median."""
+        return agreement.middle(answers)
+
+    def alternatives(self, question: Question, example: Example, answer: Answer) -> Iterator[Answer]:
+        others = (int(value) for value in self.values(question) if value != str(answer))
+        return iter(sorted(others, key=lambda value: abs(value - answer)))
+
+    def feature(self, question: Question) -> Any:
+        import datasets
+
+        return datasets.Value("int64")
 
     def decode(
         self,
@@ -33,7 +69,7 @@ class Rating(Classification):
             values = np.array([int(id2label[index]) for index in range(len(id2label))])
             order = np.argsort(values)
             for row, raw in zip(encodings, logits, strict=True):
-                probabilities = texts.softmax(raw, known, calibration.get(texts.TEMPERATURE, 1.0))
+                probabilities = texts.softmax(raw, known, calibration.get(TEMPERATURE, 1.0))
                 median = int(order[np.searchsorted(np.cumsum(probabilities[order]), 0.5 - 1e-9)])
                 found[row.example] = Prediction(answer=int(values[median]), score=float(probabilities[median]))
         return found
@@ -44,3 +80,6 @@ class Rating(Classification):
             return Score(loss=1.0, units={str(gold): Unit(false_negatives=1)})
         loss = abs(prediction.answer - gold) / ((question.maximum or 0) - (question.minimum or 0))
         return Score(loss=float(min(loss, 1.0)), units=super().score(question, example, gold, prediction).units)
+
+    def summary(self, question: Question, golds: Sequence[Answer], answers: Sequence[Answer]) -> dict[str, float]:
+        return scores.accuracy(golds, answers) | scores.distance(golds, answers)

@@ -1,30 +1,46 @@
-"""What the learners of whole texts share: one row per text, softmax and sigmoid, and the config of a classifier."""
+"""What the kinds that read whole texts share: one row per text, softmax and sigmoid, and the config of a classifier."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from labelwheel.training.kinds.base import Encoding, Learner, Score
-from labelwheel.training.questions import Answer, Example, Question
+from labelwheel.training.kinds import scaling
+from labelwheel.training.kinds.base import Encoding, QuestionKind, Score
+from labelwheel.training.kinds.scaling import TEMPERATURE
+from labelwheel.training.kinds.schedules import Schedule
+from labelwheel.training.questions import Example, Option, Question
 
-TEMPERATURE = "temperature"
-
-AUTO_CLASS = "AutoModelForSequenceClassification"
+_FEW = 400
 
 
-class TextLearner(Learner):
+class TextKind(QuestionKind):
     """A kind of question that reads each text whole: one row of logits for a text, or for each side of a pair."""
 
-    auto_class = AUTO_CLASS
+    auto_class = "AutoModelForSequenceClassification"
+
+    problem_type: str
+    """What transformers calls the problem, which decides how other programs read the model."""
+
+    def config(self, question: Question) -> dict[str, Any]:
+        labels = self.outputs(question)
+        return {
+            "num_labels": len(labels),
+            "id2label": dict(enumerate(labels)),
+            "label2id": {label: index for index, label in enumerate(labels)},
+            "problem_type": self.problem_type,
+        }
+
+    def outputs(self, question: Question) -> Sequence[str]:
+        """What the model's outputs are called."""
+        return question.values
 
     def encode(
         self, question: Question, examples: Sequence[Example], tokenizer: Any, max_length: int
     ) -> list[Encoding]:
-        """A row for each text that is not blank, cut at `max_length` tokens; pairwise questions have two sides."""
+        """A row for each text that is not blank, cut at `max_length` tokens; comparisons have two sides."""
         places = [
             (index, side, text)
             for index, example in enumerate(examples)
@@ -39,30 +55,28 @@ class TextLearner(Learner):
             for (index, side, _), ids in zip(places, rows["input_ids"], strict=True)
         ]
 
-    @abstractmethod
-    def targets(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        answers: Sequence[Answer],
-        encodings: Sequence[Encoding],
-        id2label: Mapping[int, str],
-    ) -> list[np.ndarray]:
-        """What to train on, for each encoding."""
+    def schedule(self, examples: int) -> Schedule:
+        return Schedule(batch_size=8 if examples <= _FEW else 16)
+
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
+        return {TEMPERATURE: scaling.temperature(self.objective(), values, targets)}
 
     def headline(self, scores: Sequence[Score]) -> float:
         """1 - the mean loss."""
         return float(np.mean([1.0 - score.loss for score in scores])) if scores else 0.0
 
 
-def label_config(labels: Sequence[str], problem_type: str) -> dict[str, Any]:
-    """The part of a transformers config that names the labels."""
-    return {
-        "num_labels": len(labels),
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: index for index, label in enumerate(labels)},
-        "problem_type": problem_type,
-    }
+def labels_in(config: Mapping[str, Any], problem_types: Sequence[str | None]) -> list[str] | None:
+    """The labels of a plain transformers classifier of whole texts; None where the config is of something else."""
+    [architecture] = config["architectures"]
+    if not architecture.endswith("ForSequenceClassification") or config.get("problem_type") not in problem_types:
+        return None
+    return [config["id2label"][str(place)] for place in range(len(config["id2label"]))]
+
+
+def options(labels: Sequence[str]) -> tuple[Option, ...]:
+    """Labels as options."""
+    return tuple(Option(value=label) for label in labels)
 
 
 def softmax(logits: np.ndarray, known: np.ndarray, temperature: float) -> np.ndarray:

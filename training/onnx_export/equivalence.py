@@ -11,16 +11,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from labelwheel.training.evaluation import comparison
-from labelwheel.training.kinds.base import Learner
-from labelwheel.training.questions import Frozen, Kind, Prediction, Question
+from labelwheel.training.kinds.base import QuestionKind
+from labelwheel.training.questions import Frozen, Prediction, Question
 from labelwheel.training.spec import LabelledExample, Pair
 
 SHARE = 0.99
 ENOUGH = 100
 """With so many examples and 99 % of them the same, nineteen in twenty such checkpoints truly agree on 95 % or more."""
-
-CLOSE = 0.01
-"""Numbers are the same within a hundredth of their range."""
 
 Precision = Literal["int8", "fp32"]
 
@@ -45,23 +42,20 @@ class Agreement(Frozen):
 
 def judge(
     question: Question,
-    learner: Learner,
+    kind: QuestionKind,
     rows: Sequence[LabelledExample],
     fp32: Sequence[Prediction],
     int8: Sequence[Prediction],
     seed: int = 13,
 ) -> Agreement:
     """Int8 against fp32 on the same examples, in their order."""
-    least = CLOSE if question.kind is Kind.NUMBER else 0.0
-    same = sum(
-        _same(question, learner, row, one, other, least) for row, one, other in zip(rows, fp32, int8, strict=True)
-    )
+    same = sum(_same(question, kind, row, one, other) for row, one, other in zip(rows, fp32, int8, strict=True))
     if len(rows) < ENOUGH:
         why = f"{len(rows)} examples are too few to tell whether int8 says the same: {ENOUGH} are needed"
         return Agreement(precision="fp32", reason=why, examples=len(rows), same=same)
     pairs = []
     for row, one, other in zip(rows, fp32, int8, strict=True):
-        before, after = (learner.score(question, row.example, row.answer, each) for each in (one, other))
+        before, after = (kind.score(question, row.example, row.answer, each) for each in (one, other))
         pairs.append(
             Pair(
                 key=row.example.key, group=row.group, held_out=True, champion_loss=before.loss,
@@ -86,9 +80,7 @@ def judge(
     )  # fmt: skip
 
 
-def _same(
-    question: Question, learner: Learner, row: LabelledExample, one: Prediction, other: Prediction, least: float
-) -> bool:
+def _same(question: Question, kind: QuestionKind, row: LabelledExample, one: Prediction, other: Prediction) -> bool:
     if one.answer is None or other.answer is None:
         return one.answer is other.answer
-    return learner.score(question, row.example, one.answer, other).loss <= least
+    return kind.score(question, row.example, one.answer, other).loss <= kind.tolerance

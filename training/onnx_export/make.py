@@ -14,7 +14,7 @@ import numpy as np
 
 from labelwheel.training import batches
 from labelwheel.training.checkpoints.checkpoint import Artefact, Words
-from labelwheel.training.kinds.base import Encoding, Learner
+from labelwheel.training.kinds.base import Encoding, QuestionKind
 from labelwheel.training.model import pad_token
 from labelwheel.training.onnx_export import graph, tokenizing
 from labelwheel.training.onnx_export.equivalence import ENOUGH, Agreement, judge
@@ -47,7 +47,7 @@ class Source:
     """The checkpoint that is about to be written: all that turns an example into a prediction."""
 
     question: Question
-    learner: Learner
+    kind: QuestionKind
     module: Any
     tokenizer: Any
     max_length: int
@@ -83,11 +83,11 @@ def _make(
     chosen = _chosen(source, rows)
     if len(chosen) < ENOUGH:
         answers = _answers(source, head, session, chosen)
-        found = judge(source.question, source.learner, chosen, answers, answers, seed)
+        found = judge(source.question, source.kind, chosen, answers, answers, seed)
     else:
         quantise(plain, small, source.tokenizer)
         one, other = (_answers(source, head, each, chosen) for each in (session, Session(small, pad, source.threads)))
-        found = judge(source.question, source.learner, chosen, one, other, seed)
+        found = judge(source.question, source.kind, chosen, one, other, seed)
     path = small if found.precision == "int8" else plain
     files = {GRAPH: path.read_bytes(), HEAD: head.dump()}
     words = _words(source, chosen, scratch)
@@ -127,9 +127,7 @@ def _chosen(source: Source, rows: Sequence[LabelledExample]) -> list[LabelledExa
     held = [row for row in rows if row.part is Part.HELD_OUT]
     wanted = held if len(held) >= ENOUGH else [*held, *(row for row in rows if row.part is not Part.HELD_OUT)]
     lengths = [0] * len(wanted)
-    encoded = source.learner.encode(
-        source.question, [row.example for row in wanted], source.tokenizer, source.max_length
-    )
+    encoded = source.kind.encode(source.question, [row.example for row in wanted], source.tokenizer, source.max_length)
     for encoding in encoded:
         lengths[encoding.example] += len(encoding.input_ids)
     readable = [(row, length) for row, length in zip(wanted, lengths, strict=True) if length]
@@ -144,7 +142,7 @@ def _chosen(source: Source, rows: Sequence[LabelledExample]) -> list[LabelledExa
 
 def _answers(source: Source, head: Head, session: Session, rows: Sequence[LabelledExample]) -> list[Any]:
     examples = [row.example for row in rows]
-    encodings = source.learner.encode(source.question, examples, source.tokenizer, source.max_length)
+    encodings = source.kind.encode(source.question, examples, source.tokenizer, source.max_length)
     found: dict[int, np.ndarray] = {}
     order = sorted(range(len(encodings)), key=lambda place: len(encodings[place].input_ids))
     for start in range(0, len(order), 16):
@@ -152,4 +150,4 @@ def _answers(source: Source, head: Head, session: Session, rows: Sequence[Labell
         logits = head(session.features([encodings[place] for place in places]))
         found.update(zip(places, logits, strict=True))
     logits = [found[place] for place in range(len(encodings))]
-    return source.learner.decode(source.question, examples, encodings, logits, source.id2label, source.calibration)
+    return source.kind.decode(source.question, examples, encodings, logits, source.id2label, source.calibration)

@@ -28,7 +28,7 @@ class FromChampion(FineTuning):
         if champion is None or champion.manifest.recipe != FINETUNED:
             return False
         manifest = champion.manifest
-        if manifest.question.kind is not problem.question.kind or manifest.base_model != self.given.base_model:
+        if manifest.question.kind != problem.question.kind or manifest.base_model != self.given.base_model:
             notes.append(f"{self.name}: not tried, it has another base model or kind of question")
             return False
         fresh = sum(row.fresh for row in problem.rows)
@@ -54,12 +54,12 @@ def grown(champion: Model, problem: Problem, tokenizer: Any, max_length: int) ->
     rows, biases = np.zeros((len(problem.id2label), weight.shape[1])), np.zeros(len(problem.id2label))
     said = label_names.directions(problem.question, module, tokenizer, max_length)
     if said is not None:
-        head = label_names.names_head(said[0], problem.question.kind)
+        head = label_names.names_head(said[0], problem.kind)
         rows, biases = head.weight / said[1], head.bias
     for index, label in problem.id2label.items():
         if label in place:
             rows[index] = weight[place[label]] / problem.scale
             biases[index] = (bias[place[label]] - problem.centre) / problem.scale
-    encoders.resize_head(module, problem.learner.config(problem.question))
+    encoders.resize_head(module, problem.kind.config(problem.question))
     encoders.write_head(module, rows, biases)
     return module

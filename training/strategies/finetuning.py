@@ -148,7 +148,7 @@ class FineTuned:
                 outcome = Outcome("", problem, list(chosen), snapshots[-1])
                 values, targets, _ = problem.stack(outcome.indices, outcome.logits)
                 loss = float(problem.objective.losses(values, targets).mean())
-                score = problem.learner.headline(list(outcome.scores.values()))
+                score = problem.kind.headline(list(outcome.scores.values()))
                 # the plain log loss rises while answers still get better: calibration is what takes care of it
                 fine = 0.0 if self.by_score else LOG_LOSS_SHARE * float(np.mean(list(outcome.surprise.values())))
                 return loss, score, 1.0 - score + fine

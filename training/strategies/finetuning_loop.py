@@ -14,8 +14,8 @@ import numpy as np
 
 from labelwheel.training import batches, encoders
 from labelwheel.training.evaluation.findings import Epoch
-from labelwheel.training.kinds.objectives import IGNORED, Softmax, class_weights
-from labelwheel.training.questions import Kind
+from labelwheel.training.kinds.base import Row
+from labelwheel.training.kinds.objectives import IGNORED, Softmax
 from labelwheel.training.strategies.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -123,16 +123,17 @@ def collate(problem: Problem, indices: Sequence[int], pad_token_id: int) -> dict
     import torch
 
     places = problem.encoded(indices)
-    if problem.question.kind is Kind.PAIRWISE:
+    row = problem.kind.row
+    if row is Row.PAIR:
         places.sort(key=lambda place: problem.encodings[place].side)
     batch = batches.pad([problem.encodings[place].input_ids for place in places], pad_token_id)
     targets = [problem.targets[place] for place in places]
-    if problem.question.kind is Kind.PAIRWISE:
+    if row is Row.PAIR:
         targets = targets[: len(targets) // 2]
-    if problem.question.kind is Kind.SPANS:
+    if row is Row.TOKEN:
         labels = torch.full(batch["input_ids"].shape, IGNORED, dtype=torch.long)
-        for row, target in zip(labels, targets, strict=True):
-            row[: len(target)] = torch.as_tensor(target)
+        for tokens, target in zip(labels, targets, strict=True):
+            tokens[: len(target)] = torch.as_tensor(target)
     elif isinstance(problem.objective, Softmax):
         labels = torch.as_tensor(np.stack(targets), dtype=torch.long)
     else:
@@ -144,12 +145,8 @@ def _weights(problem: Problem, indices: Sequence[int], model: Any) -> Any:
     import torch
 
     targets = [problem.targets[place] for place in problem.encoded(indices)]
-    if isinstance(problem.objective, Softmax) and problem.question.kind is not Kind.SPANS:
-        found = class_weights(targets, len(problem.id2label))
-    elif problem.question.kind in (Kind.CHOICES, Kind.TAXONOMY):
-        # an option that nobody has used yet keeps what its name says
-        found = (np.sum(targets, axis=0) > 0).astype(np.float64)
-    else:
+    found = problem.objective.weights(targets, len(problem.id2label))
+    if found is None:
         return None
     return torch.as_tensor(found, dtype=torch.float32, device=next(model.parameters()).device)
 

@@ -7,8 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from labelwheel.training.kinds import span_training
-from labelwheel.training.questions import Kind
 from labelwheel.training.strategies.finetuning_loop import Settings
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.problem import Problem
@@ -28,11 +26,8 @@ class Plan:
 
 def schedule(problem: Problem, seed: int) -> Settings:
     """How the whole encoder is trained where there is time enough."""
-    size = len(problem)
-    if problem.question.kind is not Kind.SPANS:
-        return Settings(seed=seed, batch_size=8 if size <= MANY else 16)
-    plan = span_training.schedule(size)
-    return Settings(seed=seed, epochs=plan.epochs, rate=plan.rate, patience=plan.patience, batch_size=16)
+    plan = problem.kind.schedule(len(problem))
+    return Settings(seed=seed, epochs=plan.epochs, rate=plan.rate, patience=plan.patience, batch_size=plan.batch_size)
 
 
 def plan(layout: Layout, settings: Settings, step: float, seconds: float, fresh: bool) -> Plan:

@@ -9,7 +9,6 @@ from typing import Any
 
 from labelwheel.training import encoders
 from labelwheel.training.model import pad_token
-from labelwheel.training.questions import Kind
 from labelwheel.training.strategies import finetuning_plan
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.finetuning import FineTuned, copier
@@ -77,7 +76,7 @@ class FineTuning(Strategy):
             feature_norm=given.frozen.unit,
             settings=settings,
             deadline=given.budget.deadline,
-            by_score=given.problem.question.kind is Kind.SPANS,
+            by_score=given.problem.kind.schedule(len(given.problem)).by_score,
             progress=given.progress.update,
         )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from labelwheel.training.kinds import span_training
-from labelwheel.training.questions import Kind
 from labelwheel.training.strategies import finetuning_plan
 from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.finetuning_strategy import FineTuning
@@ -30,8 +28,9 @@ class FromBase(FineTuning):
         """The base model; for each part a head that has seen no more than that part's labels."""
         given, frozen = self.given, self.given.frozen
         setting = replace(given.setting, penalty=max(given.setting.penalty, START_PENALTY))
-        if given.problem.question.kind is Kind.SPANS:
-            setting = Setting(0.0, span_training.PENALTY)
+        penalty = given.problem.kind.schedule(len(given.problem)).start_penalty
+        if penalty is not None:
+            setting = Setting(0.0, penalty)
 
         def head(learn: Sequence[int]) -> Head:
             found = frozen.fit(learn, setting)

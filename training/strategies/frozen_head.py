@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from labelwheel.training.kinds.base import Row
 from labelwheel.training.kinds.objectives import Softmax, class_weights
+from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.model import pad_token
-from labelwheel.training.questions import Kind
 from labelwheel.training.shared_features import Embed
 from labelwheel.training.strategies import calibration, shrinkage
 from labelwheel.training.strategies.folds import Fold
@@ -24,7 +25,6 @@ from labelwheel.training.strategies.shrinkage import Setting
 logger = logging.getLogger(__name__)
 
 PENALTIES = (1.0, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
-SPAN_PENALTIES = (0.001, 0.0003, 0.0001)
 SHARES = (1.0, 0.5, 0.25, 0.0)
 """How much of the names' say is kept as the prior; 1 is what they say before the first label."""
 
@@ -64,7 +64,7 @@ class Frozen:
         classes, width = len(self.problem.id2label), self.features[0].shape[-1] if self.features else 0
         if self.names is None or not named:
             return Head(np.zeros((classes, width)), np.zeros(classes))
-        return names_head(self.names, self.problem.question.kind, share)
+        return names_head(self.names, self.problem.kind, share)
 
     def fit(self, indices: Sequence[int], setting: Setting) -> Head:
         """Learn from some examples."""
@@ -74,7 +74,7 @@ class Frozen:
         prior = self.prior(setting.share, setting.named)
         if isinstance(problem.objective, Softmax):
             counts = np.bincount(targets.astype(int), minlength=len(prior.bias))
-            if problem.question.kind is not Kind.SPANS:
+            if problem.objective.weighted:
                 weights = class_weights([targets], len(prior.bias), setting.balance)[targets.astype(int)]
         else:
             counts = targets.sum(axis=0)
@@ -90,7 +90,7 @@ class Frozen:
             setting.penalty,
             weights=weights,
             pinned=pinned,
-            bias=None if problem.question.kind is Kind.PAIRWISE else setting.bias,
+            bias=None if problem.kind.row is Row.PAIR else setting.bias,
         )
 
     def _beside_names(self, prior: Head, unused: np.ndarray) -> Head:
@@ -118,16 +118,14 @@ class Frozen:
         """What is worth trying, the most held back first."""
         shares = SHARES if self.names is not None and named else (0.0,)
         size = sum(row.size for row in self.features) * len(self.problem.id2label)
-        penalties: tuple[float, ...] = PENALTIES if size < _LARGE else PENALTIES[4::2]
-        if self.problem.question.kind is Kind.SPANS:
-            penalties = SPAN_PENALTIES
+        penalties = self.problem.kind.penalties or (PENALTIES if size < _LARGE else PENALTIES[4::2])
         return [Setting(share, penalty, named=named) for share in shares for penalty in penalties]
 
     def search(self, indices: Sequence[int], folds: Sequence[Fold], seconds: float) -> Setting:
         """The best setting by cross-validation on folds of some examples; while those are few, the fixed one.
 
-        Of a choice the fixed one stays unless another is better by more than a standard error. Names that mislead are
-        left out; without folds they keep all their say.
+        Where there is a fixed one at all, it stays unless another is better by more than a standard error. Names that
+        mislead are left out; without folds they keep all their say.
         """
         problem = self.problem
         named = not shrinkage.misled(self, indices, folds)
@@ -138,7 +136,7 @@ class Frozen:
             return best
         measured = [index for _, measure in folds for index in measure]
         least = anchor = None
-        if problem.question.kind is Kind.CHOICE:
+        if problem.kind.held_to_names:
             logits: dict[int, np.ndarray] = {}
             for learn, measure in folds:
                 logits |= self.logits(self.fit(learn, shrinkage.held(problem, learn, named)), measure)
@@ -167,17 +165,17 @@ class Frozen:
         return found
 
     def _losses(self, indices: Sequence[int], logits: dict[int, np.ndarray]) -> np.ndarray:
-        """The losses of the answers, with the log loss as a finer measure of the same; for spans that one alone."""
+        """The losses of the answers, with the log loss as a finer measure of the same."""
         problem = self.problem
         values, targets, _ = problem.stack(indices, logits)
-        if problem.question.kind in (Kind.SPANS, Kind.NUMBER):
+        if problem.kind.searched_by_loss:
             return problem.objective.losses(values, targets)
         settings = calibration.fit(problem, indices, logits)
-        heat = settings.get(calibration.TEMPERATURE, 1.0)
+        heat = settings.get(TEMPERATURE, 1.0)
         fine = problem.objective.losses(values / heat, targets)
         predictions = problem.predict(indices, logits, settings)
         losses = [
-            problem.learner.score(problem.question, row.example, row.answer, prediction).loss
+            problem.kind.score(problem.question, row.example, row.answer, prediction).loss
             for row, prediction in zip([problem.rows[i] for i in indices], predictions, strict=True)
         ]
         return np.asarray(losses) + LOG_LOSS_SHARE * fine

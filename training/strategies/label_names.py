@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training import encoders
-from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.base import Encoding, QuestionKind
 from labelwheel.training.kinds.choices import LEAD
 from labelwheel.training.model import pad_token
-from labelwheel.training.questions import Kind, Option, Question
+from labelwheel.training.questions import Option, Question
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.regression import Head
-
-KINDS = frozenset({Kind.CHOICE, Kind.CHOICES, Kind.TAXONOMY})
-"""The kinds whose options mean something by themselves."""
 
 SHARPNESS = 16.0
 """Logits are this times the cosine. Measured with MiniLM on four sets of texts: the log loss is least at 12 to 20."""
@@ -57,7 +55,7 @@ class LabelNames(Strategy):
         frozen, problem = self.given.frozen, self.given.problem
         measured = self.given.layout.measured()
         logits = frozen.logits(frozen.prior(1.0), measured)
-        return Outcome(self.name, problem, measured, logits, settled=settled(problem.question.kind) or None)
+        return Outcome(self.name, problem, measured, logits, settled=settled(problem.kind) or None)
 
     def finish(self) -> Finished:
         """Written into the base model's head; the names themselves go into the manifest."""
@@ -84,11 +82,14 @@ def directions(question: Question, model: Any, tokenizer: Any, max_length: int) 
 
     None where the options of a question mean nothing by themselves.
     """
-    if question.kind not in KINDS:
+    kind = kind_of(question)
+    if not kind.named:
         return None
-    said = [_embedded([_own(question, option) for option in question.options], model, tokenizer, max_length)]
-    above = [" ".join(map(words, option.path[:-1])) for option in question.options]
-    if question.kind is Kind.TAXONOMY and any(above):
+    steps = [kind.steps(option) for option in question.options]
+    own = [describe(Option(value=path[-1], hint=each.hint)) for path, each in zip(steps, question.options, strict=True)]
+    said = [_embedded(own, model, tokenizer, max_length)]
+    above = [" ".join(map(words, path[:-1])) for path in steps]
+    if any(above):
         there = np.array([bool(each) for each in above])
         found = _embedded([each or "-" for each in above], model, tokenizer, max_length)
         said.append(_PARENTS * there[:, None] * _unit(found))
@@ -96,20 +97,15 @@ def directions(question: Question, model: Any, tokenizer: Any, max_length: int) 
     return _unit(_unit(said[0]) + sum(said[1:])), float(norms.mean())
 
 
-def settled(kind: Kind) -> dict[str, float]:
+def settled(kind: QuestionKind) -> dict[str, float]:
     """What a manifest says about the scores of the names alone."""
-    return {} if kind is Kind.CHOICE else {LEAD: SHARPNESS * OUTSTANDING}
+    return {} if kind.exclusive else {LEAD: SHARPNESS * OUTSTANDING}
 
 
-def names_head(names: np.ndarray, kind: Kind, share: float = 1.0) -> Head:
+def names_head(names: np.ndarray, kind: QuestionKind, share: float = 1.0) -> Head:
     """The head that answers from the names alone, for features of length 1."""
-    bias = -SHARPNESS * share * DISTANT if kind is not Kind.CHOICE else 0.0
+    bias = -SHARPNESS * share * DISTANT if not kind.exclusive else 0.0
     return Head(SHARPNESS * share * names, np.full(len(names), bias))
-
-
-def _own(question: Question, option: Option) -> str:
-    """What is embedded for an option by itself: of a taxonomy the last step."""
-    return describe(option if question.kind is not Kind.TAXONOMY else Option(value=option.path[-1], hint=option.hint))
 
 
 def _embedded(said: list[str], model: Any, tokenizer: Any, max_length: int) -> np.ndarray:

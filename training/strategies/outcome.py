@@ -10,7 +10,7 @@ import numpy as np
 
 from labelwheel.training.evaluation.findings import Epoch, Trial
 from labelwheel.training.kinds.base import Score
-from labelwheel.training.kinds.texts import TEMPERATURE
+from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.questions import Prediction
 from labelwheel.training.strategies import calibration
 from labelwheel.training.strategies.problem import Problem
@@ -46,7 +46,7 @@ class Outcome:
         """By example number."""
         problem = self.problem
         return {
-            index: problem.learner.score(problem.question, problem.rows[index].example, problem.rows[index].answer, one)
+            index: problem.kind.score(problem.question, problem.rows[index].example, problem.rows[index].answer, one)
             for index, one in zip(self.indices, self.predictions, strict=True)
         }
 
@@ -66,7 +66,7 @@ class Outcome:
     @property
     def trial(self) -> Trial:
         """For the report."""
-        score = self.problem.learner.headline(list(self.scores.values())) if self.indices else None
+        score = self.problem.kind.headline(list(self.scores.values())) if self.indices else None
         return Trial(name=self.name, score=score, seconds=round(self.seconds, 1), detail=self.detail)
 
 

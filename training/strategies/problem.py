@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.training.kinds.base import Encoding, Learner
-from labelwheel.training.kinds.objectives import IGNORED, Objective, objective_for
-from labelwheel.training.kinds.spans import Spans, confident
-from labelwheel.training.kinds.texts import TextLearner
-from labelwheel.training.questions import Answer, Example, Kind, Prediction, Question
+from labelwheel.training.kinds.base import Encoding, QuestionKind, Row
+from labelwheel.training.kinds.objectives import IGNORED, Objective
+from labelwheel.training.questions import Answer, Example, Prediction, Question
 from labelwheel.training.spec import LabelledExample
 
 
@@ -25,7 +23,7 @@ class Problem:
     """
 
     question: Question
-    learner: Learner
+    kind: QuestionKind
     rows: Sequence[LabelledExample]
     encodings: Sequence[Encoding]
     targets: Sequence[np.ndarray]
@@ -38,29 +36,29 @@ class Problem:
     def build(
         cls,
         question: Question,
-        learner: Learner,
+        kind: QuestionKind,
         rows: Sequence[LabelledExample],
         tokenizer: Any,
         max_length: int,
         hide_below: float = 0.0,
     ) -> Problem:
-        """Encodes the rows; those without text (for pairwise questions: on both sides) are left out."""
-        encodings = learner.encode(question, [row.example for row in rows], tokenizer, max_length)
+        """Encodes the rows; those without text (of a comparison: on both sides) are left out."""
+        encodings = kind.encode(question, [row.example for row in rows], tokenizer, max_length)
         sides: dict[int, set[int]] = {}
         for encoding in encodings:
             sides.setdefault(encoding.example, set()).add(encoding.side)
-        needed = 2 if question.kind is Kind.PAIRWISE else 1
-        whole = [index for index in range(len(rows)) if len(sides.get(index, ())) == needed]
+        whole = [index for index in range(len(rows)) if len(sides.get(index, ())) == kind.sides]
         if len(whole) < len(rows):
             rows = [rows[index] for index in whole]
-            encodings = learner.encode(question, [row.example for row in rows], tokenizer, max_length)
-        id2label: dict[int, str] = learner.config(question)["id2label"]
-        targets = _targets(question, learner, rows, encodings, id2label)
+            encodings = kind.encode(question, [row.example for row in rows], tokenizer, max_length)
+        id2label: dict[int, str] = kind.config(question)["id2label"]
+        examples, answers = [row.example for row in rows], [row.answer for row in rows]
+        targets: Sequence[np.ndarray] = kind.targets(question, examples, answers, encodings, id2label)
         centre, scale = 0.0, 1.0
-        if question.kind is Kind.NUMBER and targets:
+        if kind.standardised and targets:
             centre, scale = float(np.mean(targets)), float(np.std(targets)) or 1.0
             targets = [(target - centre) / scale for target in targets]
-        return cls(question, learner, rows, encodings, targets, id2label, centre, scale, hide_below)
+        return cls(question, kind, rows, encodings, targets, id2label, centre, scale, hide_below)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,7 +66,7 @@ class Problem:
     @cached_property
     def objective(self) -> Objective:
         """What is minimised."""
-        return objective_for(self.question.kind)
+        return self.kind.objective()
 
     @property
     def examples(self) -> list[Example]:
@@ -82,10 +80,8 @@ class Problem:
 
     @cached_property
     def habits(self) -> dict[str, float]:
-        """How people draw edges, for the calibration; asked for after every epoch. Empty for other kinds than spans."""
-        if not isinstance(self.learner, Spans):
-            return {}
-        return self.learner.habits(self.question, self.examples, self.answers)
+        """How people answer, for the calibration; asked for after every epoch."""
+        return self.kind.habits(self.question, self.examples, self.answers)
 
     @cached_property
     def places(self) -> list[list[int]]:
@@ -115,8 +111,8 @@ class Problem:
         ]  # fmt: skip
         raw = [logits[place] * self.scale + self.centre for place in places]
         examples = [self.rows[index].example for index in indices]
-        found = self.learner.decode(self.question, examples, encodings, raw, self.id2label, calibration)
-        return [confident(self.question, one, self.hide_below) for one in found]
+        found = self.kind.decode(self.question, examples, encodings, raw, self.id2label, calibration)
+        return [self.kind.shown(one, self.hide_below) for one in found]
 
     def stack(
         self, indices: Sequence[int], values: Mapping[int, np.ndarray] | Sequence[np.ndarray]
@@ -125,12 +121,12 @@ class Problem:
 
         `values` has features or logits by encoding. A row is a text, a token, or a pair as left minus right.
         """
-        if self.question.kind is Kind.PAIRWISE:
+        if self.kind.row is Row.PAIR:
             pairs = [sorted(self.places[index], key=lambda place: self.encodings[place].side) for index in indices]
             rows = [values[left] - values[right] for left, right in pairs]
             return np.stack(rows), np.stack([self.targets[left] for left, _ in pairs]), np.asarray(indices)
         places = self.encoded(indices)
-        if self.question.kind is not Kind.SPANS:
+        if self.kind.row is Row.TEXT:
             owners = np.asarray([self.encodings[place].example for place in places])
             return np.stack([values[place] for place in places]), np.stack([self.targets[p] for p in places]), owners
         targets = np.concatenate([self.targets[place] for place in places])
@@ -141,36 +137,4 @@ class Problem:
     @cached_property
     def strata(self) -> list[str]:
         """What folds are balanced by: an example's class, or its rarest label."""
-        return strata(self.question, self.answers)
-
-
-def strata(question: Question, answers: Sequence[Answer]) -> list[str]:
-    """A word for each answer, the same for answers that should be spread evenly over folds."""
-    if question.kind in (Kind.CHOICE, Kind.RATING, Kind.PAIRWISE):
-        return [str(answer) for answer in answers]
-    if question.kind is Kind.NUMBER:
-        edges = np.quantile(np.asarray(answers, dtype=float), [0.25, 0.5, 0.75]) if answers else []
-        return [str(int(np.searchsorted(edges, float(answer)))) for answer in answers]
-    sets = [
-        {item["label"] if isinstance(item, dict) else str(item) for item in answer}  # a span, a path or an option
-        for answer in answers
-    ]
-    counts: dict[str, int] = {}
-    for labels in sets:
-        for label in labels:
-            counts[label] = counts.get(label, 0) + 1
-    return [min(labels, key=lambda label: (counts[label], label)) if labels else "" for labels in sets]
-
-
-def _targets(
-    question: Question,
-    learner: Learner,
-    rows: Sequence[LabelledExample],
-    encodings: Sequence[Encoding],
-    id2label: Mapping[int, str],
-) -> list[np.ndarray]:
-    examples, answers = [row.example for row in rows], [row.answer for row in rows]
-    if isinstance(learner, Spans):
-        return [np.asarray(row) for row in learner.tags(question, examples, answers, encodings, id2label)]
-    assert isinstance(learner, TextLearner)
-    return learner.targets(question, examples, answers, encodings, id2label)
+        return self.kind.strata(self.answers)

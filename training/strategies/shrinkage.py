@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labelwheel.training.kinds.objectives import class_weights
-from labelwheel.training.questions import Kind
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.regression import BIAS
@@ -53,8 +52,8 @@ class Setting:
 
 
 def is_few(problem: Problem, indices: Sequence[int]) -> bool:
-    """Whether the fixed rule holds. Only of choices: it was measured on nothing else."""
-    if problem.question.kind is not Kind.CHOICE:
+    """Whether the fixed rule holds."""
+    if not problem.kind.held_to_names:
         return False
     return len(indices) < max(FEW, FEW_A_CLASS * len(problem.id2label))
 
@@ -74,7 +73,7 @@ def misled(frozen: Frozen, indices: Sequence[int], folds: Sequence[Fold]) -> boo
     classes weighing the same, or a regression without them must be better by more than a standard error, out of fold.
     """
     problem = frozen.problem
-    if frozen.names is None or problem.question.kind is not Kind.CHOICE or len(indices) < LEAST_TO_DROP or not folds:
+    if frozen.names is None or not problem.kind.held_to_names or len(indices) < LEAST_TO_DROP or not folds:
         return False
     targets = np.asarray([int(problem.targets[place]) for place in problem.encoded(indices)])
     counts = _counts(problem, indices)

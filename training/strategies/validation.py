@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labelwheel.training.questions import Kind
 from labelwheel.training.strategies.folds import Fold, folds
 from labelwheel.training.strategies.problem import Problem
 
 MANY = 400
-"""From so many examples on, one validation part replaces the folds."""
-
-MANY_SPANS = 80
-"""For spans, which take many epochs, and have a label for each token."""
+"""From so many examples on, the model that was measured on one validation part is the one to propose."""
 
 FOLDS = 3
 INNER_FOLDS = 5
@@ -29,12 +25,12 @@ class Layout:
     @property
     def is_light(self) -> bool:
         """Whether each strategy can learn several times."""
-        return len(self.problem) <= (MANY_SPANS if self._is_spans else MANY)
+        return len(self.problem) <= self.problem.kind.light
 
     @property
     def nests(self) -> bool:
-        """Whether the regression's strength is found anew inside each part; a token's labels are too many for that."""
-        return self.is_light and not self._is_spans
+        """Whether the regression's strength is found anew inside each part."""
+        return self.is_light and self.problem.kind.nests
 
     def parts(self) -> list[Fold]:
         """What all strategies are measured on: every example in turn, or one fifth where that takes too long."""
@@ -67,7 +63,3 @@ class Layout:
             known = [index for index, row in enumerate(rows) if not row.fresh and row.group not in apart]
             found.append((known + learn, measure))
         return found
-
-    @property
-    def _is_spans(self) -> bool:
-        return self.problem.question.kind is Kind.SPANS

@@ -12,7 +12,7 @@ import numpy as np
 from labelwheel.backend.serving.engine import Encoder
 from labelwheel.training.checkpoints.checkpoint import Manifest, Words
 from labelwheel.training.errors import InvalidCheckpoint
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.onnx_export.session import Head
 from labelwheel.training.onnx_export.tokenizing import Reader
@@ -27,13 +27,13 @@ class LoadedCheckpoint:
     ) -> None:
         self.version, self.question, self.encoder = manifest.version, manifest.question, encoder
         self._manifest, self._head, self._tokenizer, self._id2label = manifest, head, tokenizer, id2label
-        self._learner = learner_for(manifest.question)
+        self._kind = kind_of(manifest.question)
         words = sorted((name, digest) for name, digest in manifest.files.items() if "token" in name or "vocab" in name)
-        reading = f"{words} {manifest.max_length} {self._learner.auto_class}"
+        reading = f"{words} {manifest.max_length} {self._kind.auto_class}"
         self.reading = hashlib.sha256(reading.encode()).hexdigest()
 
     def encode(self, question: Question, examples: Sequence[Example]) -> list[Encoding]:
-        return self._learner.encode(question, examples, self._tokenizer, self._manifest.max_length)
+        return self._kind.encode(question, examples, self._tokenizer, self._manifest.max_length)
 
     def head(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
         return list(features) if self._head is None else self._head(features)
@@ -46,7 +46,7 @@ class LoadedCheckpoint:
         logits: Sequence[np.ndarray],
     ) -> list[Prediction]:
         calibration = self._manifest.calibration
-        return self._learner.decode(question, examples, encodings, logits, self._id2label, calibration)
+        return self._kind.decode(question, examples, encodings, logits, self._id2label, calibration)
 
 
 def read_words(folder: Path, words: Words | None) -> tuple[Any, dict[int, str]]:

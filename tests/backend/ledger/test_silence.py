@@ -24,7 +24,7 @@ BEFORE, AFTER = timedelta(hours=-1), timedelta(hours=1)
 def submit(ledger: Ledger, example: str, when: timedelta | datetime, **answers: Any) -> Work:
     """Somebody submits answers to some questions, and says nothing about the others that are asked at that moment."""
     at = now() + when if isinstance(when, timedelta) else when
-    silent = [one.name for one in ledger.tool.questions if one.kind is not Kind.CHOICE and one.name not in answers]
+    silent = [one.name for one in ledger.tool.questions if one.kind != Kind.CHOICE and one.name not in answers]
     said = {**answers, **{name: [] for name in silent}}
     work = ledger.tool.submit(example, said, silent=tuple(silent))
     ledger.tool.work[work.key] = work = work.model_copy(update={"updated_at": at})
@@ -34,7 +34,7 @@ def submit(ledger: Ledger, example: str, when: timedelta | datetime, **answers: 
 def read_anew(ledger: Ledger) -> None:
     """As the connectors do: what stands in the tool is read with what is asked now."""
     for key, work in ledger.tool.work.items():
-        names = [one.name for one in ledger.tool.questions if one.kind is not Kind.CHOICE]
+        names = [one.name for one in ledger.tool.questions if one.kind != Kind.CHOICE]
         silent = tuple(name for name in names if name in work.silent or name not in work.answers)
         answers = {**dict.fromkeys(silent), **work.answers} | {name: [] for name in silent}
         ledger.tool.work[key] = work.model_copy(update={"answers": answers, "silent": silent})

@@ -36,7 +36,7 @@ def test_choices(mode: str, kind: Kind) -> None:
         f'<Header value="How is it?"/><Choices name="c" toName="t" choice="{mode}">'
         '<Choice value="Good" alias="g" hint="all is well"/><View><Choice value="Bad"/></View></Choices>'
     )
-    assert control.question.kind is kind
+    assert control.question.kind == kind
     assert control.question.inputs == ("t",)
     assert control.question.prompt == "How is it?"
     assert [(option.value, option.hint) for option in control.question.options] == [
@@ -78,7 +78,7 @@ def test_spans(tag: str, shown: str) -> None:
         f'<{tag} name="l" toName="o"><Label value="Person" alias="PER"/><Label value="ORG"/></{tag}>',
         f'<{shown} name="o" value="$o"/>',
     )
-    assert control.question.kind is Kind.SPANS
+    assert control.question.kind == Kind.SPANS
     assert control.question.values == ("PER", "ORG")
     assert control.type == tag.lower()
 

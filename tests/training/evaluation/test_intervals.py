@@ -9,7 +9,7 @@ from labelwheel.training.spec import Unit
 
 
 class Scored:
-    """Only what the intervals need of a learner."""
+    """Only what the intervals need of a kind."""
 
     def __init__(self, headline):
         self.headline = headline

@@ -4,6 +4,7 @@ import pytest
 
 from labelwheel.training.evaluation import metrics
 from labelwheel.training.kinds.base import Score
+from labelwheel.training.kinds.scores import NOTHING
 from labelwheel.training.kinds.spans import Spans
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 from labelwheel.training.spec import LabelledExample, Part, Unit
@@ -74,8 +75,8 @@ def test_span_confusions_tell_missed_from_mislabelled_from_misplaced():
     assert {(row["gold"], row["predicted"]): row["count"] for row in found} == {
         ("a", "a (other edges)"): 2,
         ("a", "b"): 2,
-        ("a", metrics.NOTHING): 2,
-        (metrics.NOTHING, "c"): 2,
+        ("a", NOTHING): 2,
+        (NOTHING, "c"): 2,
     }
 
 
@@ -109,7 +110,7 @@ def test_every_text_has_slices(text, length, characters):
 
 
 def test_slices_have_their_own_headline():
-    learner = Spans()
+    kind = Spans()
     rows = [
         LabelledExample(
             example=Example(key=str(number), fields={"text": "hi" * 30 * number}),
@@ -123,7 +124,7 @@ def test_slices_have_their_own_headline():
     scores = [Score(0.0, {"a": Unit(true_positives=1)}), Score(1.0, {"a": Unit(false_negatives=1)})]
     found = {
         (row["slice"], row["value"]): (row["examples"], row["score"])
-        for row in metrics.by_slice(learner, question(Kind.SPANS), rows, scores)
+        for row in metrics.by_slice(kind, question(Kind.SPANS), rows, scores)
     }
     assert found[("channel", "mail")] == (2, pytest.approx(2 / 3))
     assert found[("length", "under 40 characters")] == (1, 1.0)

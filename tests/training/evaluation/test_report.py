@@ -23,7 +23,7 @@ QUESTION = Question(
 
 
 def findings(count=40, **more):
-    learner = Spans()
+    kind = Spans()
     golds = [[{"start": 0, "end": 4, "label": "ORG" if number % 2 else "a|b <x>"}] for number in range(count)]
     texts = [f"some {hashlib.sha256(str(number).encode()).hexdigest()}" for number in range(count)]
     rows = [
@@ -41,9 +41,9 @@ def findings(count=40, **more):
         for number, row in enumerate(measured)
     ]
     scores = [
-        learner.score(QUESTION, row.example, row.answer, one) for row, one in zip(measured, predictions, strict=True)
+        kind.score(QUESTION, row.example, row.answer, one) for row, one in zip(measured, predictions, strict=True)
     ]
-    nothing = [learner.score(QUESTION, row.example, row.answer, Prediction(answer=[])) for row in measured]
+    nothing = [kind.score(QUESTION, row.example, row.answer, Prediction(answer=[])) for row in measured]
     spec = JobSpec(version="mentions-7", question=QUESTION, data="d", output="o")
     filled = {
         "parent": "mentions-6",
@@ -72,7 +72,7 @@ def findings(count=40, **more):
         "notes": ["2 overlapping spans could not be learnt"],
     } | more
     return Findings(
-        spec=spec, learner=learner, rows=rows, measured=measured, predictions=predictions, scores=scores, **filled
+        spec=spec, kind=kind, rows=rows, measured=measured, predictions=predictions, scores=scores, **filled
     )
 
 
@@ -135,7 +135,7 @@ def test_every_table_is_well_formed():
 
 def test_without_anything_measured_it_says_so():
     bare = findings(champion_scores=None, trials=(), training_curve=(), learning_curve=(), notes=())
-    empty = Findings(spec=bare.spec, learner=bare.learner, rows=(), measured=(), predictions=(), scores=())
+    empty = Findings(spec=bare.spec, kind=bare.kind, rows=(), measured=(), predictions=(), scores=())
     found = report.build(empty)
     assert found["headline"] is None
     assert json.dumps(found, allow_nan=False)

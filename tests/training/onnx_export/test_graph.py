@@ -13,7 +13,7 @@ import transformers
 from labelwheel.training import batches, encoders, job
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.errors import InvalidCheckpoint
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.onnx_export import graph, make
 from labelwheel.training.onnx_export.equivalence import judge
@@ -49,7 +49,7 @@ def said(given: list[LabelledExample], wrong: int = 0) -> list[Prediction]:
 
 def verdict(count: int, fp32_wrong: int = 0, int8_wrong: int = 0):
     given = labelled(count)
-    return judge(INTENT, learner_for(INTENT), given, said(given, fp32_wrong), said(given, int8_wrong))
+    return judge(INTENT, kind_of(INTENT), given, said(given, fp32_wrong), said(given, int8_wrong))
 
 
 def test_int8_is_shipped_where_it_says_the_same():
@@ -88,7 +88,7 @@ def test_a_number_is_the_same_within_a_hundredth_of_its_range():
     fp32 = [Prediction(answer=1.4, score=0.9)] * 100
     for apart, precision in ((0.09, "int8"), (0.2, "fp32")):
         int8 = [Prediction(answer=1.4 + apart, score=0.9)] * 100
-        assert judge(question, learner_for(question), given, fp32, int8).precision == precision
+        assert judge(question, kind_of(question), given, fp32, int8).precision == precision
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +102,10 @@ def module(kind: str, folder: Path, base: str):
 
     torch.manual_seed(2)
     if kind in ("bert", "tokens"):
-        learner = learner_for(Kind.SPANS if kind == "tokens" else Kind.CHOICE)
+        classifier = kind_of(Kind.SPANS if kind == "tokens" else Kind.CHOICE)
         asked = Question(name="q", kind=Kind.SPANS if kind == "tokens" else Kind.CHOICE, inputs=("text",),
                          options=tuple(Option(value=value) for value in "abc"))  # fmt: skip
-        made, _ = encoders.load(base, learner.config(asked), learner.auto_class)
+        made, _ = encoders.load(base, classifier.config(asked), classifier.auto_class)
     else:
         sizes = {"roberta": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4},
                  "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48}}[kind]  # fmt: skip
@@ -134,7 +134,7 @@ def test_the_graph_says_what_torch_says(kind: str, tmp_path: Path, base: str):
 
 def test_one_encoder_has_one_graph_whatever_its_head(tmp_path: Path, base: str):
     for name, values in (("one", ("a", "b")), ("two", ("c", "d", "e"))):
-        made, _ = encoders.load(base, learner_for(Kind.CHOICE).config(choice(*values)))
+        made, _ = encoders.load(base, kind_of(Kind.CHOICE).config(choice(*values)))
         graph.export(made, tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from labelwheel.training.errors import InvalidCheckpoint
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.onnx_export import tokenizing
 from labelwheel.training.onnx_export.tokenizing import PROBES, Reader
 from labelwheel.training.questions import Kind, Option, Question
@@ -72,7 +72,7 @@ def test_learners_encode_alike_with_both(kind: Kind, tokenizer: PreTrainedTokeni
     question = Question(name="q", kind=kind, inputs=("text",), options=(Option(value="a"), Option(value="b")))
     examples = [example(text) for text in (*TEXTS, *PROBES)]
     one, other = (
-        learner_for(question).encode(question, examples, each, 24) for each in (tokenizer, reader(tokenizer, tmp_path))
+        kind_of(question).encode(question, examples, each, 24) for each in (tokenizer, reader(tokenizer, tmp_path))
     )
     assert len(one) >= len(TEXTS)
     for mine, theirs in zip(one, other, strict=True):
@@ -109,4 +109,4 @@ def test_labels_keep_their_order(tmp_path: Path):
 
 def test_blank_examples_have_no_rows(tokenizer: PreTrainedTokenizerFast, tmp_path: Path):
     asked = choice("a", "b")
-    assert learner_for(asked).encode(asked, [example(" ", "1")], reader(tokenizer, tmp_path), 16) == []
+    assert kind_of(asked).encode(asked, [example(" ", "1")], reader(tokenizer, tmp_path), 16) == []

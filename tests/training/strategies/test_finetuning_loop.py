@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from labelwheel.training import batches, encoders
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.strategies import finetuning_loop
 from labelwheel.training.strategies.problem import Problem
@@ -24,9 +24,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepared(base: Path) -> tuple[Any, Any, Problem]:
     asked = choice()
-    learner = learner_for(asked)
-    model, tokenizer = encoders.load(str(base), learner.config(asked))
-    return model, tokenizer, Problem.build(asked, learner, rows(2), tokenizer, 32)
+    kind = kind_of(asked)
+    model, tokenizer = encoders.load(str(base), kind.config(asked))
+    return model, tokenizer, Problem.build(asked, kind, rows(2), tokenizer, 32)
 
 
 def losses(model: Any, problem: Problem) -> float:

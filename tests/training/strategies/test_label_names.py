@@ -7,7 +7,7 @@ import pytest
 
 from labelwheel.training import encoders
 from labelwheel.training.batches import forward
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.strategies import label_names
 from labelwheel.training.strategies.label_names import names_head
@@ -37,15 +37,15 @@ def test_hints_and_paths_are_part_of_what_is_said() -> None:
 
 def test_texts_are_answered_from_names_alone() -> None:
     asked = choice()
-    learner = learner_for(asked)
-    model, tokenizer = encoders.load(None, learner.config(asked))
+    kind = kind_of(asked)
+    model, tokenizer = encoders.load(None, kind.config(asked))
     said = label_names.directions(asked, model, tokenizer, 128)
     assert said is not None
-    head = names_head(said[0], asked.kind)
+    head = names_head(said[0], kind)
     encoders.write_head(model, head.weight / said[1], head.bias)
     examples = [example(text) for texts in WORDS.values() for text in texts]
-    rows = learner.encode(asked, examples, tokenizer, 128)
-    found = learner.decode(asked, examples, rows, forward(model, rows, 0), learner.config(asked)["id2label"], {})
+    rows = kind.encode(asked, examples, tokenizer, 128)
+    found = kind.decode(asked, examples, rows, forward(model, rows, 0), kind.config(asked)["id2label"], {})
     right = np.mean([one.answer == gold for one, gold in zip(found, np.repeat(list(WORDS), 4), strict=True)])
     sure = np.mean([one.score for one in found])
     assert right >= 0.9
@@ -59,17 +59,17 @@ def test_names_say_nothing_where_options_have_no_meaning() -> None:
 
 def by_names(asked: Question, texts: list[str]) -> list[Any]:
     """What is answered to texts before the first label."""
-    learner = learner_for(asked)
-    fields = learner.config(asked)
+    kind = kind_of(asked)
+    fields = kind.config(asked)
     model, tokenizer = encoders.load(None, fields)
     said = label_names.directions(asked, model, tokenizer, 128)
     assert said is not None
-    head = names_head(said[0], asked.kind)
+    head = names_head(said[0], kind)
     encoders.write_head(model, head.weight / said[1], head.bias)
     examples = [example(text) for text in texts]
-    rows = learner.encode(asked, examples, tokenizer, 128)
+    rows = kind.encode(asked, examples, tokenizer, 128)
     logits = forward(model, rows, 0)
-    found = learner.decode(asked, examples, rows, logits, fields["id2label"], label_names.settled(asked.kind))
+    found = kind.decode(asked, examples, rows, logits, fields["id2label"], label_names.settled(kind))
     return [one.answer for one in found]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.strategies import finetuning, finetuning_loop
 from labelwheel.training.strategies.calibration import fit as calibrate
@@ -24,11 +24,11 @@ def problem(copies: int = 4) -> Problem:
     """Rows of the tests' choice, without a model: one token each."""
     labelled = rows(copies)
     asked = choice()
-    learner = learner_for(asked)
-    id2label: dict[int, str] = learner.config(asked)["id2label"]
+    kind = kind_of(asked)
+    id2label: dict[int, str] = kind.config(asked)["id2label"]
     place = {label: index for index, label in id2label.items()}
     encodings = [Encoding(example=index, input_ids=[101, 102]) for index in range(len(labelled))]
-    return Problem(asked, learner, labelled, encodings, [np.asarray(place[row.answer]) for row in labelled], id2label)
+    return Problem(asked, kind, labelled, encodings, [np.asarray(place[row.answer]) for row in labelled], id2label)
 
 
 def outcome(name: str, there: Problem, wrong: Sequence[int], sureness: float = 3.0) -> Outcome:

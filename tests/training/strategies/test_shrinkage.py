@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from labelwheel.training.kinds import learner_for
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.spec import LabelledExample, Part
 from labelwheel.training.strategies import shrinkage
@@ -26,14 +26,14 @@ def frozen(counts: Sequence[int], *, turned: int = 0, noise: float = 0.5, seed: 
     answers = [number for number, count in enumerate(counts) for _ in range(count)]
     features = [directions[number] + noise * chance.normal(size=24) / np.sqrt(24) for number in answers]
     asked = choice(*CLASSES)
-    learner = learner_for(asked)
+    kind = kind_of(asked)
     rows = [
         LabelledExample(example=example("x", str(place)), answer=CLASSES[number], part=Part.TRAIN, group=str(place))
         for place, number in enumerate(answers)
     ]
     problem = Problem(
-        asked, learner, rows, [Encoding(example=place, input_ids=[101]) for place in range(len(rows))],
-        [np.asarray(number) for number in answers], learner.config(asked)["id2label"],
+        asked, kind, rows, [Encoding(example=place, input_ids=[101]) for place in range(len(rows))],
+        [np.asarray(number) for number in answers], kind.config(asked)["id2label"],
     )  # fmt: skip
     return Frozen(problem, [row.astype(np.float32) for row in features], np.roll(directions, turned, axis=0))
 

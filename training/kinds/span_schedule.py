@@ -20,7 +20,7 @@ four epochs without a better score chose epoch 5 (.48 on that fifth, .506 on tes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from labelwheel.training.kinds.schedules import Schedule
 
 RATE = 3e-4
 """The encoder's learning rate: for whole texts a tenth is usual, but here each token is a label and steps are few."""
@@ -38,18 +38,8 @@ _EPOCHS = ((150, 20), (400, 15), (1500, 8), (6000, 5))
 _FEWEST = 3
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """For the loop: `by_score` says that the best epoch is the one with the best score, not with the least loss."""
-
-    epochs: int
-    patience: int
-    rate: float = RATE
-    penalty: float = PENALTY
-    by_score: bool = True
-
-
 def schedule(examples: int) -> Schedule:
     """The schedule for so many training texts: a similar number of steps for few and for many."""
     epochs = next((epochs for limit, epochs in _EPOCHS if examples <= limit), _FEWEST)
-    return Schedule(epochs=epochs, patience=epochs if examples <= FEW else PATIENCE)
+    patience = epochs if examples <= FEW else PATIENCE
+    return Schedule(epochs=epochs, patience=patience, rate=RATE, by_score=True, start_penalty=PENALTY)

@@ -1,6 +1,6 @@
 """Few texts are seen more often than many, so that every model gets about as many steps."""
 
-from labelwheel.training.kinds.span_training import FEW, schedule
+from labelwheel.training.kinds.span_schedule import FEW, schedule
 
 
 def test_the_number_of_steps_is_similar_for_few_and_for_many():

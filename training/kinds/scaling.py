@@ -1,0 +1,37 @@
+"""What makes scores true: a temperature for logits, and a threshold for what is decided one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from labelwheel.training.kinds.objectives import Objective
+
+TEMPERATURE, THRESHOLD = "temperature", "threshold"
+
+_SPREAD = 2.5  # temperatures from exp(-2.5) to exp(2.5)
+
+
+def temperature(objective: Objective, values: np.ndarray, targets: np.ndarray) -> float:
+    """The number to divide logits (rows, classes) by so that the log loss is least (Guo et al. 2017)."""
+    from scipy.optimize import minimize_scalar  # slow to load, and serving never needs it
+
+    found = minimize_scalar(
+        lambda log: float(objective.losses(values / np.exp(log), targets).mean()),
+        bounds=(-_SPREAD, _SPREAD),
+        method="bounded",
+        options={"xatol": 0.01},
+    )
+    return float(np.exp(found.x))
+
+
+def threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:
+    """From which probability on labels are answered so that micro F1 is greatest; between 0.1 and 0.7."""
+    wanted = targets.sum()
+    best, most = 0.5, -1.0
+    for edge in np.linspace(0.1, 0.7, 25):
+        given = probabilities >= edge
+        f1 = 2 * float((given * targets).sum()) / max(float(given.sum() + wanted), 1e-12)
+        # of equal ones the nearest to one half, which is the best where probabilities are right
+        if f1 > most + 1e-9 or (abs(f1 - most) <= 1e-9 and abs(edge - 0.5) < abs(best - 0.5)):
+            best, most = float(edge), f1
+    return best
