@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 from labelwheel.plugins.argilla.layout import Control
 from labelwheel.plugins.argilla.offsets import Offsets
 from labelwheel.training.errors import InvalidAnswer
-from labelwheel.training.questions import Answer, Example, Kind, Prediction, Question, brief
+from labelwheel.training.questions import Answer, Example, Prediction, Question, brief
+
+LISTS = frozenset(("multi_label_selection", "span"))
+"""The types that are answered with a list, of which none may be right."""
 
 
 class Value(NamedTuple):
@@ -34,16 +37,17 @@ def decode(control: Control, values: Mapping[str, Any], example: Example) -> tup
     (question,) = control.questions
     if value is None:
         # the only way to say "none of them", as Argilla takes no empty list of labels
-        return ({question.name: []} if question.kind in (Kind.CHOICES, Kind.SPANS) else {}), []
-    if isinstance(value, list) and question.kind is Kind.SPANS:
+        return ({question.name: []} if control.type in LISTS else {}), []
+    if isinstance(value, list) and control.type == "span":
         value = _read_spans(control, value, example, rejected)
-        return _fitting(question, value, example, rejected)
-    if isinstance(value, list) and question.kind is Kind.CHOICES:
-        return _fitting(question, [control.canonical(one) for one in value], example, rejected)
-    try:
-        return {question.name: question.check(control.canonical(value), example)}, rejected
-    except InvalidAnswer as error:
-        return {}, [str(error)]
+    elif isinstance(value, list):
+        value = [control.canonical(one) for one in value]
+    else:
+        value = control.canonical(value)
+    if rejected and not value:
+        return {}, rejected  # an empty list would say "none of them"
+    answer, refused = question.fitting(value, example)
+    return ({} if answer is None else {question.name: answer}), rejected + refused
 
 
 def encode(control: Control, predictions: Mapping[str, Prediction], example: Example) -> Value | None:
@@ -58,9 +62,9 @@ def encode(control: Control, predictions: Mapping[str, Prediction], example: Exa
         answer = question.check(prediction.answer, example)
     except InvalidAnswer:
         return None
-    if question.kind is Kind.SPANS:
+    if control.type == "span":
         return _spans(control, question, answer, _scores(prediction), example)
-    if question.kind is Kind.CHOICES:
+    if control.type == "multi_label_selection":
         scores = _scores(prediction)
         return Value(answer, [scores[_key(one)] for one in answer]) if answer else None
     if control.type == "rating":
@@ -72,21 +76,6 @@ def encode(control: Control, predictions: Mapping[str, Prediction], example: Exa
 def probability(score: float) -> float:
     """A score that Argilla takes: finite, within [0, 1]."""
     return round(min(max(float(score), 0.0), 1.0), 4) if math.isfinite(score) else 0.0
-
-
-def _fitting(
-    question: Question, items: Sequence[Any], example: Example, rejected: list[str]
-) -> tuple[dict[str, Answer], list[str]]:
-    kept = []
-    for item in items:
-        try:
-            question.check([item], example)
-            kept.append(item)
-        except InvalidAnswer as error:
-            rejected.append(str(error))
-    if rejected and not kept:
-        return {}, rejected  # an empty list would say "none of them"
-    return {question.name: question.check(kept, example)}, rejected
 
 
 def _read_spans(control: Control, said: Sequence[Any], example: Example, rejected: list[str]) -> list[Any]:
@@ -139,8 +128,7 @@ def _ranked(control: Control, said: Any, rejected: list[str]) -> dict[str, Answe
     for question, (one, other) in zip(control.questions, control.pairs, strict=True):
         first, second = ranks.get(one), ranks.get(other)
         if first is not None and second is not None and first != second:
-            sides = ("left", "right") if question.kind is Kind.PAIRWISE else (one, other)
-            answers[question.name] = sides[0] if first < second else sides[1]
+            answers[question.name] = question.values[0 if first < second else 1]
     return answers
 
 
@@ -151,7 +139,7 @@ def _ranking(control: Control, predictions: Mapping[str, Prediction]) -> Value |
         prediction = predictions.get(question.name)
         if prediction is None or prediction.answer is None:
             return None
-        first = prediction.answer == ("left" if question.kind is Kind.PAIRWISE else one)
+        first = prediction.answer == question.values[0]
         score = probability(prediction.score)
         sums[one] += score if first else 1.0 - score
         sums[other] += 1.0 - score if first else score

@@ -57,7 +57,7 @@ class Control:
         """An option's value, from what an answer calls it; anything else as it is."""
         if self.type == "rating":
             said = int(said) if isinstance(said, str) and DIGITS.fullmatch(said) else said
-            return str(said) if type(said) is int and self.questions[0].kind is Kind.CHOICE else said
+            return str(said) if type(said) is int and self.questions[0].options else said
         return self.aliases.get(said, said) if isinstance(said, str) else said
 
 

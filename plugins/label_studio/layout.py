@@ -34,14 +34,16 @@ DEFAULT_STARS = 5
 class Control:
     """A control that is learnt. `to_name` and `type` stand in its regions.
 
-    `conditional`: it may be hidden, so that no answer says nothing. `nested`: choices are given as paths. `limit`: the
-    most paths that a taxonomy takes. `options`: by which names it may be answered.
+    `conditional`: it may be hidden, so that no answer says nothing. `multiple`: it takes any number of choices, which
+    are given as paths where it is `nested`. `limit`: the most paths that a taxonomy takes. `options`: by which names it
+    may be answered.
     """
 
     question: Question
     type: str
     sources: tuple[Source, ...]
     conditional: bool = False
+    multiple: bool = False
     nested: bool = False
     limit: int | None = None
     options: Options = field(default_factory=Options)
@@ -133,7 +135,7 @@ def _control(tag: Tag, objects: Mapping[str, Tag]) -> Control:
         shown = ", ".join(source.name for source in sources)
         raise NotLearntError(f"it reads {shown}, which shows the same words in every task; let it read $ and a field")
     given = shape(tag, sources)
-    extra = {key: given.pop(key) for key in ("nested", "limit", "options") if key in given}
+    extra = {key: given.pop(key) for key in ("multiple", "nested", "limit", "options") if key in given}
     offered = extra.get("options", Options()).found
     inputs = tuple(source.name for source in sources)
     question = Question(name=tag.raw("name"), inputs=inputs, prompt=_prompt(tag), options=offered, **given)
@@ -183,8 +185,13 @@ def _source(name: str, objects: Mapping[str, Tag]) -> Source:
 
 def _choices(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
     nested = tag.true("allowNested")
-    kind = Kind.CHOICES if tag.get("choice").lower() == "multiple" else Kind.CHOICE
-    return {"kind": kind, "options": read_options(tag, "Choice", nested=nested), "nested": nested}
+    multiple = tag.get("choice").lower() == "multiple"
+    return {
+        "kind": Kind.CHOICES if multiple else Kind.CHOICE,
+        "options": read_options(tag, "Choice", nested=nested),
+        "multiple": multiple,
+        "nested": nested,
+    }
 
 
 def _spans(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
