@@ -160,3 +160,21 @@ def test_without_being_registered_it_is_not_tried(tmp_path: Path) -> None:
 def test_of_one_name_there_is_one_strategy() -> None:
     with pytest.raises(DuplicateStrategy, match="words that only one label has"):
         registry.register(type("Another", (TellingWords,), {}))
+
+
+def test_what_another_package_brings_is_found_and_one_that_is_broken_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    package = tmp_path / "telling-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: telling\nVersion: 1.0\n")
+    said = f"[{registry.GROUP}]\nbroken = no.such.module:Strategy\ntelling = {__name__}:TellingWords\n"
+    (package / "entry_points.txt").write_text(said)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry._registered.cache_clear()
+    try:
+        assert registry.strategies()[-1].name != TellingWords.name, "the dear ones come last"
+        assert TellingWords in registry.strategies()
+        assert "'broken' (no.such.module:Strategy) cannot be loaded" in caplog.text
+    finally:
+        registry._registered.cache_clear()
