@@ -174,8 +174,8 @@ class Web(FakeWeb):
         self.service: app.Service = self.flask.extensions[app.EXTENSION]
 
     def follow(self) -> None:
-        self.service.holder.follow()
-        self.service.ledger.report(self.service.holder.serving, self.service.holder.problems, {}, 1.0)
+        self.service.served_models.follow()
+        self.service.ledger.report(self.service.served_models.serving, self.service.served_models.problems, {}, 1.0)
 
     def suggest(self, number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
         answer = self.flask.test_client().post(
