@@ -162,6 +162,7 @@ def test_a_round_is_trained_promoted_served_rolled_back_and_cleared_away(
     assert not [name for name in files() if ".jobs" in name], "people's texts stay no longer than the round"
 
 
+@pytest.mark.slow
 def test_a_real_job_takes_its_data_and_leaves_its_checkpoint_there(store: Store, tmp_path: Path) -> None:
     from tests.backend.real import TOPIC
 

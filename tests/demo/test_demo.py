@@ -83,6 +83,7 @@ def left_running(home: Path) -> list[str]:
 
 
 @pytest.mark.server
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_demo_labels_stops_and_goes_on_with_the_labels_kept(home: Path) -> None:
     first = Demo(home, "--simulate", "--labels", str(LABELS), "--pause", "0.05")
@@ -121,6 +122,7 @@ def test_a_demo_labels_stops_and_goes_on_with_the_labels_kept(home: Path) -> Non
 
 
 @pytest.mark.server
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_same_demo_in_argilla(home: Path) -> None:
     demo = Demo(home, "--tool", "argilla", "--simulate", "--labels", "20", "--pause", "0.05")

@@ -17,7 +17,7 @@ from testkit.argilla_stage import TOPICS, Stage
 from testkit.labelwheel import LabelwheelServer
 from testkit.server import PATIENCE
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

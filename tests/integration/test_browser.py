@@ -15,7 +15,8 @@ from testkit.browser import Person
 from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(1200)]  # a round on a busy machine takes its time
+# a round on a busy machine takes its time
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 MESSAGES = 36
 LABELS = 16

@@ -16,7 +16,7 @@ from testkit.labelwheel import LabelwheelServer
 from testkit.server import PATIENCE
 from testkit.stage import ENOUGH, Stage
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

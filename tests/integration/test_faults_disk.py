@@ -18,7 +18,7 @@ from testkit.stage import ENOUGH, Stage
 MEGABYTE = 2**20
 INSIDE = "LABELWHEEL_TEST_IN_NAMESPACE"
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from testkit.labelwheel import LabelwheelServer
 from testkit.server import PATIENCE
 from testkit.stage import ENOUGH, Stage, at_once, kill
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

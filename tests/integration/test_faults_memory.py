@@ -15,7 +15,7 @@ from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
 from testkit.stage import ENOUGH, Stage
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 MORE_THAN_ANY_MACHINE_HAS = 2**42
 

@@ -15,7 +15,7 @@ from testkit.proxy import Proxy
 from testkit.server import PATIENCE
 from testkit.stage import Stage
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

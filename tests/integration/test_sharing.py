@@ -16,7 +16,7 @@ from testkit.labelwheel import LabelwheelServer
 from testkit.server import PATIENCE
 from testkit.stage import TOPIC_CONFIG, Stage
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 SUBJECT_CONFIG = (
     TOPIC_CONFIG.replace('name="topic" toName="text"', 'name="subject" toName="message"')

@@ -12,7 +12,7 @@ from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
 from testkit.stage import Stage
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 TEXTS = 60
 OURS, THEIRS = range(40), range(20, 50)

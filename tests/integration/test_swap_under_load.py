@@ -13,7 +13,7 @@ from testkit.labelwheel import LabelwheelServer
 from testkit.load import Checker, Load, served, swap_back_and_forth
 from testkit.stage import ENOUGH, Stage
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 FAULTS = ("failed", "incomplete", "mixed", "stale", "wrong")
 

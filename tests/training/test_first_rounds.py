@@ -32,6 +32,7 @@ def test_sixteen_skewed_labels_do_not_replace_better_names(stage: Stage) -> None
     assert sum(challengers) / len(challengers) >= -MARGIN, challengers
 
 
+@pytest.mark.slow
 def test_an_annotator_who_labels_on_accepts_no_fewer_suggestions(stage: Stage) -> None:
     """As `make demo SIMULATE=1` labels: each message is answered by what the last round left, then comes the next."""
     gains, accepted = [], []

@@ -267,6 +267,7 @@ def weights(folder: Path) -> dict[str, bytes]:
     return found | {name: (folder / name).read_bytes() for name in names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["tiny", "embedded"])
 def test_a_question_learns_the_same_in_company(tmp_path: Path, base: str, model: str) -> None:
     kinds = (Kind.CHOICE, Kind.SPANS, Kind.CHOICES)

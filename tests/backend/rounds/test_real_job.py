@@ -41,6 +41,7 @@ def wait(world: World, condition: object, seconds: float = 240.0) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_names_then_labels_then_a_killed_job(real: World) -> None:
     real.connect()
     wait(real, lambda: real.settled)

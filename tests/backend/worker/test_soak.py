@@ -127,6 +127,7 @@ def soaked(shape: str, template: Path, folder: Path, faults: Faults) -> None:
         intake_loop.intake.take = real
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_place_of_the_intake_costs_a_label(
     small_pages: None, sqlite_template: Path, tmp_path: Path, shape: str

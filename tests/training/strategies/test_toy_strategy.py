@@ -121,6 +121,7 @@ def spec(folder: Path, version: str, **fields: Any) -> JobSpec:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("registered")
 def test_a_strategy_from_elsewhere_wins_a_round_passes_the_gate_and_is_served(tmp_path: Path) -> None:
     held_out = labelled(60, Part.HELD_OUT)
