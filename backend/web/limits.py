@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import IntegerConverter
 
 from labelwheel.backend.errors import InvalidRequest, TooLarge, TooSlow
@@ -25,6 +26,13 @@ class _Number(IntegerConverter):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **{"max": MAX_KEY, **settings})
+
+    def to_python(self, value: str) -> Any:
+        """Raises NotFound by itself: of an address with several methods werkzeug would say that this one is wrong."""
+        try:
+            return super().to_python(value)
+        except ValueError:
+            raise NotFound from None
 
 
 def install(app: Flask, max_bytes: int, seconds: float = 30.0) -> None:
