@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from labelwheel.backend.errors import InvalidRequest
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _WORDS = {
     "int_parsing": "must be a whole number",
@@ -24,6 +31,8 @@ _WORDS = {
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
+    "string_pattern_mismatch": "holds a character that may not be there, such as NUL; leave it out",
+    "model_type": "must be an object",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
 }
@@ -42,3 +51,13 @@ def plain(error: Any) -> str:
 def reworded(message: str) -> str:
     """A message that quotes pydantic, such as those of the command line, with its words replaced."""
     return _TYPED.sub(lambda found: f"it must be a {_PLAIN[found[1]]}".replace("a true", "true"), message)
+
+
+def fitting(model: type[_Model], values: object, context: Mapping[str, Any] | None = None) -> _Model:
+    """The model with these values of a request; raises InvalidRequest that names the first that does not fit."""
+    try:
+        return model.model_validate(values, context=dict(context or {}))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(each) for each in first["loc"]) or "the body"
+        raise InvalidRequest(f"{place!r:.100} {plain(first)}") from None

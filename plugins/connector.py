@@ -212,7 +212,8 @@ class Connector(Protocol):
         They are open to the admin's token and to the project's `predict_secret`. A route is marked with
         `takes_webhooks` where the `webhook_secret` is enough, with `readable` where the read-only token is, and with
         `own_credentials` where its caller can send none of them: it checks what it can send; one
-        that takes more than a small body with `body_limit`.
+        that takes more than a small body with `body_limit`. What labelwheel.plugins.descriptions marks is described
+        in the OpenAPI document.
         """
 
 

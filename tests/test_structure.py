@@ -16,7 +16,8 @@ ROOMS = ("training", "plugins", "backend")
 # What a connector may know of machine learning: the words, not the learners.
 VOCABULARY = {"training.errors", "training.questions", "training.spec"}
 CONTRACT = {
-    f"plugins.{name}" for name in ("addresses", "capabilities", "connector", "errors", "halving", "http", "limits")
+    f"plugins.{name}"
+    for name in ("addresses", "capabilities", "connector", "descriptions", "errors", "halving", "http", "limits")
 }
 TOOLS = re.compile(r"label[\s_-]?studio|argilla", re.IGNORECASE)
 # Where the service may call a labelling tool by name all the same: as an example in a command's help.

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import ACTIVE, Round
-from labelwheel.backend.errors import InvalidRequest, NotFound, Unauthorized
+from labelwheel.backend.errors import NotFound, Unauthorized
+from labelwheel.backend.validation import fitting
 
 _METRICS = 50
+# transformers posts numbers, kubeflow's own client posts them as text
+_Number = (
+    Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    | Annotated[str, StringConstraints(pattern=r"^[+-]?[0-9]{1,100}(\.[0-9]{0,100})?([eE][+-]?[0-9]{1,2})?$")]
+)
+
+
+class TrainerStatus(BaseModel):
+    """How far a job is."""
+
+    progressPercentage: _Number | None = None  # noqa: N815  (the protocol's name)
+    estimatedRemainingSeconds: _Number | None = None  # noqa: N815
+    metrics: list[Any] | dict[str, Any] | None = Field(
+        None, description="`[{name, value}]`, or by name; the first 50 are kept, as texts"
+    )
+
+
+class TrainerReport(BaseModel):
+    """What transformers' KubeflowCallback posts; what else it says is not kept."""
+
+    trainerStatus: TrainerStatus  # noqa: N815
 
 
 def digest(token: str) -> str:
@@ -32,44 +54,21 @@ def authorize(session: Session, round_id: int, token: str) -> None:
 
 
 def record(tx: Session, round_id: int, token: str, body: object) -> None:
-    """Notes `{"trainerStatus": {"progressPercentage", "estimatedRemainingSeconds", "metrics": [{"name", "value"}]}}`.
-
-    Raises what `authorize` does, and InvalidRequest.
-    """
+    """Notes a TrainerReport; raises what `authorize` does, and InvalidRequest where the body is none."""
     authorize(tx, round_id, token)
-    status = body.get("trainerStatus") if isinstance(body, Mapping) else None
-    if not isinstance(status, Mapping):
-        raise InvalidRequest("the body needs a trainerStatus")
+    status = fitting(TrainerReport, body).trainerStatus
     values: dict[str, Any] = {}
-    percent = status.get("progressPercentage")
-    if percent is not None:
-        values["progress"] = min(100.0, max(0.0, _number(percent, "progressPercentage"))) / 100
-    left = status.get("estimatedRemainingSeconds")
-    values["seconds_left"] = None if left is None else max(0.0, _number(left, "estimatedRemainingSeconds"))
-    if status.get("metrics") is not None:
-        values["metrics"] = _metrics(status["metrics"])
+    if status.progressPercentage is not None:
+        values["progress"] = min(100.0, max(0.0, float(status.progressPercentage))) / 100
+    left = status.estimatedRemainingSeconds
+    values["seconds_left"] = None if left is None else max(0.0, float(left))
+    if status.metrics is not None:
+        values["metrics"] = _metrics(status.metrics)
     tx.execute(update(Round).where(Round.id == round_id, Round.state.in_(ACTIVE)).values(**values))
 
 
-def _number(value: object, name: str) -> float:
-    # transformers posts numbers, kubeflow's own client posts them as text
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidRequest(f"{name} must be a number, not {value!r:.50}") from None
-    if not math.isfinite(number):
-        raise InvalidRequest(f"{name} must be a finite number")
-    return number
-
-
-def _metrics(metrics: object) -> dict[str, Any]:
-    pairs: dict[str, Any] = {}
-    if isinstance(metrics, Mapping):
-        pairs = {str(name): value for name, value in metrics.items()}
-    elif isinstance(metrics, list):
-        pairs = {
-            str(item["name"]): item.get("value") for item in metrics if isinstance(item, Mapping) and "name" in item
-        }
-    else:
-        raise InvalidRequest("metrics must be a list of names and values")
-    return {name[:100]: str(value)[:100] for name, value in list(pairs.items())[:_METRICS]}
+def _metrics(metrics: list[Any] | dict[str, Any]) -> dict[str, str]:
+    if isinstance(metrics, list):
+        named = [item for item in metrics if isinstance(item, Mapping) and "name" in item]
+        metrics = {str(item["name"]): item.get("value") for item in named}
+    return {name[:100]: str(value)[:100] for name, value in list(metrics.items())[:_METRICS]}

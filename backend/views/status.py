@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -32,38 +33,15 @@ from labelwheel.training.questions import Question
 DECISIONS = 20
 
 
-def status(session: Session, settings: Settings) -> dict[str, Any]:
-    """Every project with its questions, the worker and the web processes. Times are ISO 8601 in UTC.
+def body() -> type[BaseModel]:
+    """The model of what `status` says, which is imported only when somebody wants it described."""
+    from labelwheel.backend.views.status_body import Status
 
-    ```
-    {"store": the folder of the checkpoints, or the URL,
-     "worker": {"alive": bool, "owner": str | None, "seen_until": time | None, "problem": str | None},
-     "servers": [{"name", "alive", "seen_at", "memory_mb", "serving": {project id: generation}, "problems",
-                  "models": {"mb", "budget_mb", "unloaded": [project id]}}],
-     "projects": [{
-       "id", "tool", "url", "external_id", "title", "state", "step", "problem",
-       "health": the state, or "stalled" where it is connected and no label can be taken in, "stalled_at": time | None,
-       "version": {"current": str | None, "served": [str], "announced": str | None},
-       "poll": {"at", "lag_seconds", "hinted_at"}, "sweep": {"at", "running": bool},
-       "examples": {"total", "gone", "labelled", "train", "held_out", "apart"},
-       "work": {"total", "skipped", "rejected", "reasons": [str]}, "aside": [{"key", "reason"}],
-       "backfill": {"version", "state", "done", "total", "started_at"} | None,
-       "acceptance": [{"version", "accepted", "changed", "made", "rate": float | None}],
-       "unlearnt": [{"name", "reason"}],
-       "questions": [{
-         "id", "name", "kind", "active", "pinned",
-         "shared_with": [{"project", "tool", "title", "state", "question"}],
-         "champion": {"version", "recipe", "metric", "score", "low", "high", "label_count", "created_at"} | None,
-         "labels": {"total", "train", "held_out", "apart", "disagreement"},
-         "next_round": {"labels_left": int | None, "reason": str},
-         "round": {"id", "state", "trigger", "recipe", "version", "progress", "seconds_left", "metrics",
-                   "started_at"} | None,
-         "curve": [{"version", "labels", "metric", "score", "low", "high"}], "acceptance": as above}],
-       "decisions": [{"at", "question", "kind", "reason", "details"}]}]}
-    ```
-    What is shared is told on each side; `labels` are the project's own, rounds, champion and curve those of all.
-    `progress` is in [0, 1]; `curve` has every champion so far, the oldest first; decisions come the newest first.
-    """
+    return Status
+
+
+def status(session: Session, settings: Settings) -> dict[str, Any]:
+    """Every project with its questions, the worker and the web processes; `status_body` says what is in it."""
     lease = session.get(Lease, WORKER)
     everybody = list(session.scalars(select(Server).order_by(Server.name)))
     alive = {server.name for server in servers.alive(session)}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
-from pydantic import ValidationError
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import AuditLine, CheckpointRow, Project, Round
-from labelwheel.backend.errors import InvalidRequest, NotFound, TooLarge
+from labelwheel.backend.database.tables import Round
+from labelwheel.backend.errors import Conflict, NotFound, Overloaded, Unauthorized
 from labelwheel.backend.projects import audit_log, champion_groups, projects, wiring_wishes
 from labelwheel.backend.rounds import progress, round_commands
 from labelwheel.backend.serving.batching import Priority
@@ -18,13 +15,29 @@ from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import status as ledger_status
 from labelwheel.backend.web import audit, auth
-from labelwheel.backend.web.body import ADDRESS, MAX_KEY, SECRET, asked_number, json_object, text
+from labelwheel.backend.web.body import asked, json_object, taken
+from labelwheel.backend.web.request_bodies import AuditQuery, ExamplesGiven, Registration, Rollback
+from labelwheel.backend.web.response_bodies import (
+    AuditLineBody,
+    AuditLines,
+    CheckpointBody,
+    Checkpoints,
+    Noted,
+    ProjectBody,
+    ProjectWithQuestions,
+    RoundBody,
+    SuggestionBody,
+    Suggestions,
+    Withdrawn,
+)
 from labelwheel.backend.web.roles import current
 from labelwheel.plugins.connector import body_limit, own_credentials, readable
-from labelwheel.training.questions import Example
+from labelwheel.plugins.descriptions import described
+from labelwheel.plugins.errors import InvalidAddress, UnknownProject
 from labelwheel.training.spec import Recipe
 
 BULK_SECONDS = 300.0
+_ROUND = {"round": {"type": "http", "scheme": "bearer", "description": "the token that the round's job was given"}}
 
 
 def routes(settings: Settings, database: Database, served_models: ServedModels, host: ServingHost) -> Blueprint:
@@ -33,93 +46,109 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
 
     @api.get("/status")
     @readable
+    @described("Everything: projects, questions, rounds, the worker and the web processes", gives=ledger_status.body)
     def status() -> Response:
         with database.session() as session:
             return jsonify(ledger_status.status(session, settings))
 
     @api.post("/projects")
+    @described(
+        "Notes a project for the worker to connect",
+        takes=Registration, gives=ProjectBody, status=202, refuses=(InvalidAddress, NotFound),
+    )  # fmt: skip
     def register() -> tuple[Response, int]:
-        body = json_object()
-        options = body.get("options") or {}
-        if not isinstance(options, dict):
-            raise InvalidRequest("'options' must be a JSON object")
-        service_url = None if body.get("service_url") is None else text(body, "service_url", most=ADDRESS)
+        body = taken(Registration)
         with database.transaction() as tx:
             found = projects.register(
                 tx,
                 settings,
-                text(body, "tool"),
-                text(body, "url", most=ADDRESS),
-                _name(body, "project"),
-                text(body, "api_key", most=SECRET),
-                service_url,
-                options,
-                None if body.get("share_with") is None else _name(body, "share_with"),
+                body.tool,
+                body.url,
+                body.project,
+                body.api_key,
+                body.service_url,
+                body.options or {},
+                body.share_with,
             )
             audit.mark(project_id=found.id)
-            return jsonify(_project(found)), 202
+            return ProjectBody.of(found).answer(), 202
 
     @api.get("/projects/<int:number>")
     @readable
+    @described("One project, and what it asks", gives=ProjectWithQuestions, refuses=(NotFound,))
     def project(number: int) -> Response:
         with database.session() as session:
             found = projects.get(session, number)
-            return jsonify(_project(found, [row.name for row in projects.questions(session, number)]))
+            asks = [row.name for row in projects.questions(session, number)]
+            return ProjectWithQuestions.of(found, questions=asks).answer()
 
     @api.delete("/projects/<int:number>")
+    @described(
+        "Notes a project to be disconnected; its labels and checkpoints stay",
+        gives=ProjectBody, status=202, refuses=(NotFound,),
+    )  # fmt: skip
     def disconnect(number: int) -> tuple[Response, int]:
         with database.transaction() as tx:
-            return jsonify(_project(projects.disconnect(tx, number))), 202
+            return ProjectBody.of(projects.disconnect(tx, number)).answer(), 202
 
     @api.post("/projects/<int:number>/withdraw")
+    @described("Takes back a connect that never succeeded", gives=Withdrawn, refuses=(NotFound,))
     def withdraw(number: int) -> Response:
         with database.transaction() as tx:
-            return jsonify(withdrawn=projects.withdraw(tx, number))
+            return Withdrawn(withdrawn=projects.withdraw(tx, number)).answer()
 
     @api.post("/projects/<int:number>/questions/<path:name>/train")
+    @described("Orders a round now", gives=RoundBody, status=202, refuses=(NotFound, Conflict))
     def train(number: int, name: str) -> tuple[Response, int]:
         with database.transaction() as tx:
             question = projects.question(tx, number, name)
             ordered = round_commands.order(tx, question.id, trigger="command", recipe=Recipe.AUTO)
             champion_groups.decide(tx, question, "ordered", f"{_who()} asked for it", {"recipe": Recipe.AUTO})
-            return jsonify(_round(ordered)), 202
+            return RoundBody.of(ordered).answer(), 202
 
     @api.post("/projects/<int:number>/rotate")
+    @described(
+        "Asks for new secrets in the labelling tool", gives=ProjectBody, status=202, refuses=(NotFound, Conflict)
+    )
     def rotate(number: int) -> tuple[Response, int]:
         with database.transaction() as tx:
-            return jsonify(_project(wiring_wishes.ask(tx, number, "new secrets were asked for", _who()))), 202
+            return ProjectBody.of(wiring_wishes.ask(tx, number, "new secrets were asked for", _who())).answer(), 202
 
     @api.post("/projects/<int:number>/questions/<path:name>/rollback")
+    @described("Serves an earlier checkpoint again", takes=Rollback, gives=CheckpointBody, refuses=(NotFound, Conflict))
     def rollback(number: int, name: str) -> Response:
-        body = json_object() if request.content_length else {}
-        version = text(body, "version") if body.get("version") is not None else None
+        version = taken(Rollback).version
         with database.transaction() as tx:
             target = round_commands.rollback(tx, projects.question(tx, number, name).id, version, _who())
-            return jsonify(_checkpoint(target, target.id))
+            return CheckpointBody.of(target, champion=True).answer()
 
     @api.get("/projects/<int:number>/questions/<path:name>/checkpoints")
     @readable
+    @described("What there is to go back to, the newest first", gives=Checkpoints, refuses=(NotFound,))
     def checkpoints(number: int, name: str) -> Response:
         with database.session() as session:
             question = projects.question(session, number, name)
             rows = round_commands.checkpoints(session, question.id)
-            return jsonify(checkpoints=[_checkpoint(row, question.champion_id) for row in rows])
+            shown = [CheckpointBody.of(row, champion=row.id == question.champion_id) for row in rows]
+            return Checkpoints(checkpoints=shown).answer()
 
     @api.get("/rounds/<int:number>")
     @readable
+    @described("One round", gives=RoundBody, refuses=(NotFound,))
     def one_round(number: int) -> Response:
         with database.session() as session:
             found = session.get(Round, number)
             if found is None:
                 raise NotFound(f"there is no round {number}")
-            return jsonify(_round(found))
+            return RoundBody.of(found).answer()
 
     @api.delete("/rounds/<int:number>")
+    @described("Ends a round now", gives=RoundBody, refuses=(NotFound, Conflict))
     def cancel(number: int) -> Response:
         with database.transaction() as tx:
             cancelled = round_commands.cancel(tx, number, f"{_who()} cancelled it")
             audit.mark(project_id=cancelled.project_id)
-            return jsonify(_round(cancelled))
+            return RoundBody.of(cancelled).answer()
 
     def of_the_job(number: int) -> None:
         with database.session() as session:
@@ -127,36 +156,37 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
 
     @api.post("/rounds/<int:number>/progress", endpoint="progress")
     @own_credentials(of_the_job)
+    @described(
+        "Takes in how far a round's job is",
+        takes=progress.TrainerReport, gives=Noted, refuses=(NotFound, Unauthorized), security=_ROUND,
+    )  # fmt: skip
     def take_progress(number: int) -> Response:
         body = json_object()
         with database.transaction() as tx:
             progress.record(tx, number, auth.bearer(request), body)
-        return jsonify(ok=True)
+        return Noted(ok=True).answer()
 
     @api.post("/projects/<int:number>/suggest")
     @body_limit(None)
     @audit.quiet
+    @described(
+        "Gives suggestions for examples that need not be in any labelling tool",
+        takes=ExamplesGiven, gives=Suggestions, refuses=(UnknownProject, Overloaded),
+    )  # fmt: skip
     def suggest(number: int) -> Response:
-        examples = _examples(json_object(), settings.max_examples)
+        examples = taken(ExamplesGiven, most=settings.max_examples).examples
         served = served_models.served_by_id(number)
-        suggestions = host.suggest_with(served, examples, Priority.BULK, BULK_SECONDS)
-        return jsonify(
-            version=served.generation,
-            suggestions=[
-                {
-                    "key": each.example.key,
-                    "predictions": {name: one.model_dump(mode="json") for name, one in each.predictions.items()},
-                }
-                for each in suggestions
-            ],
-        )
+        found = host.suggest_with(served, examples, Priority.BULK, BULK_SECONDS)
+        shown = [SuggestionBody(key=each.example.key, predictions=dict(each.predictions)) for each in found]
+        return Suggestions(version=served.generation, suggestions=shown).answer()
 
     @api.get("/audit")
+    @described("Who did what, or tried to, the newest first", query=AuditQuery, gives=AuditLines)
     def audited() -> Response:
-        count, of = asked_number("count", 1, 1000), asked_number("project", 1, MAX_KEY)
+        query = asked(AuditQuery)
         with database.session() as session:
-            lines = audit_log.latest(session, 100 if count is None else count, of)
-            return jsonify(lines=[_line(line) for line in lines])
+            lines = audit_log.latest(session, query.count, query.project)
+            return AuditLines(lines=[AuditLineBody.of(line, at=line.made_at) for line in lines]).answer()
 
     return api
 
@@ -164,45 +194,3 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
 def _who() -> str:
     """Whom the decision log names."""
     return f"the {current().name} at {request.remote_addr}"
-
-
-def _line(line: AuditLine) -> dict[str, Any]:
-    shown = {name: getattr(line, name) for name in ("id", "role", "peer", "project_id", "action", "status")}
-    return shown | {"at": line.made_at.isoformat()}
-
-
-def _examples(body: dict[str, Any], limit: int) -> list[Example]:
-    given = body.get("examples")
-    if not isinstance(given, list):
-        raise InvalidRequest("'examples' must be a list of {key, fields}")
-    if len(given) > limit:
-        raise TooLarge(f"{len(given)} examples in one request; ask for at most {limit} at a time")
-    try:
-        return [Example.model_validate(each) for each in given]
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidRequest(f"'examples' need a key and fields of text: {first['loc']}: {first['msg']}") from None
-
-
-def _name(body: dict[str, Any], name: str) -> str:
-    """Labelling tools call their projects by numbers and by texts."""
-    value = body.get(name)
-    return str(value) if type(value) is int and abs(value) < 2**63 else text(body, name)
-
-
-def _project(row: Project, questions: list[str] | None = None) -> dict[str, Any]:
-    shown = (
-        "id", "tool", "url", "external_id", "title", "reference", "state", "step", "problem", "service_url", "rewiring",
-    )  # fmt: skip
-    return {name: getattr(row, name) for name in shown} | ({} if questions is None else {"questions": questions})
-
-
-def _round(row: Round) -> dict[str, Any]:
-    shown = ("id", "state", "trigger", "recipe", "version", "progress", "seconds_left", "metrics", "reason")
-    return {name: getattr(row, name) for name in shown}
-
-
-def _checkpoint(row: CheckpointRow, champion: int | None) -> dict[str, Any]:
-    shown = ("version", "recipe", "label_count", "metric", "score", "low", "high", "broken")
-    values = {name: getattr(row, name) for name in shown}
-    return values | {"champion": row.id == champion, "created_at": row.created_at.isoformat()}

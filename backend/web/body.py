@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from flask import request
 from flask.json.provider import DefaultJSONProvider
+from pydantic import BaseModel
 
 from labelwheel.backend.errors import InvalidRequest
+from labelwheel.backend.validation import fitting
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 MAX_DEPTH = 100
 MAX_PARTS = 2_000_000
@@ -22,6 +26,8 @@ MAX_KEY = 2**31 - 1
 
 NAME, ADDRESS, SECRET = 255, 2000, 4000
 """How many characters a text may have that the database is to keep."""
+
+NO_NUL = r"^[^\x00]*$"
 
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -56,27 +62,18 @@ def json_object() -> dict[str, Any]:
     return body
 
 
-def text(body: dict[str, Any], name: str, default: str | None = None, most: int = NAME) -> str:
-    """A text of the body; raises InvalidRequest where it is missing, something else, or cannot be kept."""
-    value = body.get(name, default)
-    if not isinstance(value, str) or (default is None and not value):
-        raise InvalidRequest(f"{name!r} must be a text" + ("" if name in body else ", and is missing"))
-    if len(value) > most:
-        raise InvalidRequest(f"{name!r} has {len(value)} characters; at most {most} are taken")
-    if "\0" in value:
-        raise InvalidRequest(f"{name!r} holds a NUL character; leave it out")
-    return value
+def taken(model: type[_Model], **context: Any) -> _Model:
+    """The body of this request, as the model says; where all of that may be left out, so may the body.
+
+    Raises InvalidRequest where it does not fit. `context` is for the model's validators.
+    """
+    optional = not any(field.is_required() for field in model.model_fields.values())
+    return fitting(model, {} if optional and not request.content_length else json_object(), context)
 
 
-def asked_number(name: str, least: int, most: int) -> int | None:
-    """A number of the address's query, if it is there; raises InvalidRequest for anything but such digits."""
-    value = request.args.get(name)
-    if value is None:
-        return None
-    # of bounded length: reading digits takes the longer the more there are
-    if not re.fullmatch(r"[0-9]{1,10}", value) or not least <= int(value) <= most:
-        raise InvalidRequest(f"{name!r} must be a number from {least} to {most}")
-    return int(value)
+def asked(model: type[_Model]) -> _Model:
+    """The query of this request's address, as the model says; raises InvalidRequest where it does not fit."""
+    return fitting(model, request.args.to_dict())
 
 
 def _measure(raw: bytes) -> None:

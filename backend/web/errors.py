@@ -7,6 +7,7 @@ import math
 import secrets
 
 from flask import Flask, Response, jsonify, request
+from pydantic import BaseModel
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
@@ -15,6 +16,19 @@ from labelwheel.training.errors import LabelwheelError
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
+
+
+class Problem(BaseModel):
+    """What went wrong: the error's name, for programs, and what to do about it, for people."""
+
+    type: str
+    message: str
+
+
+class ErrorBody(BaseModel):
+    """What every refusal looks like."""
+
+    error: Problem
 
 
 def install(app: Flask) -> None:
@@ -50,7 +64,7 @@ def install(app: Flask) -> None:
 
 
 def _answer(status: int, kind: str, message: str, retry: float | None = None) -> Response:
-    answer = jsonify(error={"type": kind, "message": message})
+    answer = jsonify(ErrorBody(error=Problem(type=kind, message=message)).model_dump())
     answer.status_code = status
     if status in (429, 503):
         answer.headers["Retry-After"] = str(math.ceil(max(RETRY_SECONDS, retry or 0)))

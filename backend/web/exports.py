@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import CheckpointRow
@@ -18,10 +18,16 @@ from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.backend.rounds import data, round_commands
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web import audit
+from labelwheel.backend.web.body import asked
+from labelwheel.backend.web.request_bodies import VersionQuery
+from labelwheel.backend.web.response_bodies import ReportBody
+from labelwheel.plugins.descriptions import described
 from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.errors import InvalidCheckpoint, StoreUnreachable
 
 _PIECE = 2**20
 _BLOCK = tarfile.BLOCKSIZE
+_REFUSES = (NotFound, InvalidCheckpoint, StoreUnreachable)
 
 
 def routes(settings: Settings, database: Database) -> Blueprint:
@@ -31,7 +37,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
     def find(number: int, name: str) -> checkpoint.Checkpoint:
         with database.session() as session:
             question = projects.question(session, number, name)
-            version = request.args.get("version")
+            version = asked(VersionQuery).version
             row: CheckpointRow | None = None
             if version is not None:
                 known = round_commands.checkpoints(session, question.id)
@@ -45,6 +51,10 @@ def routes(settings: Settings, database: Database) -> Blueprint:
 
     @exports.get("/projects/<int:number>/questions/<path:name>/export")
     @audit.taken
+    @described(
+        "A checkpoint as a plain transformers folder",
+        query=VersionQuery, gives="application/x-tar", refuses=_REFUSES, others={304: "it is the one of If-None-Match"},
+    )  # fmt: skip
     def export(number: int, name: str) -> Response:
         found = find(number, name)
         etag = hashlib.sha256(found.manifest.model_dump_json().encode()).hexdigest()
@@ -72,12 +82,14 @@ def routes(settings: Settings, database: Database) -> Blueprint:
 
     @exports.get("/projects/<int:number>/questions/<path:name>/report")
     @audit.taken
+    @described("What the round of a checkpoint measured", query=VersionQuery, gives=ReportBody, refuses=_REFUSES)
     def report(number: int, name: str) -> Response:
         found = find(number, name)
-        return jsonify(version=found.manifest.version, report=found.report)
+        return ReportBody(version=found.manifest.version, report=found.report).answer()
 
     @exports.get("/projects/<int:number>/questions/<path:name>/report.md")
     @audit.taken
+    @described("The same for people", query=VersionQuery, gives="text/markdown", refuses=_REFUSES)
     def card(number: int, name: str) -> Response:
         found = find(number, name)
         path = found.folder / checkpoint.CARD
@@ -87,6 +99,10 @@ def routes(settings: Settings, database: Database) -> Blueprint:
 
     @exports.get("/projects/<int:number>/questions/<path:name>/labels")
     @audit.taken
+    @described(
+        "The question, each labelled example with its side of the split, and how many there were: a line of JSON each",
+        gives="application/x-ndjson", refuses=(NotFound,),
+    )  # fmt: skip
     def labels(number: int, name: str) -> Response:
         with database.session() as session:
             projects.question(session, number, name)  # raises NotFound while an answer can still say so

@@ -19,6 +19,7 @@ from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.views import gauges
 from labelwheel.plugins.connector import readable
+from labelwheel.plugins.descriptions import described
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +139,7 @@ def install(app: Flask, metrics: Metrics, source: _Source) -> None:
 
     @app.get("/metrics")
     @readable
+    @described("Figures for Prometheus", gives="text/plain")
     def read() -> Response:
         return Response(generate_latest(metrics.registry), content_type=CONTENT_TYPE_LATEST)
 

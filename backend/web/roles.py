@@ -40,6 +40,15 @@ def current() -> Access:
     return g.get("access", Access(Role.NOBODY)) if has_request_context() else Access(Role.NOBODY)
 
 
+def opened_to(view: Callable[..., Any], of_a_tool: bool) -> list[str]:
+    """Who may use a route, in the words of `Access.name`; nobody of them where it has credentials of its own."""
+    if getattr(view, "own_credentials", None) is not None:
+        return []
+    tools = [Purpose.PREDICT, Purpose.WEBHOOK] if getattr(view, "takes_webhooks", False) else [Purpose.PREDICT]
+    named = [f"{Role.TOOL} ({purpose})" for purpose in tools if of_a_tool]
+    return [Role.ADMIN.value, *([Role.READER.value] if getattr(view, "readable", False) else []), *named]
+
+
 def permit(access: Access, request: Request, view: Callable[..., Any] | None, tools: Mapping[str, str]) -> None:
     """Raises Forbidden where a route is not for these credentials; `tools` has the tool by the blueprint's name."""
     if access.role is Role.READER:

@@ -12,12 +12,21 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from werkzeug.datastructures import Headers
 
 from labelwheel.plugins.connector import Host, body_limit, own_credentials
+from labelwheel.plugins.descriptions import Foreign, described
 from labelwheel.plugins.errors import InvalidPayload, InvalidSignature, UnknownProject
 
 TOOL = "argilla"
 
 _MAX_BYTES = 2**20
 _MAX_AGE_SECONDS = 300
+_SIGNATURE = {
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "of the body, webhook-id and webhook-timestamp, as Standard Webhooks has it",
+    }
+}
 _REFUSAL = "The webhook's signature is missing, forged or old: connect the dataset again"
 
 
@@ -32,6 +41,10 @@ def blueprint(host: Host) -> Blueprint:
     @routes.post("/argilla/<uuid:dataset>/webhook")
     @own_credentials(signed)
     @body_limit(_MAX_BYTES)
+    @described(
+        "Something happened in a dataset of Argilla",
+        takes=Foreign, status=204, refuses=(InvalidSignature, InvalidPayload), security=_SIGNATURE,
+    )  # fmt: skip
     def webhook(dataset: object) -> tuple[str, int]:
         reference = str(dataset)
         event = verified(_secret(host, reference), request.get_data(), dict(request.headers))

@@ -11,7 +11,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from labelwheel.plugins.connector import Host, Suggestion, body_limit, readable, takes_webhooks
-from labelwheel.plugins.errors import InvalidConfig, InvalidPayload
+from labelwheel.plugins.descriptions import Foreign, described
+from labelwheel.plugins.errors import InvalidConfig, InvalidPayload, UnknownProject
 from labelwheel.plugins.label_studio.layout import Layout, read
 from labelwheel.plugins.label_studio.project import reference
 from labelwheel.plugins.label_studio.regions import encode, score_of
@@ -22,6 +23,9 @@ MAX_TASKS = 10_000
 _MAX_CONFIG_BYTES = 4 * 2**20
 _MAX_EVENT_BYTES = 8 * 2**20
 """An event carries the project's configuration, the task and the annotation."""
+
+
+_REFUSES = (InvalidPayload, UnknownProject)
 
 
 class TooManyTasks(InvalidPayload):
@@ -45,17 +49,20 @@ def blueprint(host: Host) -> Blueprint:
     @routes.get("/")
     @routes.get("/health")
     @readable
+    @described("That the service is up", gives=Foreign)
     def health() -> Response:
         return jsonify({"status": "UP", "model_class": "labelwheel"})
 
     @routes.post("/setup")
     @body_limit(_MAX_CONFIG_BYTES)
+    @described("Label Studio asks which version is served", takes=Foreign, gives=Foreign, refuses=_REFUSES)
     def setup() -> Response:
         project = _project(_body())
         return jsonify({"model_version": host.version(TOOL, project)})
 
     @routes.post("/predict")
     @body_limit(None)
+    @described("Suggestions for tasks", takes=Foreign, gives=Foreign, refuses=(*_REFUSES, TooManyTasks))
     def predict() -> Response:
         body = _body()
         project, tasks = _project(body), _tasks(body)
@@ -70,12 +77,14 @@ def blueprint(host: Host) -> Blueprint:
 
     @routes.post("/train")
     @body_limit(None)
+    @described("Somebody pressed the button for training", takes=Foreign, gives=Foreign, refuses=_REFUSES)
     def train() -> Response:
         return jsonify({"status": "noted", "questions": host.train(TOOL, _project(_body()))})
 
     @routes.post("/webhook")
     @body_limit(_MAX_EVENT_BYTES)
     @takes_webhooks
+    @described("Something happened in a project", takes=Foreign, gives=Foreign, refuses=_REFUSES)
     def webhook() -> Response:
         body = _body()
         found = body.get("project")
@@ -90,6 +99,7 @@ def blueprint(host: Host) -> Blueprint:
         return jsonify({"status": "noted"})
 
     @routes.get("/versions")
+    @described("The generations that were served, of `?project=` alone where it is given", gives=Foreign)
     def versions() -> Response:
         return jsonify({"versions": host.versions(TOOL, request.args.get("project"))})
 

@@ -13,7 +13,7 @@ from labelwheel.backend.ledger import intake
 from labelwheel.backend.ledger.impressions import Trace
 from labelwheel.backend.ledger.labelling import Labelling
 from labelwheel.backend.views import counts
-from labelwheel.backend.views.status import status
+from labelwheel.backend.views.status import body, status
 from labelwheel.plugins.connector import Unlearnt
 from tests.backend.counting import counted
 from tests.backend.world import World
@@ -23,6 +23,7 @@ def read(world: World) -> dict[str, Any]:
     with world.database.session() as session:
         found = status(session, world.settings)
     assert json.loads(json.dumps(found)) == found
+    body().model_validate(found)  # as it is described
     return found
 
 

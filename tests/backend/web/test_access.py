@@ -155,7 +155,7 @@ TOOLS = {"/", "/health", "/setup", "/predict", "/train", "/webhook", "/versions"
 OWN = {"/api/v1/rounds/1/progress", "/argilla/11111111-1111-4111-8111-111111111111/webhook"}
 READABLE = {
     "/", "/health", "/metrics", "/api/v1/status", "/api/v1/projects/1", "/api/v1/rounds/1",
-    "/api/v1/projects/1/questions/mood/checkpoints",
+    "/api/v1/projects/1/questions/mood/checkpoints", "/api/v1/openapi.json",
 }  # fmt: skip
 
 

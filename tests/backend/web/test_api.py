@@ -91,6 +91,10 @@ def test_a_project_to_share_with_is_meant_by_number_or_title(client, stage):
         {"api_key": {}},
         {"tool": 5},
         {"options": [1]},
+        {"options": False},
+        {"project": 5.5},
+        {"project": 2**63},
+        {"api_key": "a\0b"},
     ],
 )
 def test_a_registration_that_makes_no_sense_is_a_400(client, changes):
@@ -98,6 +102,21 @@ def test_a_registration_that_makes_no_sense_is_a_400(client, changes):
     address = isinstance(changes.get("url") or changes.get("service_url"), str)
     kind = "InvalidAddress" if address else "InvalidRequest"
     assert (answer.status_code, answer.json["error"]["type"]) == (400, kind)
+
+
+def test_a_number_is_a_number_however_it_is_written(client, stage):
+    found = client.post("/api/v1/projects", json=BODY).json
+    for project in (5.0, "5"):
+        assert client.post("/api/v1/projects", json=BODY | {"project": project}).json["id"] == found["id"]
+    assert found["external_id"] == "5"
+
+
+def test_a_number_that_is_no_key_is_nowhere_whatever_the_method(client):
+    for number in (2**31, 10**30, "1" * 5000):
+        for method in ("GET", "DELETE"):
+            answer = client.open(f"/api/v1/projects/{number}", method=method)
+            assert (answer.status_code, answer.json["error"]["type"]) == (404, "NotFound")
+    assert client.put("/api/v1/projects/1").status_code == 405
 
 
 def test_only_an_allowed_address_is_registered(client, settings, monkeypatch):

@@ -18,19 +18,15 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as rules
 from hypothesis import strategies as st
 
-from labelwheel.backend.app import EXTENSION, create_app
-from labelwheel.backend.database.tables import Project, ProjectState, Round, RoundState
+from labelwheel.backend.app import EXTENSION
 from labelwheel.backend.settings import Settings
-from tests.backend.serving.fakes import FakeEngine
-from tests.backend.stage import Stage
+from tests.backend.web.attacked_app import attacked, restore
 from tests.backend.web.attacks import (
     BODIES,
     DATASET,
     HEADERS,
-    JOB,
     QUERIES,
     RAW,
-    SECRET,
     TEXTS,
     TOKEN,
     Sent,
@@ -56,33 +52,8 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         server, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("server", "template"))
         url = server.create(f"fuzz{uuid.uuid4().hex[:8]}", template)
     settings = Settings(home=home, database=url, token=TOKEN, max_examples=50, max_body_mb=1)
-    stage = Stage(settings)
-    stage.connect("mood", "tone/voice", reference="1.99")
-    stage.promote({"mood": "v1", "tone/voice": "v1001"})
-    stage.label("mood", {"a text": "good"})
-    with stage.database.transaction() as tx:
-        tx.add(
-            Project(
-                tool="argilla", url="http://argilla.test", external_id=DATASET, api_key="k", service_url="http://h",
-                reference=DATASET, state=ProjectState.CONNECTED, options={"secret": SECRET},
-            )
-        )  # fmt: skip
-    app = create_app(settings, FakeEngine(), start=False)
-    app.extensions[EXTENSION].served_models.follow()
-    yield app
-    app.extensions[EXTENSION].queue.close()
-    app.extensions[EXTENSION].database.dispose()
-    stage.database.dispose()
-
-
-def restore(app: Flask) -> None:
-    """A round whose job may report, whatever the requests before did to it."""
-    with app.extensions[EXTENSION].database.transaction() as tx:
-        found = tx.get(Round, 1)
-        if found is None:
-            found = Round(project_id=1, question_id=1, trigger="command", recipe="auto", version="r1")
-            tx.add(found)
-        found.state, found.progress_token = RoundState.RUNNING, JOB
+    with attacked(settings) as app:
+        yield app
 
 
 @pytest.mark.parametrize("credentials", [True, False])

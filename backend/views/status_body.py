@@ -1,0 +1,242 @@
+"""What `status` says, part by part. Times are ISO 8601 in UTC.
+
+Read where it is described or tested, not at the start of a process: to build it takes longer than to compute it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Worker(_Part):
+    """The process that takes in labels and starts rounds; `problem` says why it gives no sign of life."""
+
+    alive: bool
+    owner: str | None
+    seen_until: datetime | None
+    problem: str | None
+
+
+class WebProcess(_Part):
+    """A process that answers the labelling tools."""
+
+    name: str
+    alive: bool
+    seen_at: datetime | None
+    memory_mb: float | None
+    serving: dict[str, str] = Field(description="generations, by the project's id")
+    problems: dict[str, Any] = Field(description="what cannot be loaded, by the project's id")
+    models: dict[str, Any] = Field(description="`mb`, `budget_mb`, and the ids of the projects `unloaded`")
+
+
+class VersionsShown(_Part):
+    """Generations: the one that should be served, those that are, and the one that the labelling tool was told."""
+
+    current: str | None
+    served: list[str]
+    announced: str | None
+
+
+class Poll(_Part):
+    """When the labelling tool was looked at last."""
+
+    at: datetime | None
+    lag_seconds: float | None
+    hinted_at: datetime | None
+
+
+class Sweep(_Part):
+    """When the whole project was read last."""
+
+    at: datetime | None
+    running: bool
+
+
+class Examples(_Part):
+    """How many examples there are, by their side of the split; `gone` are those that the tool has no more."""
+
+    total: int
+    gone: int
+    labelled: int
+    train: int
+    held_out: int
+    apart: int
+
+
+class WorkDone(_Part):
+    """What people submitted; `reasons` says of some why parts of it were `rejected`."""
+
+    total: int
+    skipped: int
+    rejected: int
+    reasons: list[str]
+
+
+class SetAside(_Part):
+    """An example over which the labelling tool itself fails."""
+
+    key: str
+    reason: str
+
+
+class BackfillState(_Part):
+    """Fresh suggestions on their way into the labelling tool."""
+
+    version: str
+    state: str
+    done: int
+    total: int
+    started_at: datetime | None
+
+
+class Accepted(_Part):
+    """What became of the suggestions of one generation; without a version: labels made without any."""
+
+    version: str | None
+    accepted: int
+    changed: int
+    made: int
+    rate: float | None = Field(description="accepted / (accepted + changed)")
+
+
+class NotLearnt(_Part):
+    """A question that is asked and not learnt."""
+
+    name: str
+    reason: str
+
+
+class Sharer(_Part):
+    """A question of another project that has the same champion."""
+
+    project: int
+    tool: str
+    title: str
+    state: str
+    question: str
+
+
+class Champion(_Part):
+    """The checkpoint that answers."""
+
+    version: str
+    recipe: str
+    metric: str
+    score: float | None
+    low: float | None
+    high: float | None
+    label_count: int
+    broken: str | None
+    manifest_digest: str | None
+    created_at: datetime | None
+
+
+class Labels(_Part):
+    """Labelled examples of this project; on `disagreement` of them people gave different answers."""
+
+    total: int
+    train: int
+    held_out: int
+    apart: int
+    disagreement: int
+
+
+class NextRound(_Part):
+    """When a round will start, or why none will."""
+
+    labels_left: int | None
+    reason: str
+
+
+class ActiveRound(_Part):
+    """The round that is under way; `progress` is in [0, 1]."""
+
+    id: int
+    state: str
+    trigger: str
+    recipe: str
+    version: str
+    progress: float
+    seconds_left: float | None
+    metrics: dict[str, Any]
+    started_at: datetime | None
+
+
+class CurvePoint(_Part):
+    """A champion so far."""
+
+    version: str
+    labels: int
+    metric: str
+    score: float | None
+    low: float | None
+    high: float | None
+
+
+class QuestionStatus(_Part):
+    """One question. `labels` are the project's own; champion, round and curve those of all that share it."""
+
+    id: int
+    name: str
+    kind: str
+    active: bool
+    pinned: bool
+    shared_with: list[Sharer]
+    champion: Champion | None
+    labels: Labels
+    next_round: NextRound
+    round: ActiveRound | None
+    curve: list[CurvePoint] = Field(description="the oldest first")
+    acceptance: list[Accepted]
+
+
+class DecisionMade(_Part):
+    """A line of the decision log."""
+
+    at: datetime | None
+    question: str | None
+    kind: str
+    reason: str
+    details: dict[str, Any]
+
+
+class ProjectStatus(_Part):
+    """One project that is connected, or about to be."""
+
+    id: int
+    tool: str
+    url: str
+    external_id: str
+    title: str
+    state: str
+    step: str
+    problem: str | None
+    health: str = Field(description="the state, or `stalled` where it is connected and no label can be taken in")
+    stalled_at: datetime | None
+    version: VersionsShown
+    poll: Poll
+    sweep: Sweep
+    examples: Examples
+    work: WorkDone
+    aside: list[SetAside]
+    backfill: BackfillState | None
+    acceptance: list[Accepted]
+    unlearnt: list[NotLearnt]
+    questions: list[QuestionStatus]
+    decisions: list[DecisionMade] = Field(description="the newest first")
+
+
+class Status(_Part):
+    """The state of everything."""
+
+    store: str = Field(description="the folder of the checkpoints, or the URL")
+    worker: Worker
+    servers: list[WebProcess]
+    projects: list[ProjectStatus]

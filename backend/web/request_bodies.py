@@ -1,0 +1,84 @@
+"""What the API takes: the models that check bodies and queries, and that its description names."""
+
+# no annotations from __future__ here: pydantic would have to evaluate them, at the start of each process
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, FailFast, Field, StringConstraints, ValidationInfo
+from pydantic.json_schema import SkipJsonSchema
+
+from labelwheel.backend.errors import TooLarge
+from labelwheel.backend.web.body import ADDRESS, MAX_KEY, NAME, NO_NUL, SECRET
+from labelwheel.training.questions import Example
+
+_Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=NAME, pattern=NO_NUL)]
+_Address = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=ADDRESS, pattern=NO_NUL)]
+_Secret = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=SECRET, pattern=NO_NUL)]
+_Number = Annotated[int, Field(ge=1 - 2**63, le=2**63 - 1)]
+
+
+def _as_text(value: object) -> object:
+    """Labelling tools call their projects by numbers and by texts; to JSON 5.0 is 5."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 2**63:
+        return value
+    return str(int(value)) if value == int(value) else value
+
+
+def _digits(value: object) -> int:
+    # of bounded length: reading digits takes the longer the more there are
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,10}", value):
+        raise ValueError("must be a number, in digits")
+    return int(value)
+
+
+def _few(value: object, asked: ValidationInfo) -> object:
+    """Counted before any of them is looked at."""
+    most = (asked.context or {})["most"]
+    if isinstance(value, list) and len(value) > most:
+        raise TooLarge(f"{len(value)} examples in one request; ask for at most {most} at a time")
+    return value
+
+
+_Name = Annotated[_Text, BeforeValidator(_as_text, json_schema_input_type=_Number | _Text)]
+_Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_digits)]
+_Key = Annotated[int, Field(ge=1, le=MAX_KEY), BeforeValidator(_digits)]
+
+
+class Registration(BaseModel):
+    """A project to connect. Once more for a known one renews its key and its wiring."""
+
+    tool: _Text = Field(description="the connector's name, as `labelwheel connect` calls it")
+    url: _Address = Field(description="where the labelling tool answers: http or https, no user, no query")
+    project: _Name = Field(description="the project's number, or its name, in the labelling tool")
+    api_key: _Secret = Field(description="for the labelling tool; kept encrypted, and told to nobody")
+    service_url: _Address | None = Field(None, description="where the tool reaches labelwheel; left out: as set")
+    options: dict[str, Any] | None = Field(None, description="the connector's own")
+    share_with: _Name | None = Field(None, description="a project, by number or title, whose champions it shares")
+
+
+class Rollback(BaseModel):
+    """Which checkpoint to go back to."""
+
+    version: _Text | None = Field(None, description="the checkpoint's; left out: the champion before this one")
+
+
+class ExamplesGiven(BaseModel):
+    """Examples to be given suggestions."""
+
+    examples: Annotated[list[Example], FailFast(), BeforeValidator(_few)] = Field(
+        description="at most LABELWHEEL_MAX_EXAMPLES of them"
+    )
+
+
+class AuditQuery(BaseModel):
+    """Which lines of the audit log."""
+
+    count: _Count = Field(100, description="of the newest")
+    project: _Key | SkipJsonSchema[None] = Field(None, description="of this one alone")
+
+
+class VersionQuery(BaseModel):
+    """Which checkpoint."""
+
+    version: str | SkipJsonSchema[None] = Field(None, description="left out: the champion")

@@ -1,0 +1,158 @@
+"""What the API gives: the models that its answers are made with, and that its description names."""
+
+# no annotations from __future__ here: pydantic would have to evaluate them, at the start of each process
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+from flask import Response, jsonify
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+
+from labelwheel.backend.database.tables import ProjectState, RoundState
+from labelwheel.training.questions import Prediction
+
+_Body = TypeVar("_Body", bound="Body")
+Time = Annotated[
+    datetime,
+    PlainSerializer(datetime.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+
+
+def one_of(values: Iterable[str]) -> WithJsonSchema:
+    """Described as one of these; a row of another release is answered all the same."""
+    return WithJsonSchema({"type": "string", "enum": [str(each) for each in values]})
+
+
+class Body(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def of(cls: type[_Body], row: Any, **more: Any) -> _Body:
+        """Made from a row of the database, and from what it does not know."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields if name not in more}, **more)
+
+    def answer(self) -> Response:
+        return jsonify(self.model_dump(mode="json"))
+
+
+class ProjectBody(Body):
+    """A connected project; never its key."""
+
+    id: int
+    tool: str
+    url: str
+    external_id: str
+    title: str
+    reference: str | None
+    state: Annotated[str, one_of(ProjectState)]
+    step: str
+    problem: str | None
+    service_url: str
+    rewiring: dict[str, Any] | None
+
+
+class ProjectWithQuestions(ProjectBody):
+    """A connected project, and the questions that it asks now."""
+
+    questions: list[str]
+
+
+class Withdrawn(Body):
+    """Whether nothing is left of a connect that failed."""
+
+    withdrawn: bool
+
+
+class RoundBody(Body):
+    """One attempt at a better checkpoint."""
+
+    id: int
+    state: Annotated[str, one_of(RoundState)]
+    trigger: str
+    recipe: str
+    version: str
+    progress: float
+    seconds_left: float | None
+    metrics: dict[str, Any]
+    reason: str | None
+
+
+class Noted(Body):
+    """A job's report was taken."""
+
+    ok: bool
+
+
+class CheckpointBody(Body):
+    """What a round trained."""
+
+    version: str
+    recipe: str
+    label_count: int
+    metric: str
+    score: float | None
+    low: float | None
+    high: float | None
+    broken: str | None
+    champion: bool
+    created_at: Time
+
+
+class Checkpoints(Body):
+    """A question's checkpoints, the newest first."""
+
+    checkpoints: list[CheckpointBody]
+
+
+class SuggestionBody(Body):
+    """What the model says about one example, by question."""
+
+    key: str
+    predictions: dict[str, Prediction]
+
+
+class Suggestions(Body):
+    """One suggestion for each example, in their order, all of one generation."""
+
+    version: str
+    suggestions: list[SuggestionBody]
+
+
+class AuditLineBody(Body):
+    """Who did what, or tried to."""
+
+    id: int
+    role: str
+    peer: str
+    project_id: int | None
+    action: str
+    status: int | None
+    at: Time
+
+
+class AuditLines(Body):
+    """The newest lines of the audit log first."""
+
+    lines: list[AuditLineBody]
+
+
+class ReportBody(Body):
+    """What a round measured."""
+
+    version: str
+    report: dict[str, Any]
+
+
+class OpenAPI(Body):
+    """This description."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+    info: dict[str, Any]
+    paths: dict[str, Any]
+    components: dict[str, Any]
