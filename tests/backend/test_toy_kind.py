@@ -24,7 +24,7 @@ from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.training import labelset
 from labelwheel.training.errors import DuplicateKind, InvalidAnswer
 from labelwheel.training.kinds import agreement, registry, scores, texts
-from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.objectives import Objective
 from labelwheel.training.questions import Answer, Example, Prediction, Question, brief
 from labelwheel.training.spec import LabelledExample, Part, Unit
@@ -98,32 +98,16 @@ class Verdict(texts.TextKind):
     def objective(self) -> Objective:
         return Margin()
 
-    def targets(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        answers: Sequence[Answer],
-        encodings: Sequence[Encoding],
-        id2label: Mapping[int, str],
-    ) -> list[np.ndarray]:
-        return [np.asarray([1.0 if answers[row.example] else -1.0]) for row in encodings]
+    def target(self, question: Question, answer: Answer, outputs: texts.Outputs) -> np.ndarray:
+        return np.asarray([1.0 if answer else -1.0])
 
     def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
         return {}
 
-    def decode(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        encodings: Sequence[Encoding],
-        logits: Sequence[np.ndarray],
-        id2label: Mapping[int, str],
-        calibration: Mapping[str, float],
-    ) -> list[Prediction]:
-        found = [Prediction()] * len(examples)
-        for row, (logit,) in zip(encodings, logits, strict=True):
-            found[row.example] = Prediction(answer=bool(logit > 0), score=float(texts.sigmoid(4 * abs(logit))))
-        return found
+    def prediction(
+        self, question: Question, logits: np.ndarray, outputs: texts.Outputs, calibration: Mapping[str, float]
+    ) -> Prediction:
+        return Prediction(answer=bool(logits[0] > 0), score=float(texts.sigmoid(4 * abs(logits[0]))))
 
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         (wanted,) = self.labels(question, gold)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training.kinds import agreement, checks, scores, texts
-from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.objectives import Objective, Softmax
 from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.kinds.scores import NOTHING
+from labelwheel.training.kinds.texts import Outputs
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 from labelwheel.training.spec import Unit
 
@@ -37,35 +38,18 @@ class Single(texts.TextKind):
     def objective(self) -> Objective:
         return Softmax()
 
-    def targets(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        answers: Sequence[Answer],
-        encodings: Sequence[Encoding],
-        id2label: Mapping[int, str],
-    ) -> list[np.ndarray]:
-        """What to train on: for each encoding the label's number."""
-        place = texts.label_index(id2label)
-        return [np.asarray(place[str(answers[row.example])]) for row in encodings]
+    def target(self, question: Question, answer: Answer, outputs: Outputs) -> np.ndarray:
+        """The label's number."""
+        return np.asarray(outputs.places[str(answer)])
 
-    def decode(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        encodings: Sequence[Encoding],
-        logits: Sequence[np.ndarray],
-        id2label: Mapping[int, str],
-        calibration: Mapping[str, float],
-    ) -> list[Prediction]:
-        known = texts.known_labels(question, id2label)
-        found = [Prediction()] * len(examples)
-        if known.any():
-            for row, values in zip(encodings, logits, strict=True):
-                probabilities = texts.softmax(values, known, calibration.get(TEMPERATURE, 1.0))
-                best = int(probabilities.argmax())
-                found[row.example] = Prediction(answer=id2label[best], score=float(probabilities[best]))
-        return found
+    def prediction(
+        self, question: Question, logits: np.ndarray, outputs: Outputs, calibration: Mapping[str, float]
+    ) -> Prediction:
+        if not outputs.known.any():
+            return Prediction()
+        probabilities = texts.softmax(logits, outputs.known, calibration.get(TEMPERATURE, 1.0))
+        best = int(probabilities.argmax())
+        return Prediction(answer=outputs.labels[best], score=float(probabilities[best]))
 
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Loss is 1 where another label, or none, was answered."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training.kinds import agreement, checks, scaling, texts
-from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.objectives import Objective, Sigmoid
 from labelwheel.training.kinds.scaling import TEMPERATURE, THRESHOLD
 from labelwheel.training.kinds.scores import NOTHING, micro_f1
+from labelwheel.training.kinds.texts import Outputs
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 from labelwheel.training.spec import Unit
 
@@ -58,49 +59,26 @@ class Several(texts.TextKind):
         heat = scaling.temperature(self.objective(), values, targets)
         return {TEMPERATURE: heat, THRESHOLD: scaling.threshold(texts.sigmoid(values / heat), targets)}
 
-    def targets(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        answers: Sequence[Answer],
-        encodings: Sequence[Encoding],
-        id2label: Mapping[int, str],
-    ) -> list[np.ndarray]:
-        """What to train on: for each encoding (labels,) of 0 and 1."""
-        place = texts.label_index(id2label)
-        rows = np.zeros((len(encodings), len(id2label)), dtype=np.float32)
-        for row, encoding in zip(rows, encodings, strict=True):
-            for value in self.labels(question, answers[encoding.example]):
-                row[place[value]] = 1.0
-        return list(rows)
+    def target(self, question: Question, answer: Answer, outputs: Outputs) -> np.ndarray:
+        """0 and 1 for each label."""
+        row = np.zeros(len(outputs.labels), dtype=np.float32)
+        row[[outputs.places[value] for value in self.labels(question, answer)]] = 1.0
+        return row
 
-    def decode(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        encodings: Sequence[Encoding],
-        logits: Sequence[np.ndarray],
-        id2label: Mapping[int, str],
-        calibration: Mapping[str, float],
-    ) -> list[Prediction]:
-        known = texts.known_labels(question, id2label)
-        place = texts.label_index(id2label)
-        order = [value for value in question.values if value in place]
+    def prediction(
+        self, question: Question, logits: np.ndarray, outputs: Outputs, calibration: Mapping[str, float]
+    ) -> Prediction:
+        if LEAD in calibration:
+            return self._outstanding(question, logits, outputs, calibration[LEAD])
         threshold = calibration.get(THRESHOLD, 0.5)
-        found = [Prediction()] * len(examples)
-        for row, raw in zip(encodings, logits, strict=True):
-            if LEAD in calibration:
-                found[row.example] = self._outstanding(question, raw, id2label, known, calibration[LEAD])
-                continue
-            probabilities = texts.sigmoid(raw / calibration.get(TEMPERATURE, 1.0))
-            chosen = [value for value in order if probabilities[place[value]] >= threshold]
-            right = np.where(probabilities >= threshold, probabilities, 1.0 - probabilities)[known]
-            found[row.example] = Prediction(
-                answer=[self.item(value) for value in chosen],
-                score=float(np.prod(right)),
-                item_scores=tuple(float(probabilities[place[value]]) for value in chosen),
-            )
-        return found
+        probabilities = texts.sigmoid(logits / calibration.get(TEMPERATURE, 1.0))
+        chosen = self._answered(question, outputs, probabilities >= threshold)
+        right = np.where(probabilities >= threshold, probabilities, 1.0 - probabilities)[outputs.known]
+        return Prediction(
+            answer=[self.item(value) for value in chosen],
+            score=float(np.prod(right)),
+            item_scores=tuple(float(probabilities[outputs.places[value]]) for value in chosen),
+        )
 
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Loss is 1 - F1 of the two sets; 0 where both are empty."""
@@ -144,13 +122,12 @@ class Several(texts.TextKind):
         missed, extra = sorted(wanted - given), sorted(given - wanted)
         return [(a, b) for a in missed or [NOTHING] for b in extra or [NOTHING] if (a, b) != (NOTHING, NOTHING)]
 
-    def _outstanding(
-        self, question: Question, raw: np.ndarray, id2label: Mapping[int, str], known: np.ndarray, lead: float
-    ) -> Prediction:
+    def _outstanding(self, question: Question, raw: np.ndarray, outputs: Outputs, lead: float) -> Prediction:
         """The one option that is ahead of all others; of several that are close, those that are likelier than not.
 
         No suggestion where none stands out. The score of one is its share among all, as of a choice.
         """
+        known = outputs.known
         if not known.any():
             return Prediction()
         near = known & (raw >= raw[known].max() - lead)
@@ -159,10 +136,14 @@ class Several(texts.TextKind):
         if not chosen.any():
             return Prediction()
         scores = texts.softmax(raw, known, 1.0) if alone else texts.sigmoid(raw)
-        place = texts.label_index(id2label)
-        answered = [value for value in question.values if value in place and chosen[place[value]]]
-        items = tuple(float(scores[place[value]]) for value in answered)
+        answered = self._answered(question, outputs, chosen)
+        items = tuple(float(scores[outputs.places[value]]) for value in answered)
         return Prediction(answer=[self.item(value) for value in answered], score=min(items), item_scores=items)
+
+    @staticmethod
+    def _answered(question: Question, outputs: Outputs, chosen: np.ndarray) -> list[str]:
+        """In the order of the question's options."""
+        return [value for value in question.values if value in outputs.places and chosen[outputs.places[value]]]
 
 
 class Choices(Several):

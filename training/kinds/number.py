@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training.kinds import checks, scores, texts
-from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.objectives import Objective, Squared
+from labelwheel.training.kinds.texts import Outputs
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 RESIDUAL = "residual"
@@ -83,36 +84,18 @@ class Number(texts.TextKind):
     def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
         return {RESIDUAL: float(np.abs(values - targets).mean() * scale)}
 
-    def targets(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        answers: Sequence[Answer],
-        encodings: Sequence[Encoding],
-        id2label: Mapping[int, str],
-    ) -> list[np.ndarray]:
-        """What to train on: for each encoding the number, (1,)."""
-        return [np.asarray([answers[row.example]], dtype=np.float64) for row in encodings]
+    def target(self, question: Question, answer: Answer, outputs: Outputs) -> np.ndarray:
+        return np.asarray([answer], dtype=np.float64)
 
-    def decode(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        encodings: Sequence[Encoding],
-        logits: Sequence[np.ndarray],
-        id2label: Mapping[int, str],
-        calibration: Mapping[str, float],
-    ) -> list[Prediction]:
+    def prediction(
+        self, question: Question, logits: np.ndarray, outputs: Outputs, calibration: Mapping[str, float]
+    ) -> Prediction:
         low = question.minimum if question.minimum is not None else -math.inf
         high = question.maximum if question.maximum is not None else math.inf
-        score = _sureness(question, calibration)
         decimals = int(calibration.get(DECIMALS, 6))
-        found = [Prediction()] * len(examples)
-        for row, raw in zip(encodings, logits, strict=True):
-            # clipped again: rounding may step over an edge that has more decimals than the labels
-            number = min(max(round(min(max(float(raw[0]), low), high), decimals), low), high)
-            found[row.example] = Prediction(answer=int(number) if decimals == 0 else number, score=score)
-        return found
+        # clipped again: rounding may step over an edge that has more decimals than the labels
+        number = min(max(round(min(max(float(logits[0]), low), high), decimals), low), high)
+        return Prediction(answer=int(number) if decimals == 0 else number, score=_sureness(question, calibration))
 
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Loss is the distance over the range, or over the greater of both numbers without one; at most 1."""

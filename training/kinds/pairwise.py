@@ -11,6 +11,7 @@ from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.kinds.choice import Single
 from labelwheel.training.kinds.objectives import Objective, Preference
 from labelwheel.training.kinds.scaling import TEMPERATURE
+from labelwheel.training.kinds.texts import Outputs
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 
@@ -33,16 +34,9 @@ class Pairwise(Single):
     def objective(self) -> Objective:
         return Preference()
 
-    def targets(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        answers: Sequence[Answer],
-        encodings: Sequence[Encoding],
-        id2label: Mapping[int, str],
-    ) -> list[np.ndarray]:
-        """What to train on: for each encoding, (1,), whether the left side was preferred."""
-        return [np.asarray([answers[row.example] == "left"], dtype=np.float32) for row in encodings]
+    def target(self, question: Question, answer: Answer, outputs: Outputs) -> np.ndarray:
+        """Whether the left side was preferred."""
+        return np.asarray([answer == "left"], dtype=np.float32)
 
     def decode(
         self,

@@ -9,9 +9,10 @@ import numpy as np
 
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.kinds import agreement, checks, scores, texts
-from labelwheel.training.kinds.base import Encoding, Score
+from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.choice import Single
 from labelwheel.training.kinds.scaling import TEMPERATURE
+from labelwheel.training.kinds.texts import Outputs
 from labelwheel.training.questions import Answer, Example, Prediction, Question, brief
 from labelwheel.training.spec import Unit
 
@@ -54,25 +55,16 @@ class Rating(Single):
 
         return datasets.Value("int64")
 
-    def decode(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        encodings: Sequence[Encoding],
-        logits: Sequence[np.ndarray],
-        id2label: Mapping[int, str],
-        calibration: Mapping[str, float],
-    ) -> list[Prediction]:
-        known = texts.known_labels(question, id2label)
-        found = [Prediction()] * len(examples)
-        if known.any():
-            values = np.array([int(id2label[index]) for index in range(len(id2label))])
-            order = np.argsort(values)
-            for row, raw in zip(encodings, logits, strict=True):
-                probabilities = texts.softmax(raw, known, calibration.get(TEMPERATURE, 1.0))
-                median = int(order[np.searchsorted(np.cumsum(probabilities[order]), 0.5 - 1e-9)])
-                found[row.example] = Prediction(answer=int(values[median]), score=float(probabilities[median]))
-        return found
+    def prediction(
+        self, question: Question, logits: np.ndarray, outputs: Outputs, calibration: Mapping[str, float]
+    ) -> Prediction:
+        if not outputs.known.any():
+            return Prediction()
+        values = np.array([int(label) for label in outputs.labels])
+        order = np.argsort(values)
+        probabilities = texts.softmax(logits, outputs.known, calibration.get(TEMPERATURE, 1.0))
+        median = int(order[np.searchsorted(np.cumsum(probabilities[order]), 0.5 - 1e-9)])
+        return Prediction(answer=int(values[median]), score=float(probabilities[median]))
 
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Loss is the distance over the range; 1 where nothing was answered."""

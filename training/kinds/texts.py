@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +12,23 @@ from labelwheel.training.kinds import scaling
 from labelwheel.training.kinds.base import Encoding, QuestionKind, Score
 from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.kinds.schedules import Schedule
-from labelwheel.training.questions import Example, Option, Question
+from labelwheel.training.questions import Answer, Example, Option, Prediction, Question
 
 _FEW = 400
+
+
+class Outputs(NamedTuple):
+    """What a checkpoint's outputs are called, at which place each is, and which of them the question still has."""
+
+    labels: Sequence[str]
+    places: Mapping[str, int]
+    known: np.ndarray
+
+    @classmethod
+    def of(cls, question: Question, id2label: Mapping[int, str]) -> Outputs:
+        labels = [id2label[index] for index in range(len(id2label))]
+        known = np.array([label in question.places for label in labels], dtype=bool)
+        return cls(labels, {label: index for index, label in enumerate(labels)}, known)
 
 
 class TextKind(QuestionKind):
@@ -55,6 +70,42 @@ class TextKind(QuestionKind):
             for (index, side, _), ids in zip(places, rows["input_ids"], strict=True)
         ]
 
+    def targets(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        answers: Sequence[Answer],
+        encodings: Sequence[Encoding],
+        id2label: Mapping[int, str],
+    ) -> list[np.ndarray]:
+        outputs = Outputs.of(question, id2label)
+        return [self.target(question, answers[row.example], outputs) for row in encodings]
+
+    @abstractmethod
+    def target(self, question: Question, answer: Answer, outputs: Outputs) -> np.ndarray:
+        """What to train on for one text."""
+
+    def decode(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        encodings: Sequence[Encoding],
+        logits: Sequence[np.ndarray],
+        id2label: Mapping[int, str],
+        calibration: Mapping[str, float],
+    ) -> list[Prediction]:
+        outputs = Outputs.of(question, id2label)
+        found = [Prediction()] * len(examples)
+        for row, values in zip(encodings, logits, strict=True):
+            found[row.example] = self.prediction(question, values, outputs, calibration)
+        return found
+
+    @abstractmethod
+    def prediction(
+        self, question: Question, logits: np.ndarray, outputs: Outputs, calibration: Mapping[str, float]
+    ) -> Prediction:
+        """The answer for one text, from its row of logits (labels,)."""
+
     def schedule(self, examples: int) -> Schedule:
         return Schedule(batch_size=8 if examples <= _FEW else 16)
 
@@ -89,13 +140,3 @@ def softmax(logits: np.ndarray, known: np.ndarray, temperature: float) -> np.nda
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)) without an overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype=np.float64)))
-
-
-def known_labels(question: Question, id2label: Mapping[int, str]) -> np.ndarray:
-    """Which of a checkpoint's labels the question still has: (labels,) of bool."""
-    return np.array([id2label[index] in question.values for index in range(len(id2label))], dtype=bool)
-
-
-def label_index(id2label: Mapping[int, str]) -> dict[str, int]:
-    """The other way round."""
-    return {label: index for index, label in id2label.items()}
