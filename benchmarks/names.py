@@ -44,7 +44,7 @@ def main() -> None:
         model, tokenizer = encoders.load(arguments.base_model, config)
         said = label_names.directions(question, model, tokenizer, 256)
         assert said is not None
-        head = names_head(said[0], question.kind)
+        head = names_head(said[0], kind)
         encoders.write_head(model, head.weight / said[1], head.bias)
         labelled = texts.labelled(rows, Part.HELD_OUT)
         examples = [row.example for row in labelled]

@@ -92,7 +92,7 @@ class Stage:
     def names(self) -> Served:
         """What is served before the first label."""
         assert self.said is not None
-        head = names_head(self.said[0], self.question.kind)
+        head = names_head(self.said[0], self.kind)
         return Served(self, head.weight / self.said[1], head.bias, {}, Manifest(0))
 
     def draw(self, pool: Sequence[int], count: int, seed: int, skewed: bool) -> list[int]:

@@ -52,7 +52,8 @@ def round_of(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A round with these strategies and no others."""
 
     def made(*strategies: type[Strategy]) -> Selection:
-        monkeypatch.setattr(registry, "_registered", [])
+        mine: list[type[Strategy]] = []
+        monkeypatch.setattr(registry, "_registered", lambda: mine)
         for each in strategies:
             registry.register(each)
         budget, progress = Budget(time.monotonic() + 60), Progress(Listener())
