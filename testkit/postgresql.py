@@ -67,7 +67,7 @@ def running() -> Iterator[Server]:
         )  # fmt: skip
 
     # nothing has to survive this server, and each test has a database of its own that is gone before a vacuum pays
-    unsafe = "fsync full_page_writes synchronous_commit autovacuum jit".split()
+    unsafe = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit")
     options = f"-p {port} -h 127.0.0.1 -k '' -c max_connections=60 -c wal_level=minimal -c max_wal_senders=0"
     options += "".join(f" -c {name}=off" for name in unsafe)
     try:
