@@ -9,14 +9,17 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
+from sqlalchemy.orm import Session
 
 from labelwheel.backend.database import disk, keyring, sealing
 from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow
 from labelwheel.backend.errors import Conflict, InvalidSettings
 from labelwheel.backend.rounds import launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web.auth import is_loopback
+from labelwheel.training import kinds
 from labelwheel.training.errors import StoreUnusable
 
 _MAKE_TOKEN = "export LABELWHEEL_TOKEN=$(python3 -c 'import secrets; print(secrets.token_urlsafe(24))')"  # noqa: S105
@@ -33,7 +36,8 @@ def check(settings: Settings) -> None:
 def prepare(settings: Settings) -> None:
     """Makes the folder and the database, for this user alone; raises InvalidSettings where that cannot be.
 
-    Also where a launcher is set that is not installed: at the start, and not with the first round.
+    Also where a launcher is set, or a kind of question is asked, that is not installed: at the start, and not in the
+    middle of a round.
     """
     check(settings)
     launchers.check(settings)
@@ -56,6 +60,8 @@ def prepare(settings: Settings) -> None:
         database.migrate(keys)
         with database.connection() as connection:
             sealing.seal(connection, keys)
+        with database.session() as session:
+            _check_kinds(session)
     finally:
         database.dispose()
     url = make_url(settings.database_url)
@@ -63,6 +69,16 @@ def prepare(settings: Settings) -> None:
         for path in Path(url.database).parent.glob(f"{Path(url.database).name}*"):
             with contextlib.suppress(OSError):
                 path.chmod(0o600)
+
+
+def _check_kinds(session: Session) -> None:
+    asked = select(QuestionRow).join(Project, Project.id == QuestionRow.project_id).where(QuestionRow.active)
+    for row in session.scalars(asked.where(Project.state != ProjectState.DISCONNECTED).order_by(QuestionRow.id)):
+        if row.spec["kind"] not in kinds.names():
+            raise InvalidSettings(
+                f"project {row.project_id} asks {row.name!r}, a question of the kind {row.spec['kind']!r}, which "
+                "nothing that is installed brings: install the package that did"
+            )
 
 
 def check_ready(settings: Settings) -> None:

@@ -17,10 +17,14 @@ import numpy as np
 import pytest
 
 from labelwheel.backend import app
-from labelwheel.backend.database.tables import Label
+from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import Label, QuestionRow
+from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.processes import home_folder
+from labelwheel.backend.projects import projects
 from labelwheel.backend.rounds import launchers
 from labelwheel.backend.serving.engines.choice import ChosenEngine
+from labelwheel.backend.settings import Settings
 from labelwheel.training import labelset
 from labelwheel.training.errors import DuplicateKind, InvalidAnswer
 from labelwheel.training.kinds import agreement, registry, scores, texts
@@ -234,6 +238,16 @@ def test_its_answers_are_checked_and_kept_as_a_dataset(tmp_path: Path) -> None:
 def test_of_one_name_there_is_one_kind() -> None:
     with pytest.raises(DuplicateKind, match="verdict"):
         registry.register(Verdict)
+
+
+@pytest.mark.usefixtures("fake_tools")
+def test_where_its_package_is_gone_the_start_says_so(settings: Settings, database: Database) -> None:
+    with database.transaction() as tx:
+        found = projects.register(tx, settings, "fake", "http://kinds", "1", "key", "http://us:9090")
+        spec = {"name": "wet", "kind": "verdict", "inputs": ["text"]}
+        tx.add(QuestionRow(project_id=found.id, name="wet", spec=spec))
+    with pytest.raises(InvalidSettings, match="project 1 asks 'wet', a question of the kind 'verdict', which nothing"):
+        home_folder.prepare(settings)
 
 
 def test_a_question_of_a_kind_that_nobody_installed_is_refused_by_name() -> None:
