@@ -72,6 +72,10 @@ constraints: install ## write the versions of .venv into constraints.txt
 bench-%: install always ## a measurement that docs/figures.md quotes: names, learning, spans, loop, swap …
 	@$(BIN)/python -m benchmarks.$(subst -,_,$*) $(ARGS)
 
+.PHONY: gpu-bundle
+gpu-bundle: install ## what benchmarks/gpu/check.py needs on a bare machine with a GPU, in .gpu (LABELWHEEL_DATA: the public sets)
+	@$(BIN)/python -m benchmarks.gpu.bundle .gpu $(ARGS)
+
 .PHONY: compose-check
 compose-check: ## build the images and bring docker-compose.yml up for real (needs a Docker engine)
 	@docker/check/run.sh

@@ -74,7 +74,7 @@ def main(arguments: argparse.Namespace, console: Console) -> int:
         del model, queue
         engine.forget()
         few = mixed[: 100 if quick else 500]
-        plain = _pipeline(folder, device, few)
+        plain = pipeline_rate(folder, device, few)
         config = Model.load(folder, "cpu").module.config
     rate, top = Figure.of(rates), peak(device)
     share = operations(config, lengths) / sum(lengths) * rate.median / top
@@ -96,7 +96,7 @@ def main(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _pipeline(folder: Path, device: str, texts: list[str]) -> float:
+def pipeline_rate(folder: Path, device: str, texts: list[str]) -> float:
     """Texts a second of `transformers.pipeline` in a loop, as people write it."""
     from transformers import pipeline
 
