@@ -100,7 +100,7 @@ def main() -> int:
         "promotions": promotions,
         "before_mb": round(before),
         "after_mb": round(after),
-        "cramped": len(long),
+        "asked_while_short": len(long),
         "wrong": wrong,
     }
     broken = [f"{wrong} of {len(long)} answers were wrong while memory was short"] if wrong else []
