@@ -19,6 +19,9 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # files with tests that take long come first: whoever runs side by side would wait for the last of them
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
     if _gpu():
         return
     left = [item for item in items if item.get_closest_marker("gpu")]
