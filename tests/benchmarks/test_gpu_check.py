@@ -46,12 +46,12 @@ def test_a_bundle_is_unpacked_beside_the_repository(tmp_path: Path) -> None:
 def test_a_part_that_hangs_or_breaks_has_failed_and_says_why() -> None:
     with check.environment(None) as found:
         late = check.run("memory", "cpu", 0.01, found)
-        broken = check.run("memory", "no such device", 5, found)
+        broken = check.run("nonsense", "cpu", 5, found)
     assert late == {
         "part": "memory", "device": "cpu", "verdict": "failed", "reason": "it did not end within 0.01 minutes",
     }  # fmt: skip
     assert broken["verdict"] == "failed"
-    assert "no such device" in str(broken["reason"])
+    assert "No module named 'benchmarks.gpu.parts.nonsense'" in str(broken["reason"])
 
 
 def test_a_goal_counts_on_a_card_alone_and_a_fault_everywhere(capsys: pytest.CaptureFixture[str]) -> None:

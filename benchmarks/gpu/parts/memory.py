@@ -78,7 +78,7 @@ def main() -> int:
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS], capture_output=True, text=True
     )
-    promotions = 6 if part.is_small else 50
+    promotions = 3 if part.is_small else 50
     with tempfile.TemporaryDirectory(prefix="labelwheel-check-") as scratch:
         stage = Stage(Path(scratch), part.device)
         for _ in range(2):  # both checkpoints have been there once

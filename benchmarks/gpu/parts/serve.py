@@ -45,7 +45,7 @@ def figures(raw: Raw, service: InProcess, texts: Texts, length: int, single: int
 def main() -> int:
     """Each length by itself."""
     part = Part.asked("serve")
-    single, many = (10, 64) if part.is_small else (300, 4000)
+    single, many = (3, 16) if part.is_small else (300, 4000)
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="labelwheel-check-") as scratch:
         stage = Stage(Path(scratch), part.device)
@@ -55,7 +55,7 @@ def main() -> int:
         texts = Texts(raw.model._tokenizer)
         for length in LENGTHS:
             told = figures(raw, service, texts, length, single, many)
-            loop = pipeline_rate(folder, part.device, texts.many(length, max(many // 10, 20)))
+            loop = pipeline_rate(folder, part.device, texts.many(length, max(many // 10, 8)))
             told |= {"pipeline_loop": round(loop), "times_pipeline": round(told["texts_per_second"] / loop, 2)}
             found[f"{length} tokens"] = told
         service.close()

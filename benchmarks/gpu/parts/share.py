@@ -32,11 +32,11 @@ def latencies(stage: Stage, seconds: float) -> np.ndarray:
 def main() -> int:
     """Alone, beside a job, and alone again: what drifts would be seen."""
     part = Part.asked("share")
-    seconds = 3.0 if part.is_small else 20.0
+    seconds = 1.5 if part.is_small else 20.0
     with tempfile.TemporaryDirectory(prefix="labelwheel-check-") as scratch:
         stage = Stage(Path(scratch), part.device)
         stage.promote()
-        latencies(stage, 1.0)
+        latencies(stage, seconds / 3)
         alone = latencies(stage, seconds)
         with stage.training() as codes:
             beside = latencies(stage, seconds)

@@ -77,7 +77,7 @@ def _number(generation: str) -> int:
 def main() -> int:
     """Serve, train, promote, ask, and count."""
     part = Part.asked("swap")
-    promotions, wanted, clients = (4, 200, 4) if part.is_small else (50, 20_000, 16)
+    promotions, wanted, clients = (3, 60, 4) if part.is_small else (50, 20_000, 16)
     with tempfile.TemporaryDirectory(prefix="labelwheel-check-") as scratch:
         stage = Stage(Path(scratch), part.device)
         stage.promote()
