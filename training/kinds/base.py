@@ -51,6 +51,15 @@ class Row(Enum):
     PAIR = "pair"
 
 
+def label_config(labels: Sequence[str]) -> dict[str, Any]:
+    """The part of a transformers config that names a model's outputs."""
+    return {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: index for index, label in enumerate(labels)},
+    }
+
+
 class QuestionKind(ABC):
     """One kind of question, stateless. A subclass sets what differs from the usual and is registered by its name."""
 

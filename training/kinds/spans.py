@@ -21,7 +21,7 @@ from labelwheel.training.kinds import (
     span_tags,
     span_windows,
 )
-from labelwheel.training.kinds.base import Encoding, QuestionKind, Row, Score
+from labelwheel.training.kinds.base import Encoding, QuestionKind, Row, Score, label_config
 from labelwheel.training.kinds.choices import rarest
 from labelwheel.training.kinds.objectives import Objective, Softmax
 from labelwheel.training.kinds.scaling import TEMPERATURE
@@ -119,12 +119,7 @@ class Spans(QuestionKind):
 
     def config(self, question: Question) -> dict[str, Any]:
         """Tags as labels, which `transformers.pipeline("token-classification")` understands."""
-        tags = span_tags.names(question.values)
-        return {
-            "num_labels": len(tags),
-            "id2label": dict(enumerate(tags)),
-            "label2id": {name: index for index, name in enumerate(tags)},
-        }
+        return label_config(span_tags.names(question.values))
 
     def encode(
         self, question: Question, examples: Sequence[Example], tokenizer: Any, max_length: int

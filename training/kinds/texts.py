@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from labelwheel.training.kinds import scaling
-from labelwheel.training.kinds.base import Encoding, QuestionKind, Score
+from labelwheel.training.kinds.base import Encoding, QuestionKind, Score, label_config
 from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.kinds.schedules import Schedule
 from labelwheel.training.questions import Answer, Example, Option, Prediction, Question
@@ -40,13 +40,7 @@ class TextKind(QuestionKind):
     """What transformers calls the problem, which decides how other programs read the model."""
 
     def config(self, question: Question) -> dict[str, Any]:
-        labels = self.outputs(question)
-        return {
-            "num_labels": len(labels),
-            "id2label": dict(enumerate(labels)),
-            "label2id": {label: index for index, label in enumerate(labels)},
-            "problem_type": self.problem_type,
-        }
+        return label_config(self.outputs(question)) | {"problem_type": self.problem_type}
 
     def outputs(self, question: Question) -> Sequence[str]:
         """What the model's outputs are called."""
