@@ -16,8 +16,8 @@ from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
 
 
-def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Path:
-    """One job as every job runs: a regression on the frozen encoder, which takes half a minute."""
+def topics() -> tuple[Question, list[LabelledExample]]:
+    """The topic of each of the demo's messages: the question, and all of them labelled, a fifth held out."""
     rows = messages.rows()
     options = tuple(Option(value=topic) for topic in sorted({row["topic"] for row in rows}))
     question = Question(name="topic", kind=Kind.CHOICE, inputs=("text",), options=options)
@@ -28,6 +28,12 @@ def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Pa
         )
         for number, row in enumerate(rows)
     ]  # fmt: skip
+    return question, labelled
+
+
+def make(folder: Path, device: str = "cpu", base_model: str | None = None) -> Path:
+    """One job as every job runs: a regression on the frozen encoder, which takes half a minute."""
+    question, labelled = topics()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in labelled), "utf-8")
     spec = JobSpec(

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.engines.checkpoint import topics
 from benchmarks.engines.raw import examples
 from demo import messages
 from labelwheel.backend.serving.cache import AnswerCache
@@ -30,8 +31,7 @@ from labelwheel.backend.serving.served import Wanted
 from labelwheel.training import encoders, job
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.model import Model
-from labelwheel.training.questions import Example, Kind, Option, Question
-from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
+from labelwheel.training.spec import JobSpec, Recipe
 
 TOOL, PROJECT = "none", "1"
 QUESTIONS = ("topic", "again")
@@ -45,15 +45,7 @@ class Stage:
     def __init__(self, folder: Path, device: str) -> None:
         self.folder, self.device = folder, device
         self.rows = messages.rows()
-        options = tuple(Option(value=topic) for topic in sorted({row["topic"] for row in self.rows}))
-        self.question = Question(name="topic", kind=Kind.CHOICE, inputs=("text",), options=options)
-        self.labelled = [
-            LabelledExample(
-                example=Example(key=str(place), fields={"text": row["text"]}), answer=row["topic"],
-                part=Part.TRAIN if place % 5 else Part.HELD_OUT, group=str(place),
-            )
-            for place, row in enumerate(self.rows)
-        ]  # fmt: skip
+        self.question, self.labelled = topics()
         self._make()
         self.engine = TorchEngine(device)
         self.queue = InferenceQueue(self.engine)
