@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from labelwheel.plugins.alternatives import alternatives
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.layout import Layout, read
 from labelwheel.plugins.connector import Aside, Config
@@ -255,7 +256,7 @@ class Dataset:
         found = found or [one for one in listed if one["id"] == self._known]  # renamed since it was connected
         if not found:
             where = f"workspace {workspace!r}" if workspace else "any workspace"
-            names = ", ".join(sorted({str(one["name"]) for one in listed})[:20]) or "none"
+            names = alternatives(name, [(each, each) for each in sorted({str(one["name"]) for one in listed})])
             raise Missing(
                 f"Argilla at {self.client.url} has no dataset {name!r} in {where} that this key may see; "
                 f"there are: {names}"

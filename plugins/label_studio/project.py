@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from labelwheel.plugins.alternatives import SHOWN, alternatives
 from labelwheel.plugins.connector import Aside, Config
 from labelwheel.plugins.errors import ToolError, ToolFailed
 from labelwheel.plugins.halving import halved
@@ -180,10 +181,10 @@ class Project:
         meant = meant or [one for one, title in titles.items() if title.casefold() == self._identity.casefold()]
         if len(meant) == 1:
             return meant[0]
-        shown = meant or sorted(titles)[:20]
-        names = ", ".join(f"{one} ({titles[one]})" for one in shown) or "none"
         if meant:
+            names = ", ".join(f"{one} ({titles[one]})" for one in meant[:SHOWN])
             raise ToolError(f"Several projects are called {self._identity!r:.100}, give the number of one: {names}")
+        names = alternatives(self._identity, [(title, f"{one} ({title})") for one, title in sorted(titles.items())])
         raise ToolError(
             f"Label Studio at {self.client.url} has no project {self._identity!r:.100} that this token may see; "
             f"there are: {names}"

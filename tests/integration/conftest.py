@@ -20,10 +20,20 @@ def studio() -> Iterator[LabelStudioServer]:
 
 
 @pytest.fixture(scope="session")
-def argilla() -> Iterator[ArgillaServer]:
-    """One Argilla for the whole run; each test makes datasets of its own in it."""
+def argilla_server() -> Iterator[ArgillaServer]:
     with ArgillaServer() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def argilla(argilla_server: ArgillaServer) -> Iterator[ArgillaServer]:
+    """One Argilla for the whole run; each test makes datasets of its own in it.
+
+    It takes ten webhooks in all: those of one file are gone before the next, in whatever order the files come.
+    """
+    yield argilla_server
+    for one in argilla_server.api("GET", "/webhooks")["items"]:
+        argilla_server.call("DELETE", f"/webhooks/{one['id']}")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import sqlite3
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -82,6 +83,8 @@ class ArgillaStage:
 
 class TestArgilla(Conformance):
     @pytest.fixture
-    def stage(self, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    def stage(self, argilla: ArgillaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         monkeypatch.setattr(polling_module, "REST", 0.0)  # it polls a fifth of the time at most
-        return ArgillaStage(argilla)
+        stage = ArgillaStage(argilla)
+        yield stage
+        stage.connector().unwire()
