@@ -6,7 +6,7 @@ apart so that checkpoints which still have the same frozen encoder hold it once,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,9 @@ class Encoder(Protocol):
     """The part that is shared; `size` is its memory in bytes. As many threads call `features` as there are lanes."""
 
     size: int
+
+    def rehearsals(self) -> Sequence[Callable[[], None]]:
+        """What a lane has to call before anybody asks, step by step; nothing where it was done, or is not needed."""
 
     def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
         """What a head reads of each row, float32, in order; all rows in one batch."""

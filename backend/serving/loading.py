@@ -1,8 +1,9 @@
-"""Makes a checkpoint ready to answer, and proves it: load, warm up, probe."""
+"""Makes a checkpoint ready to answer, and proves it: load, rehearse, probe."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from labelwheel.backend.serving.engine import Engine, Loaded
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.checkpoints.checkpoint import Checkpoint
 from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Question
 
 PROBES = ("Where is my parcel?", "Größe 38 passt 👟 nicht, ich möchte mein Geld zurück. " * 20)
@@ -28,8 +30,32 @@ def load(engine: Engine, queue: InferenceQueue, found: Checkpoint, version: str,
             f"{found.folder} holds {found.manifest.version}, not {version}; roll back or train anew"
         )
     model = engine.load(found.folder, found.manifest)
+    rehearse(model, queue, seconds)
     probe(model, model.question, queue, seconds)
     return model
+
+
+def rehearse(model: Loaded, queue: InferenceQueue, seconds: float = 120.0) -> None:
+    """Has a lane prepare what answers sooner, one step at a time: whoever asks meanwhile waits for one of them."""
+    deadline = time.monotonic() + seconds
+    for step in model.encoder.rehearsals():
+        queue.submit(_Step(step), [Encoding(0, [0])], Priority.INTERACTIVE, deadline).result(timeout=seconds + 1)
+
+
+class _Step:
+    """A step of a rehearsal, which waits for a lane as a text does."""
+
+    size = 0
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self._step = step
+
+    def rehearsals(self) -> Sequence[Callable[[], None]]:
+        return ()
+
+    def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
+        self._step()
+        return [np.empty(0, dtype=np.float32) for _ in encodings]
 
 
 def probe(model: Loaded, question: Question, queue: InferenceQueue, seconds: float = 120.0) -> None:

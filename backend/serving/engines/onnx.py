@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,9 @@ class OnnxEncoder:
 
     def __init__(self, session: Session, size: int) -> None:
         self._session, self.size = session, size
+
+    def rehearsals(self) -> Sequence[Callable[[], None]]:
+        return ()
 
     def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
         return self._session.features(encodings)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from labelwheel.backend.serving.cores import available
-from labelwheel.backend.serving.engines import memory
+from labelwheel.backend.serving.engines import cuda_graphs, memory
 from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint
+from labelwheel.backend.serving.engines.recorded_passes import Record, RecordedPasses
 from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.kinds.base import Encoding
 
 
@@ -25,33 +27,49 @@ class TorchEngine:
     """Runs a checkpoint as training does: `labelwheel.training.model.Model` on one device.
 
     On a CPU each core computes a batch of its own, unless `per_batch` is higher: torch's threads spin while they wait,
-    and beside other work on two cores two of them take four times as long as one.
+    and beside other work on two cores two of them take four times as long as one. `recorder` says what records passes
+    of few short texts on a device, if anything.
     """
 
-    def __init__(self, device: str | None = None, cores: int | None = None, per_batch: int = 1) -> None:
-        self.device, self._per_batch = device, per_batch
+    def __init__(
+        self,
+        device: str | None = None,
+        cores: int | None = None,
+        per_batch: int = 1,
+        recorder: Callable[[Any], Record | None] = cuda_graphs.recorder,
+    ) -> None:
+        self.device, self._per_batch, self._recorder = device, per_batch, recorder
         self.lanes = max(1, (cores or available()) // per_batch)
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, TorchEncoder] = weakref.WeakValueDictionary()
 
     def load(self, folder: Path, manifest: Manifest | None = None) -> LoadedCheckpoint:
+        import torch
+
+        try:
+            return self._load(folder, manifest)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(f"{folder} does not fit into the memory of {self.device or 'the GPU'}") from error
+
+    def _load(self, folder: Path, manifest: Manifest | None) -> LoadedCheckpoint:
         # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+        from labelwheel.training import encoders
         from labelwheel.training.model import Model, pad_token
         from labelwheel.training.onnx_export.session import Head
 
         model = Model.load(folder, self.device, self._per_batch, manifest)
         if model.device.startswith("cuda"):
             self.lanes, self.batch_rows, self.batch_tokens, self.polite_tokens = 1, 128, 32_768, 8_192
-        pad = pad_token(model.tokenizer)
+        pad, most = pad_token(model.tokenizer), encoders.longest(model.module, model.tokenizer)
         if not _ends_with_head(model.module, pad):
-            encoder, head = TorchEncoder(model.module, pad), None
+            encoder, head = TorchEncoder(model.module, pad, most, self._recorder), None
         else:
             head = Head.of(model.module)  # in float32 everywhere
             key = f"{model.manifest.encoder_digest or folder} {model.device} {pad}"
             shared = self._encoders.get(key)
             if shared is None:
-                shared = self._encoders[key] = TorchEncoder(_headless(model.module), pad)
+                shared = self._encoders[key] = TorchEncoder(_headless(model.module), pad, most, self._recorder)
             encoder = shared
         return LoadedCheckpoint(model.manifest, encoder, head, model.tokenizer, model.id2label)
 
@@ -60,9 +78,9 @@ class TorchEngine:
 
 
 class TorchEncoder:
-    """A transformers module on its device, in evaluation mode."""
+    """A transformers module on its device, in evaluation mode, which takes `longest` tokens at most."""
 
-    def __init__(self, module: Any, pad_token_id: int) -> None:
+    def __init__(self, module: Any, pad_token_id: int, longest: int, recorder: Callable[[Any], Record | None]) -> None:
         if module.device.type == "cuda":
             import torch
 
@@ -70,11 +88,26 @@ class TorchEncoder:
             module.to(torch.bfloat16)
         self._module, self._pad_token_id = module, pad_token_id
         self.size = sum(each.numel() * each.element_size() for each in module.parameters())
+        record = recorder(module.device)
+        self.recorded = None if record is None else RecordedPasses(module, pad_token_id, longest, record)
+
+    def rehearsals(self) -> Sequence[Callable[[], None]]:
+        return () if self.recorded is None else self.recorded.rehearsals()
 
     def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
+        import torch
+
         from labelwheel.training import batches
 
-        return batches.forward(self._module, encodings, self._pad_token_id, max(1, len(encodings)))
+        found = None if self.recorded is None else self.recorded.features(encodings)
+        if found is not None:
+            return found
+        try:
+            return batches.forward(self._module, encodings, self._pad_token_id, max(1, len(encodings)))
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(
+                f"{self._module.device} has too little memory for a single text; try again when its other work is done"
+            ) from error
 
 
 def _ends_with_head(module: Any, pad_token_id: int) -> bool:

@@ -69,6 +69,9 @@ class FakeModel:
     def encoder(self) -> FakeModel:
         return self
 
+    def rehearsals(self) -> tuple[()]:
+        return ()
+
     def head(self, features: list[np.ndarray]) -> list[np.ndarray]:
         return features
 
