@@ -44,6 +44,8 @@ class DuplicateKind(LabelwheelError):
 class OutOfMemory(LabelwheelError):
     """The device has too little memory even for a batch of one. Use a smaller base model or a shorter `max_length`."""
 
+    status = 503
+
 
 class StoreUnusable(LabelwheelError):
     """The store's URL cannot be used, or the driver for it is not installed. Install it, or set another store."""

@@ -26,12 +26,15 @@ from labelwheel.backend.serving.served import Served, Table, Wanted
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Checkpoint
-from labelwheel.training.errors import InvalidCheckpoint, LabelwheelError, StoreUnreachable
+from labelwheel.training.errors import InvalidCheckpoint, LabelwheelError, OutOfMemory, StoreUnreachable
 from labelwheel.training.questions import Question
 
 log = logging.getLogger(__name__)
 
 FIRST_RETRY, LAST_RETRY = 15.0, 600.0
+PATIENCE = 120.0
+"""Seconds. A checkpoint that does not fit beside its champion is given up when this would be the next wait: until then
+what fills the memory, such as a job on the same card, may end."""
 
 
 @dataclass
@@ -208,6 +211,11 @@ class ServedModels:
                 members[name] = ServedQuestion(want.questions[name], model)
             except StoreUnreachable as error:  # no checkpoint's fault: none is given up for it
                 problems[want.project] = {"generation": want.generation, "question": name, "message": _line(error)}
+            except OutOfMemory as error:
+                problem = {"generation": want.generation, "question": name, "message": _line(error)}
+                if current is None or self._failures[version].delay >= PATIENCE:
+                    problem["checkpoint"] = version
+                problems[want.project] = problem
             except Exception as error:
                 problems[want.project] = {
                     "generation": want.generation, "question": name, "checkpoint": version, "message": _line(error)
@@ -246,7 +254,9 @@ class ServedModels:
                 probe(model, question, self._queue)
         except Exception as error:
             delay = min(LAST_RETRY, failure.delay * 2) if failure else FIRST_RETRY
-            kind = StoreUnreachable if isinstance(error, StoreUnreachable) else InvalidCheckpoint
+            known = (kind for kind in (StoreUnreachable, OutOfMemory) if isinstance(error, kind))
+            kind: type[LabelwheelError] = next(known, InvalidCheckpoint)
+            self._freed.set()  # what was half loaded is given back
             self._failures[version] = _Failure(_line(error), kind, delay, time.monotonic() + delay)
             log.warning("%s cannot be served, tried again in %.0f s: %s", version, delay, _line(error))
             raise
