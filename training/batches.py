@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
+from labelwheel.training.fetching import fetch
 from labelwheel.training.kinds.base import Encoding
 
 
@@ -67,14 +69,25 @@ def _forward(
     autocast = torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" and whole else nullcontext()
     order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].input_ids))
     found: list[np.ndarray] = [np.empty(0, dtype=np.float32)] * len(encodings)
+    waiting: deque[tuple[list[int], Callable[[], np.ndarray]]] = deque()
     with torch.inference_mode(), autocast:
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             batch = pad([encodings[index].input_ids for index in chosen], pad_token_id, device)
-            output = pick(model(**batch)).float().cpu().numpy()
-            for index, row in zip(chosen, output, strict=True):
-                found[index] = row[: len(encodings[index].input_ids)] if row.ndim == 2 else row
+            # the next batch is padded and launched before the last one's output is waited for
+            waiting.append((chosen, fetch(pick(model(**batch)).float(), len(order) > batch_size)))
+            if len(waiting) > 1:
+                _take(*waiting.popleft(), encodings, found)
+        while waiting:
+            _take(*waiting.popleft(), encodings, found)
     return found
+
+
+def _take(
+    chosen: Sequence[int], output: Callable[[], np.ndarray], encodings: Sequence[Encoding], found: list[np.ndarray]
+) -> None:
+    for index, row in zip(chosen, output(), strict=True):
+        found[index] = row[: len(encodings[index].input_ids)] if row.ndim == 2 else row
 
 
 @contextmanager
