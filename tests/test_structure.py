@@ -17,7 +17,17 @@ ROOMS = ("training", "plugins", "backend")
 VOCABULARY = {"training.errors", "training.questions", "training.spec"}
 CONTRACT = {
     f"plugins.{name}"
-    for name in ("addresses", "capabilities", "connector", "descriptions", "errors", "halving", "http", "limits")
+    for name in (
+        "addresses",
+        "alternatives",
+        "capabilities",
+        "connector",
+        "descriptions",
+        "errors",
+        "halving",
+        "http",
+        "limits",
+    )
 }
 TOOLS = re.compile(r"label[\s_-]?studio|argilla", re.IGNORECASE)
 # Where the service may call a labelling tool by name all the same: as an example in a command's help.
