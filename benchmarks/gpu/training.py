@@ -43,18 +43,27 @@ BACKWARD = 3
 """A step takes about three times the products of a forward pass."""
 
 
-def problem_of(rows: list[dict[str, Any]], tokenizer: Any) -> Problem:
-    """The intents of some rows as a job has them."""
+def question_of(rows: list[dict[str, Any]]) -> Question:
+    """Which label a text has."""
     options = tuple(Option(value=name) for name in sorted({row["label"] for row in rows}))
-    question = Question(name="intent", kind=Kind.CHOICE, inputs=("text",), options=options)
-    labelled = [
+    return Question(name="intent", kind=Kind.CHOICE, inputs=("text",), options=options)
+
+
+def labelled(rows: list[dict[str, Any]], held_out: int = 0) -> list[LabelledExample]:
+    """Rows as a job reads them; every so many is held out."""
+    return [
         LabelledExample(
-            example=Example(key=str(number), fields={"text": row["text"]}), answer=row["label"], part=Part.TRAIN,
-            group=str(number),
+            example=Example(key=str(number), fields={"text": row["text"]}), answer=row["label"],
+            part=Part.HELD_OUT if held_out and number % held_out == 0 else Part.TRAIN, group=str(number),
         )
         for number, row in enumerate(rows)
     ]  # fmt: skip
-    return Problem.build(question, kind_of(question), labelled, tokenizer, 256)
+
+
+def problem_of(rows: list[dict[str, Any]], tokenizer: Any) -> Problem:
+    """The intents of some rows as a job has them."""
+    question = question_of(rows)
+    return Problem.build(question, kind_of(question), labelled(rows), tokenizer, 256)
 
 
 def made(size: dict[str, int] | None, folder: Path) -> str | None:

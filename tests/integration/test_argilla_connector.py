@@ -294,7 +294,7 @@ def test_what_stands_in_the_way_is_said(argilla: ArgillaServer) -> None:
     with pytest.raises(ToolRefused, match="API key"):
         connect(api_key="nonsense").config()
     with pytest.raises(ToolError, match=f"there are: .*{place.name}"):
-        connect(project="nowhere").config()
+        connect(project=f"{place.name}x").config()
     with pytest.raises(ToolError, match="an admin's or an owner's"):
         connect(api_key=argilla.create_annotator(f"ann-{place.name}")).config()
     argilla.create_dataset(place.name, [text_field()], [MOOD], workspace="elsewhere")

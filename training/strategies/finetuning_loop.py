@@ -16,6 +16,7 @@ from labelwheel.training import batches, encoders
 from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.kinds.objectives import IGNORED, Softmax
+from labelwheel.training.strategies.length_pools import LengthPools
 from labelwheel.training.strategies.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def train(
             dataloader_pin_memory=on_gpu,
             remove_unused_columns=False,
             label_names=["labels"],
+            logging_nan_inf_filter=False,  # it would wait for the device at each step
             save_strategy="no",
             eval_strategy="no",
             logging_strategy="epoch",
@@ -102,7 +104,14 @@ def train(
             items = num_items_in_batch if num_items_in_batch is not None else labels.ne(IGNORED).sum()
             return problem.objective.torch_loss(outputs.logits, labels, weights) / items
 
-        trainer = Trainer(
+        class PooledTrainer(Trainer):
+            """Learns from texts of like length together."""
+
+            def _get_train_sampler(self, train_dataset: Any = None) -> LengthPools:
+                return LengthPools(lengths, settings.batch_size * settings.accumulation, settings.seed)
+
+        lengths = [max(len(problem.encodings[place].input_ids) for place in problem.places[index]) for index in indices]
+        trainer = PooledTrainer(
             model=model,
             args=arguments,
             train_dataset=[int(index) for index in indices],
@@ -164,7 +173,8 @@ def _optimizer(model: Any, settings: Settings, feature_norm: float) -> Any:
             {"params": [p for p in body if p.ndim > 1], "lr": settings.rate, "weight_decay": settings.decay},
             {"params": [p for p in body if p.ndim <= 1], "lr": settings.rate, "weight_decay": 0.0},
             {"params": last, "lr": settings.head_rate / feature_norm, "weight_decay": 0.0},
-        ]
+        ],
+        fused=True,
     )
 
 
@@ -196,7 +206,7 @@ def _watcher(
                 control.should_training_stop = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-            if logs and "loss" in logs:
+            if logs and np.isfinite(logs.get("loss", np.nan)):
                 history.epochs[-1:] = [
                     point.model_copy(update={"train_loss": float(logs["loss"])}) for point in history.epochs[-1:]
                 ]
