@@ -209,6 +209,7 @@ def execute(
     if spec.threads:
         torch.set_num_threads(spec.threads)
     torch.manual_seed(spec.seed)
+    torch.set_float32_matmul_precision("high")  # a card's matrix units multiply float32 with ten bits less
     if spec.device and spec.device.startswith("cuda"):
         if not torch.cuda.is_available():
             raise InvalidJob(f"there is no {spec.device} on this machine; leave the device out, or say cpu")

@@ -30,6 +30,7 @@ from labelwheel.training.model import pad_token
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, Part
 from labelwheel.training.strategies import finetuning_loop
+from labelwheel.training.strategies.finetuning import FineTuned, copier
 from labelwheel.training.strategies.problem import Problem
 
 SIZES: dict[str, dict[str, int] | None] = {
@@ -81,7 +82,10 @@ def made(size: dict[str, int] | None, folder: Path) -> str | None:
 def ours(base: str | None, rows: list[dict[str, Any]], device: str, batch: int) -> tuple[float, Problem, Any]:
     """Seconds of an epoch of `labelwheel.training.strategies.finetuning_loop`, the problem and the encoder's config."""
     problem, model = _loaded(base, rows, device)
-    settings = finetuning_loop.Settings(epochs=1, batch_size=batch)
+    wanted = finetuning_loop.Settings(epochs=1, batch_size=batch)
+    tuned = FineTuned("ours", problem, copier(model, device), None, 0, 1.0, wanted, float("inf"))
+    tuned.step_seconds()
+    settings = tuned.settings
     began = time.perf_counter()
     finetuning_loop.train(model, problem, range(len(problem)), 0, settings, feature_norm=1.0)
     _wait(device)

@@ -20,7 +20,7 @@ from labelwheel.training import batches
 from labelwheel.training.encoders import write_head
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
-from labelwheel.training.strategies import finetuning_loop
+from labelwheel.training.strategies import finetuning_loop, precision
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import LOG_LOSS_SHARE
 from labelwheel.training.strategies.outcome import Outcome
@@ -48,28 +48,41 @@ class FineTuned:
     progress: Callable[[float], None] = lambda share: None
 
     def step_seconds(self) -> float:
-        """How long one step takes, measured on a batch of middling length; the first one warms up."""
+        """How long one step takes in the precision that is fastest, which is the one that is used from then on."""
         while True:
             try:
-                return self._step_seconds()
+                return self._fastest()
             except Exception as error:  # the first full batch that meets the device: here memory runs out, if at all
                 self._smaller(error)
 
-    def _step_seconds(self) -> float:
-        model, problem = self.start(), self.problem
+    def _fastest(self) -> float:
+        model = self.start()
+        timed = {each: self._seconds(model, each) for each in precision.possible(_device(model))}
+        fastest = min(timed, key=timed.__getitem__)
+        if len(timed) > 1:
+            told = ", ".join(f"{1e3 * seconds:.1f} ms in {each}" for each, seconds in timed.items())
+            logger.info("%s: a step takes %s", self.name, told)
+        self.settings = replace(self.settings, precision=fastest)
+        return timed[fastest] * 1.15  # the optimizer's share
+
+    def _seconds(self, model: Any, chosen: precision.Precision) -> float:
+        """A step on a batch of middling length; the first one warms up."""
+        problem = self.problem
         order = sorted(range(len(problem)), key=lambda i: len(problem.encodings[problem.places[i][0]].input_ids))
         middle = max(0, len(order) // 2 - self.settings.batch_size // 2)
         batch = finetuning_loop.collate(problem, order[middle : middle + self.settings.batch_size], self.pad_token_id)
-        device = next(model.parameters()).device
+        device = _device(model)
         labels = batch.pop("labels").to(device)
         model.train()
         seconds = 0.0
         for _ in range(2):
             begin = time.monotonic()
-            output = model(**{name: value.to(device) for name, value in batch.items()})
+            with precision.computing(chosen, device):
+                output = model(**{name: value.to(device) for name, value in batch.items()})
             problem.objective.torch_loss(output.logits, labels, None).backward()
+            _wait(device)
             seconds = time.monotonic() - begin
-        return seconds * 1.15  # the optimizer's share
+        return seconds
 
     def run(self, folds: Sequence[Fold], keep: bool) -> tuple[Outcome, Any | None, int]:
         """Measure on folds; also the model of the last fold where `keep`, and the number of epochs that is best."""
@@ -195,6 +208,18 @@ def is_memory(error: BaseException) -> bool:
 def copier(model: Any, device: str) -> Callable[[], Any]:
     """Fresh copies of a model on a device."""
     return lambda: copy.deepcopy(model).to(device)
+
+
+def _device(model: Any) -> Any:
+    return next(model.parameters()).device
+
+
+def _wait(device: Any) -> None:
+    """Kernels on a card are only launched when a call returns."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def _empty_cache() -> None:

@@ -17,6 +17,7 @@ from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.kinds.objectives import IGNORED, Softmax
 from labelwheel.training.strategies.length_pools import LengthPools
+from labelwheel.training.strategies.precision import Precision
 from labelwheel.training.strategies.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Settings:
     decay: float = 0.01
     patience: int = 2
     seed: int = 13
+    precision: Precision = "float32"
 
 
 Measure = Callable[[Any], tuple[float, float, float]]
@@ -69,7 +71,6 @@ def train(
     `stop_after` ends a schedule of `settings.epochs` early, as early stopping would have. `deadline` is in the time of
     `time.monotonic`.
     """
-    import torch
     from transformers import PrinterCallback, Trainer, TrainingArguments
     from transformers.integrations import KubeflowCallback
 
@@ -87,7 +88,7 @@ def train(
             max_grad_norm=1.0,
             seed=settings.seed,
             data_seed=settings.seed,
-            bf16=on_gpu and torch.cuda.is_bf16_supported(),
+            bf16=settings.precision == "bfloat16",
             use_cpu=not on_gpu,
             dataloader_pin_memory=on_gpu,
             remove_unused_columns=False,

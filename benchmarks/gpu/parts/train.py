@@ -64,7 +64,7 @@ def main() -> int:
     top = None if part.is_small else peak(part.device)
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="labelwheel-check-") as scratch:
-        round_ = whole_round(rows(32 if part.is_small else 1000), part.device, Path(scratch))
+        round_ = whole_round(rows(24 if part.is_small else 1000), part.device, Path(scratch))
         for place, (name, size) in enumerate(list(SIZES.items())[: 1 if part.is_small else None]):
             if found and part.left < 60:
                 break
