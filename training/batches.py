@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from labelwheel.training import card_share
 from labelwheel.training.fetching import fetch
 from labelwheel.training.kinds.base import Encoding
 
@@ -73,9 +74,10 @@ def _forward(
     with torch.inference_mode(), autocast:
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
-            batch = pad([encodings[index].input_ids for index in chosen], pad_token_id, device)
             # the next batch is padded and launched before the last one's output is waited for
-            waiting.append((chosen, fetch(pick(model(**batch)).float(), len(order) > batch_size)))
+            with card_share.turn():
+                batch = pad([encodings[index].input_ids for index in chosen], pad_token_id, device)
+                waiting.append((chosen, fetch(pick(model(**batch)).float(), len(order) > batch_size)))
             if len(waiting) > 1:
                 _take(*waiting.popleft(), encodings, found)
         while waiting:

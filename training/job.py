@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from labelwheel.training import exchange, places
+from labelwheel.training import card_share, exchange, places
 from labelwheel.training.errors import InvalidAnswer, InvalidJob, LabelwheelError
 from labelwheel.training.progress import Listener
 from labelwheel.training.spec import JobSpec, LabelledExample
@@ -185,6 +185,8 @@ def prepare(spec: JobSpec) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if not sys.stderr.isatty():
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    if spec.shares_card:
+        os.environ.update(card_share.ENVIRONMENT)
     # Trainer splits batches over all GPUs that it sees; a job gets one
     if spec.device != "cpu":
         seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
@@ -200,6 +202,7 @@ def execute(
     import torch
 
     from labelwheel.training.errors import OutOfMemory
+    from labelwheel.training.model import default_device
     from labelwheel.training.progress import Progress
     from labelwheel.training.run import Run
     from labelwheel.training.strategies.finetuning import is_memory
@@ -215,7 +218,9 @@ def execute(
             raise InvalidJob(f"there is no {spec.device} on this machine; leave the device out, or say cpu")
         spec = spec.model_copy(update={"device": "cuda"})
     try:
-        return Run(spec, rows, Progress(listener), **more).execute().version
+        on_gpu = (spec.device or default_device()).startswith("cuda")
+        with card_share.held_back(spec.shares_card and on_gpu):
+            return Run(spec, rows, Progress(listener), **more).execute().version
     except Exception as error:
         if is_memory(error):
             raise OutOfMemory(f"memory ran out ({str(error).splitlines()[0]}); use a smaller base model") from error

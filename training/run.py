@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labelwheel.training import batches, encoders, sufficiency
+from labelwheel.training import batches, card_share, encoders, sufficiency
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
@@ -203,7 +203,7 @@ class Run:
             seconds=time.monotonic() - self.begin,
             peak_memory=_peak_memory(),
             artefact=made.told,
-            notes=self.notes,
+            notes=[*self.notes, *card_share.told()],
         )
         report = reports.build(findings)
         result = JobResult(

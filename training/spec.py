@@ -59,6 +59,7 @@ class JobSpec(Frozen):
     device: str | None = None  # "cpu", "cuda", "cuda:1"; None takes a GPU where there is one
     threads: int | None = None
     hide_below: float = 0.0  # spans with a lower score are not shown, so they are not measured either
+    shares_card: bool = False  # serving computes on the same GPU: the job leaves it memory, and turns
     artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
 
 

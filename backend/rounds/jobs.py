@@ -67,12 +67,18 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         threads=settings.job_threads,
         hide_below=settings.hide_below,
         artefact=settings.artefact,
+        shares_card=_beside_serving(settings),
     )
     places.remove(f"{shared}/{FAILED}")
     (place / _COMPANY).unlink(missing_ok=True)
     if places.is_url(spec.data):
         places.send(place / DATA, spec.data)
     return spec
+
+
+def _beside_serving(settings: Settings) -> bool:
+    """Whether a job and what serves compute on the same device, if it is a GPU."""
+    return settings.launcher == "local" and settings.engine != "onnx" and settings.device != "cpu"
 
 
 def note_company(settings: Settings, number: int, count: int) -> None:

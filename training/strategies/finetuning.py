@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from labelwheel.training import batches
+from labelwheel.training import batches, card_share
 from labelwheel.training.encoders import write_head
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
@@ -63,7 +63,7 @@ class FineTuned:
             told = ", ".join(f"{1e3 * seconds:.1f} ms in {each}" for each, seconds in timed.items())
             logger.info("%s: a step takes %s", self.name, told)
         self.settings = replace(self.settings, precision=fastest)
-        return timed[fastest] * 1.15  # the optimizer's share
+        return timed[fastest] * 1.15 * card_share.slowdown()  # 1.15: the optimizer's share
 
     def _seconds(self, model: Any, chosen: precision.Precision) -> float:
         """A step on a batch of middling length; the first one warms up."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.training import batches, encoders
+from labelwheel.training import batches, card_share, encoders
 from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.kinds.objectives import IGNORED, Softmax
@@ -112,7 +112,7 @@ def train(
                 return LengthPools(lengths, settings.batch_size * settings.accumulation, settings.seed)
 
         lengths = [max(len(problem.encodings[place].input_ids) for place in problem.places[index]) for index in indices]
-        trainer = PooledTrainer(
+        trainer = card_share.polite(PooledTrainer)(
             model=model,
             args=arguments,
             train_dataset=[int(index) for index in indices],

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from labelwheel.backend.database.tables import QuestionRow, Round, now
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.projects import projects
-from labelwheel.backend.rounds import progress, round_commands
+from labelwheel.backend.rounds import jobs, progress, round_commands
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.training.launchers.base import Phase
 from tests.backend.fake_jobs import BAD, GOOD, crash, finish
@@ -44,6 +44,17 @@ def test_a_job_gets_the_labels_the_question_and_the_champion(running: World) -> 
     assert job.spec.hide_below == running.settings.hide_below == 0.25
     assert job.url == f"http://127.0.0.1:9090/api/v1/rounds/{running.rounds[-1].id}/progress"
     assert progress.digest(job.token or "") == running.rounds[-1].progress_token
+
+
+@pytest.mark.parametrize(
+    ("changes", "shares"),
+    [({}, True), ({"device": "cuda:1"}, True), ({"device": "cpu"}, False), ({"engine": "onnx"}, False),
+     ({"launcher": "cluster"}, False)],
+)  # fmt: skip
+def test_a_job_is_told_whether_serving_computes_beside_it(running: World, changes: Any, shares: bool) -> None:
+    settings = running.settings.model_copy(update={"device": None, **changes})
+    asked = running.launcher.last.spec.question
+    assert jobs.specify(settings, running.rounds[-1], asked, None).shares_card is shares
 
 
 def test_only_what_the_champion_cannot_know_is_fresh(running: World) -> None:
