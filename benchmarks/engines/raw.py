@@ -10,6 +10,7 @@ from typing import Any
 
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.engine import Engine, Loaded
+from labelwheel.backend.serving.loading import rehearse
 from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.questions import Example, Prediction
@@ -55,8 +56,9 @@ class InProcess:
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._queue = InferenceQueue(engine)
-        model = engine.load(folder)
-        self._members = {"topic": ServedQuestion(model.question, model)}
+        self.model: Loaded = engine.load(folder)
+        rehearse(self.model, self._queue)
+        self._members = {"topic": ServedQuestion(self.model.question, self.model)}
         self._predictor = Predictor(self._queue, AnswerCache())
 
     def answer(self, texts: Sequence[str]) -> list[Any]:

@@ -54,7 +54,7 @@ class Stage:
         self.host = ServingHost(
             self.served, Predictor(self.queue, AnswerCache()), HintWriter(lambda keys: None), lambda tool, reference: []
         )
-        self.promotions = 0
+        self.promotions = self._jobs = 0
 
     def promote(self) -> str:
         """The other checkpoint, as a new generation; its name, once it is what is served."""
@@ -97,16 +97,18 @@ class Stage:
         return found
 
     @contextmanager
-    def training(self) -> Iterator[list[int]]:
-        """Training jobs on the same device, one after the other, as processes; yields the codes of those that ended."""
+    def training(self, shares_card: bool = True) -> Iterator[list[int]]:
+        """Training jobs on the same device, one after the other, as processes; yields the codes of those that ended.
+
+        They hold back as they do beside serving, if not told otherwise.
+        """
         stop, codes = threading.Event(), list[int]()
         running: list[subprocess.Popen[bytes]] = []
 
         def work() -> None:
-            number = 0
             while not stop.is_set():
-                number += 1
-                running[:] = [self._job(number)]
+                self._jobs += 1
+                running[:] = [self._job(self._jobs, shares_card)]
                 code = running[0].wait()
                 if not stop.is_set():
                     codes.append(code)
@@ -125,12 +127,12 @@ class Stage:
     def close(self) -> None:
         self.queue.close()
 
-    def _job(self, number: int) -> subprocess.Popen[bytes]:
+    def _job(self, number: int, shares_card: bool) -> subprocess.Popen[bytes]:
         data, spec = self.folder / "data.jsonl", self.folder / f"job-{number}.json"
         data.write_text("".join(row.model_dump_json() + "\n" for row in self.labelled), "utf-8")
         wanted = JobSpec(
             version=f"job-{number}", question=self.question, data=str(data), output=str(self.folder / f"job-{number}"),
-            device=self.device, max_minutes=5.0, artefact=False,
+            device=self.device, max_minutes=5.0, artefact=False, shares_card=shares_card,
         )  # fmt: skip
         spec.write_text(wanted.model_dump_json())
         command = [sys.executable, "-m", "labelwheel.training.job", str(spec)]
@@ -146,5 +148,7 @@ class Stage:
         model = Model.load(first.output, device="cpu")
         weight, bias = encoders.read_head(model.module)
         encoders.write_head(model.module, -weight, -bias)
-        manifest = model.manifest.model_copy(update={"version": VERSIONS[1], "files": {}})
+        # with an encoder of its own, as after fine-tuning: one that is shared would not be loaded again
+        other = {"version": VERSIONS[1], "files": {}, "encoder_digest": VERSIONS[1]}
+        manifest = model.manifest.model_copy(update=other)
         checkpoint.write(self.folder / VERSIONS[1], model.module, model.tokenizer, manifest, {})

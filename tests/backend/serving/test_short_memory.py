@@ -112,3 +112,41 @@ def test_a_text_that_does_not_fit_by_itself_is_refused_until_there_is_memory():
     with pytest.raises(OutOfMemory, match="for a single text") as caught:
         encoder(0).features([Encoding(0, [1, 2])])
     assert caught.value.status == 503
+
+
+@pytest.mark.gpu
+def test_a_card_is_as_it_was_after_a_load_that_did_not_fit():
+    engine = TorchEngine("cuda")
+    model = engine.load(real.store() / "n1")
+    rows = [Encoding(0, [5, 6, 7])]
+    wanted = model.encoder.features(rows)[0]
+    engine.forget()
+    before, total = torch.cuda.memory_reserved(), torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((before + 8 * 2**20) / total)
+    try:
+        with pytest.raises(OutOfMemory, match="does not fit"):
+            engine.load(real.store() / "n2")
+        engine.forget()
+        assert torch.cuda.memory_reserved() <= before + 2**21
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    np.testing.assert_array_equal(model.encoder.features(rows)[0], wanted)
+
+
+@pytest.mark.gpu
+def test_passes_that_cannot_be_recorded_for_want_of_memory_go_the_plain_way():
+    engine = TorchEngine("cuda")
+    model = engine.load(real.store() / "n1")
+    rows = [Encoding(0, [5, 6, 7])]
+    wanted = model.encoder.features(rows)[0]
+    engine.forget()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(torch.cuda.memory_reserved() / total)
+    try:
+        for step in model.encoder.rehearsals():
+            step()
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    engine.forget()
+    found = model.encoder.features(rows)[0]
+    assert np.linalg.norm(found - wanted) <= 0.05 * np.linalg.norm(wanted)
