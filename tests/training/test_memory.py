@@ -49,3 +49,25 @@ def test_another_fault_is_no_lack_of_memory() -> None:
     made.start = lambda: SimpleNamespace()
     with pytest.raises(AttributeError):
         made.step_seconds()
+
+
+class Hungry(Model):
+    """Takes 64 MiB of its card for each row, for a moment."""
+
+    def forward(self, input_ids: torch.Tensor, **rest: Any) -> Any:
+        torch.empty(len(input_ids) * 64 * 2**20, dtype=torch.uint8, device=self.weight.device)
+        return super().forward(input_ids, **rest)
+
+
+@pytest.mark.gpu
+def test_a_step_that_does_not_fit_on_a_card_is_taken_with_half_the_batch() -> None:
+    made = tuned(16)
+    made.start = lambda: Hungry(16).to("cuda")
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 400 * 2**20) / total)
+    try:
+        assert made.step_seconds() > 0
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert (made.settings.batch_size, made.settings.accumulation) == (4, 4)

@@ -18,7 +18,7 @@ _WARM = 3
 """Runs before the one that is recorded: libraries choose their kernels in the first ones."""
 
 _failed: list[str] = []
-"""Why a recording failed in this process: it may leave torch's allocator or the stream in a state that others meet."""
+"""Why a recording failed in this process: none is tried after it, for torch's allocator may keep that pool for good."""
 
 
 def recorder(device: Any) -> Record | None:
