@@ -35,7 +35,7 @@ class FromChampion(FineTuning):
         if fresh < LEAST_TUNED or not self.is_enough():
             notes.append(f"{self.name}: not tried, {fresh} new label(s) are too few to measure it on")
             return False
-        return True
+        return self.fits()
 
     def start(self) -> FineTuned:
         """The champion with a row for each of today's labels."""

@@ -22,10 +22,16 @@ from labelwheel.training.strategies.problem import Problem
 
 logger = logging.getLogger(__name__)
 
+ADAPTER = "lora_"
+"""What the names of adapters' weights have in them, as peft gives them."""
+
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is fine-tuned. `head_rate` is the head's learning rate for features of length 1."""
+    """How a model is fine-tuned. `head_rate` is the head's learning rate for features of length 1.
+
+    `adapter_rate` is that of adapters, where there are some; `checkpointing` saves memory at the cost of time.
+    """
 
     epochs: int = 4
     rate: float = 5e-5
@@ -37,6 +43,8 @@ class Settings:
     patience: int = 2
     seed: int = 13
     precision: Precision = "float32"
+    adapter_rate: float | None = None
+    checkpointing: bool = False
 
 
 Measure = Callable[[Any], tuple[float, float, float]]
@@ -167,12 +175,14 @@ def _optimizer(model: Any, settings: Settings, feature_norm: float) -> Any:
     for parameter in encoders.still_parameters(model):
         parameter.requires_grad_(False)
     last = list(encoders.head(model).parameters())
-    known = {id(parameter) for parameter in last}
+    adapters = [p for name, p in model.named_parameters() if p.requires_grad and ADAPTER in name]
+    known = {id(parameter) for parameter in (*last, *adapters)}
     body = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
     return torch.optim.AdamW(
         [
             {"params": [p for p in body if p.ndim > 1], "lr": settings.rate, "weight_decay": settings.decay},
             {"params": [p for p in body if p.ndim <= 1], "lr": settings.rate, "weight_decay": 0.0},
+            {"params": adapters, "lr": settings.adapter_rate or settings.rate, "weight_decay": settings.decay},
             {"params": last, "lr": settings.head_rate / feature_norm, "weight_decay": 0.0},
         ],
         fused=True,

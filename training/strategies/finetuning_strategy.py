@@ -1,15 +1,16 @@
-"""What the strategies that train the whole encoder have in common, wherever they start from."""
+"""What the strategies that train the encoder have in common, wherever they start from."""
 
 from __future__ import annotations
 
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from labelwheel.training import encoders
 from labelwheel.training.model import pad_token
-from labelwheel.training.strategies import finetuning_plan
+from labelwheel.training.strategies import finetuning_plan, footprint
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.finetuning import FineTuned, copier
 from labelwheel.training.strategies.finetuning_loop import Settings
@@ -62,7 +63,8 @@ class FineTuning(Strategy):
         if problem.scale != 1.0 or problem.centre != 0.0:
             weight, bias = encoders.read_head(module)
             encoders.write_head(module, weight * problem.scale, bias * problem.scale + problem.centre)
-        return Finished(module, {**vars(tuned.settings), "epochs": self._epochs})
+        used = vars(replace(tuned.settings, epochs=self._epochs))
+        return Finished(module, {name: value for name, value in used.items() if value is not None})
 
     def training(self, start: Any, settings: Settings, head: Callable[[Sequence[int]], Head] | None) -> FineTuned:
         """The training of copies of a model; `head` gives one to begin with for some examples (None: its own)."""
@@ -87,3 +89,12 @@ class FineTuning(Strategy):
             logger.info("%s: skipped, %d example(s) of %d class(es) are too few", self.name, size, classes)
             return False
         return True
+
+    def fits(self) -> bool:
+        """Whether there is memory to train the whole model; says so where there is not."""
+        given = self.given
+        if given.fits_whole:
+            return True
+        needed = footprint.of_whole(given.base) / 2**30
+        given.notes.append(f"{self.name}: not tried, it takes about {needed:.1f} GiB of memory, more than is free")
+        return False

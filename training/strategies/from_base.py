@@ -21,8 +21,8 @@ class FromBase(FineTuning):
     name = "fine-tuned from the base model"
 
     def applies(self) -> bool:
-        """From two dozen labels on."""
-        return self.is_enough()
+        """From two dozen labels on, where there is the memory."""
+        return self.is_enough() and self.fits()
 
     def start(self) -> FineTuned:
         """The base model; for each part a head that has seen no more than that part's labels."""

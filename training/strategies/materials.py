@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from labelwheel.training import memory
 from labelwheel.training.model import Model
 from labelwheel.training.progress import Progress
+from labelwheel.training.strategies import footprint
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.validation import Layout
 
@@ -59,6 +61,11 @@ class Materials:
     def search_seconds(self) -> float:
         """How long the search for the regression's strength may take, from now on."""
         return _SEARCH_SHARE * max(self.budget.seconds, 1.0)
+
+    @cached_property
+    def fits_whole(self) -> bool:
+        """Whether there is memory to fine-tune the whole base model; asked once, so that all strategies agree."""
+        return footprint.of_whole(self.base) <= memory.free(str(self.base.device))
 
     @cached_property
     def setting(self) -> Setting:

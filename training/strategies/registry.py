@@ -16,12 +16,13 @@ from labelwheel.training.strategies.continued import FromChampion
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.label_names import LabelNames
+from labelwheel.training.strategies.low_rank import LowRank
 
 logger = logging.getLogger(__name__)
 
 GROUP = "labelwheel.strategies"
 
-_BUILT_IN: tuple[type[Strategy], ...] = (LabelNames, FrozenRegression, FromChampion, FromBase)
+_BUILT_IN: tuple[type[Strategy], ...] = (LabelNames, FrozenRegression, FromChampion, LowRank, FromBase)
 
 
 def strategies() -> list[type[Strategy]]:
