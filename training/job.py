@@ -201,11 +201,11 @@ def execute(
     """Train in this process; the version that is there now. Raises what `Run` does."""
     import torch
 
+    from labelwheel.training import memory
     from labelwheel.training.errors import OutOfMemory
     from labelwheel.training.model import default_device
     from labelwheel.training.progress import Progress
     from labelwheel.training.run import Run
-    from labelwheel.training.strategies.finetuning import is_memory
 
     more: dict[str, Any] = {} if embed is None else {"embed": embed}
 
@@ -222,7 +222,7 @@ def execute(
         with card_share.held_back(spec.shares_card and on_gpu):
             return Run(spec, rows, Progress(listener), **more).execute().version
     except Exception as error:
-        if is_memory(error):
+        if memory.ran_out(error):
             raise OutOfMemory(f"memory ran out ({str(error).splitlines()[0]}); use a smaller base model") from error
         raise
 

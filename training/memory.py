@@ -21,8 +21,10 @@ def free(device: str) -> int:
     import torch
 
     if torch.device(device).type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + kept
+        used, kept = torch.cuda.memory_allocated(device), torch.cuda.memory_reserved(device)
+        left, whole = torch.cuda.mem_get_info(device)
+        bound = int(torch.cuda.get_per_process_memory_fraction(device) * whole)  # a job may leave some to serving
+        return max(0, min(left + kept, bound) - used)
     return min([psutil.virtual_memory().available, *_left_to_groups()])
 
 

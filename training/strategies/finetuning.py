@@ -7,20 +7,19 @@ many, one fifth is set apart, training stops when that gets worse, and the model
 from __future__ import annotations
 
 import copy
-import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from labelwheel.training import batches, card_share
+from labelwheel.training import batches, card_share, memory
 from labelwheel.training.encoders import write_head
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
-from labelwheel.training.strategies import finetuning_loop, precision
+from labelwheel.training.strategies import finetuning_loop, memory_ladder, precision
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import LOG_LOSS_SHARE
 from labelwheel.training.strategies.outcome import Outcome
@@ -46,6 +45,7 @@ class FineTuned:
     deadline: float
     by_score: bool = False  # the best epoch is the one with the best score, whatever its log loss
     progress: Callable[[float], None] = lambda share: None
+    can_checkpoint: bool = field(default=False, init=False)  # known from the first model on
 
     def step_seconds(self) -> float:
         """How long one step takes in the precision that is fastest, which is the one that is used from then on."""
@@ -56,7 +56,7 @@ class FineTuned:
                 self._smaller(error)
 
     def _fastest(self) -> float:
-        model = self.start()
+        model = self._fresh()
         timed = {each: self._seconds(model, each) for each in precision.possible(_device(model))}
         fastest = min(timed, key=timed.__getitem__)
         if len(timed) > 1:
@@ -131,10 +131,7 @@ class FineTuned:
             logits |= snapshots[min(best, len(snapshots) - 1)]
         indices = sorted(index for _, measure in folds for index in measure)
         curve = [_mean([history.epochs for history in histories], epoch) for epoch in range(longest)]
-        detail = (
-            f"{best + 1} epoch(s), batches of {self.settings.batch_size}×{self.settings.accumulation}, "
-            f"{len(folds)} validation part(s)"
-        )
+        detail = f"{best + 1} epoch(s), {memory_ladder.told(self.settings)}, {len(folds)} validation part(s)"
         outcome = Outcome(self.name, problem, indices, logits, time.monotonic() - begin, detail, curve)
         return outcome, (model if keep else None), best + 1
 
@@ -146,7 +143,7 @@ class FineTuned:
         progress: Callable[[float], None],
     ) -> tuple[Any, finetuning_loop.History]:
         problem = self.problem
-        model = self.start()
+        model = self._fresh()
         if self.head is not None:
             head = self.head(list(learn))
             write_head(model, head.weight, head.bias)
@@ -180,29 +177,25 @@ class FineTuned:
         )
         return model, history
 
+    def _fresh(self) -> Any:
+        model = self.start()
+        self.can_checkpoint = memory_ladder.can_checkpoint(model)
+        if self.settings.checkpointing:
+            memory_ladder.checkpoint(model)
+        return model
+
     def _smaller(self, error: Exception) -> None:
-        """Halve the batch and double the accumulation where memory ran out; raises the error again otherwise."""
-        if not is_memory(error):
+        """One step down the ladder where memory ran out; raises the error again otherwise."""
+        if not memory.ran_out(error):
             raise error
-        if self.settings.batch_size == 1:
+        settings = memory_ladder.below(self.settings, self.can_checkpoint)
+        if settings is None:
             raise OutOfMemory(
                 "Memory runs out even with a batch of one; take a smaller base model or a shorter max_length"
             ) from error
-        size, accumulation = self.settings.batch_size // 2, self.settings.accumulation * 2
-        logger.warning("Memory ran out; trying again with batches of %d, accumulated %d times", size, accumulation)
-        self.settings = replace(self.settings, batch_size=size, accumulation=accumulation)
-        error.__traceback__ = None  # its frames hold the tensors
-        gc.collect()
-        _empty_cache()
-
-
-def is_memory(error: BaseException) -> bool:
-    """Whether the device or the host ran out of memory."""
-    import torch
-
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
-    )
+        logger.warning("Memory ran out; trying again with %s", memory_ladder.told(settings))
+        self.settings = settings
+        memory.give_back(error)
 
 
 def copier(model: Any, device: str) -> Callable[[], Any]:
@@ -220,13 +213,6 @@ def _wait(device: Any) -> None:
 
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _empty_cache() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _at(points: Sequence[T], epoch: int) -> T:
