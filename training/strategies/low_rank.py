@@ -1,6 +1,18 @@
 """The base model as a start, with adapters in place of training all of its weights.
 
-FIGURES
+Measured with MiniLM on 128 of SNIPS' intents, by `python -m benchmarks.adapters`, accuracy on the 700 test texts:
+
+| seed | regression on the frozen encoder | whole | adapters, 5, 10, 20 times as fast |
+| --- | --- | --- | --- |
+| 1 | .937 | .927 | .947, .963, .957 |
+| 2 | .934 | .966 | .944, .937, .960 |
+| 3 | .934 | .973 | .964, .951, .957 |
+
+That is .955 for the whole on average, and .952, .950 and .958 for adapters: they lose nothing that could be told from
+chance. Of SNIPS' slots (39 labels, 100 texts, 20 epochs, one seed, span F1 on 350 test texts) the whole learns .614,
+adapters that are 3, 10 and 20 times as fast .594, .602 and .570.
+
+A BERT base with random weights and 24 labels, one thread: training takes 290 MB beside the model, of the whole 2.5 GB.
 """
 
 from __future__ import annotations
@@ -13,7 +25,8 @@ from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.from_base import FromBase
 
 FASTER = 10
-"""How many times faster than whole weights adapters learn."""
+"""How many times faster adapters learn than whole weights: the usual ratio (Schulman et al. 2025). Twice that is too
+fast for spans, whose rate is high already."""
 
 
 class LowRank(FromBase):
