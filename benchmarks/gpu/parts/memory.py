@@ -47,7 +47,7 @@ def cramped(stage: Stage) -> Iterator[list[int]]:
     import torch
 
     if stage.device.startswith("cuda"):
-        total = torch.cuda.get_device_properties(stage.device).total_memory
+        _, total = torch.cuda.mem_get_info(stage.device)
         torch.cuda.empty_cache()
         torch.cuda.set_per_process_memory_fraction(
             (torch.cuda.memory_reserved(stage.device) + CRAMPED_MB * 2**20) / total

@@ -121,7 +121,7 @@ def test_a_card_is_as_it_was_after_a_load_that_did_not_fit():
     rows = [Encoding(0, [5, 6, 7])]
     wanted = model.encoder.features(rows)[0]
     engine.forget()
-    before, total = torch.cuda.memory_reserved(), torch.cuda.get_device_properties(0).total_memory
+    before, total = torch.cuda.memory_reserved(), torch.cuda.mem_get_info()[1]
     torch.cuda.set_per_process_memory_fraction((before + 8 * 2**20) / total)
     try:
         with pytest.raises(OutOfMemory, match="does not fit"):
@@ -140,7 +140,7 @@ def test_passes_that_cannot_be_recorded_for_want_of_memory_go_the_plain_way():
     rows = [Encoding(0, [5, 6, 7])]
     wanted = model.encoder.features(rows)[0]
     engine.forget()
-    total = torch.cuda.get_device_properties(0).total_memory
+    total = torch.cuda.mem_get_info()[1]
     torch.cuda.set_per_process_memory_fraction(torch.cuda.memory_reserved() / total)
     try:
         for step in model.encoder.rehearsals():
