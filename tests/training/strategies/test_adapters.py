@@ -184,3 +184,18 @@ def test_other_encoders_have_them_too_and_what_is_behind_them_is_trained_itself(
     plain = adapters.merged(model)
     assert torch.allclose(plain(**rows).logits, learnt, atol=1e-4)
     assert same(base, start)
+
+
+@pytest.mark.gpu
+def test_on_a_card_it_learns_and_what_is_merged_answers_as_it_did(folder: Path) -> None:
+    base, _, problem = prepared(folder, choice())
+    base.to("cuda")
+    before, start = losses(base, problem), weights(base)
+    model = adapters.fresh(base, 1)
+    assert {parameter.device.type for parameter in model.parameters()} == {"cuda"}
+    finetuning_loop.train(model, problem, range(len(problem)), 0, FAST, feature_norm=0.1)
+    learnt = answers(model, problem)
+    assert losses(model, problem) < before * 0.8
+    for one, other in zip(answers(adapters.merged(model), problem), learnt, strict=True):
+        assert np.allclose(one, other, atol=0.05)  # the sum of the products, rounded to bfloat16, or that of the sums
+    assert same(base, start)
