@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from labelwheel.backend.serving.engines.choice import gpu_in_sight
-from labelwheel.training.model import default_device
+# Tests run side by side, and the threads of numerical libraries spin while they wait for a core that another has: on
+# two cores some took 230 s of the processors in place of 40. It has to stand before NumPy is imported.
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 pytest.register_assert_rewrite("labelwheel.plugins.testing")
 
 
 def _gpu() -> bool:
+    from labelwheel.backend.serving.engines.choice import gpu_in_sight
+    from labelwheel.training.model import default_device
+
     return gpu_in_sight("auto", None) and default_device() == "cuda"
 
 

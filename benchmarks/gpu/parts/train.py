@@ -25,7 +25,10 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.spec import JobSpec
 
 TIMES, SHARE, ROUND = 3.0, 0.4, 10.0
-BATCH = 64
+BATCHES = (16, 64, 256)
+"""What a round with many labels uses, and what a card has room for; a goal is held against the best of them."""
+
+TIMES_STOCK, SHARE_OF_PEAK = KEYS = ("times_stock", "share_of_peak")
 _MINI, _BASE = list(SIZES)[:2]
 
 
@@ -57,6 +60,27 @@ def whole_round(given: list[dict[str, Any]], device: str, folder: Path) -> dict[
     return {"labels": len(given), "seconds": round(seconds, 1), "tried": tried, "chosen": told["chosen"]}
 
 
+def epoch(
+    base: str | None,
+    given: list[dict[str, Any]],
+    part: Part,
+    batch: int,
+    repeats: int,
+    theirs: float,
+    top: float | None,
+) -> dict[str, Any]:
+    """Figures of an epoch in batches of one size; `theirs` is the stock loop's seconds, `top` the card's peak."""
+    runs = [ours(base, given, part.device, batch) for _ in range(repeats)][-2:]
+    seconds, (_, problem, config) = Figure.of([run[0] for run in runs]).median, runs[0]
+    lengths = [len(each.input_ids) for each in problem.encodings]
+    return {
+        "examples_per_second": round(len(given) / seconds, 1),
+        "tokens_per_second": round(sum(lengths) / seconds),
+        TIMES_STOCK: round(theirs / seconds, 2),
+        SHARE_OF_PEAK: round(BACKWARD * operations(config, lengths) / seconds / top, 4) if top else None,
+    }
+
+
 def main() -> int:
     """A round, then each encoder until the time is up; the largest comes last."""
     part = Part.asked("train")
@@ -70,22 +94,18 @@ def main() -> int:
                 break
             base = made(size, Path(scratch) / str(place))
             theirs = [stock(base, given, part.device) for _ in range(repeats)][-2:]
-            runs = [ours(base, given, part.device, 16 if part.is_small else BATCH) for _ in range(repeats)][-2:]
-            seconds, (_, problem, config) = Figure.of([run[0] for run in runs]).median, runs[0]
-            lengths = [len(each.input_ids) for each in problem.encodings]
             found[name] = {
-                "examples_per_second": round(len(given) / seconds, 1),
-                "tokens_per_second": round(sum(lengths) / seconds),
-                "times_stock": round(Figure.of(theirs).median / seconds, 2),
-                "share_of_peak": round(BACKWARD * operations(config, lengths) / seconds / top, 4) if top else None,
+                str(batch): epoch(base, given, part, batch, repeats, Figure.of(theirs).median, top)
+                for batch in ((16,) if part.is_small else BATCHES)
             }
-    goals = [Goal(f"{TIMES:g} × the stock loop at MiniLM's size", found[_MINI]["times_stock"] >= TIMES)]
+    best = {name: {key: max(each[key] or 0.0 for each in by.values()) for key in KEYS} for name, by in found.items()}
+    goals = [Goal(f"{TIMES:g} × the stock loop at MiniLM's size", best[_MINI][TIMES_STOCK] >= TIMES)]
     if not part.is_small:
-        share = found.get(_BASE, {}).get("share_of_peak") or 0.0
+        share = best.get(_BASE, {}).get(SHARE_OF_PEAK, 0.0)
         goals.append(Goal(f"{SHARE:.0%} of the peak at the size of a BERT base", share >= SHARE))
         goals.append(Goal(f"a round of 1,000 labels within {ROUND:g} s", round_.get("seconds", ROUND + 1) <= ROUND))
     broken = [f"the round failed: {round_['failed']}"] if "failed" in round_ else []
-    return part.end({"round": round_, "encoders": found}, goals, broken)
+    return part.end({"round": round_, "batches": found}, goals, broken)
 
 
 if __name__ == "__main__":
