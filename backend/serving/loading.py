@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.engine import Engine, Loaded
@@ -15,6 +17,8 @@ from labelwheel.training.checkpoints.checkpoint import Checkpoint
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Question
+
+log = logging.getLogger(__name__)
 
 PROBES = ("Where is my parcel?", "Größe 38 passt 👟 nicht, ich möchte mein Geld zurück. " * 20)
 """A short text and one that fills a batch: both are computed once before anybody asks."""
@@ -36,10 +40,16 @@ def load(engine: Engine, queue: InferenceQueue, found: Checkpoint, version: str,
 
 
 def rehearse(model: Loaded, queue: InferenceQueue, seconds: float = 120.0) -> None:
-    """Has a lane prepare what answers sooner, one step at a time: whoever asks meanwhile waits for one of them."""
+    """Has a lane prepare what answers sooner, one step at a time: whoever asks meanwhile waits for one of them.
+
+    Where there is no time for it, what answers is only not as soon.
+    """
     deadline = time.monotonic() + seconds
-    for step in model.encoder.rehearsals():
-        queue.submit(_Step(step), [Encoding(0, [0])], Priority.INTERACTIVE, deadline).result(timeout=seconds + 1)
+    try:
+        for step in model.encoder.rehearsals():
+            queue.submit(_Step(step), [Encoding(0, [0])], Priority.INTERACTIVE, deadline).result(timeout=seconds + 1)
+    except (Overloaded, TimeoutError) as error:
+        log.warning("%s is not rehearsed to its end: %s", model.version, error or "there is no time for it")
 
 
 class _Step:

@@ -129,7 +129,10 @@ class RecordedPasses:
             kept.given.copy_(kept.staged, non_blocking=True)
             kept.recording.replay()
             output = kept.recording.output[: len(lengths)].cpu().numpy()
-        return [(row[:length] if row.ndim == 2 else row).copy() for row, length in zip(output, lengths, strict=True)]
+            # copies: the next replay overwrites what a CPU gives out as it is
+            return [
+                (row[:length] if row.ndim == 2 else row).copy() for row, length in zip(output, lengths, strict=True)
+            ]
 
     def _rehearse(self, shape: Shape) -> None:
         """Records a shape, and keeps it if it is worth it."""

@@ -6,11 +6,13 @@ import gc
 import logging
 import threading
 import weakref
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 import torch
 
+from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving import loading
 from labelwheel.backend.serving.engines import pytorch, recorded_passes
 from labelwheel.backend.serving.engines.pytorch import TorchEngine
@@ -20,6 +22,7 @@ from labelwheel.training import batches, encoders
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.kinds.base import Encoding
 from tests.backend import real
+from tests.backend.serving.fakes import FakeEngine, FakeModel, question
 from tests.training.models import tiny_bert
 
 LONGEST = 512
@@ -199,6 +202,28 @@ def test_a_lane_rehearses_before_the_probe_and_once_for_each_encoder(monkeypatch
     models.clear()
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("error", [Overloaded("the model did not get to it in time"), TimeoutError()])
+def test_a_rehearsal_without_time_for_it_does_not_cost_the_checkpoint(error, caplog):
+    called = []
+
+    class Rehearsed(FakeModel):
+        def rehearsals(self):
+            return [lambda: called.append(1)] * 3
+
+    class Busy:
+        def submit(self, encoder, encodings, priority, deadline):
+            future = Future()
+            if called:
+                future.set_exception(error)
+            else:
+                future.set_result(encoder.features(encodings))
+            return future
+
+    loading.rehearse(Rehearsed("v1", question(), FakeEngine()), Busy())
+    assert called == [1]
+    assert "v1 is not rehearsed to its end" in caplog.text
 
 
 def on_card(folder=None):
