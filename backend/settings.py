@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         description="spans with a lower score are not suggested; a choice always is: a wrong one costs the one click "
         "that none costs too",
     )
+    order: Literal["mixed", "uncertain", "random"] = Field(
+        "mixed",
+        description="which examples people see next, in a tool that can show it: `uncertain`, what the model is least "
+        "sure of; `random`; `mixed`, both in turns",
+    )
     max_body_mb: float = Field(32.0, gt=0, description="larger request bodies are refused with 413")
     receive_seconds: float = Field(
         30.0, gt=0, description="how long a request may take to arrive, its head and then its body: slower ones get 408"

@@ -39,8 +39,8 @@ class Suggester(Protocol):
 class Backfiller:
     """The backfills of one project."""
 
-    def __init__(self, hold: Hold, project_id: int, suggester: Suggester) -> None:
-        self._hold, self._id, self._suggester = hold, project_id, suggester
+    def __init__(self, hold: Hold, project_id: int, suggester: Suggester, order: ordering.Name) -> None:
+        self._hold, self._id, self._suggester, self._order = hold, project_id, suggester, order
         self._walk: Walk | None = None
         self._number: int | None = None
         self._again = 0.0
@@ -72,7 +72,7 @@ class Backfiller:
         with self._walk.page() as page:
             if page is not None:
                 return self._show(connector, backfill, page)
-            ordering.show(connector)
+            ordering.show(connector, self._order)
             self._finish(connector, backfill)
         return True
 

@@ -45,7 +45,7 @@ class ProjectLoop:
         self._onboarding = Onboarding(hold, settings, project_id, self._wiring)
         self._intake = IntakeLoop(hold, settings, project_id)
         self._announcer = Announcer(hold, project_id)
-        self._backfiller = Backfiller(hold, project_id, suggester)
+        self._backfiller = Backfiller(hold, project_id, suggester, settings.order)
         self._connector: Connector | None = None
         self._known: object = None
         self._troubles: dict[str, Trouble] = {_TOOL: Trouble(log, f"project {project_id}")}

@@ -1,4 +1,4 @@
-"""Connecting: Argilla tells labelwheel when somebody answered, and gets a place for the order that helps most."""
+"""Connecting: Argilla tells labelwheel when somebody answered, and gets a place for the order to answer in."""
 
 from __future__ import annotations
 
@@ -113,13 +113,13 @@ def _property(dataset: Dataset, path: str) -> bool:
         return bool(present[ranks.PROPERTY]["settings"].get("type") == "integer")
     body = {
         "name": ranks.PROPERTY,
-        "title": "What helps most (1 first)",
+        "title": "What to answer next (1 first)",
         "settings": {"type": "integer"},
         "visible_for_annotators": True,
     }
     try:
         dataset.client.send("POST", f"{path}/metadata-properties", body)
     except (Rejected, ToolRefused) as error:
-        log.warning("records are not ordered by what helps most: %s", error)
+        log.warning("records are not put in order: %s", error)
         return False
     return True
