@@ -177,7 +177,7 @@ def main() -> None:
     arguments = parser.parse_args()
     runs: list[dict[str, Any]] = []
     for name in arguments.sets:
-        stage_, pool, test = _stage(arguments.data, name)
+        stage_, pool, test = stage_of(arguments.data, name)
         for skewed in (False, True):
             for seed in range(arguments.seeds):
                 labelled = stage_.draw(pool, max(arguments.labels), seed, skewed)
@@ -193,7 +193,7 @@ def main() -> None:
     _show(runs)
 
 
-def _stage(data: str | None, name: str) -> tuple[Stage, list[int], list[int]]:
+def stage_of(data: str | None, name: str) -> tuple[Stage, list[int], list[int]]:
     """A set with the places to label from and those to measure on (none: all that was not labelled)."""
     if name == "demo":
         found = demo_stage()
