@@ -75,7 +75,7 @@ class Place:
         for page in self.connector.waiting(version, None):
             suggestions = [Suggestion(example=one, version=version, predictions=said or SAID) for one in page.examples]
             taken += self.connector.push(suggestions, self.config.questions)
-        ordering.show(self.connector)
+        ordering.show(self.connector, "uncertain")
         return taken
 
     def shown(self, number: int = 0) -> dict[str, dict[str, Any]]:
