@@ -97,6 +97,11 @@ class ArgillaAPI(Server):
             if len(page) < 1000:
                 return found
 
+    def delete_webhooks(self) -> None:
+        """All there are: Argilla takes ten."""
+        for one in self.api("GET", "/webhooks")["items"]:
+            self.call("DELETE", f"/webhooks/{one['id']}")
+
     def delete_records(self, dataset: str, *records: str) -> None:
         """Delete records with what is on them."""
         self.call("DELETE", f"/datasets/{dataset}/records", params={"ids": ",".join(records)})

@@ -32,8 +32,7 @@ def argilla(argilla_server: ArgillaServer) -> Iterator[ArgillaServer]:
     It takes ten webhooks in all: those of one file are gone before the next, in whatever order the files come.
     """
     yield argilla_server
-    for one in argilla_server.api("GET", "/webhooks")["items"]:
-        argilla_server.call("DELETE", f"/webhooks/{one['id']}")
+    argilla_server.delete_webhooks()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -53,6 +53,13 @@ SAID: dict[str, Prediction] = {
     "best: two or three": Prediction(answer="two", score=0.8),
     "better": Prediction(answer="right", score=0.7),
 }
+
+
+@pytest.fixture(autouse=True)
+def unwired(argilla: ArgillaServer) -> Iterator[None]:
+    """Whatever becomes of one test, the next has room for ten webhooks."""
+    yield
+    argilla.delete_webhooks()
 
 
 class Place:
