@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections.abc import Iterable
 
-from labelwheel.backend.suggestions.uncertainty import Considered, considered
+from labelwheel.backend.suggestions.uncertainty import Best, considered
 from labelwheel.plugins.capabilities import Candidate
 
 
-class Drawn:
-    """A draw among candidates, in bounded memory. An example keeps its lot: what was next stays next."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._best: list[tuple[int, Considered]] = []
-
-    def see(self, candidate: Candidate) -> None:
-        """One more."""
-        if self._most < 1:
-            return
-        entry = (-lot(candidate.key), considered(candidate))
-        if len(self._best) < self._most:
-            heapq.heappush(self._best, entry)
-        else:
-            heapq.heappushpop(self._best, entry)
-
-    def ordered(self) -> list[Considered]:
-        """The first first."""
-        return [each for _, each in sorted(self._best, key=lambda entry: -entry[0])]
+def drawn(most: int) -> Best:
+    """A draw among candidates. An example keeps its lot: what was next stays next."""
+    return Best(most, lambda candidate: -lot(candidate.key))
 
 
 def order(candidates: Iterable[Candidate], most: int) -> list[str]:
     """The keys of at most so many."""
-    drawn = Drawn(most)
+    found = drawn(most)
     for candidate in candidates:
-        drawn.see(candidate)
-    return [each.key for each in drawn.ordered()]
+        found.see(considered(candidate))
+    return [each.key for each in found.ordered()]
 
 
 def lot(key: str) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labelwheel.backend.suggestions.chance import Drawn
-from labelwheel.backend.suggestions.uncertainty import Considered, LeastSure, shared_words
+from labelwheel.backend.suggestions.chance import drawn
+from labelwheel.backend.suggestions.uncertainty import Considered, considered, least_sure, shared_words, spread
 from labelwheel.plugins.capabilities import Candidate
 
 SAME = 0.8
@@ -19,11 +19,11 @@ SAME = 0.8
 
 def order(candidates: Iterable[Candidate], most: int) -> list[str]:
     """The keys of at most so many."""
-    unsure, drawn = LeastSure(), Drawn(most)
-    for candidate in candidates:
-        unsure.see(candidate)
-        drawn.see(candidate)
-    return [each.key for each in in_turns(unsure.ordered(most), drawn.ordered(), most)]
+    unsure, by_lot = least_sure(), drawn(most)
+    for each in map(considered, candidates):
+        unsure.see(each)
+        by_lot.see(each)
+    return [each.key for each in in_turns(spread(unsure.ordered(), most), by_lot.ordered(), most)]
 
 
 def in_turns(one: list[Considered], other: list[Considered], most: int) -> list[Considered]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from labelwheel.plugins.capabilities import Candidate
@@ -27,40 +27,51 @@ class Considered(NamedTuple):
     words: frozenset[str]
 
 
-class LeastSure:
-    """The candidates that the model is least sure of, in bounded memory, in whatever order they come."""
+class Best:
+    """The candidates with the highest rank, in bounded memory, in whatever order they come."""
 
-    def __init__(self) -> None:
-        self._best: list[Considered] = []
+    def __init__(self, most: int, rank: Callable[[Considered], float]) -> None:
+        self._most, self._rank = most, rank
+        self._heap: list[tuple[float, Considered]] = []
 
-    def see(self, candidate: Candidate) -> None:
+    def see(self, candidate: Considered) -> None:
         """One more."""
-        if len(self._best) < CONSIDERED:
-            heapq.heappush(self._best, considered(candidate))
+        entry = (self._rank(candidate), candidate)
+        if len(self._heap) < self._most:
+            heapq.heappush(self._heap, entry)
         else:
-            heapq.heappushpop(self._best, considered(candidate))
+            heapq.heappushpop(self._heap, entry)
 
-    def ordered(self, most: int) -> list[Considered]:
-        """At most so many, the first first."""
-        left = sorted(self._best, reverse=True)
-        nearest = [0.0] * len(left)
-        chosen: list[Considered] = []
-        open_ = set(range(len(left)))
-        while open_ and len(chosen) < most:
-            first = max(open_, key=lambda number: (left[number].unsure * (1.0 - nearest[number]), -number))
-            open_.remove(first)
-            chosen.append(left[first])
-            for number in open_:
-                nearest[number] = max(nearest[number], resemblance(left[first], left[number]))
-        return chosen
+    def ordered(self) -> list[Considered]:
+        """The highest first."""
+        return [candidate for _, candidate in sorted(self._heap, reverse=True)]
+
+
+def least_sure() -> Best:
+    """What the model is least sure of, as far as it is compared at all."""
+    return Best(CONSIDERED, lambda candidate: candidate.unsure)
+
+
+def spread(left: Sequence[Considered], most: int) -> list[Considered]:
+    """At most so many of these, the first first."""
+    nearest = [0.0] * len(left)
+    chosen: list[Considered] = []
+    open_ = set(range(len(left)))
+    while open_ and len(chosen) < most:
+        first = max(open_, key=lambda number: (left[number].unsure * (1.0 - nearest[number]), -number))
+        open_.remove(first)
+        chosen.append(left[first])
+        for number in open_:
+            nearest[number] = max(nearest[number], resemblance(left[first], left[number]))
+    return chosen
 
 
 def order(candidates: Iterable[Candidate], most: int) -> list[str]:
     """The keys of at most so many."""
-    seen = LeastSure()
+    unsure = least_sure()
     for candidate in candidates:
-        seen.see(candidate)
-    return [each.key for each in seen.ordered(most)]
+        unsure.see(considered(candidate))
+    return [each.key for each in spread(unsure.ordered(), most)]
 
 
 def considered(candidate: Candidate) -> Considered:
