@@ -20,7 +20,7 @@ from labelwheel.training import batches, encoders
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.model import pad_token
 from labelwheel.training.progress import Listener, Progress
-from labelwheel.training.spec import LabelledExample, Part
+from labelwheel.training.spec import LabelledExample
 from labelwheel.training.strategies.base import Strategy
 from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.from_base import FromBase
@@ -83,11 +83,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
-    train, test = (texts.read(arguments.data, arguments.set, part) for part in ("train", "test"))
-    question = texts.question(train + test)
-    held_out = texts.labelled(test, Part.HELD_OUT)
-    known = {row.group for row in held_out}
-    pool = [row for row in texts.labelled(train, Part.TRAIN) if row.group not in known]
+    question, pool, held_out = texts.apart(arguments.data, arguments.set)
     tried = {"frozen": FrozenRegression, "whole": FromBase, **{f"adapters ×{t:g}": at(t) for t in arguments.times}}
     runs: list[dict[str, Any]] = []
     for seed in arguments.seeds:

@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks import texts
 from benchmarks.common import machine, save
 from labelwheel.training.questions import Question
-from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
+from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Recipe
 
 COLUMNS = ("plain C=1", "plain C=10", "frozen", "chosen")
 
@@ -38,11 +38,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
-    train, test = (texts.read(arguments.data, arguments.set, part) for part in ("train", "test"))
-    question = texts.question(train + test)
-    held_out = texts.labelled(test, Part.HELD_OUT)
-    known = {row.group for row in held_out}
-    pool = [row for row in texts.labelled(train, Part.TRAIN) if row.group not in known]
+    question, pool, held_out = texts.apart(arguments.data, arguments.set)
     runs = [_job(question, held_out, [], arguments, seed=0)]
     for count in arguments.labels:
         for seed in arguments.seeds:

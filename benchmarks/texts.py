@@ -31,3 +31,11 @@ def labelled(rows: list[dict[str, Any]], part: Part) -> list[LabelledExample]:
         )
         for number, row in enumerate(rows)
     ]
+
+
+def apart(given: str | None, name: str) -> tuple[Question, list[LabelledExample], list[LabelledExample]]:
+    """A set's question, what may be labelled, and its test part, of which no text is in the other."""
+    train, test = (read(given, name, part) for part in ("train", "test"))
+    held_out = labelled(test, Part.HELD_OUT)
+    known = {row.group for row in held_out}
+    return question(train + test), [row for row in labelled(train, Part.TRAIN) if row.group not in known], held_out
