@@ -61,6 +61,7 @@ class Service:
             self.ledger.names,
             kept=self.ledger.options,
             train=self.ledger.train,
+            given_together=self.ledger.given_together,
             request_seconds=settings.request_seconds,
         )
         self.follower = Follower(self.served_models, self.ledger.report)

@@ -274,6 +274,13 @@ class Host(Protocol):
     def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
         """One suggestion per example, in order, all of one generation; raises UnknownProject, Overloaded."""
 
+    def implied(self, tool: str, reference: str, example: Example, given: Mapping[str, Answer]) -> Suggestion:
+        """What the answers `given` so far to some questions about an example imply for the others.
+
+        A question is among the predictions only where how people answered so far makes it clear. Raises UnknownProject,
+        Overloaded.
+        """
+
     def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
         """Something happened in a project: the worker should look soon. Takes milliseconds, never fails.
 

@@ -24,6 +24,21 @@ from testkit.label_studio import LabelStudioServer
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "tests" / "artifacts"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
+PLACE = """(container, [words, nth]) => {
+  const walker = document.createTreeWalker(container, NodeFilter.SHOW_TEXT);
+  let left = nth;
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    for (let at = node.data.indexOf(words); at >= 0; at = node.data.indexOf(words, at + 1)) {
+      if (left-- > 0) continue;
+      const range = document.createRange();
+      range.setStart(node, at);
+      range.setEnd(node, at + words.length);
+      const box = range.getBoundingClientRect();
+      return {x: box.x, y: box.y, width: box.width, height: box.height};
+    }
+  }
+}"""
+"""Where on the page some words stand."""
 SECONDS = 90  # a generous limit for anything to appear, on a busy machine too
 
 
@@ -83,6 +98,26 @@ class Person:
     def spans(self) -> Locator:
         """The highlighted pieces of the text."""
         return self.page.locator(".lsf-richtext__container .htx-highlight")
+
+    def annotate_automatically(self) -> None:
+        """Switch Label Studio's "Auto-Annotation" on."""
+        self.page.get_by_test_id("bottombar-auto-annotation-toggle").locator("xpath=ancestor-or-self::label").click()
+
+    def mark(self, label: str, words: str, nth: int = 0) -> None:
+        """Mark the `nth` occurrence of these words with a label, by dragging over them."""
+        self.page.locator(".lsf-label", has_text=label).first.click()
+        box = self.page.locator(".lsf-richtext__container").first.evaluate(PLACE, [words, nth])
+        middle = box["y"] + box["height"] / 2
+        self.page.mouse.move(box["x"] + 1, middle)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + box["width"] / 2, middle)
+        self.page.mouse.move(box["x"] + box["width"] - 1, middle)
+        self.page.mouse.up()
+
+    def take_away(self, nth: int) -> None:
+        """Delete the `nth` of the highlighted pieces."""
+        self.spans().nth(nth).click()
+        self.page.keyboard.press("Backspace")
 
     def prediction_tab(self, version: str) -> Locator:
         """The tab of a version's suggestion, above a task opened from the Data Manager, which shortens long names."""

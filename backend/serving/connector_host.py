@@ -6,20 +6,23 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from labelwheel.backend.ledger import hints
+from labelwheel.backend.ledger.given_together import Together
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.hint_writer import HintWriter
+from labelwheel.backend.serving.implications import Implications
 from labelwheel.backend.serving.models import Served, ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.plugins.connector import Suggestion
-from labelwheel.training.questions import Example, Question
+from labelwheel.training.questions import Answer, Example, Question
 
 
 class ServingHost:
     """The connectors' `Host` over what is served. All but `versions`, `options` and `train` is answered from memory.
 
     From the database, `names(tool, reference)` reads the names of past generations, the newest first, and
-    `kept(tool, reference)` what the connector keeps of a project; `train(tool, reference)` asks the policy.
+    `kept(tool, reference)` what the connector keeps of a project, `given_together(project, questions)` which answers
+    people gave together; `train(tool, reference)` asks the policy.
     """
 
     def __init__(
@@ -32,10 +35,11 @@ class ServingHost:
         kept: Callable[[str, str], Mapping[str, Any]] = lambda tool, reference: {},
         request_seconds: float = 90.0,
         train: Callable[[str, str], Mapping[str, str]] = lambda tool, reference: {},
+        given_together: Callable[[int, Sequence[Question]], Together] = lambda project, questions: {},
     ) -> None:
         self._served_models, self._predictor, self._hints, self._names = served_models, predictor, writer, names
         self._wait_seconds, self._kept, self._request_seconds = wait_seconds, kept, request_seconds
-        self._train = train
+        self._train, self._implications = train, Implications(given_together)
 
     def version(self, tool: str, reference: str) -> str:
         return self._served_models.served(tool, reference).generation
@@ -53,6 +57,18 @@ class ServingHost:
         # right after the start it is better to wait for the model than to lose the tool's only try
         self._served_models.ready.wait(self._wait_seconds)
         return self.suggest_with(self._served_models.served(tool, reference), examples)
+
+    def implied(self, tool: str, reference: str, example: Example, given: Mapping[str, Answer]) -> Suggestion:
+        self._served_models.ready.wait(self._wait_seconds)
+        served = self._served_models.served(tool, reference)
+        implication = self._implications.of(served.project, served.questions)
+        left = [each for each in served.questions if each.name not in given and implication.telling(each, given)]
+        if not left:
+            return Suggestion(example=example, version=served.generation, predictions={})
+        [suggestion] = self.suggest_with(served, [example])
+        found = {each.name: implication.answer(each, given, suggestion.predictions.get(each.name)) for each in left}
+        clear = {name: prediction for name, prediction in found.items() if prediction is not None}
+        return Suggestion(example=example, version=suggestion.version, predictions=clear)
 
     def suggest_with(
         self,

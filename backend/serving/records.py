@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.ledger import hints
+from labelwheel.backend.ledger import given_together, hints
 from labelwheel.backend.projects import generations, projects, servers, tool_secrets
 from labelwheel.backend.rounds import scheduling
 from labelwheel.backend.serving.hint_writer import Place
 from labelwheel.backend.serving.models import Wanted
 from labelwheel.backend.settings import Settings
+from labelwheel.training.questions import Question
 
 
 class ServingLedger:
@@ -57,6 +58,11 @@ class ServingLedger:
         with self._database.session() as session:
             options = projects.find(session, tool, reference).options or {}
         return keyring.load(self._settings).open_options(options)
+
+    def given_together(self, project: int, questions: Sequence[Question]) -> given_together.Together:
+        """Which answers people gave together."""
+        with self._database.session() as session:
+            return given_together.read(session, project, [question.name for question in questions])
 
     def report(
         self,

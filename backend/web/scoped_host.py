@@ -9,7 +9,7 @@ from labelwheel.backend.errors import Forbidden
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.roles import Access, Role, current
 from labelwheel.plugins.connector import Host, Purpose, Suggestion
-from labelwheel.training.questions import Example, Question
+from labelwheel.training.questions import Answer, Example, Question
 
 
 class ScopedHost:
@@ -40,6 +40,10 @@ class ScopedHost:
     def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
         _check(tool, reference)
         return self._host.suggest(tool, reference, examples)
+
+    def implied(self, tool: str, reference: str, example: Example, given: Mapping[str, Answer]) -> Suggestion:
+        _check(tool, reference)
+        return self._host.implied(tool, reference, example, given)
 
     def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
         _check(tool, reference, signed=True)

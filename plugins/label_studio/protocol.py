@@ -6,6 +6,7 @@ Label Studio drops a whole batch where there is not one well-formed result for e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -13,10 +14,11 @@ from flask import Blueprint, Response, jsonify, request
 from labelwheel.plugins.connector import Host, Suggestion, body_limit, readable, takes_webhooks
 from labelwheel.plugins.descriptions import Foreign, described
 from labelwheel.plugins.errors import InvalidConfig, InvalidPayload, UnknownProject
+from labelwheel.plugins.label_studio import drafts
 from labelwheel.plugins.label_studio.layout import Layout, read
 from labelwheel.plugins.label_studio.project import reference
 from labelwheel.plugins.label_studio.regions import encode, score_of
-from labelwheel.training.questions import Example, Question
+from labelwheel.training.questions import Answer, Example, Question
 
 TOOL = "label-studio"
 MAX_TASKS = 10_000
@@ -38,6 +40,7 @@ def blueprint(host: Host) -> Blueprint:
     """The routes, on top of what the web process offers."""
     routes = Blueprint("label_studio", __name__)
     known: dict[str, tuple[Layout, Sequence[Question], bool]] = {}
+    memory = drafts.Memory()
 
     def outdated(project: str, layout: Layout) -> bool:
         """Whether the config asks what is not learnt; both sides are the same objects from request to request."""
@@ -70,6 +73,9 @@ def blueprint(host: Host) -> Blueprint:
         examples = [layout.example(str(task.get("id", "")), task.get("data")) for task in tasks]
         if outdated(project, layout):
             host.hint(TOOL, project)
+        draft = drafts.read(body.get("params"), tasks[0], layout) if len(tasks) == 1 else None
+        if draft is not None:
+            return jsonify({"results": [_added(host, project, layout, examples[0], tasks[0], draft, memory)]})
         suggestions = host.suggest(TOOL, project, examples)
         rows = zip(tasks, examples, suggestions, strict=True)
         results = [_result(layout, task.get("data"), example, suggestion) for task, example, suggestion in rows]
@@ -155,3 +161,21 @@ def _result(layout: Layout, data: object, example: Example, suggestion: Suggesti
     regions = encode(layout, example, data, suggestion.predictions, suggestion.version)
     score = score_of(suggestion.predictions) if example.fields else 0.0
     return {"result": regions, "score": score, "model_version": suggestion.version}
+
+
+def _added(
+    host: Host,
+    project: str,
+    layout: Layout,
+    example: Example,
+    task: Mapping[str, Any],
+    draft: drafts.Draft,
+    memory: drafts.Memory,
+) -> dict[str, Any]:
+    """The answer of the interactive mode: what belongs into a draft beside what it has."""
+
+    def implied(asked: Example, given: Mapping[str, Answer]) -> Suggestion:
+        return host.implied(TOOL, project, asked, given)
+
+    regions, score = drafts.added(layout, example, task, draft, partial(memory.new, project), implied)
+    return {"result": regions, "score": score, "model_version": host.version(TOOL, project)}

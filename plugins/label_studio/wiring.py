@@ -49,7 +49,7 @@ def wire(project: Project, options: Mapping[str, Any], service: Service, version
             ) from None
         raise
     kept = options.get("before") or {key: before.get(key) for key in ("show_collab_predictions", "model_version")}
-    return {"backend": backend, "webhook": webhook, "url": url, "before": kept}
+    return {"backend": backend, "webhook": webhook, "url": url, "before": kept, "interactive": True}
 
 
 def unwire(project: Project, options: Mapping[str, Any]) -> None:
@@ -73,6 +73,7 @@ def announce(project: Project, options: Mapping[str, Any], version: str) -> None
         raise ToolError(f"Label Studio has no ML backend of ours on project {project.id} any more: connect again")
     if found.get("title") != version:
         body = {"url": found["url"], "project": project.id, "title": version, **_known_credentials(found)}
+        body |= _interactive(options)
         _save_backend(project, "PATCH", f"/api/ml/{backend}", body)
     if project.get().get("model_version") != version:
         project.patch(model_version=version)
@@ -97,6 +98,7 @@ def _backend(
     present = _backends(project)
     ours = [one for one in present if _ours(one, options, urls)]
     body = {"url": url, "project": project.id, "title": version, **_credentials(service)}
+    body |= _interactive(options) if ours else {"is_interactive": True}
     if present and not _ours(present[0], options, urls):
         raise ToolError(
             f"Project {project.id} has another ML backend, {present[0]['url']}, and Label Studio asks only the first: "
@@ -108,6 +110,7 @@ def _backend(
         return int(_save_backend(project, "POST", "/api/ml", body)["id"])
     first, *doubled = ours
     back = {"url": first["url"], "project": project.id, "title": first["title"], **_known_credentials(first)}
+    back |= {key: first[key] for key in body if key == "is_interactive" and key in first}
     undo.append(lambda: project.client.send("PATCH", f"/api/ml/{first['id']}", back, timeout=TIMEOUT))
     _save_backend(project, "PATCH", f"/api/ml/{first['id']}", body)
     for one in doubled:
@@ -210,6 +213,11 @@ def _ours(backend: Mapping[str, Any], options: Mapping[str, Any], urls: set[str]
 def _credentials(service: Service) -> dict[str, str]:
     secret = service.predict_secret.get_secret_value()
     return {"auth_method": "BASIC_AUTH", "basic_auth_user": USER, "basic_auth_pass": secret}
+
+
+def _interactive(options: Mapping[str, Any]) -> dict[str, bool]:
+    """Offers interactive annotation, once: whoever switches it off in Label Studio finds it so."""
+    return {} if options.get("interactive") else {"is_interactive": True}
 
 
 def _known_credentials(backend: Mapping[str, Any]) -> dict[str, str]:

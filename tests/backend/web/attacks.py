@@ -63,7 +63,9 @@ BODIES: dict[str, Any] = {
     "api.rollback": {"version": "v1"},
     "label_studio.predict": {
         "project": "1.99", "label_config": CONFIG, "tasks": [{"id": 1, "data": {"text": "hello", "n": 1}}],
-        "params": {},
+        "params": {"context": {"whole": True, "result": [
+            {"id": "a", "from_name": "mood", "to_name": "text", "type": "choices", "value": {"choices": ["good"]}}
+        ]}},
     },
     "label_studio.setup": {"project": "1.99", "schema": CONFIG, "hostname": "", "access_token": ""},
     "label_studio.webhook": {

@@ -102,7 +102,8 @@ def call(client: FlaskClient, secret: str, name: str, reference: str) -> int:
         "webhook": hook,
         "START_TRAINING": hook | {"action": "START_TRAINING"},
     }
-    path = "/webhook" if name == "START_TRAINING" else f"/{name}"
+    bodies["draft"] = bodies["predict"] | {"params": {"context": {"result": [], "whole": True}}}
+    path = {"START_TRAINING": "/webhook", "draft": "/predict"}.get(name, f"/{name}")
     if name == "health":
         return client.get(path, auth=("labelwheel", secret)).status_code
     if name == "versions":
@@ -110,7 +111,7 @@ def call(client: FlaskClient, secret: str, name: str, reference: str) -> int:
     return client.post(path, json=bodies[name], auth=("labelwheel", secret)).status_code
 
 
-CALLS = ("health", "setup", "predict", "train", "webhook", "START_TRAINING", "versions")
+CALLS = ("health", "setup", "predict", "draft", "train", "webhook", "START_TRAINING", "versions")
 
 
 def test_a_projects_secret_opens_what_its_tool_calls(office: Office, client: FlaskClient) -> None:
