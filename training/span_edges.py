@@ -11,6 +11,12 @@ INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\
 """Nobody sees these beside a word, and no tokenizer keeps them: soft hyphens, marks of direction, empty spaces."""
 
 GRAPHEME = regex.compile(r"\X")
+
+_SCRIPTS = ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Javanese")
+_UNSPACED = "".join(rf"\p{{{script}}}" for script in _SCRIPTS)
+LETTER = rf"[[\p{{L}}\p{{M}}]--[{_UNSPACED}ー々〆〻ｰ]]"
+"""A letter of a script that puts spaces between words, in a regex of version 1."""
+
 _BLANK = rf"[\s\x1c-\x1f\x85{INVISIBLE}]+"  # what str.isspace knows, and more
 _BEFORE, _AFTER = regex.compile(_BLANK), regex.compile(rf"(?r){_BLANK}")
 

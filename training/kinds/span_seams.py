@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import regex  # type: ignore[import-untyped]
 
+from labelwheel.training.span_edges import LETTER
+
 WORDS, NUMBERS, UNITS, COMPOUNDS = "words", "numbers", "units", "compounds"
 """Between letters; within `2,300` or `04/2024`; in `5kg` before the unit; beside the mark in `e-mail` or `Ann's`."""
 
@@ -18,20 +20,13 @@ MARK = regex.compile(r"[\p{P}\p{Sc}\p{Sm}\p{Sk}]")
 SIGN = regex.compile(r"[\p{Sc}%‰°]")
 """What belongs to a number beside it, unless people leave it out."""
 
-_UNSPACED = "".join(
-    rf"\p{{{script}}}"
-    for script in ("Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Javanese")
-)
-_LETTER = rf"[[\p{{L}}\p{{M}}]--[{_UNSPACED}ー々〆〻ｰ]]"
-"""Of a script that puts spaces between words."""
-
 _BETWEEN = {
-    WORDS: rf"(?V1)(?<={_LETTER})(?={_LETTER})",
+    WORDS: rf"(?V1)(?<={LETTER})(?={LETTER})",
     NUMBERS: r"(?V1)(?<=\p{N})(?=\p{N})",
-    UNITS: rf"(?V1)(?<=\p{{N}})(?={_LETTER})|(?<={_LETTER})(?=\p{{N}})",
+    UNITS: rf"(?V1)(?<=\p{{N}})(?={LETTER})|(?<={LETTER})(?=\p{{N}})",
 }
 _AROUND = {
-    COMPOUNDS: rf"(?V1)(?<=[{_LETTER}\p{{N}}])[\p{{P}}\p{{Sm}}](?=[{_LETTER}\p{{N}}])",
+    COMPOUNDS: rf"(?V1)(?<=[{LETTER}\p{{N}}])[\p{{P}}\p{{Sm}}](?=[{LETTER}\p{{N}}])",
     NUMBERS: r"(?V1)(?<=\p{N})[.,:/'’·٫٬\-–](?=\p{N})",
 }
 _PLACES = {kind: regex.compile(pattern) for kind, pattern in _BETWEEN.items()}

@@ -1,0 +1,111 @@
+"""A head for spans: a CRF on words, beside the encoder's states of them what they look like and what was marked before.
+
+It reads no token tags of the champion, so that it also answers where there is none: without features it goes by the
+words alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from safetensors.numpy import load as read_tensors
+from safetensors.numpy import save as write_tensors
+
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.heads.chain import log_marginals
+from labelwheel.training.heads.chain_fit import Weights
+from labelwheel.training.heads.gazetteer import Gazetteer
+from labelwheel.training.heads.projection import Projection, with_neighbours
+from labelwheel.training.heads.span_answers import OUTSIDE, Manner, answered
+from labelwheel.training.heads.word_texts import WordTexts, matrix
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.questions import Example, Prediction, Question
+
+_TENSORS = ("attributes", "numbers", "moves", "centre", "components")
+
+
+@dataclass(frozen=True, slots=True)
+class SpanHead:
+    """See `FastHead`. `rows` says which attribute is which row of the weights."""
+
+    name: ClassVar[str] = "spans"
+
+    tags: tuple[str, ...]
+    rows: Mapping[str, int]
+    weights: Weights
+    projection: Projection
+    gazetteer: Gazetteer
+    manner: Manner
+
+    def values(self, features: Sequence[np.ndarray], champion: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The features of each token in few numbers; what the champion's head says is left out."""
+        return [self.projection(rows) for rows in features]
+
+    def decode(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        encodings: Sequence[Encoding],
+        values: Sequence[np.ndarray],
+    ) -> list[Prediction]:
+        """One prediction per example, in order; labels that the question no longer has are never predicted."""
+        texts = WordTexts.of(question, examples)
+        said = texts.pooled(encodings, values, self.projection.components.shape[1])
+        before = (self.gazetteer.attributes(words) for words in texts.folded)
+        known = [
+            [*word, *more] for text, add in zip(texts.attributes(), before, strict=True)
+            for word, more in zip(text, add, strict=True)
+        ]  # fmt: skip
+        scores = self.weights.scores(matrix(self.rows, known), with_neighbours(said, texts.lengths))
+        logs = log_marginals(texts.lengths, scores, self.weights.moves)
+        return answered(question, examples, texts, logs, self.tags, self.manner)
+
+    def dump(self) -> bytes:
+        """As safetensors; names, what was marked before and habits are JSON in its metadata."""
+        tensors = [*self.weights, self.projection.centre, self.projection.components]
+        words = {
+            "tags": self.tags,
+            "rows": list(self.rows),
+            "before": [[*words, label] for words, label in self.gazetteer.known.items()],
+            "manner": self.manner._asdict(),
+        }
+        kept = {
+            name: np.ascontiguousarray(each, dtype=np.float32) for name, each in zip(_TENSORS, tensors, strict=True)
+        }
+        return bytes(write_tensors(kept, {self.name: json.dumps(words, ensure_ascii=False)}))
+
+
+def load(data: bytes) -> SpanHead:
+    """What `dump` wrote. Raises InvalidCheckpoint where it is something else."""
+    try:
+        size = int.from_bytes(data[:8], "little")
+        words = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][SpanHead.name])
+        tensors = read_tensors(data)
+        weights = Weights(*(tensors[name].astype(np.float64) for name in _TENSORS[:3]))
+        head = SpanHead(
+            tags=tuple(map(str, words["tags"])),
+            rows={str(name): row for row, name in enumerate(words["rows"])},
+            weights=weights,
+            projection=Projection(tensors["centre"], tensors["components"]),
+            gazetteer=Gazetteer({tuple(entry[:-1]): entry[-1] for entry in words["before"]}),
+            manner=Manner(**words["manner"]),
+        )
+        _check(head)
+    except Exception as error:  # whatever strange bytes lead to
+        raise InvalidCheckpoint(
+            f"the head for spans cannot be read ({type(error).__name__}: {error}); label one more example, and it is "
+            "fitted anew"
+        ) from error
+    return head
+
+
+def _check(head: SpanHead) -> None:
+    tags, (width, kept) = len(head.tags), head.projection.components.shape
+    shapes = [each.shape for each in (*head.weights, head.projection.centre)]
+    wanted = [(len(head.rows), tags), (3 * kept, tags), (tags, tags), (width,)]
+    if shapes != wanted or head.tags[0] != OUTSIDE or not all(tag[1:2] == "-" for tag in head.tags[1:]):
+        raise ValueError(f"its parts do not fit each other: {shapes} instead of {wanted}")
