@@ -93,10 +93,11 @@ class Settings(BaseSettings):
         description="spans with a lower score are not suggested; a choice always is: a wrong one costs the one click "
         "that none costs too",
     )
-    order: Literal["mixed", "uncertain", "random"] = Field(
+    order: Literal["mixed", "uncertain", "rare", "typical", "random"] = Field(
         "mixed",
-        description="which examples people see next, in a tool that can show it: `uncertain`, what the model is least "
-        "sure of; `random`; `mixed`, both in turns",
+        description="which examples people see next: `uncertain`, what the model is least sure of; `rare`, classes "
+        "with few labels in turns; `typical`, what resembles the most others; `random`; `mixed`, half by chance and "
+        "half by the others, of which what is typical comes first",
     )
     max_body_mb: float = Field(32.0, gt=0, description="larger request bodies are refused with 413")
     receive_seconds: float = Field(

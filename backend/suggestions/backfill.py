@@ -18,7 +18,8 @@ from labelwheel.backend.database.tables import Backfill, ExampleRow, Generation,
 from labelwheel.backend.ledger import impressions
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.projects.page_walk import Walk
-from labelwheel.backend.suggestions import ordering
+from labelwheel.backend.suggestions import ordering, so_far
+from labelwheel.backend.suggestions.so_far import SoFar
 from labelwheel.plugins.connector import Connector, Page, Suggestion
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Example, Prediction, Question
@@ -72,7 +73,7 @@ class Backfiller:
         with self._walk.page() as page:
             if page is not None:
                 return self._show(connector, backfill, page)
-            ordering.show(connector, self._order)
+            ordering.show(connector, self._order, self._so_far())
             self._finish(connector, backfill)
         return True
 
@@ -111,6 +112,11 @@ class Backfiller:
                 return None
             suggestions += [_suggestion(item, examples[item["key"]], version) for item in answer["suggestions"]]
         return suggestions
+
+    def _so_far(self) -> SoFar:
+        with self._hold.database.session() as session:
+            asked = [Question.model_validate(row.spec) for row in projects.questions(session, self._id)]
+            return so_far.read(session, self._id, asked)
 
     def _finish(self, connector: Connector, backfill: Backfill) -> None:
         self.forget()

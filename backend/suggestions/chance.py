@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
+from labelwheel.backend.ledger.lots import lot
+from labelwheel.backend.suggestions.so_far import NOTHING, SoFar
 from labelwheel.backend.suggestions.uncertainty import Best, considered
 from labelwheel.plugins.capabilities import Candidate
 
@@ -14,14 +15,9 @@ def drawn(most: int) -> Best:
     return Best(most, lambda candidate: -lot(candidate.key))
 
 
-def order(candidates: Iterable[Candidate], most: int) -> list[str]:
+def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]:
     """The keys of at most so many."""
     found = drawn(most)
     for candidate in candidates:
         found.see(considered(candidate))
     return [each.key for each in found.ordered()]
-
-
-def lot(key: str) -> int:
-    """A number that says nothing about the example, nor on which side of the split it is."""
-    return int.from_bytes(hashlib.sha256(f"order {key}".encode()).digest()[:8], "big")

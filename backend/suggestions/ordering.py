@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal, Protocol
 
-from labelwheel.backend.suggestions import chance, mixture, uncertainty
+from labelwheel.backend.suggestions import chance, mixture, rare, typical, uncertainty
+from labelwheel.backend.suggestions.so_far import NOTHING, SoFar
 from labelwheel.plugins.capabilities import Candidate, Ranks
 from labelwheel.plugins.connector import Connector
 
 RANKED = 200
 """So many have a place: more than are answered before the next version orders them anew."""
 
-Name = Literal["mixed", "uncertain", "random"]
-Order = Callable[[Iterable[Candidate], int], list[str]]
-"""From what is still to be answered, in any order, to the keys of at most so many, the first first."""
-
-ORDERS: Mapping[Name, Order] = {"mixed": mixture.order, "uncertain": uncertainty.order, "random": chance.order}
+Name = Literal["mixed", "uncertain", "rare", "typical", "random"]
 
 
-def show(connector: Connector, name: Name) -> None:
+class Order(Protocol):
+    """From what is still to be answered, in any order, to the keys of at most so many, the first first."""
+
+    def __call__(self, candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]: ...
+
+
+ORDERS: Mapping[Name, Order] = {
+    "mixed": mixture.order,
+    "uncertain": uncertainty.order,
+    "rare": rare.order,
+    "typical": typical.order,
+    "random": chance.order,
+}
+
+
+def show(connector: Connector, name: Name, so_far: SoFar = NOTHING) -> None:
     """Has a tool that can show an order show this one. Raises ToolError."""
     if isinstance(connector, Ranks):
-        connector.rank(ORDERS[name](connector.candidates(), RANKED))
+        connector.rank(ORDERS[name](connector.candidates(), RANKED, so_far))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from labelwheel.backend.suggestions.so_far import NOTHING, SoFar
 from labelwheel.plugins.capabilities import Candidate
 
 CONSIDERED = 1000
@@ -66,7 +67,7 @@ def spread(left: Sequence[Considered], most: int) -> list[Considered]:
     return chosen
 
 
-def order(candidates: Iterable[Candidate], most: int) -> list[str]:
+def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]:
     """The keys of at most so many."""
     unsure = least_sure()
     for candidate in candidates:
