@@ -41,7 +41,13 @@ class Ranks(Protocol):
     """A connector that can show people which examples to take next. What comes first, it is told."""
 
     def candidates(self) -> Iterator[Candidate]:
-        """The examples that people are still to answer and that have suggestions, in any order."""
+        """The examples that people are still to answer and that have suggestions, in any order.
+
+        Of very many, some that stand for all. One without suggestions may be among them, with a score of 0.
+        """
 
     def rank(self, keys: Sequence[str]) -> None:
-        """Show this order, the first first, in place of the one before; all other examples have none."""
+        """Show this order, the first first, in place of the one before; all other examples have none.
+
+        A tool in which nothing can be sorted by a number shows which ones are the first of them.
+        """

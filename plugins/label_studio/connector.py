@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from flask import Blueprint
 
+from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from labelwheel.plugins.label_studio import polling, protocol, pushing, wiring
+from labelwheel.plugins.label_studio import polling, protocol, pushing, ranks, wiring
 from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.project import Project
 from labelwheel.training.questions import Answer, Question
@@ -26,6 +27,7 @@ class LabelStudio:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._options: Mapping[str, Any] = connection.options
+        self._shown: set[str] | None = None
         known = self._options.get("project")
         client = Client(connection.url, connection.api_key)
         self._project = Project(client, connection.project, known if type(known) is int else None)
@@ -40,13 +42,15 @@ class LabelStudio:
         return self._project.config()
 
     def wire(self, service: Service, version: str) -> Mapping[str, Any]:
-        """Add ourselves as the project's ML backend, with a webhook; returns the options to keep."""
+        """Add ourselves as the project's ML backend, with a webhook, and a tab for the order; returns what to keep."""
         wired = wiring.wire(self._project, self._options, service, version)
-        self._options = {**wired, "project": self._project.id}  # a title may change
+        tab = ranks.add(self._project, _number(self._options.get("tab")))
+        self._options = {**wired, "project": self._project.id, "tab": tab}  # a title may change
         return self._options
 
     def unwire(self) -> None:
-        """Remove ML backend and webhook; labels and suggestions stay."""
+        """Remove ML backend, webhook and our tab; labels and suggestions stay."""
+        ranks.remove(self._project, _number(self._options.get("tab")))
         wiring.unwire(self._project, self._options)
 
     def announce(self, version: str) -> None:
@@ -73,6 +77,17 @@ class LabelStudio:
         """Import predictions; returns how many were taken."""
         return pushing.push(self._project, suggestions, questions)
 
+    def candidates(self) -> Iterator[Candidate]:
+        """Unlabelled tasks, where there is a tab to show an order in."""
+        return ranks.candidates(self._project) if _number(self._options.get("tab")) else iter(())
+
+    def rank(self, keys: Sequence[str]) -> None:
+        """The first of these are in our tab, in the order of their scores."""
+        tab, first = _number(self._options.get("tab")), keys[: ranks.NEXT]
+        if tab and self._shown != set(first):
+            ranks.rank(self._project, tab, first)
+            self._shown = set(first)
+
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         """All of it. Never asked for, as Label Studio traces."""
         return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
@@ -85,3 +100,7 @@ class LabelStudio:
     def routes(cls, host: Host) -> Blueprint:
         """/health, /setup, /predict, /train, /webhook and /versions, to be registered at the root."""
         return protocol.blueprint(host)
+
+
+def _number(value: object) -> int | None:
+    return value if type(value) is int else None

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from labelwheel.plugins.connector import Connection
-from labelwheel.plugins.label_studio import LabelStudio
+from labelwheel.plugins.label_studio import LabelStudio, ranks
 from labelwheel.plugins.testing.conformance import Conformance
 from labelwheel.plugins.testing.stage import ANSWERS, Stage
 from testkit.label_studio import LabelStudioServer
@@ -25,13 +25,19 @@ class StudioStage:
 
     def __init__(self, server: LabelStudioServer) -> None:
         self._server, self._project = server, server.create_project(CONFIG)
+        self._tab: int | None = None
+        project = self.connector()._project
+        self._tab = ranks.add(project, None)
         self._torn: dict[str, str] = {}  # the work by which an example is spoilt
 
     def connector(self) -> LabelStudio:
         key = SecretStr(self._server.pat)
         return LabelStudio(
-            Connection(tool="label-studio", url=self._server.url, api_key=key, project=str(self._project))
-        )
+            Connection(
+                tool="label-studio", url=self._server.url, api_key=key, project=str(self._project),
+                options={"tab": self._tab},
+            )
+        )  # fmt: skip
 
     def add(self, text: str) -> str:
         self._server.import_tasks(self._project, [{"text": text}])

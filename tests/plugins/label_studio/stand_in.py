@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from labelwheel.plugins.errors import ToolFailed
+from labelwheel.plugins.errors import ToolError, ToolFailed
 from labelwheel.plugins.label_studio import polling
 from labelwheel.plugins.label_studio.annotations import moment
 from labelwheel.plugins.label_studio.client import Client
@@ -26,7 +26,7 @@ class Studio(LabelStudio):
     """Label Studio's connector over people's work in memory."""
 
     def __init__(self, people: People) -> None:
-        self._project, self._options = Tasks(people), {}
+        self._project, self._options, self._shown = Tasks(people), {"tab": 1}, None
 
 
 class Tasks(Project):
@@ -44,6 +44,10 @@ class Tasks(Project):
         self._people.called("call tasks")
         only, whole = more.get("only"), more.get("include", FULL) == FULL
         found = [key for key in self._people.moved if only is None or key in only]
+        if more.get("page", 1) > 1:
+            missing = ToolError("Invalid page.")
+            missing.http_status = 404
+            raise missing
         for one in filters:
             found = [key for key in found if self._passes(key, one)]
         found.sort(key=lambda key: self._people.moved[key] if "updated" in order else key)
@@ -89,6 +93,10 @@ class Calls(Client):
 
     def send(self, method: str, path: str, body: Any = None, *, timeout: float = 0.0) -> Any:
         self._people.called(f"call {path}")
+        if path == "/api/dm/views/1/":
+            shown = (one["value"] for one in body["data"]["filters"]["items"])
+            self._people.ranks = {task: place for place, task in enumerate(shown) if task}
+            return None
         if method == "DELETE":
             for key, rows in self._people.suggested.items():
                 self._people.suggested[key] = [one for one in rows if one["model_version"] != body["model_version"]]
