@@ -152,6 +152,9 @@ def _lines(project: Row) -> Iterator[Text]:
     rates = _rated(project["acceptance"])[-VERSIONS:]
     if rates:
         yield Text("accepted as suggested: " + ", ".join(f"{_share(each)} ({each['version']})" for each in rates))
+    order = project.get("order")
+    if order and order["by_lot"]["answered"]:
+        yield Text(_order(order))
     for line in formatting.shared(project):
         yield Text(line, style="green")
     for each in project["unlearnt"]:
@@ -161,6 +164,20 @@ def _lines(project: Row) -> Iterator[Text]:
         yield Text(f"set aside: {each['key']}: {each['reason']}", style="yellow")
     if len(aside) > _ASIDE:
         yield Text(f"set aside: {len(aside) - _ASIDE} more", style="yellow")
+
+
+def _order(order: Row) -> str:
+    """What it costs and what it brings, or why that cannot be said."""
+    halves = " and ".join(
+        f"{formatting.percent(half['rate'])} of {half['answered']} {how}"
+        for half, how in ((order["by_lot"], "by chance"), (order["sought"], "sought out"))
+        if half["answered"]
+    )
+    gained = order["corrections"]
+    if gained is None:
+        return f"order {order['name']}: accepted {halves}; {order['reason']}"
+    more = f"{gained['more']:+.0f} ({gained['low']:+.0f} to {gained['high']:+.0f})"
+    return f"order {order['name']}: accepted {halves}; of a hundred labels {more} corrections against chance"
 
 
 def _accepted(versions: list[Row]) -> str:

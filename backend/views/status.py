@@ -27,7 +27,7 @@ from labelwheel.backend.projects import champion_groups, decisions, generations,
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import acceptance, counts
+from labelwheel.backend.views import acceptance, counts, order_gain
 from labelwheel.training.questions import Question
 
 DECISIONS = 20
@@ -101,6 +101,7 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
         "aside": [{"key": key, "reason": one["reason"]} for key, one in project.aside.items()],
         "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
         "acceptance": accepted.get(None, []),
+        "order": order_gain.gain(session, project, settings.order),
         "questions": [_question(session, settings, row, accepted.get(row.name, [])) for row in questions],
         "decisions": [
             {

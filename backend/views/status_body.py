@@ -197,6 +197,34 @@ class QuestionStatus(_Part):
     acceptance: list[Accepted]
 
 
+class Half(_Part):
+    """The suggestions of one half of the order that people answered."""
+
+    answered: int
+    accepted: int
+    rate: float | None
+    low: float
+    high: float
+
+
+class Corrections(_Part):
+    """How many more suggestions of a hundred were corrected than by chance alone, with its 95 % interval."""
+
+    more: float
+    low: float
+    high: float
+
+
+class Order(_Part):
+    """What the order of examples has brought."""
+
+    name: str
+    by_lot: Half = Field(description="drawn by lot: how often suggestions are right over all")
+    sought: Half = Field(description="sought out, for the model needs them")
+    corrections: Corrections | None
+    reason: str | None = Field(description="why nothing can be said of corrections")
+
+
 class DecisionMade(_Part):
     """A line of the decision log."""
 
@@ -228,6 +256,7 @@ class ProjectStatus(_Part):
     aside: list[SetAside]
     backfill: BackfillState | None
     acceptance: list[Accepted]
+    order: Order
     unlearnt: list[NotLearnt]
     questions: list[QuestionStatus]
     decisions: list[DecisionMade] = Field(description="the newest first")
