@@ -50,8 +50,8 @@ class LabelStudio:
 
     def unwire(self) -> None:
         """Remove ML backend, webhook and our tab; labels and suggestions stay."""
-        ranks.remove(self._project, _number(self._options.get("tab")))
         wiring.unwire(self._project, self._options)
+        ranks.remove(self._project, _number(self._options.get("tab")))
 
     def announce(self, version: str) -> None:
         """Rename the ML backend, and with it the project's version, to what is served."""

@@ -68,10 +68,13 @@ def add(project: Project, tab: int | None) -> int | None:
 
 
 def remove(project: Project, tab: int | None) -> None:
-    """Takes the tab away, and leaves everybody's own."""
-    for one in _tabs(project):
-        if one["id"] == tab:
-            project.client.send("DELETE", f"/api/dm/views/{tab}/")
+    """Takes the tab away, and leaves everybody's own; one that Label Studio keeps does no harm."""
+    try:
+        for one in _tabs(project):
+            if one["id"] == tab:
+                project.client.send("DELETE", f"/api/dm/views/{tab}/")
+    except ToolError as error:
+        log.warning("project %s: the tab %r stays: %s", project.id, TITLE, error)
 
 
 def _all(project: Project) -> Iterator[list[dict[str, Any]]]:

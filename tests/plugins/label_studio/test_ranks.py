@@ -111,6 +111,9 @@ def test_a_tab_that_cannot_be_made_costs_nothing_else(caplog):
     manager.send = lambda *_: (_ for _ in ()).throw(ToolError("no"))
     assert ranks.add(manager, None) is None
     assert "no order is shown" in caplog.text
+    manager.tabs[1] = {"title": ranks.TITLE}
+    ranks.remove(manager, 1)
+    assert "stays" in caplog.text
 
 
 def test_the_first_are_in_the_tab():
