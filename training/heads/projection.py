@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
-MOST = 192
+MOST = 384
+_BESIDE = 128  # of them for the words beside a word
 _ROWS = 6000  # enough to find components; more only take time
 
 
@@ -48,10 +49,16 @@ def learn(values: np.ndarray, seed: int = 0) -> Projection:
     return Projection(centre, np.asarray(components / max(length, 1e-9), dtype=np.float32))
 
 
+def width_with_neighbours(components: int) -> int:
+    """How many numbers `with_neighbours` makes of so many."""
+    return components + 2 * min(components, _BESIDE)
+
+
 def with_neighbours(values: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
-    """Beside each word's numbers those of the word before and after it in its text, at half weight."""
-    before, after = np.zeros_like(values), np.zeros_like(values)
-    before[1:], after[:-1] = 0.5 * values[:-1], 0.5 * values[1:]
+    """Beside each word's numbers the first of the word before and after it in its text, at half weight."""
+    most = 0.5 * values[:, :_BESIDE]
+    before, after = np.zeros_like(most), np.zeros_like(most)
+    before[1:], after[:-1] = most[:-1], most[1:]
     sizes = np.asarray(lengths, dtype=int)
     ends = np.cumsum(sizes)
     starts = ends - sizes

@@ -6,6 +6,7 @@ The work grows with words and with tags. Where it is more than `MOST_WORK`, a ra
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from labelwheel.training.heads import chain_fit, gazetteer, projection
 from labelwheel.training.heads.chain import log_marginals
+from labelwheel.training.heads.chain_fit import Weights
 from labelwheel.training.heads.projection import with_neighbours
 from labelwheel.training.heads.span_answers import OUTSIDE, Manner, answered, best_lean
 from labelwheel.training.heads.span_head import SpanHead
@@ -27,7 +29,9 @@ MOST_WORK = 200_000
 
 _BESIDE = 10  # what a word costs whatever the tags
 _ITERATIONS, _FOLD_ITERATIONS = 50, 35
-_FOLDS, _FEW, _FOLDS_OF_MANY = 5, 60, 3
+_FEW = 60  # texts: up to so many each counts
+_FOLDS, _FOLDS_OF_MANY = 5, 3
+_LEAST_WORDS = 2  # of many texts' words that have an attribute; what only one has says little, and most are such
 _LEAST_WEIGHT = 0.01
 _MOST_WEIGHTS = 1_000_000  # of attributes in the head: 4 MB
 
@@ -71,10 +75,10 @@ def fit(
     folds = _folds(len(places), [groups[place] for place in places] if groups else None, seed)
     book, parts = gazetteer.out_of_fold(material.marked, folds.tolist())
     words = material.described([parts[fold] for fold in folds])
-    rows_of: dict[str, int] = {}
-    for word in words:
-        for name in word:
-            rows_of.setdefault(name, len(rows_of))
+    counts = Counter(name for word in words for name in word)
+    least = _LEAST_WORDS if len(places) > _FEW else 1
+    met = (name for name, times in counts.items() if times >= least)
+    rows_of = {name: row for row, name in enumerate(met)}
     attributes = matrix(rows_of, words)
     logs = np.zeros((len(words), len(material.tags)))
     fold_of = np.repeat(folds, material.texts.lengths)
@@ -104,7 +108,8 @@ class _Material:
         names = self._kind.config(question)["id2label"]
         rows = self._kind.targets(question, examples, answers, self.texts.encodings(), names)
         said = [names[number] for row in rows for number in row.tolist()]
-        self.tags = (OUTSIDE, *(name for name in names.values() if name != OUTSIDE and name in set(said)))
+        used = set(said) - {OUTSIDE}
+        self.tags = (OUTSIDE, *(name for name in names.values() if name in used))
         place = {tag: number for number, tag in enumerate(self.tags)}
         self.wanted = np.array([place[tag] for tag in said], dtype=int)
         self.marked = [
@@ -156,7 +161,7 @@ def _width(features: Sequence[np.ndarray]) -> int:
     return features[0].shape[1] if len(features) else 0
 
 
-def _pruned(rows: dict[str, int], weights: chain_fit.Weights) -> tuple[dict[str, int], chain_fit.Weights]:
+def _pruned(rows: dict[str, int], weights: Weights) -> tuple[dict[str, int], Weights]:
     """Without the attributes that say least."""
     most = max(1, _MOST_WEIGHTS // max(1, len(weights.moves)))
     size = np.abs(weights.attributes).max(axis=1, initial=0.0)

@@ -19,7 +19,7 @@ from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads.chain import log_marginals
 from labelwheel.training.heads.chain_fit import Weights
 from labelwheel.training.heads.gazetteer import Gazetteer
-from labelwheel.training.heads.projection import Projection, with_neighbours
+from labelwheel.training.heads.projection import Projection, width_with_neighbours, with_neighbours
 from labelwheel.training.heads.span_answers import OUTSIDE, Manner, answered
 from labelwheel.training.heads.word_texts import WordTexts, matrix
 from labelwheel.training.kinds.base import Encoding
@@ -106,6 +106,6 @@ def load(data: bytes) -> SpanHead:
 def _check(head: SpanHead) -> None:
     tags, (width, kept) = len(head.tags), head.projection.components.shape
     shapes = [each.shape for each in (*head.weights, head.projection.centre)]
-    wanted = [(len(head.rows), tags), (3 * kept, tags), (tags, tags), (width,)]
+    wanted = [(len(head.rows), tags), (width_with_neighbours(kept), tags), (tags, tags), (width,)]
     if shapes != wanted or head.tags[0] != OUTSIDE or not all(tag[1:2] == "-" for tag in head.tags[1:]):
         raise ValueError(f"its parts do not fit each other: {shapes} instead of {wanted}")
