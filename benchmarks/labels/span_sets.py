@@ -1,0 +1,53 @@
+"""Sets of texts with labelled spans: what is drawn to learn from, and how today's jobs learn it."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import spans
+from labelwheel.training.model import Model
+from labelwheel.training.questions import Answer, Example, Prediction, Question
+
+SETS = ("btc", "wnut17", "ncbi_disease", "snips")
+TESTS = 700
+
+
+class Draw(NamedTuple):
+    """What one seed draws of a set: the same for every method."""
+
+    question: Question
+    examples: list[Example]
+    answers: list[Answer]
+    tests: list[Example]
+    golds: list[Answer]
+    rows: list[dict[str, Any]]
+
+
+def draw(data: str | None, name: str, count: int, seed: int) -> Draw:
+    """`count` texts to learn from and up to `TESTS` to be measured on."""
+    question, rows, tests = spans.drawn(data, name, count, seed, TESTS)
+    return Draw(question, *_examples(question, rows, "train"), *_examples(question, tests, "test"), rows)
+
+
+def fine_tuned(drawn: Draw, minutes: float) -> tuple[list[Prediction], float]:
+    """What a job of today answers, all strategies in the race, and the CPU seconds that it took."""
+    with tempfile.TemporaryDirectory(prefix="labelwheel-spans-") as scratch:
+        before = _children()
+        spans.train(drawn.question, drawn.rows, Path(scratch), 1, minutes)
+        spent = _children() - before
+        model = Model.load(Path(scratch) / "checkpoint", threads=1)
+        return model.predict(drawn.question, drawn.tests), spent
+
+
+def _children() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def _examples(question: Question, rows: list[dict[str, Any]], part: str) -> tuple[list[Example], list[Answer]]:
+    examples = [Example(key=f"{part}-{number}", fields={"text": row["text"]}) for number, row in enumerate(rows)]
+    answers = [question.check(row["spans"], example) for row, example in zip(rows, examples, strict=True)]
+    return examples, answers
