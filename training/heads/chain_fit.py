@@ -36,7 +36,7 @@ class Weights(NamedTuple):
 
     def scores(self, attributes: sparse.csr_matrix, numbers: np.ndarray) -> np.ndarray:
         """What each tag scores for each word, (words, tags)."""
-        return np.asarray(attributes @ self.attributes + numbers @ self.numbers)
+        return np.asarray(attributes @ self.attributes + numbers @ self.numbers.astype(numbers.dtype, copy=False))
 
 
 def fit(
@@ -78,7 +78,7 @@ def fit(
         slope = np.concatenate(
             [
                 ((turned @ off) @ root).ravel(),
-                ((turned_numbers @ off) @ root).ravel(),
+                ((turned_numbers @ off.astype(numbers.dtype, copy=False)) @ root).ravel(),
                 off_moves.ravel(),
                 np.bincount(sorts.ravel(), off_moves.ravel(), sizes[-1]),
             ]

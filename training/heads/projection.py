@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 
 MOST = 384
 _BESIDE = 128  # of them for the words beside a word
-_ROWS = 6000  # enough to find components; more only take time
+_ROWS = 4000  # enough to find components; more only take time
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class Projection:
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """(rows, width) in, (rows, components) out, float32."""
         return np.asarray((values - self.centre) @ self.components, dtype=np.float32)
+
+    def serves(self, values: np.ndarray) -> bool:
+        """Whether it is of such rows and has as many components as there can be."""
+        rows, width = values.shape
+        return self.components.shape == (width, min(MOST, rows, width))
 
 
 def learn(values: np.ndarray, seed: int = 0) -> Projection:

@@ -197,6 +197,16 @@ def test_of_too_many_texts_a_part_is_learnt_from_always_the_same(monkeypatch):
     assert one.head.dump() == other.head.dump()
 
 
+def test_the_components_of_the_head_before_are_taken_over_where_they_serve():
+    examples, answers = labelled(30)
+    rows, features = tokens(examples)
+    before = span_fit.fit(QUESTION, examples[:20], answers[:20], features[:20], rows[:20]).head
+    again = span_fit.fit(QUESTION, examples, answers, features, rows, before=before)
+    assert again.head.projection is before.projection
+    wider = [np.concatenate([row, row], axis=1) for row in features]
+    assert span_fit.fit(QUESTION, examples, answers, wider, rows, before=before).head.projection.centre.shape == (16,)
+
+
 def test_a_group_is_in_one_fold():
     folds = span_fit._folds(6, ["a", "a", "b", "b", "c", "a"], 0)
     assert folds[0] == folds[1] == folds[5]
