@@ -19,6 +19,7 @@ from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.connector_host import ServingHost
 from labelwheel.backend.serving.engine import Engine
 from labelwheel.backend.serving.engines.choice import ChosenEngine
+from labelwheel.backend.serving.feature_store import FeatureStore
 from labelwheel.backend.serving.follower import Follower
 from labelwheel.backend.serving.hint_writer import HintWriter
 from labelwheel.backend.serving.models import ServedModels
@@ -26,7 +27,7 @@ from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.records import ServingLedger
 from labelwheel.backend.settings import Settings, load
-from labelwheel.backend.web import api, audit, auth, errors, exports, limits, openapi
+from labelwheel.backend.web import api, audit, auth, errors, exports, features, limits, openapi
 from labelwheel.backend.web import metrics as web_metrics
 from labelwheel.backend.web.body import StrictJSON
 from labelwheel.backend.web.known_secrets import KnownSecrets
@@ -50,8 +51,9 @@ class Service:
         )
         budget = Budget(int(settings.models_mb * 1e6) if settings.models_mb else None)
         self.served_models = ServedModels(engine, self.queue, self.ledger.wanted, budget, settings.checkpoints.read)
+        self.store = FeatureStore(settings.home / "features", settings.features_mb) if settings.features_mb else None
         self.predictor = Predictor(
-            self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.hide_below
+            self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.hide_below, self.store
         )
         self.hints = HintWriter(self.ledger.write)
         self.host = ServingHost(
@@ -71,6 +73,8 @@ class Service:
 
     def start(self) -> None:
         self._pid = os.getpid()
+        if self.store is not None:
+            self.store.open()
         self.hints.start()
         self.follower.start()
 
@@ -90,6 +94,8 @@ class Service:
                 time.sleep(0.02)
             self.queue.close()
             self.hints.stop()
+            if self.store is not None:
+                self.store.close()
             self.database.dispose()
 
 
@@ -119,6 +125,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
         api.routes(settings, service.database, service.served_models, service.host), url_prefix="/api/v1"
     )
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
+    app.register_blueprint(features.routes(settings, service.served_models, service.predictor), url_prefix="/api/v1")
     app.register_blueprint(openapi.routes(app, tools), url_prefix="/api/v1")
     for tool in connectors.names():
         blueprint = connectors.load(tool).routes(ScopedHost(service.host))

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     models_mb: float | None = Field(
         None, gt=0, description="how much memory models may take: beyond it, those that were not asked for longest go"
     )
+    features_mb: float = Field(
+        512.0,
+        ge=0,
+        description="how much disk the encoders' features of texts may take, so that they are computed once; 0: none",
+    )
     request_seconds: float = Field(
         90.0, gt=0, description="a request that is not answered by then gets 503, and is not computed any more"
     )
@@ -92,6 +97,9 @@ class Settings(BaseSettings):
         le=1,
         description="spans with a lower score are not suggested; a choice always is: a wrong one costs the one click "
         "that none costs too",
+    )
+    fast_lane: bool = Field(
+        True, description="whether suggestions follow each label between two rounds, by heads that are fitted anew"
     )
     order: Literal["mixed", "uncertain", "rare", "typical", "random"] = Field(
         "mixed",

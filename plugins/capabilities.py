@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from labelwheel.plugins.connector import Page
-from labelwheel.training.questions import Frozen
+from labelwheel.training.questions import Example, Frozen
 
 
 @runtime_checkable
@@ -21,6 +21,17 @@ class Fetches(Protocol):
 
         Keys may be anybody's: what no example has is passed over. One is `gone` only where the tool itself says so.
         """
+
+
+@runtime_checkable
+class Foresees(Protocol):
+    """A connector that knows which examples people see next, where its tool does not ask for them when they are opened.
+
+    What is fitted to the last label is shown there at once; all others follow with the next generation.
+    """
+
+    def upcoming(self, count: int) -> Sequence[Example]:
+        """At most so many examples that people are still to answer, those that they see next first."""
 
 
 class Candidate(Frozen):

@@ -1,4 +1,7 @@
-"""Generations: which champions serve a project's questions together, under one name that is never used twice."""
+"""Generations: which champions serve a project's questions together, under one name that is never used twice.
+
+A revision is a generation with newer heads, between two rounds.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,15 @@ from typing import NamedTuple
 from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
-from labelwheel.backend.database.tables import CheckpointRow, Generation, Project, ProjectState, QuestionRow
+from labelwheel.backend.database.tables import (
+    CheckpointRow,
+    Generation,
+    HeadRow,
+    Project,
+    ProjectState,
+    QuestionRow,
+    Revision,
+)
 from labelwheel.backend.projects import projects
 from labelwheel.backend.projects import version_names as naming
 from labelwheel.training.questions import Question
@@ -23,7 +34,11 @@ class Member(NamedTuple):
 
 
 class GenerationView(NamedTuple):
-    """What a web process has to serve for one project. `questions` are all that are learnt, with a champion or not."""
+    """What a web process has to serve for one project. `questions` are all that are learnt, with a champion or not.
+
+    `heads` has version and content of the heads that are newer than their champions, and `version` is the name that
+    what is served then has: the revision's, or else the generation's own.
+    """
 
     project_id: int
     tool: str
@@ -31,6 +46,8 @@ class GenerationView(NamedTuple):
     name: str
     questions: dict[str, Question]
     members: dict[str, Member]
+    version: str
+    heads: dict[str, tuple[str, bytes]]
 
 
 SERVED = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.FAILED)
@@ -39,7 +56,7 @@ SERVED = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.FAILED)
 def mark(session: Session) -> tuple[object, ...]:
     """Changes whenever `current` does: two statements, and no JSON is read."""
     served = Project.state.in_(SERVED) & Project.generation_id.is_not(None)
-    columns = select(Project.id, Project.tool, Project.reference, Project.generation_id)
+    columns = select(Project.id, Project.tool, Project.reference, Project.generation_id, Project.revision_id)
     asked = select(QuestionRow.id, QuestionRow.name, cast(QuestionRow.spec, Text)).where(QuestionRow.active)
     asked = asked.join(Project, Project.id == QuestionRow.project_id).where(served)
     return tuple(
@@ -58,6 +75,7 @@ def current(session: Session) -> dict[int, GenerationView]:
         asked.setdefault(row.project_id, {})[row.name] = Question.model_validate(row.spec)
     ids = {number for _, generation in found for number in generation.members.values()}
     champions = {row.id: row for row in session.scalars(select(CheckpointRow).where(CheckpointRow.id.in_(ids)))}
+    revised = _revised(session, [project for project, _ in found])
     views = {}
     for project, generation in found:
         questions = asked.get(project.id, {})
@@ -66,8 +84,10 @@ def current(session: Session) -> dict[int, GenerationView]:
             for name, number in generation.members.items()
             if name in questions and (champion := champions.get(number)) is not None
         }
+        version, heads = revised.get(project.id, (generation.name, {}))
+        heads = {name: head for name, head in heads.items() if name in members}
         views[project.id] = GenerationView(
-            project.id, project.tool, project.reference or "", generation.name, questions, members
+            project.id, project.tool, project.reference or "", generation.name, questions, members, version, heads
         )
     return views
 
@@ -89,11 +109,53 @@ def create(tx: Session, project: Project, reason: str) -> Generation:
     generation = Generation(
         project_id=project.id, name=naming.generation(project.id, number + 1), members=champions, reason=reason[:4000]
     )
+    before = revision(tx, project)
     tx.add(generation)
     tx.flush()
-    project.generation_id = generation.id
+    project.generation_id, project.revision_id = generation.id, None
     tx.flush()
+    if before is not None:
+        # what another question's round brings does not cost this one what its last labels taught
+        rows = tx.scalars(select(HeadRow).where(HeadRow.id.in_(before.members.values())))
+        stand = {row.id for row in rows if row.champion_id in champions.values()}
+        revise(tx, project, {name: number for name, number in before.members.items() if number in stand})
     return generation
+
+
+def revise(tx: Session, project: Project, members: dict[str, int]) -> Revision | None:
+    """Serves the generation with these heads, by question's name; without any of them as it was made."""
+    generation = of(tx, project)
+    if generation is None or not members:
+        project.revision_id = None
+        return None
+    latest = select(Revision.name).where(Revision.generation == generation.name).order_by(Revision.id.desc()).limit(1)
+    name = naming.revision(generation.name, naming.revision_number(tx.scalar(latest)) + 1)
+    made = Revision(project_id=project.id, generation=generation.name, name=name, members=members)
+    tx.add(made)
+    tx.flush()
+    project.revision_id = made.id
+    return made
+
+
+def revision(session: Session, project: Project) -> Revision | None:
+    """A project's present revision, where it has one."""
+    return None if project.revision_id is None else session.get(Revision, project.revision_id)
+
+
+def _revised(session: Session, found: list[Project]) -> dict[int, tuple[str, dict[str, tuple[str, bytes]]]]:
+    """By project: the revision's name, and version and content of each of its heads."""
+    ids = [project.revision_id for project in found if project.revision_id is not None]
+    if not ids:
+        return {}
+    revisions = list(session.scalars(select(Revision).where(Revision.id.in_(ids))))
+    numbers = {number for each in revisions for number in each.members.values()}
+    rows = session.scalars(select(HeadRow).where(HeadRow.id.in_(numbers)))
+    heads = {row.id: (row.version, row.content) for row in rows}
+    return {
+        each.project_id: (each.name, {name: heads[number] for name, number in each.members.items()})
+        for each in revisions
+        if all(number in heads for number in each.members.values())
+    }
 
 
 def of(session: Session, project: Project) -> Generation | None:

@@ -58,12 +58,13 @@ def labelled(
             if name in common:
                 together.setdefault(name, []).append(found)
             else:
-                yield _learnable(spec, [found])
+                yield learnable(spec, [found])
     for same in together.values():
-        yield _learnable(spec, same)
+        yield learnable(spec, same)
 
 
-def _learnable(spec: Question, same: Sequence[Answered]) -> LabelledExample:
+def learnable(spec: Question, same: Sequence[Answered]) -> LabelledExample:
+    """One example, as all its annotators together answer it; `same` is where it was labelled, mostly one place."""
     first, parts = same[0], {found.part for found in same}
     slices = {
         key: value if all(found.slices[key] == value for found in same) else "several"

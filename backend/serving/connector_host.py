@@ -42,7 +42,7 @@ class ServingHost:
         self._train, self._implications = train, Implications(given_together)
 
     def version(self, tool: str, reference: str) -> str:
-        return self._served_models.served(tool, reference).generation
+        return self._served_models.served(tool, reference).version
 
     def versions(self, tool: str, reference: str | None) -> list[str]:
         return self._names(tool, reference)
@@ -76,14 +76,16 @@ class ServingHost:
         examples: Sequence[Example],
         priority: Priority | None = None,
         seconds: float | None = None,
+        revised: bool = True,
     ) -> list[Suggestion]:
-        """One suggestion per example, in order, all of the generation that was taken."""
+        """One suggestion per example, in order, all of the generation that was taken, `revised` where it is."""
         seconds = seconds or self._request_seconds
         served = self._served_models.awake(served, min(seconds, self._wait_seconds))
-        answers = self._predictor.suggest(served.members, examples, priority, seconds)
+        answers = self._predictor.suggest(served.members if revised else served.champions, examples, priority, seconds)
         unanswered = {question.name: guard.NOTHING for question in served.questions}
+        version = served.version if revised else served.generation
         return [
-            Suggestion(example=example, version=served.generation, predictions={**unanswered, **answer})
+            Suggestion(example=example, version=version, predictions={**unanswered, **answer})
             for example, answer in zip(examples, answers, strict=True)
         ]
 

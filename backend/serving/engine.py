@@ -18,9 +18,22 @@ from labelwheel.training.questions import Example, Prediction, Question
 
 
 class Encoder(Protocol):
-    """The part that is shared; `size` is its memory in bytes. As many threads call `features` as there are lanes."""
+    """The part that is shared; `size` is its memory in bytes. As many threads call `features` as there are lanes.
+
+    `name` says which weights, and which arithmetic, give the features: equal where they are. `tokens` tells that there
+    is a row of features for each token of a text.
+    """
 
     size: int
+    name: str
+    tokens: bool
+
+    @property
+    def layered(self) -> Encoder | None:
+        """The same encoder, whose rows have what several layers say behind what the head reads; for fast heads.
+
+        It may be the encoder itself. None where the model keeps its layers to itself.
+        """
 
     def rehearsals(self) -> Sequence[Callable[[], None]]:
         """What a lane has to call before anybody asks, step by step; nothing where it was done, or is not needed."""
@@ -34,6 +47,12 @@ class Loaded(Protocol):
 
     version: str
     question: Question
+    manifest: Manifest
+    labels: tuple[str, ...]
+
+    @property
+    def width(self) -> int | None:
+        """How many features its own head reads; None where it has none of its own."""
 
     @property
     def encoder(self) -> Encoder:

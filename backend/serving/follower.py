@@ -15,7 +15,9 @@ from labelwheel.backend.serving.models import ServedModels
 
 log = logging.getLogger(__name__)
 
-FOLLOW_SECONDS = 0.5
+FOLLOW_SECONDS = 0.1
+"""Two statements that read no JSON, ten times a second: a newer head is served a twentieth of a second later."""
+
 REPORT_SECONDS = 2.0
 
 Report = Callable[[dict[str, str], dict[str, dict[str, str]], dict[str, Any], float], None]

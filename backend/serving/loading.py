@@ -56,6 +56,7 @@ class _Step:
     """A step of a rehearsal, which waits for a lane as a text does."""
 
     size = 0
+    name, layered, tokens = "rehearsal", None, False
 
     def __init__(self, step: Callable[[], None]) -> None:
         self._step = step

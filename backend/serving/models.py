@@ -22,6 +22,7 @@ from labelwheel.backend.serving.engine import Engine, Loaded
 from labelwheel.backend.serving.loading import load, probe
 from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.backend.serving.revised import Revised, revise
 from labelwheel.backend.serving.served import Served, Table, Wanted
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.training.checkpoints import checkpoint
@@ -65,6 +66,7 @@ class ServedModels:
         self._calling = threading.Lock()
         self._table = Table()
         self._models: weakref.WeakValueDictionary[str, Loaded] = weakref.WeakValueDictionary()
+        self._heads: weakref.WeakValueDictionary[str, Revised] = weakref.WeakValueDictionary()
         self._failures: dict[str, _Failure] = {}
         self._problems: Mapping[int, dict[str, str]] = {}
         self._freed = threading.Event()
@@ -177,7 +179,7 @@ class ServedModels:
         gone = self.budget.surplus(encoders)
         if gone:
             log.info("the models of projects %s are unloaded: the memory is for those that are asked", gone)
-            left = {project: replace(held[project], members={}, unloaded=True) for project in gone}
+            left = {project: replace(held[project], members={}, champions={}, unloaded=True) for project in gone}
             self._table = Table.of({**projects, **left})
 
     def _drop(self, wanted: Mapping[int, Wanted]) -> bool:
@@ -227,14 +229,31 @@ class ServedModels:
         if not complete and not members:
             return False
         questions = tuple(want.questions.values())
+        revised, version = self._revised(want, members) if complete else (members, want.generation)
         served = Served(
-            want.project, want.tool, want.reference, want.generation, questions, members, want.key, complete
-        )
+            want.project, want.tool, want.reference, want.generation, questions, revised, want.key, complete, version,
+            members,
+        )  # fmt: skip
         self._table = Table.of({**self._table.projects, want.project: served})
         if current is None or current.generation != want.generation:
             self.swaps += 1
             log.info("project %d is served by %s", want.project, want.generation)
         return True
+
+    def _revised(self, want: Wanted, members: dict[str, ServedQuestion]) -> tuple[dict[str, ServedQuestion], str]:
+        """The members with newer heads, all of them or none: a revision is whole, or the generation is served."""
+        found = dict(members)
+        try:
+            for name, (version, content) in want.heads.items():
+                member = members[name]
+                model = self._heads.get(version)
+                if model is None or model.champion is not member.model:
+                    model = self._heads[version] = revise(member.model, member.question, version, content, self._queue)
+                found[name] = ServedQuestion(member.question, model)
+        except Exception as error:
+            log.warning("project %d is served without newer heads: %s", want.project, _line(error))
+            return members, want.generation
+        return found, want.version or want.generation
 
     def _model(self, version: str, place: str, question: Question, digest: str | None) -> Loaded:
         failure = self._failures.get(version)

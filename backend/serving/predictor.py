@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.engine import Encoder, Loaded
+from labelwheel.backend.serving.feature_store import FeatureStore, rounded
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
@@ -97,8 +99,9 @@ class Predictor:
         max_characters: int = 20_000,
         max_examples: int = 10_000,
         hide_below: float = 0.0,
+        store: FeatureStore | None = None,
     ) -> None:
-        self._queue, self.cache, self._hide_below = queue, cache, hide_below
+        self._queue, self.cache, self._hide_below, self.store = queue, cache, hide_below, store
         self._max_characters, self._max_examples = max_characters, max_examples
         self.counts = Counts()
 
@@ -123,7 +126,7 @@ class Predictor:
             ahead: list[tuple[str, _Pending]] = []
 
             def submit(encoder: Encoder, rows: list[Encoding]) -> Future[list[np.ndarray]]:
-                return self._queue.submit(encoder, rows, priority, deadline)
+                return self._submit(encoder, rows, priority, deadline)
 
             try:
                 for piece in self._submissions(members, examples, answers, submit):
@@ -136,6 +139,57 @@ class Predictor:
                 for _, pending in ahead:
                     pending.features.cancel()
         return answers
+
+    def features(
+        self, member: ServedQuestion, examples: Sequence[Example], seconds: float
+    ) -> tuple[list[Encoding], list[np.ndarray], list[np.ndarray]]:
+        """Rows of examples, what the layered encoder gives of each, and the logits of its own head; as bulk work.
+
+        Examples that have nothing to read give no rows. Raises Overloaded, and TooLarge where there are no layers.
+        """
+        encoder, deadline = member.model.encoder.layered, time.monotonic() + seconds
+        if encoder is None:
+            raise TooLarge(f"{member.model.version} keeps its layers to itself")
+        whole = [guard.encodable(example) for example in examples]
+        blank = Example(key="", fields={})
+        read = [each if guard.readable(member.question, each, self._max_characters) else blank for each in whole]
+        encodings = member.model.encode(member.question, read)
+        with self._queue.admit(len(examples), Priority.BULK):
+            found = self._submit(encoder, encodings, Priority.BULK, deadline).result(seconds + 1.0)
+        return encodings, found, member.model.head(found)
+
+    def _submit(
+        self, encoder: Encoder, rows: list[Encoding], priority: Priority, deadline: float
+    ) -> Future[list[np.ndarray]]:
+        """The features of rows, from the store as far as they are there."""
+        store = self.store
+        if store is None or encoder.layered is not encoder or encoder.tokens:
+            return self._queue.submit(encoder, rows, priority, deadline)
+        known = store.get(encoder.name, rows)
+        lacking = [place for place, one in enumerate(known) if one is None]
+        whole: Future[list[np.ndarray]] = Future()
+        if not lacking:
+            whole.set_result([one.astype(np.float32) for one in known if one is not None])
+            return whole
+        asked = [rows[place] for place in lacking]
+        part = self._queue.submit(encoder, asked, priority, deadline)
+
+        def fill(done: Future[list[np.ndarray]]) -> None:
+            if whole.cancelled() or done.cancelled():
+                return
+            with suppress(InvalidStateError):  # cancelled meanwhile
+                if (error := done.exception()) is not None:
+                    whole.set_exception(error)
+                    return
+                fresh = [rounded(one) for one in done.result()]
+                store.put(encoder.name, asked, fresh)
+                for place, one in zip(lacking, fresh, strict=True):
+                    known[place] = one
+                whole.set_result([one.astype(np.float32) for one in known if one is not None])
+
+        part.add_done_callback(fill)
+        whole.add_done_callback(lambda done: part.cancel() if done.cancelled() else None)
+        return whole
 
     def _submissions(
         self,

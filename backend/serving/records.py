@@ -44,6 +44,8 @@ class ServingLedger:
                 view.questions,
                 {name: (member.version, member.folder) for name, member in view.members.items()},
                 {member.version: member.digest for member in view.members.values() if member.digest},
+                view.version,
+                view.heads,
             )
             for number, view in generations.current(session).items()
         }

@@ -14,7 +14,9 @@ from labelwheel.training.questions import Question
 class Wanted:
     """What the database says a project should be served with; `members`: question → (version, name in the store).
 
-    `digests` has the hash of each version's manifest, where it is known.
+    `digests` has the hash of each version's manifest, where it is known; `heads` version and content of the fast heads
+    that stand in the place of their champions' own, and `version` is what the whole is called: a revision of the
+    generation, or itself.
     """
 
     project: int
@@ -24,18 +26,24 @@ class Wanted:
     questions: Mapping[str, Question]
     members: Mapping[str, tuple[str, str]]
     digests: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    heads: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """Equal where there is nothing to change."""
         asked = {name: question.model_dump(mode="json") for name, question in self.questions.items()}
         versions = {name: version for name, (version, _) in self.members.items()}
-        return json.dumps([self.tool, self.reference, self.generation, asked, versions], sort_keys=True)
+        name = self.version or self.generation
+        return json.dumps([self.tool, self.reference, self.generation, name, asked, versions], sort_keys=True)
 
 
 @dataclass(frozen=True)
 class Served:
-    """What one project is served with; never changed. `complete` is False where a member could not be loaded."""
+    """What one project is served with; never changed. `complete` is False where a member could not be loaded.
+
+    `members` answer, under the name `version`; `champions` are the generation's own, without newer heads.
+    """
 
     project: int
     tool: str
@@ -45,6 +53,8 @@ class Served:
     members: Mapping[str, ServedQuestion]
     key: str
     complete: bool = True
+    version: str = ""
+    champions: Mapping[str, ServedQuestion] = field(default_factory=dict)
     unloaded: bool = False  # its models wait on disk, for those of other projects took their place
 
 

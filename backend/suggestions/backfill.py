@@ -8,33 +8,25 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any, Protocol
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Backfill, ExampleRow, Generation, now
-from labelwheel.backend.ledger import impressions
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.projects.page_walk import Walk
-from labelwheel.backend.suggestions import ordering, so_far
+from labelwheel.backend.suggestions import ordering, showing, so_far
+from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.suggestions.so_far import SoFar
 from labelwheel.plugins.connector import Connector, Page, Suggestion
 from labelwheel.training.errors import LabelwheelError
-from labelwheel.training.questions import Example, Prediction, Question
+from labelwheel.training.questions import Question
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 100
 _PAUSE_SECONDS = 5.0
-
-
-class Suggester(Protocol):
-    """Where suggestions come from: the web process's API."""
-
-    def suggest(self, number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """`{"version", "suggestions": [{"key", "predictions": {question: prediction}}]}`; raises LabelwheelError."""
 
 
 class Backfiller:
@@ -84,15 +76,9 @@ class Backfiller:
             self._again = time.monotonic() + _PAUSE_SECONDS
             return False
         with self._hold.database.session() as session:
-            asked = projects.questions(session, self._id)
             if not _current(session, self._id, backfill.generation):
                 return True
-        if suggestions and not connector.traces:
-            # before it is shown: what people answer to it may come in the next moment
-            answers = {one.example.key: connector.shows(one) for one in suggestions}
-            with self._hold.transaction() as tx:
-                impressions.note(tx, self._id, backfill.generation, answers, now())
-        taken = connector.push(suggestions, [Question.model_validate(row.spec) for row in asked]) if suggestions else 0
+        taken = showing.show(self._hold, self._id, connector, suggestions)
         with self._hold.transaction() as tx:
             row = tx.get_one(Backfill, backfill.id, with_for_update=True)
             row.cursor, row.done = page.cursor, row.done + taken
@@ -104,13 +90,14 @@ class Backfiller:
         for start in range(0, len(page.examples), _CHUNK):
             examples = {example.key: example for example in page.examples[start : start + _CHUNK]}
             try:
-                answer = self._suggester.suggest(self._id, [item.model_dump(mode="json") for item in examples.values()])
+                wanted = [item.model_dump(mode="json") for item in examples.values()]
+                answer = self._suggester.suggest(self._id, wanted, version)
             except LabelwheelError as error:
                 log.info("project %s: the backfill waits: %s", self._id, error)
                 return None
             if answer["version"] != version:
                 return None
-            suggestions += [_suggestion(item, examples[item["key"]], version) for item in answer["suggestions"]]
+            suggestions += showing.suggestions(answer, examples)
         return suggestions
 
     def _so_far(self) -> SoFar:
@@ -194,8 +181,3 @@ def _suggests(hold: Hold, backfill: Backfill) -> bool:
 def _current(session: Session, project_id: int, generation: str) -> bool:
     present = generations.of(session, projects.get(session, project_id))
     return present is not None and present.name == generation
-
-
-def _suggestion(item: dict[str, Any], example: Example, version: str) -> Suggestion:
-    predictions = {name: Prediction.model_validate(value) for name, value in item["predictions"].items()}
-    return Suggestion(example=example, version=version, predictions=predictions)

@@ -9,12 +9,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import Generation, Label
+from labelwheel.backend.projects import version_names
 
 ORIGINS = ("accepted", "changed", "made")
 
 
 def by_version(session: Session, project_id: int) -> dict[str | None, list[dict[str, Any]]]:
     """Per question (None: all together) a line for each generation, the oldest first; those without labels left out.
+
+    What its revisions suggested counts as the generation's.
 
     `rate` is accepted / (accepted + changed), None where nothing of the version was shown with an answer. Labels made
     without a suggestion are counted under the version None, at the end.
@@ -25,7 +28,8 @@ def by_version(session: Session, project_id: int) -> dict[str | None, list[dict[
         .group_by(Label.question, Label.version, Label.origin)
     )
     counts: dict[str | None, dict[str | None, dict[str, int]]] = defaultdict(dict)
-    for question, version, origin, count in session.execute(query):
+    for question, shown, origin, count in session.execute(query):
+        version = version_names.generation_of(shown) if shown else None
         for key in (None, question):
             line = counts[key].setdefault(version, dict.fromkeys(ORIGINS, 0))
             line[origin if origin in ORIGINS else "made"] += count

@@ -74,6 +74,7 @@ def _server(server: Server, alive: bool) -> dict[str, Any]:
 
 def _project(session: Session, settings: Settings, project: Project, worker_alive: bool) -> dict[str, Any]:
     generation = generations.of(session, project)
+    revision = generations.revision(session, project)
     serving = {server.serving.get(str(project.id)) for server in servers.alive(session)}
     shown = ("id", "tool", "url", "external_id", "title", "state", "step", "problem", "unlearnt")
     accepted = acceptance.by_version(session, project.id)
@@ -89,6 +90,7 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
             "current": generation.name if generation else None,
             "served": sorted(name for name in serving if name),
             "announced": project.announced,
+            "revision": revision.name if revision else None,
         },
         "poll": {
             "at": _time(project.polled_at),

@@ -42,6 +42,7 @@ class VersionsShown(_Part):
     current: str | None
     served: list[str]
     announced: str | None
+    revision: str | None
 
 
 class Poll(_Part):

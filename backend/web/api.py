@@ -16,7 +16,7 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import status as ledger_status
 from labelwheel.backend.web import audit, auth
 from labelwheel.backend.web.body import asked, json_object, taken
-from labelwheel.backend.web.request_bodies import AuditQuery, ExamplesGiven, Registration, Rollback
+from labelwheel.backend.web.request_bodies import AuditQuery, Registration, Rollback, SuggestionsWanted
 from labelwheel.backend.web.response_bodies import (
     AuditLineBody,
     AuditLines,
@@ -171,14 +171,16 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
     @audit.quiet
     @described(
         "Gives suggestions for examples that need not be in any labelling tool",
-        takes=ExamplesGiven, gives=Suggestions, refuses=(UnknownProject, Overloaded),
+        takes=SuggestionsWanted, gives=Suggestions, refuses=(UnknownProject, Overloaded),
     )  # fmt: skip
     def suggest(number: int) -> Response:
-        examples = taken(ExamplesGiven, most=settings.max_examples).examples
+        body = taken(SuggestionsWanted, most=settings.max_examples)
         served = served_models.served_by_id(number)
-        found = host.suggest_with(served, examples, Priority.BULK, BULK_SECONDS)
+        revised = body.version != served.generation
+        found = host.suggest_with(served, body.examples, Priority.BULK, BULK_SECONDS, revised)
         shown = [SuggestionBody(key=each.example.key, predictions=dict(each.predictions)) for each in found]
-        return Suggestions(version=served.generation, suggestions=shown).answer()
+        version = served.version if revised else served.generation
+        return Suggestions(version=version, suggestions=shown).answer()
 
     @api.get("/audit")
     @described("Who did what, or tried to, the newest first", query=AuditQuery, gives=AuditLines)

@@ -81,9 +81,20 @@ class Client:
         found: list[dict[str, Any]] = self._json("GET", f"{_question(number, question)}/checkpoints")["checkpoints"]
         return found
 
-    def suggest(self, number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """`{"version", "suggestions": [{"key", "predictions"}]}` for examples of `{"key", "fields"}`."""
-        return self._json("POST", f"/projects/{number}/suggest", json={"examples": examples})
+    def suggest(self, number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
+        """`{"version", "suggestions": [{"key", "predictions"}]}` for examples of `{"key", "fields"}`.
+
+        With the name of a generation they are those of its champions, without newer heads.
+        """
+        body: dict[str, Any] = {"examples": examples}
+        if version is not None:
+            body["version"] = version
+        return self._json("POST", f"/projects/{number}/suggest", json=body)
+
+    def features(self, number: int, question: str, examples: list[dict[str, Any]]) -> bytes:
+        """What the champion's encoder says of examples, as `revisions.features` reads it."""
+        with self._answer("POST", f"{_question(number, question)}/features", json={"examples": examples}) as answer:
+            return bytes(answer.content)
 
     def report(self, number: int, question: str, version: str | None = None, markdown: bool = True) -> Any:
         """The report of a checkpoint (None: the champion), for people or as JSON."""

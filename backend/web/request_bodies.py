@@ -64,10 +64,18 @@ class Rollback(BaseModel):
 
 
 class ExamplesGiven(BaseModel):
-    """Examples to be given suggestions."""
+    """Examples to be told something about."""
 
     examples: Annotated[list[Example], FailFast(), BeforeValidator(_few)] = Field(
         description="at most LABELWHEEL_MAX_EXAMPLES of them"
+    )
+
+
+class SuggestionsWanted(ExamplesGiven):
+    """Examples to be given suggestions, by what is served at this moment."""
+
+    version: _Text | None = Field(
+        None, description="the generation that is served: by its champions then, without newer heads"
     )
 
 

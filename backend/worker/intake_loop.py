@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from labelwheel.backend.clock import LastTime
@@ -21,10 +22,12 @@ _CONFIG_AFTER_HINT_SECONDS = 5.0
 
 
 class IntakeLoop:
-    """The intake of one project, a few pages at a time."""
+    """The intake of one project, a few pages at a time; tells `on_labels` where there may be new ones."""
 
-    def __init__(self, hold: Hold, settings: Settings, project_id: int) -> None:
-        self._hold, self._settings, self._id = hold, settings, project_id
+    def __init__(
+        self, hold: Hold, settings: Settings, project_id: int, on_labels: Callable[[], None] = lambda: None
+    ) -> None:
+        self._hold, self._settings, self._id, self._on_labels = hold, settings, project_id, on_labels
         self._polling: Walk | None = None
         self._sweeping: Walk | None = None
         self._polled, self._swept, self._configured = LastTime(), LastTime(), LastTime()
@@ -115,3 +118,5 @@ class IntakeLoop:
             prepared = intake.prepare(session, self._id, page)
         with self._hold.transaction() as tx:
             intake.take(tx, self._id, prepared, sweeping, fetched)
+        if page.work:
+            self._on_labels()

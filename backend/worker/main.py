@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,10 +16,12 @@ from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import SECONDS, Hold, LeaseLost
 from labelwheel.backend.database.start_errors import explain
 from labelwheel.backend.database.tables import Project, ProjectState
+from labelwheel.backend.revisions.fast_lane import FastLane
+from labelwheel.backend.revisions.features import FeatureSource
 from labelwheel.backend.rounds import launchers, retention
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.suggestions.backfill import Suggester
+from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.web.client import Client
 from labelwheel.backend.worker.project_loop import ProjectLoop
@@ -32,11 +35,15 @@ _STOP_SECONDS = 4.0
 _LONGEST_PAUSE = 15.0
 
 
+class WebProcess(Suggester, FeatureSource, Protocol):
+    """What the worker asks of the web process."""
+
+
 def run(
     settings: Settings,
     stop: threading.Event,
     launcher: Launcher | None = None,
-    suggester: Suggester | None = None,
+    web: WebProcess | None = None,
     lease_seconds: float = SECONDS,
 ) -> None:
     """Works until `stop` is set. Where another worker holds the lease, waits for it to end."""
@@ -44,7 +51,7 @@ def run(
     database.migrate(keyring.find(settings))
     launcher = launcher or launchers.load(settings)
     # generous, for a page of long texts on a busy CPU; the tool's own requests go first
-    suggester = suggester or Client(settings.url, settings.token, seconds=330.0)
+    web = web or Client(settings.url, settings.token, seconds=330.0)
     said: str | None = None
     try:
         hold = Hold(database, seconds=lease_seconds)
@@ -58,7 +65,7 @@ def run(
                 continue
             said = None
             log.info("the worker is running")
-            Worker(hold, settings, launcher, suggester).work(stop)
+            Worker(hold, settings, launcher, web).work(stop)
             # another one: what a thread of before still wants to write must be refused
             hold = Hold(database, seconds=lease_seconds)
     finally:
@@ -68,11 +75,12 @@ def run(
 class Worker:
     """What a holder of the lease does."""
 
-    def __init__(self, hold: Hold, settings: Settings, launcher: Launcher, suggester: Suggester) -> None:
-        self._hold, self._settings, self._suggester = hold, settings, suggester
+    def __init__(self, hold: Hold, settings: Settings, launcher: Launcher, web: WebProcess) -> None:
+        self._hold, self._settings, self._web = hold, settings, web
         self._runner = Runner(hold, settings, launcher)
         self._ended = threading.Event()
         self._threads: dict[int, threading.Thread] = {}
+        self._lanes: dict[int, tuple[FastLane, threading.Thread]] = {}
         self._troubles: dict[str, Trouble] = {}
 
     def work(self, stop: threading.Event) -> None:
@@ -87,7 +95,10 @@ class Worker:
             if lost:
                 log.warning("another process is the worker now; this one waits")
             deadline = time.monotonic() + _STOP_SECONDS
-            for thread in (rounds, *self._threads.values()):
+            for lane, _ in self._lanes.values():
+                lane.wake.set()
+            lanes = [thread for _, thread in self._lanes.values()]
+            for thread in (rounds, *self._threads.values(), *lanes):
                 thread.join(max(0.0, deadline - time.monotonic()))
             if not lost:
                 self._guarded("stop the running job", self._runner.stop)
@@ -100,10 +111,28 @@ class Worker:
             thread = self._threads.get(number)
             if thread is None or not thread.is_alive():
                 self._threads[number] = self._thread(f"project {number}", lambda number=number: self._project(number))  # type: ignore[misc]
+            known = self._lanes.get(number)
+            if self._settings.fast_lane and (known is None or not known[1].is_alive()):
+                lane = FastLane(self._hold, number, self._web)
+                thread = self._thread(f"fast lane {number}", lambda lane=lane: self._follow(lane))  # type: ignore[misc]
+                self._lanes[number] = lane, thread
         return 0.0
 
+    def _labelled(self, number: int) -> None:
+        """Labels have come."""
+        if (known := self._lanes.get(number)) is not None:
+            known[0].wake.set()
+
+    def _follow(self, lane: FastLane) -> None:
+        try:
+            while not self._ended.is_set() and lane.wanted:
+                lane.wake.clear()
+                lane.wake.wait(self._guarded("follow labels", lane.step))
+        finally:
+            lane.close()
+
     def _project(self, number: int) -> None:
-        loop = ProjectLoop(self._hold, self._settings, number, self._suggester)
+        loop = ProjectLoop(self._hold, self._settings, number, self._web, lambda: self._labelled(number))
         while not self._ended.is_set() and loop.wanted:
             self._ended.wait(self._guarded(f"work for project {number}", loop.step))
 

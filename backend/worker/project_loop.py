@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.lease import Hold, LeaseLost
@@ -21,7 +22,9 @@ from labelwheel.backend.rounds import promotion
 from labelwheel.backend.rounds.scheduling import consider
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.announcing import Announcer
-from labelwheel.backend.suggestions.backfill import Backfiller, Suggester
+from labelwheel.backend.suggestions.backfill import Backfiller
+from labelwheel.backend.suggestions.next_shown import NextShown
+from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.worker.intake_loop import IntakeLoop
 from labelwheel.plugins.addresses import check_allowed
@@ -31,6 +34,9 @@ from labelwheel.plugins.errors import ToolError
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
+LIVELY_SECONDS, LIVELY = 0.1, timedelta(minutes=1)
+"""While people label, who look at the next suggestion: a row is read ten times a second instead of twice."""
+
 _JUDGE_SECONDS = 1.0
 _OFF = (ProjectState.FAILED, ProjectState.DISCONNECTED)
 _TOOL, _INTAKE = "tool", "take in labels"
@@ -39,12 +45,20 @@ _TOOL, _INTAKE = "tool", "take in labels"
 class ProjectLoop:
     """Looks after one project; everything it needs to remember is in the database."""
 
-    def __init__(self, hold: Hold, settings: Settings, project_id: int, suggester: Suggester) -> None:
+    def __init__(
+        self,
+        hold: Hold,
+        settings: Settings,
+        project_id: int,
+        suggester: Suggester,
+        on_labels: Callable[[], None] = lambda: None,
+    ) -> None:
         self._hold, self._settings, self._id = hold, settings, project_id
         self._wiring = Wiring(hold, settings, project_id)
         self._onboarding = Onboarding(hold, settings, project_id, self._wiring)
-        self._intake = IntakeLoop(hold, settings, project_id)
+        self._intake = IntakeLoop(hold, settings, project_id, on_labels)
         self._announcer = Announcer(hold, project_id)
+        self._next_shown = NextShown(hold, project_id, suggester)
         self._backfiller = Backfiller(hold, project_id, suggester, settings.order)
         self._connector: Connector | None = None
         self._known: object = None
@@ -74,7 +88,8 @@ class ProjectLoop:
             self._judge_again = time.monotonic() + _JUDGE_SECONDS
         busy = self._with_tool(project) or busy
         self._tell(project)
-        return 0.0 if busy else IDLE_SECONDS
+        lively = project.hinted_at is not None and now() - LIVELY < project.hinted_at
+        return 0.0 if busy else LIVELY_SECONDS if lively else IDLE_SECONDS
 
     def _with_tool(self, project: Project) -> bool:
         trouble = self._troubles[_TOOL]
@@ -101,6 +116,7 @@ class ProjectLoop:
             return True
         busy = self._part(_INTAKE, lambda: self._intake.step(self._reach(project), project))
         busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
+        busy = self._part("show what comes next", lambda: self._next_shown.step(self._reach(project))) or busy
         return self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
 
     def _part(self, name: str, work: Callable[[], object]) -> bool:

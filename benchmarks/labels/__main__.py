@@ -25,7 +25,7 @@ SETS = ("trec6", "snips", "sst2", "banking77", "clinc150", "vader_tweets")
 LABELS = (8, 16, 32, 64, 128, 256, 512)
 SMALL: dict[str, Sequence[Any]] = {
     "sets": ("trec6", "snips", "sst2"), "labels": (16, 64),
-    "methods": ("names", "frozen + LR", "several layers", "ours, quick"),
+    "methods": ("names", "frozen + LR", "several layers", "fast lane", "ours, quick"),
 }  # fmt: skip
 NAME = "labels"
 

@@ -20,17 +20,6 @@ def pooled(model: Any, encodings: Sequence[Encoding], pad_token_id: int) -> np.n
     return rows.reshape(len(rows), len(LAYERS), -1)
 
 
-def joined(means: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Each layer of length 1, less the pool's mean of it, of length 1 again; side by side, of length 1 in all."""
-    found = unit(unit(means) - centre)
-    return found.reshape(len(found), -1) / np.sqrt(means.shape[1])
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    """Along the last axis of length 1."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
-
-
 class _Means:
     """An encoder that answers with its layers' means, as `forward` calls a model."""
 

@@ -15,7 +15,7 @@ from labelwheel.plugins.argilla.pushing import Pusher
 from labelwheel.plugins.argilla.ranks import RankedRecords
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from labelwheel.training.questions import Answer, Question
+from labelwheel.training.questions import Answer, Example, Question
 
 
 class Argilla:
@@ -81,6 +81,10 @@ class Argilla:
     def rank(self, keys: Sequence[str]) -> None:
         """Number the records in the metadata, for annotators to sort by."""
         self._ranks.rank(keys)
+
+    def upcoming(self, count: int) -> Sequence[Example]:
+        """Pending records, those of the lowest ranks first."""
+        return self._pusher.upcoming(count)
 
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show the suggestions that changed; returns for how many records all is well."""

@@ -18,7 +18,7 @@ from labelwheel.plugins.argilla.layout import Layout
 from labelwheel.plugins.argilla.ranks import RankedRecords
 from labelwheel.plugins.connector import Page, Suggestion
 from labelwheel.plugins.errors import ToolFailed
-from labelwheel.training.questions import Answer, Question
+from labelwheel.training.questions import Answer, Example, Question
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,18 @@ class Pusher:
         if rows:
             yield Page(examples=tuple(self._dataset.layout.example(row) for row in rows), cursor=cursor)
 
+    def upcoming(self, count: int) -> list[Example]:
+        """The records that have a rank, in its order; where none has, those that were added first."""
+        rows = [row for row in self._ranks.first() if row.get("status") == "pending"][:count]
+        if not rows:
+            for listing in self._dataset.scan(("suggestions",), PAGE):
+                rows += [row for row in listing.rows if row.get("status") == "pending"]
+                if len(rows) >= count:
+                    break
+        rows = rows[:count]
+        self._listed = {str(row["id"]): row for row in rows}
+        return [self._dataset.layout.example(row) for row in rows]
+
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show what changed, take away what is not suggested any more; returns for how many records all is well."""
         known = {question.name for question in questions}
@@ -89,7 +101,9 @@ class Pusher:
             return
         for listing in self._dataset.scan(("suggestions",), PAGE):
             for row in listing.rows:
-                old = [one["id"] for one in row.get("suggestions") or [] if one.get("agent") in gone]
+                shown = row.get("suggestions") or []
+                # a revision's name is the generation's and a number
+                old = [one["id"] for one in shown if str(one.get("agent")).partition(".")[0] in gone]
                 if old and row.get("status") == "pending":
                     self._delete(row, old)
 

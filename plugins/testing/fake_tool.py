@@ -200,6 +200,13 @@ class FakeConnector:
             fresh = [key for key in keys if key not in labelled and not self._shows(key, version)]
             yield Page(examples=tuple(self._tool.examples[key] for key in fresh), cursor=str(place))
 
+    def upcoming(self, count: int) -> Sequence[Example]:
+        self._tool.called("upcoming")
+        labelled = {work.example for work in self._tool.work.values()}
+        order = [*self._tool.ranked, *(key for key in self._tool.examples if key not in self._tool.ranked)]
+        left = [key for key in order if key in self._tool.examples and key not in labelled]
+        return [self._tool.examples[key] for key in left[:count]]
+
     def candidates(self) -> Iterator[Candidate]:
         labelled = {work.example for work in self._tool.work.values()}
         for key, suggestion in self._tool.shown.items():
@@ -251,4 +258,4 @@ def _fitting(suggestion: Suggestion, questions: Sequence[Question]) -> Suggestio
 class PlainConnector(FakeConnector):
     """The same without any capability."""
 
-    fetch = candidates = rank = None  # type: ignore[assignment]
+    fetch = candidates = rank = upcoming = None  # type: ignore[assignment]

@@ -165,7 +165,7 @@ class Web(FakeWeb):
         self.service.served_models.follow()
         self.service.ledger.report(self.service.served_models.serving, self.service.served_models.problems, {}, 1.0)
 
-    def suggest(self, number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
+    def suggest(self, number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
         answer = self.flask.test_client().post(
             f"/api/v1/projects/{number}/suggest",
             json={"examples": examples},

@@ -57,6 +57,7 @@ class FakeWeb:
     def __init__(self, database: Database) -> None:
         self.database, self.up, self.broken = database, True, set[str]()
         self.serving: dict[str, str] = {}
+        self.versions: dict[str, str] = {}
 
     def follow(self) -> None:
         if not self.up:
@@ -66,19 +67,20 @@ class FakeWeb:
             for number, view in generations.current(session).items():
                 bad = next((member.version for member in view.members.values() if member.version in self.broken), None)
                 if bad is None:
-                    self.serving[str(number)] = view.name
+                    self.serving[str(number)], self.versions[str(number)] = view.name, view.version
                 else:
                     problems[str(number)] = {"generation": view.name, "checkpoint": bad, "message": "no such file"}
         with self.database.transaction() as tx:
             servers.report(tx, "web", dict(self.serving), problems, 1.0)
 
-    def suggest(self, number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
+    def suggest(self, number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
         if not self.up:
             raise ServiceUnreachable("nobody there")
         suggestions = [
             {"key": each["key"], "predictions": {"topic": {"answer": "sport", "score": 0.5}}} for each in examples
         ]
-        return {"version": self.serving[str(number)], "suggestions": suggestions}
+        served = self.serving[str(number)]
+        return {"version": served if version == served else self.versions[str(number)], "suggestions": suggestions}
 
 
 class World:

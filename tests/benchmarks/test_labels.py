@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks import texts
-from benchmarks.labels.layers import LAYERS, joined, pooled, unit
+from benchmarks.labels.layers import LAYERS, pooled
 from benchmarks.labels.methods import METHODS, Field
 from benchmarks.rounds import stage
 from demo import messages
+from labelwheel.training.heads.layered import unit
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +25,7 @@ def test_the_last_of_the_layers_is_what_the_head_reads(field: Field) -> None:
     assert (unit(means[:, -1]) * field.last).sum(axis=1).min() > 0.99
 
 
-def test_layers_are_joined_to_length_one() -> None:
-    means = np.random.default_rng(1).normal(size=(7, 3, 5))
-    found = joined(means, unit(means).mean(axis=0))
-    assert found.shape == (7, 15)
-    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(7))
-
-
-@pytest.mark.parametrize("name", ["names", "frozen + LR", "several layers", "ours, quick"])
+@pytest.mark.parametrize("name", ["names", "frozen + LR", "several layers", "fast lane", "ours, quick"])
 def test_a_method_answers_better_than_the_commonest_label_and_reads_no_other_answer(name: str, field: Field) -> None:
     labelled, test = list(range(32)), slice(60, None)
     logits = METHODS[name](field, labelled, 0)

@@ -1,4 +1,7 @@
-"""The encoder of a transformers classifier as an ONNX graph: token ids and mask in, what the head reads out."""
+"""The encoder of a transformers classifier as an ONNX graph: token ids and mask in, what the head reads out.
+
+A second output has what several layers say (`training.layers`), for fast heads.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from labelwheel.training import batches, encoders, pooling
+from labelwheel.training import batches, encoders, layers, pooling
 
-IDS, MASK, FEATURES = "input_ids", "attention_mask", "features"
+IDS, MASK, FEATURES, LAYERS = "input_ids", "attention_mask", "features", "layers"
 _OPSET = 17
 _SAMPLE = ((101, 2000, 2001, 2002, 102), (101, 2003, 102))  # of two lengths: the mask must not be traced away
 
@@ -19,8 +22,9 @@ _SAMPLE = ((101, 2000, 2001, 2002, 102), (101, 2003, 102))  # of two lengths: th
 def export(module: Any, path: Path) -> None:
     """Writes the graph of a classifier that is on the CPU, without its head; the module is as before afterwards.
 
-    Takes whatever torch raises where it cannot trace an architecture. The exporter that traces needs a second for a
-    MiniLM; the newer one, which compiles, needs five and one more package.
+    Without the layers where the module keeps them to itself. Takes whatever torch raises where it cannot trace an
+    architecture. The exporter that traces needs a second for a MiniLM; the newer one, which compiles, needs five and
+    one more package.
     """
     import torch
 
@@ -29,20 +33,23 @@ def export(module: Any, path: Path) -> None:
     sample = batches.pad(rows, 0)
     with _headless(module), torch.inference_mode(), warnings.catch_warnings(), _silent("torch.onnx"):
         warnings.simplefilter("ignore")
+        outputs = [FEATURES, LAYERS] if layers.behind(module) is not None else [FEATURES]
         torch.onnx.export(
-            _features(module),
+            _features(module, LAYERS in outputs),
             (sample[IDS], sample[MASK]),
             str(path),
             dynamo=False,
             opset_version=_OPSET,
             input_names=[IDS, MASK],
-            output_names=[FEATURES],
-            dynamic_axes={name: {0: "rows", 1: "tokens"} for name in (IDS, MASK, FEATURES)},
+            output_names=outputs,
+            dynamic_axes={name: {0: "rows", 1: "tokens"} for name in (IDS, MASK, *outputs)},
         )
 
 
-def _features(module: Any) -> Any:
+def _features(module: Any, deep: bool) -> Any:
     from torch import nn
+
+    layered = layers.Layered(module)
 
     class Features(nn.Module):
         """The module with a tensor for an answer, as an exporter wants it."""
@@ -52,7 +59,9 @@ def _features(module: Any) -> Any:
             self.module = module
 
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-            return self.module(input_ids=input_ids, attention_mask=attention_mask).logits
+            with layered.caught() as states:
+                said = self.module(input_ids=input_ids, attention_mask=attention_mask).logits
+            return (said, layered.joined(states, attention_mask)) if deep else said
 
     return Features().eval()
 
@@ -65,19 +74,19 @@ def _headless(module: Any) -> Iterator[None]:
     head = encoders.head(module)
     name = next(name for name, each in module.named_modules() if each is head)
     attention = module.config._attn_implementation
-    layers = getattr(module, module.base_model_prefix).encoder.layer if _means(module) else None
-    last = layers[-1] if layers is not None else None
+    stack = getattr(module, module.base_model_prefix).encoder.layer if _means(module) else None
+    last = stack[-1] if stack is not None else None
     module.set_submodule(name, nn.Identity())
     module.set_attn_implementation("eager")
-    if layers is not None:
-        layers[-1] = _mean(last)
+    if stack is not None:
+        stack[-1] = _mean(last)
     try:
         yield
     finally:
         module.set_submodule(name, head)
         module.set_attn_implementation(attention)
-        if layers is not None:
-            layers[-1] = last
+        if stack is not None:
+            stack[-1] = last
 
 
 def _means(module: Any) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from labelwheel.training import batches
 from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.onnx_export.graph import FEATURES, IDS, MASK
+from labelwheel.training.onnx_export.graph import FEATURES, IDS, LAYERS, MASK
 
 
 class Session:
@@ -37,11 +37,17 @@ class Session:
                 raise OutOfMemory(f"{path} does not fit into the memory; serve fewer models at a time") from error
             raise InvalidCheckpoint(f"{path} cannot be loaded ({line}); roll back or train anew") from error
         self._pad_token_id = pad_token_id
+        outputs = {each.name: len(each.shape) for each in self._session.get_outputs()}
+        self.layered, self.tokens = LAYERS in outputs, outputs.get(FEATURES) == 3
 
-    def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
-        """What the head reads, float32: (features,) of a text, (tokens, features) where each token is labelled."""
+    def features(self, encodings: Sequence[Encoding], layered: bool = False) -> list[np.ndarray]:
+        """What the head reads, float32: (features,) of a text, (tokens, features) where each token is labelled.
+
+        What is `layered` has what several layers say behind it.
+        """
         ids, mask = batches.padded([row.input_ids for row in encodings], self._pad_token_id)
-        [found] = self._session.run([FEATURES], {IDS: ids, MASK: mask})
+        outputs = self._session.run([FEATURES, LAYERS] if layered else [FEATURES], {IDS: ids, MASK: mask})
+        found = np.concatenate(outputs, axis=-1) if layered else outputs[0]
         if found.ndim == 3:
             return [one[: len(row.input_ids)] for one, row in zip(found, encodings, strict=True)]
         return list(found)
@@ -55,8 +61,9 @@ class Head:
     bias: np.ndarray | None
 
     def __call__(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Logits of each row."""
-        found = [row @ self.weight.T for row in features]
+        """Logits of each row; what is behind the head's own features is not read."""
+        width = self.weight.shape[1]
+        found = [row[..., :width] @ self.weight.T for row in features]
         return found if self.bias is None else [row + self.bias for row in found]
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -78,20 +79,26 @@ def describe(option: Option) -> str:
 
 
 def directions(question: Question, model: Any, tokenizer: Any, max_length: int) -> tuple[np.ndarray, float] | None:
+    """The same as `placed`, by a model's own features."""
+    return placed(question, lambda said: _embedded(said, model, tokenizer, max_length))
+
+
+def placed(question: Question, embed: Callable[[list[str]], np.ndarray]) -> tuple[np.ndarray, float] | None:
     """Where texts about each option lie: (options, features) of length 1, and how long features are.
 
-    None where the options of a question mean nothing by themselves.
+    `embed` gives the features of texts, (texts, features). None where the options of a question mean nothing by
+    themselves.
     """
     kind = kind_of(question)
     if not kind.named:
         return None
     steps = [kind.steps(option) for option in question.options]
     own = [describe(Option(value=path[-1], hint=each.hint)) for path, each in zip(steps, question.options, strict=True)]
-    said = [_embedded(own, model, tokenizer, max_length)]
+    said = [embed(own)]
     above = [" ".join(map(words, path[:-1])) for path in steps]
     if any(above):
         there = np.array([bool(each) for each in above])
-        found = _embedded([each or "-" for each in above], model, tokenizer, max_length)
+        found = embed([each or "-" for each in above])
         said.append(_PARENTS * there[:, None] * _unit(found))
     norms = np.linalg.norm(said[0], axis=1)
     return _unit(_unit(said[0]) + sum(said[1:])), float(norms.mean())

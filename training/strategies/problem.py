@@ -115,7 +115,7 @@ class Problem:
         return [self.kind.shown(one, self.hide_below) for one in found]
 
     def stack(
-        self, indices: Sequence[int], values: Mapping[int, np.ndarray] | Sequence[np.ndarray]
+        self, indices: Sequence[int], values: Mapping[int, np.ndarray] | Sequence[np.ndarray] | np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Some examples as rows for a regression or its loss: values and targets (rows, …), example numbers (rows,).
 

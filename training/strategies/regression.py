@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,19 +39,25 @@ def fit(
     pinned: np.ndarray | None = None,
     bias: float | None = BIAS,
     iterations: int = 200,
+    offset: np.ndarray | None = None,
+    start: Head | None = None,
+    seconds: float | None = None,
+    tolerance: float = 2e-9,
 ) -> Head:
     """Minimises mean loss + penalty / 2 · (|W - prior|² + bias · |b|²), by L-BFGS with the exact gradient.
 
     `features` (rows, features) should be about 1 long, `targets` is what the objective takes; `weights` (rows,) have
     mean 1; without `bias` (None) the prior's stays; `pinned` (classes,) of bool are the classes that keep their prior
     because nobody has used them yet. Where classes exclude each other the loss leaves those out: else the others would
-    learn to outdo them everywhere.
+    learn to outdo them everywhere. `offset` (rows, classes) is what each row's logits have besides. The search begins
+    at `start`, and ends after some `seconds` where it is, or where a step gains less than a share `tolerance`.
     """
     rows, width = features.shape
     classes = len(prior.bias)
     dear = BIAS if bias is None else bias
     shares = (np.ones(rows) if weights is None else weights) / rows
-    offset = prior(features)
+    begun = time.monotonic()
+    offset = prior(features) if offset is None else prior(features) + offset
     # by the representer theorem the solution is a combination of rows: with few rows that is a far smaller problem
     reduced, basis = features, None
     if rows < width:
@@ -72,8 +79,18 @@ def fit(
         bias_slope = slopes.sum(axis=0) + penalty * dear * biases if bias is not None else np.zeros_like(biases)
         return float(total), np.column_stack([slopes.T @ reduced + penalty * change, bias_slope]).ravel()
 
-    start = np.zeros(int(free.sum()) * (dims + 1))
-    found = minimize(value, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations, "maxcor": 20})
+    first = np.zeros((int(free.sum()), dims + 1))
+    if start is not None:
+        change = (start.weight - prior.weight)[free]
+        first[:, :dims] = change if basis is None else change @ basis.T
+        first[:, dims] = (start.bias - prior.bias)[free]
+
+    def watch(intermediate_result: object) -> None:
+        if seconds is not None and time.monotonic() - begun > seconds:
+            raise StopIteration
+
+    options = {"maxiter": iterations, "maxcor": 20, "ftol": tolerance}
+    found = minimize(value, first.ravel(), jac=True, method="L-BFGS-B", options=options, callback=watch)
     both = found.x.reshape(-1, dims + 1)
     weight, biases = prior.weight.copy(), prior.bias.copy()
     weight[free] += both[:, :dims] if basis is None else both[:, :dims] @ basis

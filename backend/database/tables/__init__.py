@@ -15,7 +15,7 @@ from labelwheel.backend.database.tables.labels import (
 )
 from labelwheel.backend.database.tables.projects import Project, ProjectState, QuestionRow
 from labelwheel.backend.database.tables.rounds import ACTIVE, CheckpointRow, Decision, Round, RoundState
-from labelwheel.backend.database.tables.serving import Backfill, Generation, Lease, Server
+from labelwheel.backend.database.tables.serving import Backfill, Generation, HeadRow, Lease, Revision, Server
 
 __all__ = [
     "ACTIVE",
@@ -29,6 +29,7 @@ __all__ = [
     "ExampleRow",
     "FamilyRow",
     "Generation",
+    "HeadRow",
     "Impression",
     "Label",
     "Lease",
@@ -38,6 +39,7 @@ __all__ = [
     "ProjectState",
     "QuestionRow",
     "RepresentativeRow",
+    "Revision",
     "Round",
     "RoundState",
     "Server",

@@ -44,6 +44,7 @@ class Project(Base):
     step: Mapped[str] = mapped_column(Text, default="")
     problem: Mapped[str | None] = mapped_column(Text)
     generation_id: Mapped[int | None]
+    revision_id: Mapped[int | None]  # of that generation, where newer heads are served
     announced: Mapped[str | None]
     poll_cursor: Mapped[str | None] = mapped_column(Text)
     polled_at: Mapped[datetime | None]

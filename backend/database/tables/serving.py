@@ -1,11 +1,11 @@
-"""Who serves what: generations, backfills, web processes, and the lease of the worker."""
+"""Who serves what: generations and their revisions, backfills, web processes, and the lease of the worker."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from labelwheel.backend.database.tables.base import Base, now
@@ -26,6 +26,41 @@ class Generation(Base):
     retired: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (Index("generations_by_project", "project_id", "id"),)
+
+
+class HeadRow(Base):
+    """A fast head of one question, as `labelwheel.training.heads` writes it; it stands on the checkpoint `champion_id`.
+
+    Immutable. Only the newest few are kept: a web process has read its own.
+    """
+
+    __tablename__ = "heads"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    question_id: Mapped[int] = mapped_column(ForeignKey("questions.id", ondelete="CASCADE"))
+    version: Mapped[str] = mapped_column(unique=True)
+    champion_id: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    label_count: Mapped[int] = mapped_column(default=0)
+    last_event_id: Mapped[int] = mapped_column(default=0)
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what the gate found
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("heads_by_question", "question_id", "id"),)
+
+
+class Revision(Base):
+    """A generation with newer heads; `members` maps a question's name to the id of its head.
+
+    Questions that are not in it are answered by their champions.
+    """
+
+    __tablename__ = "revisions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    generation: Mapped[str]
+    name: Mapped[str] = mapped_column(unique=True)
+    members: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (Index("revisions_by_generation", "generation", "id"),)
 
 
 class Backfill(Base):

@@ -26,14 +26,19 @@ class LoadedCheckpoint:
         self, manifest: Manifest, encoder: Encoder, head: Head | None, tokenizer: Any, id2label: Mapping[int, str]
     ) -> None:
         self.version, self.question, self.encoder = manifest.version, manifest.question, encoder
-        self._manifest, self._head, self._tokenizer, self._id2label = manifest, head, tokenizer, id2label
+        self.manifest, self._head, self._tokenizer, self._id2label = manifest, head, tokenizer, id2label
+        self.labels = tuple(id2label[place] for place in sorted(id2label))
         self._kind = kind_of(manifest.question)
         words = sorted((name, digest) for name, digest in manifest.files.items() if "token" in name or "vocab" in name)
         reading = f"{words} {manifest.max_length} {self._kind.auto_class}"
         self.reading = hashlib.sha256(reading.encode()).hexdigest()
 
+    @property
+    def width(self) -> int | None:
+        return None if self._head is None else self._head.weight.shape[1]
+
     def encode(self, question: Question, examples: Sequence[Example]) -> list[Encoding]:
-        return self._kind.encode(question, examples, self._tokenizer, self._manifest.max_length)
+        return self._kind.encode(question, examples, self._tokenizer, self.manifest.max_length)
 
     def head(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
         return list(features) if self._head is None else self._head(features)
@@ -45,7 +50,7 @@ class LoadedCheckpoint:
         encodings: Sequence[Encoding],
         logits: Sequence[np.ndarray],
     ) -> list[Prediction]:
-        calibration = self._manifest.calibration
+        calibration = self.manifest.calibration
         return self._kind.decode(question, examples, encodings, logits, self._id2label, calibration)
 
 

@@ -45,7 +45,8 @@ class OnnxEngine:
         encoder = self._encoders.get(key)
         if encoder is None:
             path = Path(folder) / manifest.artefact.graph
-            encoder = self._encoders[key] = OnnxEncoder(Session(path, pad, self._per_batch), path.stat().st_size)
+            session = Session(path, pad, self._per_batch)
+            encoder = self._encoders[key] = OnnxEncoder(session, path.stat().st_size, key)
         head = Head.load(Path(folder) / manifest.artefact.head)
         return LoadedCheckpoint(manifest, encoder, head, tokenizer, id2label)
 
@@ -54,13 +55,26 @@ class OnnxEngine:
 
 
 class OnnxEncoder:
-    """A session, and the memory that its weights take."""
+    """A session, and the memory that its weights take.
 
-    def __init__(self, session: Session, size: int) -> None:
+    Of a text the layers come along at once, as three more means cost nothing; of tokens they are four times as much to
+    copy, and only come where they are read.
+    """
+
+    def __init__(self, session: Session, size: int, name: str, layered: bool | None = None) -> None:
         self._session, self.size = session, size
+        self._layered = session.layered and not session.tokens if layered is None else layered
+        self.tokens = session.tokens
+        self.name = f"{name} layered" if self._layered else name
+        wanted = session.layered and not self._layered
+        self._sibling = OnnxEncoder(session, size, name, layered=True) if wanted else None
+
+    @property
+    def layered(self) -> OnnxEncoder | None:
+        return self if self._layered else self._sibling
 
     def rehearsals(self) -> Sequence[Callable[[], None]]:
         return ()
 
     def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
-        return self._session.features(encodings)
+        return self._session.features(encodings, self._layered)

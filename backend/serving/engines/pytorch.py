@@ -54,7 +54,7 @@ class TorchEngine:
     def _load(self, folder: Path, manifest: Manifest | None) -> LoadedCheckpoint:
         # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-        from labelwheel.training import encoders
+        from labelwheel.training import encoders, layers
         from labelwheel.training.model import Model, pad_token
         from labelwheel.training.onnx_export.session import Head
 
@@ -63,13 +63,17 @@ class TorchEngine:
             self.lanes, self.batch_rows, self.batch_tokens, self.polite_tokens = 1, 128, 32_768, 8_192
         pad, most = pad_token(model.tokenizer), encoders.longest(model.module, model.tokenizer)
         if not _ends_with_head(model.module, pad):
-            encoder, head = TorchEncoder(model.module, pad, most, self._recorder), None
+            encoder, head = TorchEncoder(model.module, pad, most, self._recorder, str(folder)), None
         else:
             head = Head.of(model.module)  # in float32 everywhere
             key = f"{model.manifest.encoder_digest or folder} {model.device} {pad}"
             shared = self._encoders.get(key)
             if shared is None:
-                shared = self._encoders[key] = TorchEncoder(_headless(model.module), pad, most, self._recorder)
+                headless = _headless(model.module)
+                whole = layers.behind(headless)
+                deep = whole and TorchEncoder(whole, pad, most, lambda device: None, f"{key} layered")
+                shared = TorchEncoder(headless, pad, most, self._recorder, key, deep)
+                self._encoders[key] = shared
             encoder = shared
         return LoadedCheckpoint(model.manifest, encoder, head, model.tokenizer, model.id2label)
 
@@ -78,9 +82,22 @@ class TorchEngine:
 
 
 class TorchEncoder:
-    """A transformers module on its device, in evaluation mode, which takes `longest` tokens at most."""
+    """A transformers module on its device, in evaluation mode, which takes `longest` tokens at most.
 
-    def __init__(self, module: Any, pad_token_id: int, longest: int, recorder: Callable[[Any], Record | None]) -> None:
+    `layered` is one around the same weights.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        pad_token_id: int,
+        longest: int,
+        recorder: Callable[[Any], Record | None],
+        name: str = "",
+        layered: TorchEncoder | None = None,
+    ) -> None:
+        self.name, self.layered = name, layered
+        self.tokens = "ForTokenClassification" in type(module).__name__
         if module.device.type == "cuda":
             import torch
 

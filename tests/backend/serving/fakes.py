@@ -48,9 +48,11 @@ class FakeModel:
     """Answers every text with one label; its score carries the number at the end of its version (v12 → 0.0012)."""
 
     alive = 0
+    manifest: Manifest
 
     def __init__(self, version: str, asked: Question, engine: FakeEngine) -> None:
         self.version, self.question, self._engine = version, asked, engine
+        self.labels, self.width = LABELS, 3
         self.number = int("".join(filter(str.isdigit, version)) or 0)
         with engine.lock:
             engine.alive += 1
@@ -63,7 +65,12 @@ class FakeModel:
         return [Encoding(place, [1] * max(1, len(asked.text(each)) // 4)) for place, each in enumerate(examples)]
 
     size = 1000
+    name, tokens = "fake", False
     reading = "fake"
+
+    @property
+    def layered(self) -> FakeModel | None:
+        return self if self._engine.layered else None
 
     @property
     def encoder(self) -> FakeModel:
@@ -97,7 +104,8 @@ class FakeEngine:
     polite_tokens = 100_000
     lanes = 1
 
-    def __init__(self, seconds: float = 0.0, load_seconds: float = 0.0) -> None:
+    def __init__(self, seconds: float = 0.0, load_seconds: float = 0.0, layered: bool = True) -> None:
+        self.layered = layered
         self.seconds, self.load_seconds = seconds, load_seconds
         self.lock = threading.Lock()
         self.batches: list[tuple[str, int]] = []
@@ -113,7 +121,9 @@ class FakeEngine:
             time.sleep(self.load_seconds)
         if manifest.version in self.broken:
             raise RuntimeError("CUDA out of memory\nand a second line")
-        return FakeModel(manifest.version, manifest.question, self)
+        model = FakeModel(manifest.version, manifest.question, self)
+        model.manifest = manifest
+        return model
 
     def forget(self) -> None:
         self.forgotten += 1

@@ -38,7 +38,7 @@ def test_a_tool_that_can_show_an_order_has_it_after_each_backfill(
     scores = {"1": 0.9, "2": 0.3, "3": 0.6, "4": 0.2, "5": 0.5}
     real = world.web.suggest
 
-    def suggest(number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
+    def suggest(number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
         answer = real(number, examples)
         for each in answer["suggestions"]:
             each["predictions"]["topic"]["score"] = scores.get(each["key"], 0.5)

@@ -54,6 +54,7 @@ def test_a_project_is_told_whole(told: dict[str, Any], world: World) -> None:
     assert (project["tool"], project["title"], project["state"]) == ("fake", "A project", "connected")
     assert project["version"] == {
         "current": world.generation, "served": [world.generation], "announced": world.generation,
+        "revision": None,
     }  # fmt: skip
     assert project["unlearnt"] == [{"name": "summary", "reason": "free text is not learnt"}]
     assert project["work"] == {"total": 9, "skipped": 1, "rejected": 1, "reasons": ["no weather"]}

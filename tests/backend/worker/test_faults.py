@@ -116,7 +116,7 @@ def test_a_page_of_the_backfill_that_failed_is_not_passed_over(world: World, mon
     world.tool.add(*(f"text number {each} of twelve" for each in range(12)))
     real, calls = world.web.suggest, [0]
 
-    def suggest(number: int, examples: list[dict[str, Any]]) -> dict[str, Any]:
+    def suggest(number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
         calls[0] += 1
         if calls[0] == 2:
             raise KeyError("predictions")

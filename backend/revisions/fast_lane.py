@@ -1,0 +1,124 @@
+"""One project's fast lane: its questions' lanes, in turns, and what comes of them served together.
+
+A question that several projects share is followed in the project that is its home.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.lease import Hold, LeaseLost
+from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
+from labelwheel.backend.errors import NotFound
+from labelwheel.backend.projects import generations, projects
+from labelwheel.backend.revisions.features import FeatureSource
+from labelwheel.backend.revisions.lane import Lane
+from labelwheel.backend.revisions.publication import Change, publish
+from labelwheel.backend.trouble import Trouble
+from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.questions import Question
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0
+_AWAY_SECONDS = 2.0
+
+
+class FastLane:
+    """Looks after the fast heads of one project; what it knows is in memory, and read anew after a restart.
+
+    `wake` is set where labels have come: it need not be, but then they wait for a second.
+    """
+
+    def __init__(self, hold: Hold, project_id: int, source: FeatureSource) -> None:
+        self._hold, self._id, self._source = hold, project_id, source
+        self._lanes: dict[int, tuple[object, Lane]] = {}
+        self._troubles: dict[int, Trouble] = {}
+        self._executor = ThreadPoolExecutor(1, f"fast lane {project_id}")
+        self.wake = threading.Event()
+        self.wanted = True
+
+    def step(self) -> float:
+        """A small piece of work for each question; returns how many seconds to wait before the next."""
+        with self._hold.database.session() as session:
+            try:
+                project = projects.get(session, self._id)
+            except NotFound:
+                self.wanted = False
+                return 0.0
+            if project.state != ProjectState.CONNECTED:
+                self.wanted = project.state == ProjectState.CONNECTING
+                return IDLE_SECONDS
+            lanes = self._follow(session, project)
+        wait, changes = IDLE_SECONDS, list[Change]()
+        for number, lane in lanes.items():
+            trouble = self._troubles.setdefault(
+                number, Trouble(log, f"project {self._id} cannot follow {lane.spec.name!r}")
+            )
+            if trouble.pause:
+                continue
+            try:
+                more, change = lane.step()
+            except LabelwheelError as error:
+                log.debug("project %s: the fast lane waits: %s", self._id, error)
+                wait = min(wait, _AWAY_SECONDS)
+                continue
+            except LeaseLost:
+                raise
+            except Exception as error:
+                trouble.note(error)
+                del self._lanes[number]  # what it was doing is begun anew
+                continue
+            trouble.over()
+            wait = 0.0 if more else wait
+            changes += [change] if change else []
+        if changes:
+            self._publish(changes)
+        return wait
+
+    def _publish(self, changes: list[Change]) -> None:
+        try:
+            with self._hold.transaction() as tx:
+                publish(tx, changes)
+        except BaseException:
+            for change in changes:  # they believe that it is served: let them find out what is
+                self._lanes.pop(change.question_id, None)
+            raise
+
+    def close(self) -> None:
+        """Nothing of it goes on."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _follow(self, session: Session, project: Project) -> dict[int, Lane]:
+        """The lane of each question that can have one, with what the ledger knows by now."""
+        found: dict[int, Lane] = {}
+        revision = generations.revision(session, project)
+        for question in projects.questions(session, project.id):
+            champion = self._champion(session, question)
+            if champion is None:
+                continue
+            spec = Question.model_validate(question.spec)
+            key = champion.id, spec
+            known = self._lanes.get(question.id)
+            if known is None or known[0] != key:
+                served = revision is not None and question.name in revision.members
+                lane = Lane(self._source, self._executor, question, champion, served)
+                known = self._lanes[question.id] = key, lane
+            known[1].read(session, question, champion)
+            found[question.id] = known[1]
+        self._lanes = {number: lane for number, lane in self._lanes.items() if number in found}
+        return found
+
+    @staticmethod
+    def _champion(session: Session, question: QuestionRow) -> CheckpointRow | None:
+        """What heads of a question would stand on; None where there are none, or another project's lane sees to it."""
+        if question.home_id is not None or question.champion_id is None or not question.active:
+            return None
+        if not Lane.suits(Question.model_validate(question.spec)):
+            return None
+        champion = session.get(CheckpointRow, question.champion_id)
+        return None if champion is None or champion.broken else champion

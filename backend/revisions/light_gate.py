@@ -1,0 +1,91 @@
+"""The light gate: whether a newer head is served in its champion's place, on labels that neither has learnt.
+
+What is compared is out of fold: what heads like it say of an example that they have not seen, and what the champion
+says of an example that it cannot have learnt. Label names stay until labels have beaten them by more than a standard
+error, plainly and with all classes weighing the same: the first labels come as people find them, and a head that has
+only learnt which class they began with would win by it. So labels that are mostly of one class count as few. A champion
+that was trained is replaced by what is better so far. What is served stays until it is worse by more than a standard
+error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.questions import Prediction, Question
+from labelwheel.training.spec import LabelledExample
+
+LEAST = 8
+"""Labels, below which nothing can be told."""
+
+WORTH = 16
+"""So many labels are needed to beat names, counted as classes that weigh the same make them worth (Kish 1965): of six
+classes about 20 that came by chance, or far more where half are of one class and a quarter of another."""
+
+
+class Verdict(NamedTuple):
+    """The gate's word: `gain` is how much less is lost for each label than by the champion, `error` its standard error.
+
+    Both with all classes weighing the same; `examples` is how many labels that rests on.
+    """
+
+    passes: bool
+    reason: str
+    gain: float
+    error: float
+    examples: int
+
+
+def judge(
+    question: Question,
+    rows: Sequence[LabelledExample],
+    head: Sequence[Prediction],
+    champion: Sequence[Prediction],
+    named: bool,
+    served: bool,
+) -> Verdict:
+    """Predictions of a head and of its champion for the same labelled examples, in order.
+
+    `named` tells that the champion is the label names, `served` that heads like this one are served already.
+    """
+    kind = kind_of(question)
+    if len(rows) < LEAST:
+        return Verdict(False, f"{len(rows)} labels say nothing yet: {LEAST} are needed", 0.0, 0.0, len(rows))
+    losses = [
+        [kind.score(question, row.example, row.answer, one).loss for row, one in zip(rows, said, strict=True)]
+        for said in (champion, head)
+    ]
+    gains = np.asarray(losses[0]) - np.asarray(losses[1])
+    strata = kind.strata([row.answer for row in rows])
+    counts = {name: strata.count(name) for name in set(strata)}
+    weights = np.asarray([len(rows) / (len(counts) * counts[name]) for name in strata])
+    plain, even = _mean(gains, np.ones(len(gains))), _mean(gains, weights)
+    least = min(plain[0], even[0])
+    error = max(plain[1], even[1])
+    told = f"{least:+.3f} ± {error:.3f} a label on {len(rows)} labels out of fold"
+    if served:
+        passes = least >= -error
+        reason = f"it keeps its place: {told}" if passes else f"it has become worse than its champion: {told}"
+    elif named:
+        passes = plain[0] > plain[1] and even[0] > even[1] and _worth(weights) >= WORTH
+        reason = f"labels have beaten the names: {told}" if passes else f"the label names are not beaten yet: {told}"
+    else:
+        passes = least > 0
+        reason = f"it is ahead of its champion: {told}" if passes else f"it is not ahead of its champion: {told}"
+    return Verdict(passes, reason, least, error, len(rows))
+
+
+def _mean(gains: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """A weighted mean, and its standard error."""
+    mean = float(np.average(gains, weights=weights))
+    error = float(np.sqrt(np.average((gains - mean) ** 2, weights=weights) / _worth(weights)))
+    return mean, max(error, 1e-9)
+
+
+def _worth(weights: np.ndarray) -> float:
+    """Of how many examples of equal weight a mean is as sure."""
+    return float(weights.sum() ** 2 / (weights**2).sum())

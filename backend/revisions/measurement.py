@@ -1,0 +1,56 @@
+"""What a head is worth beside its champion: fitted, measured out of fold, and judged by the light gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labelwheel.backend.revisions import light_gate
+from labelwheel.backend.revisions.features import Champion
+from labelwheel.backend.revisions.light_gate import Verdict
+from labelwheel.training.heads.fitting import Bench, Fitted, Seen, measure
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.questions import Prediction, Question
+from labelwheel.training.spec import Recipe
+
+SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a measurement found: a head on so many `labels`, and the gate's word on heads like it."""
+
+    fitted: Fitted
+    verdict: Verdict
+    labels: int
+
+
+def take(bench: Bench, held: Sequence[Seen], champion: Champion, served: bool) -> Measured:
+    """Measures on what the champion has not learnt: labels newer than it, and those `held` out for life."""
+    fitted = measure(bench, SECONDS)
+    newer = [pair for pair in zip(bench.seen, fitted.out_of_fold, strict=True) if pair[0].row.fresh]
+    seen = [*(one for one, _ in newer), *held]
+    features = [row for one in held for row in one.features]
+    values = fitted.head.values(features, [row for one in held for row in one.logits])
+    answers = fitted.head.decode(bench.question, [one.row.example for one in held], _rows(held), values)
+    verdict = light_gate.judge(
+        bench.question,
+        [one.row for one in seen],
+        [*(said for _, said in newer), *answers],
+        _said(bench.question, seen, champion),
+        named=champion.recipe == Recipe.NAMES,
+        served=served,
+    )
+    return Measured(fitted, verdict, len(bench.seen))
+
+
+def _said(question: Question, seen: Sequence[Seen], champion: Champion) -> list[Prediction]:
+    """The champion's own predictions."""
+    logits, names = [row for one in seen for row in one.logits], dict(enumerate(champion.labels))
+    examples = [one.row.example for one in seen]
+    return kind_of(question).decode(question, examples, _rows(seen), logits, names, champion.calibration)
+
+
+def _rows(seen: Sequence[Seen]) -> list[Encoding]:
+    return [Encoding(place, (), side) for place, one in enumerate(seen) for side in range(len(one.logits))]

@@ -1,0 +1,49 @@
+"""Where suggestions come from, and how they get into a labelling tool: noted first, where the tool forgets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import now
+from labelwheel.backend.ledger import impressions
+from labelwheel.backend.projects import projects
+from labelwheel.plugins.connector import Connector, Suggestion
+from labelwheel.training.questions import Example, Prediction, Question
+
+
+class Suggester(Protocol):
+    """Where suggestions come from: the web process's API."""
+
+    def suggest(self, number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
+        """`{"version", "suggestions": [{"key", "predictions": {question: prediction}}]}`; raises LabelwheelError.
+
+        With the name of a generation by its champions, else by the newest heads that there are.
+        """
+
+
+def suggestions(answer: Mapping[str, Any], examples: Mapping[str, Example]) -> list[Suggestion]:
+    """What a suggester has answered about examples, by key."""
+    return [
+        Suggestion(
+            example=examples[item["key"]],
+            version=answer["version"],
+            predictions={name: Prediction.model_validate(value) for name, value in item["predictions"].items()},
+        )
+        for item in answer["suggestions"]
+    ]
+
+
+def show(hold: Hold, project_id: int, connector: Connector, found: Sequence[Suggestion]) -> int:
+    """Shows suggestions of one version; returns how many the tool took. Raises ToolError."""
+    if not found:
+        return 0
+    if not connector.traces:
+        # before it is shown: what people answer to it may come in the next moment
+        answers = {one.example.key: connector.shows(one) for one in found}
+        with hold.transaction() as tx:
+            impressions.note(tx, project_id, found[0].version, answers, now())
+    with hold.database.session() as session:
+        asked = [Question.model_validate(row.spec) for row in projects.questions(session, project_id)]
+    return connector.push(found, asked)

@@ -1,0 +1,51 @@
+"""The light gate: names stay until they are beaten, evenly; what is served stays until it is worse."""
+
+from __future__ import annotations
+
+from labelwheel.backend.revisions.light_gate import judge
+from labelwheel.training.questions import Example, Prediction
+from labelwheel.training.spec import LabelledExample, Part
+from tests.backend.serving.fakes import question
+
+
+def rows(*answers: str) -> list[LabelledExample]:
+    return [
+        LabelledExample(example=Example(key=str(n), fields={"text": "x"}), answer=answer, part=Part.TRAIN, group=str(n))
+        for n, answer in enumerate(answers)
+    ]
+
+
+def told(*answers: str) -> list[Prediction]:
+    return [Prediction(answer=answer, score=0.9) for answer in answers]
+
+
+GOLD = ("good", "bad", "so-so") * 8
+HALF = tuple("good" for _ in GOLD)
+
+
+def test_a_better_head_beats_the_names_and_a_worse_one_does_not() -> None:
+    assert judge(question(), rows(*GOLD), told(*GOLD), told(*HALF), named=True, served=False).passes
+    found = judge(question(), rows(*GOLD), told(*HALF), told(*GOLD), named=True, served=False)
+    assert not found.passes
+    assert found.gain < 0
+    assert "not beaten" in found.reason
+
+
+def test_a_head_that_has_only_learnt_the_commonest_class_does_not_pass() -> None:
+    """The first labels come as people find them: nine of ten are of one class."""
+    gold = ("good",) * 18 + ("bad", "so-so")
+    champion = ("bad",) * 4 + ("good",) * 14 + ("bad", "so-so")
+    assert not judge(question(), rows(*gold), told(*("good",) * 20), told(*champion), named=True, served=False).passes
+
+
+def test_few_labels_say_nothing() -> None:
+    found = judge(question(), rows(*GOLD[:7]), told(*GOLD[:7]), told(*HALF[:7]), named=True, served=False)
+    assert not found.passes
+    assert "7 labels" in found.reason
+
+
+def test_what_is_served_stays_on_a_tie_and_goes_when_it_is_worse() -> None:
+    tie = judge(question(), rows(*GOLD), told(*HALF), told(*HALF), named=False, served=True)
+    assert tie.passes
+    assert not judge(question(), rows(*GOLD), told(*HALF), told(*HALF), named=False, served=False).passes
+    assert not judge(question(), rows(*GOLD), told(*HALF), told(*GOLD), named=False, served=True).passes
