@@ -15,8 +15,9 @@ from labelwheel.backend.serving.models import ServedModels
 
 log = logging.getLogger(__name__)
 
-FOLLOW_SECONDS = 0.1
-"""Two statements that read no JSON, ten times a second: a newer head is served a twentieth of a second later."""
+FOLLOW_SECONDS, LIVELY_SECONDS = 0.5, 0.1
+LIVELY = 60.0
+"""So long after something was swapped the next one is expected: newer heads come label by label."""
 
 REPORT_SECONDS = 2.0
 
@@ -53,10 +54,11 @@ class Follower:
 
     def _run(self) -> None:
         cores.take_all()  # loading a model is computing, too
-        trouble = ""
+        trouble, swapped = "", time.monotonic()
         while not self._stopped:
             try:
-                self._served_models.follow()
+                if self._served_models.follow():
+                    swapped = time.monotonic()
                 self._say()
                 trouble = ""
             except Exception as error:
@@ -64,7 +66,8 @@ class Follower:
                 if type(error).__name__ != trouble:
                     log.exception("cannot follow the champions at the moment, what is served stays")
                 trouble = type(error).__name__
-            self._poked.wait(self._follow_seconds)
+            lively = time.monotonic() - swapped < LIVELY
+            self._poked.wait(min(self._follow_seconds, LIVELY_SECONDS) if lively else self._follow_seconds)
             self._poked.clear()
 
     def _heartbeat(self) -> None:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from labelwheel.plugins.capabilities import Fetches, Ranks
+from labelwheel.plugins.capabilities import Fetches, Foresees, Ranks
 from labelwheel.plugins.connector import Connector, Page, Suggestion
 from labelwheel.plugins.testing.ledger_copy import LedgerCopy
 from labelwheel.plugins.testing.stage import ANSWERS, Breakable, Ordered, Stage
@@ -208,6 +208,28 @@ class Conformance:
         for order in ([examples[2], examples[0], examples[1]], [examples[1], examples[3]], []):
             connector.rank(order)
             assert not isinstance(stage, Ordered) or stage.order() == order
+
+    def test_what_people_see_next_is_foreseen(self, stage: Stage) -> None:
+        connector = stage.connector()
+        if not isinstance(connector, Foresees):
+            skip("this connector does not say what people see next")
+        examples = [stage.add(text) for text in texts(5)]
+        stage.answer(examples[4], SPORT)
+        (question,) = connector.config().questions
+        fill(connector, question, NEW, SPORT)
+        assert {one.key for one in connector.upcoming(10)} == set(examples[:4])
+        assert len(connector.upcoming(2)) == 2
+        if isinstance(connector, Ranks) and isinstance(stage, Ordered):
+            connector.rank([examples[2], examples[0], examples[1]])
+            assert [one.key for one in connector.upcoming(3)] == [examples[2], examples[0], examples[1]]
+        # what a revision says of them takes the place of what its generation said
+        shown = [
+            Suggestion(
+                example=one, version=f"{NEW}.1", predictions={question.name: Prediction(answer=POLITICS, score=0.7)}
+            )
+            for one in connector.upcoming(2)
+        ]
+        assert connector.push(shown, (question,)) == 2
 
     def fetched(self, stage: Stage, *keys: str) -> Page:
         connector = stage.connector()
