@@ -134,12 +134,13 @@ class Stage:
             nonlocal apart
             # asked first: what the database says of a web process that was just killed is some seconds old
             answer = self.wheel.call("POST", "/setup", json={"project": self.reference})
-            answers = answer.json().get("model_version")
+            answers = truth.generation_of(answer.json().get("model_version"))
             state = self.state()
             version = state["version"]
             active = [each["round"]["id"] for each in state["questions"] if each["round"]]
             shown = truth.shown_version(self.studio, self.project)
-            names = {"answers": answers, **version, "served": ", ".join(version["served"])}
+            named = {name: version[name] for name in ("current", "announced")}
+            names = {"answers": answers, **named, "served": ", ".join(version["served"])}
             names |= dict(zip(("project", "title"), shown, strict=True))
             labels = truth.difference(truth.labelled(self.studio, self.project), truth.ledger(self.wheel, self.number))
             jobs = self.wheel.processes("job")

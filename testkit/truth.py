@@ -107,6 +107,11 @@ def check_store(store: Path, known: Mapping[str, Mapping[str, Any]]) -> None:
             assert checkpoint.read(store / version).manifest.version == version
 
 
+def generation_of(version: str | None) -> str:
+    """The generation that a version is of: a revision has its name, a point and a number."""
+    return (version or "").partition(".")[0]
+
+
 def shown_version(studio: LabelStudioServer, project: int) -> tuple[str, str]:
     """The version as Label Studio has it: the project's, and the ML backend's title."""
     (backend,) = studio.api("GET", "/api/ml", params={"project": project})

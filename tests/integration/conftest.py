@@ -64,5 +64,7 @@ def quick(small_encoder: Path) -> dict[str, str]:
         "LABELWHEEL_GATE_FEW": "0",
         "LABELWHEEL_POLL_SECONDS": "0.5",
         "LABELWHEEL_QUIET_SECONDS": "0.2",
+        # what is served has one name then, from round to round; test_following.py has it on
+        "LABELWHEEL_FAST_LANE": "false",
         "LABELWHEEL_JOB_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),
     }
