@@ -166,6 +166,8 @@ def child_environment(settings: Settings, port: int) -> dict[str, dict[str, str]
         "LABELWHEEL_PORT": str(port),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",
+        # NumPy's, for the heads that follow each label: its threads spin while they wait, and the cores are others'
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
     }
     if "url" not in settings.model_fields_set:
         common["LABELWHEEL_URL"] = local_url(settings.host, port)

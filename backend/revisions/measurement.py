@@ -14,7 +14,7 @@ from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Prediction, Question
 from labelwheel.training.spec import Recipe
 
-SECONDS = 10.0
+SECONDS = 20.0
 
 
 @dataclass(frozen=True)

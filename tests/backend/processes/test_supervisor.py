@@ -168,6 +168,7 @@ def test_what_the_children_get_to_see(tmp_path, monkeypatch):
     monkeypatch.delenv("LABELWHEEL_URL", raising=False)
     seen = supervisor.child_environment(Settings(home=tmp_path, serving_threads=3), 9191)
     assert seen["web"]["OMP_NUM_THREADS"] == "3"
+    assert {each["OPENBLAS_NUM_THREADS"] for each in seen.values()} == {"1"}
     assert seen["web"]["MALLOC_ARENA_MAX"] == os.environ.get("MALLOC_ARENA_MAX", "2")
     assert "OMP_NUM_THREADS" not in seen["worker"] or seen["worker"]["OMP_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"]
     for role in seen.values():
