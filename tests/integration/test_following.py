@@ -16,7 +16,7 @@ from testkit.stage import Stage
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
-LABELS = 48
+LABELS = 80
 
 
 @pytest.fixture
