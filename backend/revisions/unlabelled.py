@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import ExampleRow, Label, QuestionRow
+from labelwheel.backend.ledger.lots import lot
 from labelwheel.training.questions import Example
 from labelwheel.training.spec import Part
 
@@ -26,14 +25,10 @@ def draw(session: Session, question: QuestionRow) -> list[Example]:
         ExampleRow.part == Part.TRAIN,
         ~label,
     )
-    found = [(_lot(key), number) for number, key in session.execute(query.limit(_SCANNED))]
+    found = [(lot(f"unlabelled {key}"), number) for number, key in session.execute(query.limit(_SCANNED))]
     chosen = [number for _, number in sorted(found)[:MOST]]
     rows: dict[int, ExampleRow] = {}
     for start in range(0, len(chosen), 500):
         piece = select(ExampleRow).where(ExampleRow.id.in_(chosen[start : start + 500]))
         rows |= {row.id: row for row in session.scalars(piece)}
     return [Example(key=rows[number].key, fields=rows[number].fields) for number in chosen if number in rows]
-
-
-def _lot(key: str) -> bytes:
-    return hashlib.sha256(f"unlabelled {key}".encode()).digest()

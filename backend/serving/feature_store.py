@@ -36,7 +36,6 @@ class FeatureStore:
         self._environment: Any = None
         self._queue: queue.Queue[tuple[Sequence[bytes], Sequence[np.ndarray]] | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._write, name="features", daemon=True)
-        self.hits = self.misses = 0
 
     def open(self) -> None:
         """Begins; without a disk for it, nothing is kept."""
@@ -62,7 +61,7 @@ class FeatureStore:
         """(features,) of each row, half precision; None where it is not known."""
         if self._environment is None:
             return [None] * len(encodings)
-        keys = [_key(encoder, row) for row in encodings]
+        keys = _keys(encoder, encodings)
         try:
             with self._environment.begin(db=self._features, buffers=True) as tx:
                 found = [tx.get(key) for key in keys]
@@ -70,8 +69,6 @@ class FeatureStore:
         except Exception as error:
             log.warning("features cannot be read: %s", error)
             return [None] * len(encodings)
-        hits = sum(one is not None for one in known)
-        self.hits, self.misses = self.hits + hits, self.misses + len(known) - hits
         return known
 
     def put(self, encoder: str, encodings: Sequence[Encoding], features: Sequence[np.ndarray]) -> None:
@@ -79,7 +76,7 @@ class FeatureStore:
         if self._environment is None or not encodings:
             return
         try:
-            self._queue.put_nowait(([_key(encoder, row) for row in encodings], list(features)))
+            self._queue.put_nowait((_keys(encoder, encodings), list(features)))
         except queue.Full:
             return  # they are computed again where they are asked for
 
@@ -142,6 +139,7 @@ def rounded(features: np.ndarray) -> np.ndarray:
     return features.astype(np.float16)
 
 
-def _key(encoder: str, row: Encoding) -> bytes:
-    ids = np.asarray(row.input_ids, dtype=np.int32).tobytes()
-    return hashlib.blake2b(ids, key=hashlib.blake2b(encoder.encode()).digest(), digest_size=16).digest()
+def _keys(encoder: str, encodings: Sequence[Encoding]) -> list[bytes]:
+    name = hashlib.blake2b(encoder.encode()).digest()
+    tokens = (np.asarray(row.input_ids, dtype=np.int32).tobytes() for row in encodings)
+    return [hashlib.blake2b(ids, key=name, digest_size=16).digest() for ids in tokens]
