@@ -6,18 +6,16 @@ words alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from safetensors.numpy import load as read_tensors
-from safetensors.numpy import save as write_tensors
 
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads.chain import log_marginals
 from labelwheel.training.heads.chain_fit import Weights
+from labelwheel.training.heads.files import pack, unpack
 from labelwheel.training.heads.gazetteer import Gazetteer
 from labelwheel.training.heads.projection import Projection, width_with_neighbours, with_neighbours
 from labelwheel.training.heads.span_answers import OUTSIDE, Manner, answered
@@ -73,18 +71,14 @@ class SpanHead:
             "before": [[*words, label] for words, label in self.gazetteer.known.items()],
             "manner": self.manner._asdict(),
         }
-        kept = {
-            name: np.ascontiguousarray(each, dtype=np.float32) for name, each in zip(_TENSORS, tensors, strict=True)
-        }
-        return bytes(write_tensors(kept, {self.name: json.dumps(words, ensure_ascii=False)}))
+        kept = {name: np.asarray(each, dtype=np.float32) for name, each in zip(_TENSORS, tensors, strict=True)}
+        return pack(self.name, kept, words)
 
 
 def load(data: bytes) -> SpanHead:
     """What `dump` wrote. Raises InvalidCheckpoint where it is something else."""
     try:
-        size = int.from_bytes(data[:8], "little")
-        words = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][SpanHead.name])
-        tensors = read_tensors(data)
+        tensors, words = unpack(data)
         weights = Weights(*(tensors[name].astype(np.float64) for name in _TENSORS[:3]))
         head = SpanHead(
             tags=tuple(map(str, words["tags"])),

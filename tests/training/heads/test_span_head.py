@@ -131,7 +131,7 @@ def test_bytes_bring_the_same_head_back(width):
 def test_strange_bytes_are_refused_in_a_plain_line(spoil):
     data = fitted(12).head.dump()
     tensors = read_tensors(data)
-    said = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]["spans"])
+    said = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]["labelwheel"])
     if spoil == "tensor":
         tensors.pop("moves")
     elif spoil == "tags":
@@ -142,7 +142,7 @@ def test_strange_bytes_are_refused_in_a_plain_line(spoil):
         "cut": data[: len(data) // 2],
         "text": b"no head at all",
         "none": write_tensors(tensors),
-    }.get(spoil) or write_tensors(tensors, {"spans": json.dumps(said)})
+    }.get(spoil) or write_tensors(tensors, {"labelwheel": json.dumps(said)})
     with pytest.raises(InvalidCheckpoint, match="fitted anew"):
         span_head.load(strange)
 
