@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import requests
 
 from demo import messages
 from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines.choice import ChosenEngine
+from labelwheel.backend.serving.feature_store import rounded
 from labelwheel.training.questions import Example, Prediction
 from testkit import truth
 from testkit.stage import Stage
@@ -217,7 +219,10 @@ def _answers(model: Loaded, texts: Sequence[str]) -> list[Prediction]:
     asked = model.question
     examples = [Example(key=str(place), fields={asked.inputs[0]: text}) for place, text in enumerate(texts)]
     rows = model.encode(asked, examples)
-    return model.decode(asked, examples, rows, model.head(model.encoder.features(rows)))
+    features = model.encoder.features(rows)
+    if model.encoder.layered is model.encoder and not model.encoder.tokens:
+        features = [rounded(one).astype(np.float32) for one in features]  # they may have come out of the store
+    return model.decode(asked, examples, rows, model.head(features))
 
 
 def _regions(question: str, prediction: Any) -> list[tuple[str, Any, float]]:

@@ -48,7 +48,9 @@ class StrictJSON(DefaultJSONProvider):
         raw = s if isinstance(s, bytes) else s.encode("utf-8", "surrogatepass")
         _measure(raw)
         try:
-            value = json.loads(raw, parse_constant=_refuse, parse_float=_finite)
+            # given bytes, json guesses the encoding, and lets halves of surrogate pairs pass that are not escaped
+            text = s if isinstance(s, str) else raw.decode("utf-8-sig")
+            value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
             return _whole(value) if _ESCAPED_SURROGATE.search(raw) else value
         except RecursionError:
             raise ValueError("the JSON is nested too deeply") from None

@@ -315,6 +315,15 @@ def test_what_parsing_costs_is_bounded_before_it_begins():
             reader.loads(raw)
 
 
+@pytest.mark.parametrize(
+    "raw", [b'{"a": "\xed\xa0\x80"}', '{"a": "\ud800"}'.encode("utf-16-le", "surrogatepass"), b'"\xff"']
+)
+def test_a_body_is_utf8(client, raw):
+    """Python's decoder guesses encodings, and lets halves of surrogate pairs pass; no tokenizer takes them."""
+    answer = client.post("/predict", data=raw, headers=BEARER, content_type="application/json")
+    assert problem(answer) == (400, "InvalidPayload")
+
+
 class TestStrangersOfThisMachine(TestWithoutToken):
     def test_a_host_that_is_no_address_is_refused(self, client):
         for host in ("[", "[::1", "a]b", ""):

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
 
+from labelwheel.backend.web.body import StrictJSON
 from labelwheel.plugins.argilla import Argilla
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.training.errors import LabelwheelError
@@ -52,6 +53,7 @@ def desk() -> Desk:
 @pytest.fixture
 def client(desk: Desk) -> Iterator[FlaskClient]:
     app = Flask(__name__)
+    app.json = StrictJSON(app)  # as the service reads bodies
     app.register_blueprint(Argilla.routes(desk))  # type: ignore[arg-type]
     app.register_error_handler(LabelwheelError, lambda error: (str(error), error.status))
     with app.test_client() as client:

@@ -8,6 +8,7 @@ from flask import Flask, jsonify
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labelwheel.backend.web.body import StrictJSON
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.plugins.label_studio import LabelStudio
@@ -65,6 +66,7 @@ def desk():
 @pytest.fixture
 def web(desk):
     app = Flask(__name__)
+    app.json = StrictJSON(app)  # as the service reads bodies
     app.register_blueprint(LabelStudio.routes(desk))
 
     @app.errorhandler(LabelwheelError)

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask, Response, jsonify
 from flask.testing import FlaskClient
 
+from labelwheel.backend.web.body import StrictJSON
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.plugins.label_studio import LabelStudio
@@ -65,6 +66,7 @@ def desk() -> Desk:
 @pytest.fixture
 def web(desk: Desk) -> FlaskClient:
     app = Flask(__name__)
+    app.json = StrictJSON(app)  # as the service reads bodies
     app.register_blueprint(LabelStudio.routes(desk))
 
     @app.errorhandler(LabelwheelError)
