@@ -1,10 +1,11 @@
-"""SNIPS in each labelling tool: intents as a choice, slots as spans, and somebody who answers as the set does."""
+"""A set such as SNIPS in each labelling tool: intents as a choice, slots as spans, and who answers as it does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Protocol
+from xml.sax.saxutils import quoteattr
 
 from testkit.annotator import Annotator, Region, choice_region, span_region
 from testkit.argilla import ArgillaServer
@@ -32,11 +33,17 @@ class Pool(Protocol):
 class LabelStudioPool:
     """A project of Label Studio."""
 
-    def __init__(self, stack: ExitStack, train: Rows, pool: Rows, questions: list[str], sampling: str) -> None:
+    def __init__(
+        self, stack: ExitStack, train: Rows, pool: Rows, questions: list[str], sampling: str, labelled: int = 0
+    ) -> None:
         self.pool, self.questions = pool, questions
         self.studio = stack.enter_context(LabelStudioServer())
-        texts = [{"text": row["text"]} for row in pool]
-        self.project = self.studio.create_project(label_config(train, questions), texts, "snips")
+        items: Rows = [{"data": {"text": row["text"]}} for row in pool]
+        for item, row in zip(items[:labelled], pool, strict=False):
+            item["annotations"] = [{"result": [one for given in self._gold(row).values() for one in given]}]
+        self.project = self.studio.create_project(label_config(train, questions), (), "snips")
+        for start in range(0, len(items), 1000):
+            self.studio.import_tasks(self.project, items[start : start + 1000])
         self.studio.change_project(self.project, sampling=f"{sampling.capitalize()} sampling")
 
     def connect(self, wheel: LabelwheelServer) -> None:
@@ -49,31 +56,33 @@ class LabelStudioPool:
 
     def annotator(self) -> Annotator:
         rows = {row["text"]: row for row in self.pool}
+        return Annotator(self.studio.api, self.project, lambda data: self._gold(rows[data["text"]]))
 
-        def gold(data: Mapping[str, Any]) -> Mapping[str, list[Region]]:
-            row = rows[data["text"]]
-            answers = {
-                "intent": [choice_region("intent", row["label"])],
-                "slots": [span_region("slots", span) for span in row["spans"]],
-            }
-            return {question: answers[question] for question in self.questions}
-
-        return Annotator(self.studio.api, self.project, gold)
+    def _gold(self, row: Mapping[str, Any]) -> Mapping[str, list[Region]]:
+        answers = {
+            "intent": [choice_region("intent", row["label"])],
+            "slots": [span_region("slots", span) for span in row.get("spans", ())],
+        }
+        return {question: answers[question] for question in self.questions}
 
 
 class ArgillaPool:
     """A dataset of Argilla."""
 
-    def __init__(self, stack: ExitStack, train: Rows, pool: Rows, questions: list[str], sampling: str) -> None:
+    def __init__(
+        self, stack: ExitStack, train: Rows, pool: Rows, questions: list[str], sampling: str, labelled: int = 0
+    ) -> None:
         self.pool, self.questions, self.sampling = pool, questions, sampling
         self.argilla = stack.enter_context(ArgillaServer())
         asked = {
             "intent": label_question("intent", sorted({row["label"] for row in train})),
-            "slots": span_question("slots", sorted({span["label"] for row in train for span in row["spans"]})),
+            "slots": span_question("slots", _slots(train)),
         }
         texts = [{"text": row["text"]} for row in pool]
         chosen = [asked[question] for question in questions]
-        self.dataset = self.argilla.create_dataset("snips", [text_field()], chosen, texts)
+        self.dataset = self.argilla.create_dataset("snips", [text_field()], chosen)
+        for record, row in zip(self.argilla.add(self.dataset, texts)[:labelled], pool, strict=False):
+            self.argilla.submit(record, self._gold(row))
 
     def connect(self, wheel: LabelwheelServer) -> None:
         wheel.connect("argilla", self.argilla.url, self.argilla.api_key, dataset="snips")
@@ -83,26 +92,29 @@ class ArgillaPool:
 
     def annotator(self) -> Annotator:
         rows = {row["text"]: row for row in self.pool}
+        return ArgillaAnnotator(
+            self.argilla.api, self.dataset, lambda fields: self._gold(rows[fields["text"]]), self.sampling
+        )
 
-        def gold(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-            row = rows[fields["text"]]
-            answers = {"intent": row["label"], "slots": spans_as_shown(row["text"], row["spans"])}
-            return {question: answers[question] for question in self.questions}
-
-        return ArgillaAnnotator(self.argilla.api, self.dataset, gold, self.sampling)
+    def _gold(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        answers = {"intent": row["label"], "slots": spans_as_shown(row["text"], row.get("spans", []))}
+        return {question: answers[question] for question in self.questions}
 
 
 POOLS: dict[str, type[LabelStudioPool] | type[ArgillaPool]] = {"label-studio": LabelStudioPool, "argilla": ArgillaPool}
 
 
 def label_config(rows: Rows, questions: list[str]) -> str:
-    """The questions of SNIPS as a label config."""
-    intents = "".join(f'<Choice value="{each}"/>' for each in sorted({row["label"] for row in rows}))
-    slots = sorted({span["label"] for row in rows for span in row["spans"]})
-    spans = "".join(f'<Label value="{each}"/>' for each in slots)
+    """The questions of a set as a label config."""
+    intents = "".join(f"<Choice value={quoteattr(each)}/>" for each in sorted({row["label"] for row in rows}))
+    spans = "".join(f'<Label value="{each}"/>' for each in _slots(rows))
     controls = {
         "intent": f'<Choices name="intent" toName="text" choice="single">{intents}</Choices>',
         "slots": f'<Labels name="slots" toName="text">{spans}</Labels>',
     }
     chosen = "".join(controls[question] for question in questions)
     return f'<View><Text name="text" value="$text"/>{chosen}</View>'
+
+
+def _slots(rows: Rows) -> list[str]:
+    return sorted({span["label"] for row in rows for span in row.get("spans", ())})

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from testkit.truth import generation_of
+
 Region = dict[str, Any]
 Api = Callable[..., Any]
 
@@ -45,7 +47,9 @@ class Annotator:
         if task is None:
             return None
         version = self.api("GET", f"/api/projects/{self.project}/")["model_version"]
-        suggested = next((each for each in task["predictions"] if each["model_version"] == version), None)
+        # the page shows the newest of the version's own and of its revisions
+        shown = [each for each in task["predictions"] if generation_of(each["model_version"]) == version]
+        suggested = max(shown, key=lambda each: int(each["id"]), default=None)
         regions, accepted = merge(suggested["result"] if suggested else [], self.gold(task["data"]))
         body = {
             "result": regions,
