@@ -121,8 +121,8 @@ def run(arguments: argparse.Namespace, fast: bool, console: Console) -> dict[str
                 rounds.update(str(each["round"]["id"]) for each in state["questions"] if each["round"])
                 revised = state["version"]["revision"] is not None
                 waits.append(
-                    {"submit": answered - submits.pressed, "changed": told if changed else None, "training": training,
-                     "revised": revised}
+                    {"submit": round(answered - submits.pressed, 3), "changed": round(told, 3) if changed else None,
+                     "training": training, "revised": revised}
                 )  # fmt: skip
                 if (number + 1) % WINDOW == 0:
                     share = annotator.accepted_share("intent", WINDOW)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
 import zlib
 from typing import Any
@@ -191,3 +194,13 @@ def test_a_publication_that_fails_leaves_nothing_half(served: World, monkeypatch
     until(lane, world, lambda: revision(world) is not None)
     assert "revised" in world.kinds()
     lane.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_measuring_gives_way_to_following(world: World) -> None:
+    lane = FastLane(world.hold, 1, Source(world))
+    try:
+        measuring = lane._executor.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
+        assert measuring > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    finally:
+        lane.close()

@@ -38,6 +38,17 @@ def test_a_head_that_has_only_learnt_the_commonest_class_does_not_pass() -> None
     assert not judge(question(), rows(*gold), told(*("good",) * 20), told(*champion), named=True, served=False).passes
 
 
+def test_a_class_with_a_single_label_does_not_keep_a_better_head_away() -> None:
+    """No head that was measured on it has seen its class, and names may have guessed it."""
+    gold = (*GOLD, *GOLD, "lone")
+    champion, head = (*HALF, *HALF, "lone"), (*GOLD, *GOLD, "good")
+    assert judge(question(), rows(*gold), told(*head), told(*champion), named=True, served=False).passes
+    nearly = (*("bad", "good") * 4, *gold[8:-1], "good")  # a gain of .31 a label where it can be learnt
+    assert judge(question(), rows(*gold), told(*nearly), told(*champion), named=True, served=False).passes
+    singles = tuple(f"class {number}" for number in range(20))
+    assert not judge(question(), rows(*singles), told(*HALF[:20]), told(*singles), named=True, served=False).passes
+
+
 def test_few_labels_say_nothing() -> None:
     found = judge(question(), rows(*GOLD[:7]), told(*GOLD[:7]), told(*HALF[:7]), named=True, served=False)
     assert not found.passes

@@ -1,0 +1,102 @@
+"""What the light gate lets through on the first labels: `make bench-light-gate ARGS="--data FOLDER"`.
+
+Labels are drawn by chance, and skewed as people come by them: half of one class, a quarter of another. Each head is
+judged on its labels out of fold, and measured on texts that nobody labelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.common import machine, save
+from benchmarks.labels.methods import Field
+from benchmarks.rounds import stage_of
+from labelwheel.backend.revisions import measurement
+from labelwheel.backend.revisions.features import Champion
+from labelwheel.training.heads.fitting import Bench, Seen, Unlabelled, labels_of
+from labelwheel.training.heads.standing import Standing
+
+SETS = ("demo", "trec6", "snips", "sst2", "vader_tweets")
+LABELS = (16, 24, 32, 64)
+_UNLABELLED = 1500
+
+
+class Outcome(NamedTuple):
+    """Accuracy of the names and of the head on texts without labels, and whether the gate lets the head through."""
+
+    names: float
+    head: float
+    passes: bool
+
+    @property
+    def served(self) -> float:
+        """Accuracy of what people are shown."""
+        return self.head if self.passes else self.names
+
+
+def judged(field: Field, labelled: Sequence[int], rest: Sequence[int]) -> Outcome:
+    """A head on these labels, judged on them alone and measured on `rest`."""
+    stage = field.stage
+    assert stage.said is not None
+    labels, width = labels_of(stage.question), len(stage.features[0])
+    standing = Standing(labels, {}, width, stage.said[0].astype(np.float32))
+    logits = field.named.astype(np.float32)
+    seen = [Seen(stage.rows[one], field.whole[one : one + 1], logits[one : one + 1]) for one in labelled]
+    free = np.setdiff1d(field.pool, labelled)[:_UNLABELLED]
+    loose = Unlabelled(
+        field.space.rows(field.whole[free]), standing.prior(stage.kind, field.whole[free], logits[free], labels)
+    )
+    bench = Bench(stage.question, standing, field.space, seen, loose)
+    found = measurement.take(bench, [], Champion("v", "names", labels, {}, width), served=False)
+    values = np.stack(found.fitted.head.values(list(field.whole[rest]), list(logits[rest])))
+    names, head = ((one.argmax(axis=1) == field.gold[rest]).mean() for one in (logits[rest], values))
+    return Outcome(float(names), float(head), found.verdict.passes)
+
+
+def main() -> None:
+    """Measure, print the table, keep the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", help="folder of the data sets (default: LABELWHEEL_DATA)")
+    parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--seeds", type=int, default=10)
+    arguments = parser.parse_args()
+    runs: list[dict[str, Any]] = []
+    for name in arguments.sets:
+        stage, pool, test = stage_of(arguments.data, name)
+        field = Field(stage, pool)
+        for skewed in (False, True):
+            for count in LABELS:
+                for seed in range(arguments.seeds):
+                    labelled = stage.draw(pool, count, seed, skewed)
+                    found = judged(field, labelled, test or np.setdiff1d(pool, labelled).tolist())
+                    runs.append({"set": name, "skewed": skewed, "labels": count, "seed": seed, **found._asdict()})
+    _show(runs)
+    print(f"kept in {save('light_gate', {'machine': machine(), 'runs': runs})}")
+
+
+def _show(runs: Sequence[dict[str, Any]]) -> None:
+    table = Table("set", "labels", "passed", "head - names", "served - names", "lost where it passed", "worst")
+    for skewed in (False, True):
+        for name in [*dict.fromkeys(run["set"] for run in runs), None]:
+            there = [run for run in runs if run["skewed"] is skewed and name in (None, run["set"])]
+            apart = [run["head"] - run["names"] for run in there]
+            served = [one if run["passes"] else 0.0 for one, run in zip(apart, there, strict=True)]
+            lost = [min(one, 0.0) for one in served]
+            passed = statistics.mean(run["passes"] for run in there)
+            table.add_row(
+                name or "all", "skewed" if skewed else "random", f"{passed:.0%}",
+                f"{statistics.mean(apart):+.3f}", f"{statistics.mean(served):+.3f}", f"{statistics.mean(lost):+.3f}",
+                f"{min(served):+.3f}", end_section=name is None,
+            )  # fmt: skip
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
