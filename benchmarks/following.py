@@ -76,14 +76,18 @@ class Submits:
         return self._api(method, path, **more)
 
 
-def version(tool: str, wheel: LabelwheelServer, project: int, annotator: Annotator, text: str) -> str | None:
-    """The version of the suggestion that the next text has: asked for by Label Studio, lying there in Argilla."""
-    if tool == "argilla":
-        record = annotator.next_task()
-        return max((str(one["agent"]) for one in record["suggestions"]), default=None) if record else None
+def served(wheel: LabelwheelServer, project: int, text: str) -> str:
+    """The version that answers at the moment."""
     body = {"examples": [{"key": "next", "fields": {"text": text}}]}
-    answer = wheel.call("POST", f"/api/v1/projects/{project}/suggest", json=body)
-    return str(answer.json()["version"])
+    return str(wheel.call("POST", f"/api/v1/projects/{project}/suggest", json=body).json()["version"])
+
+
+def shown(tool: str, wheel: LabelwheelServer, project: int, annotator: Annotator, text: str) -> str | None:
+    """The version of the suggestion that the next text has: asked for by Label Studio, lying there in Argilla."""
+    if tool != "argilla":
+        return served(wheel, project, text)
+    record = annotator.next_task()
+    return max((str(one["agent"]) for one in record["suggestions"]), default=None) if record else None
 
 
 def run(arguments: argparse.Namespace, fast: bool, console: Console) -> dict[str, Any]:
@@ -102,17 +106,18 @@ def run(arguments: argparse.Namespace, fast: bool, console: Console) -> dict[str
         )
         annotator = tool.annotator()
         submits = annotator.api = Submits(annotator.api)
-        waits, rounds, revised = list[dict[str, Any]](), set[str](), False
+        waits, rounds, known, revised = list[dict[str, Any]](), set[str](), set[str | None](), False
         with Asking(wheel, project, test := texts.read(arguments.data, arguments.set, "test")) as asking:
             for number in range(arguments.labels):
                 text = test[number % len(test)]["text"]
-                before = version(arguments.tool, wheel, project, annotator, text)
+                # what lies there in Argilla may be older than what is served, and is no news then either
+                known |= {served(wheel, project, text), shown(arguments.tool, wheel, project, annotator, text)}
                 if annotator.turn() is None:
                     break
                 answered, changed = time.monotonic(), False
                 # before the first revision, labels are only counted: the names, or the champion, stay what they are
                 while revised and not changed and time.monotonic() - answered < PATIENCE:
-                    changed = version(arguments.tool, wheel, project, annotator, text) != before
+                    changed = shown(arguments.tool, wheel, project, annotator, text) not in known
                     if not changed:
                         time.sleep(LOOK)
                 told = time.monotonic() - submits.pressed

@@ -163,15 +163,14 @@ class Dataset:
             found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
         return [item["record"] for item in found["items"]]
 
-    def first(self, name: str, limit: int, include: Iterable[str]) -> list[Row]:
-        """The pending records with the smallest numbers in a metadata property, ascending; others have none."""
+    def first(self, order: Mapping[str, str], limit: int, include: Iterable[str]) -> list[Row]:
+        """The pending records that come first in an order, in Argilla's terms of a scope, ascending."""
         scope = {"entity": "record", "property": "status"}
-        order = {"scope": {"entity": "metadata", "metadata_property": name}, "order": "asc"}
-        body = {"filters": {"and": [{"type": "terms", "scope": scope, "values": ["pending"]}]}, "sort": [order]}
+        sort = [{"scope": dict(order), "order": "asc"}]
+        body = {"filters": {"and": [{"type": "terms", "scope": scope, "values": ["pending"]}]}, "sort": sort}
         params = {"limit": limit, "include": list(include)}
         found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
-        rows = [item["record"] for item in found["items"]]
-        return [row for row in rows if name in (row.get("metadata") or {})]
+        return [item["record"] for item in found["items"]]
 
     def scan(self, include: Iterable[str], size: int, cursor: str | None = None) -> Iterator[Listing]:
         """All records behind the cursor, in pages.

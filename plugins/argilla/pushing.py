@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, zip_longest
 from typing import Any
 
 from labelwheel.plugins.argilla.answers import Value, decode, encode
@@ -26,6 +27,7 @@ PAGE = 100
 """So many records a page, of the 500 that Argilla takes at once: about a second, in which an annotator waits."""
 SAME_SCORE = 0.05
 """Scores are shown with one decimal; a smaller difference is not worth a write."""
+_AS_ADDED = {"entity": "record", "property": "inserted_at"}
 FOREIGN = re.compile(r"[^a-zA-Z0-9_:./\s-]")
 """What the name of an agent may not contain."""
 
@@ -62,16 +64,21 @@ class Pusher:
             yield Page(examples=tuple(self._dataset.layout.example(row) for row in rows), cursor=cursor)
 
     def upcoming(self, count: int) -> list[Example]:
-        """The records that have a rank, in its order; where none has, those that were added first."""
-        rows = [row for row in self._ranks.first() if row.get("status") == "pending"][:count]
-        if not rows:
-            for listing in self._dataset.scan(("suggestions",), PAGE):
-                rows += [row for row in listing.rows if row.get("status") == "pending"]
-                if len(rows) >= count:
-                    break
-        rows = rows[:count]
+        """What comes first for people who sort by rank and for those who sort by nothing, in turns."""
+        found: dict[str, Row] = {}
+        for row in chain.from_iterable(zip_longest(self._ranks.first(), self._added(count))):
+            if row is not None and row.get("status") == "pending":
+                found.setdefault(str(row["id"]), row)
+        rows = list(found.values())[:count]
         self._listed = {str(row["id"]): row for row in rows}
         return [self._dataset.layout.example(row) for row in rows]
+
+    def _added(self, count: int) -> list[Row]:
+        try:
+            return self._dataset.first(_AS_ADDED, count, ("suggestions",))
+        except (Rejected, ToolFailed) as error:
+            log.warning("newer suggestions only come to records with a rank at the moment: %s", error)
+            return []
 
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show what changed, take away what is not suggested any more; returns for how many records all is well."""

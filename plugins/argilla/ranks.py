@@ -18,6 +18,7 @@ from labelwheel.plugins.halving import halved
 log = logging.getLogger(__name__)
 
 PROPERTY = "labelwheel_rank"
+_ORDER = {"entity": "metadata", "metadata_property": PROPERTY}
 RANKED = 200
 """So many records have a rank at most: each is written with all of its metadata."""
 LISTED = 200
@@ -37,7 +38,8 @@ class RankedRecords:
         if not self._ordered:
             return []
         try:
-            return self._dataset.first(PROPERTY, RANKED, ("suggestions",))
+            rows = self._dataset.first(_ORDER, RANKED, ("suggestions",))
+            return [row for row in rows if PROPERTY in (row.get("metadata") or {})]
         except ToolFailed as error:
             log.warning("records are suggested to in the order in which they were added: %s", error)
             return []

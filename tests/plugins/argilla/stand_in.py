@@ -100,9 +100,11 @@ class Calls(Client):
         (wanted,) = asked["filters"]["and"]
         if wanted["scope"]["property"] == "id":
             return self._rows([key for key in self._people.texts if self._people.name(key) in wanted["values"]], params)
+        (sort,) = asked["sort"]
         ranked = sorted(self._people.ranks, key=self._people.ranks.__getitem__)
-        rows = self._rows([key for key in ranked if key in self._people.texts], params)
-        return [row for row in rows if row["status"] in wanted["values"]]
+        order = list(self._people.texts) if sort["scope"]["entity"] == "record" else ranked
+        rows = self._rows([key for key in order if key in self._people.texts], params)
+        return [row for row in rows if row["status"] in wanted["values"]][: params["limit"]]
 
     def _rows(self, keys: Iterable[int], params: Mapping[str, Any]) -> list[dict[str, Any]]:
         keys = list(keys)
