@@ -11,6 +11,7 @@ tags held together .43; moves too .44 to .45. Layers 2, 4 and 6 of six .449, wit
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -46,8 +47,14 @@ def fit(
     lengths: Sequence[int],
     tags: Sequence[str],
     iterations: int,
+    start: Weights | None = None,
+    seconds: float | None = None,
 ) -> Weights:
-    """Weights for words of texts of such lengths, whose tags are `wanted`, (words,)."""
+    """Weights for words of texts of such lengths, whose tags are `wanted`, (words,).
+
+    The search begins at `start`, and ends after some `seconds`, where they are given.
+    """
+    begun = time.monotonic()
     count, layout = len(tags), Layout(lengths)
     root, sorts = _shared(tags), _sorts(tags)
     truth = np.zeros((len(wanted), count))
@@ -85,8 +92,22 @@ def fit(
         )
         return said.log_total - right + 0.5 * float(held @ np.square(values)), slope + held * values
 
+    def watch(_: np.ndarray) -> None:
+        if seconds is not None and time.monotonic() - begun > seconds:
+            raise StopIteration
+
+    first = np.zeros(sum(sizes)) if start is None else _values(start, np.linalg.inv(root).T, sorts)
     options = {"maxiter": iterations, "maxcor": 8}
-    return weights(minimize(loss, np.zeros(sum(sizes)), jac=True, method="L-BFGS-B", options=options).x)
+    return weights(minimize(loss, first, jac=True, method="L-BFGS-B", options=options, callback=watch).x)
+
+
+def _values(start: Weights, unshared: np.ndarray, sorts: np.ndarray) -> np.ndarray:
+    """What the search goes over where the weights are these; moves are parted as costs least."""
+    total, count = np.bincount(sorts.ravel(), start.moves.ravel()), np.bincount(sorts.ravel())
+    general = _MOVES * total / (_MOVES * count + _SORTS)
+    own = start.moves - general[sorts]
+    parts = (start.attributes @ unshared, start.numbers @ unshared, own, general)
+    return np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts])
 
 
 def _shared(tags: Sequence[str]) -> np.ndarray:

@@ -38,13 +38,17 @@ def unpack(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def load(content: bytes) -> FastHead:
     """The head. Raises InvalidCheckpoint where it is none, or of a name that is not known here."""
     from labelwheel.training.heads.linear import LinearHead
+    from labelwheel.training.heads.span_head import SpanHead
 
-    readers: dict[str, Callable[[dict[str, np.ndarray], dict[str, Any]], FastHead]] = {LinearHead.name: LinearHead.read}
+    readers: dict[str, Callable[[dict[str, np.ndarray], dict[str, Any]], FastHead]] = {
+        LinearHead.name: LinearHead.read,
+        SpanHead.name: SpanHead.read,
+    }
     tensors, about = unpack(content)
     reader = readers.get(str(about.get("head")))
     if reader is None:
         raise InvalidCheckpoint(f"there is no fast head {about.get('head')!r}; the next label makes a new one")
     try:
         return reader(tensors, about)
-    except (KeyError, ValueError, TypeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise InvalidCheckpoint(f"a fast head lacks something ({error}); the next label makes a new one") from error

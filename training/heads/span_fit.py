@@ -1,27 +1,26 @@
 """Fitting a head for spans, and what it answers out of fold, in a second or two for some hundred texts.
 
-The work grows with words and with tags. Where it is more than `MOST_WORK`, a random part of the texts is learnt from
-(always the same one for the same texts), so that a fit takes no longer with thousands of labels than with hundreds.
+The work grows with words and with tags. Where it is more than `MOST_WORK`, a part of the texts is learnt from, so that
+a fit takes no longer with thousands of labels than with hundreds. What a label costs is `follow`: the search goes on
+where the last one ended.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from labelwheel.training.heads import chain_fit, gazetteer, projection
-from labelwheel.training.heads.chain import log_marginals
+from labelwheel.training.heads import projection
 from labelwheel.training.heads.chain_fit import Weights
-from labelwheel.training.heads.projection import with_neighbours
-from labelwheel.training.heads.span_answers import OUTSIDE, Manner, answered, best_lean
+from labelwheel.training.heads.projection import Projection
+from labelwheel.training.heads.span_answers import Manner, answered
 from labelwheel.training.heads.span_head import SpanHead
-from labelwheel.training.heads.word_texts import WordTexts, matrix
-from labelwheel.training.kinds import kind_of
+from labelwheel.training.heads.span_material import SpanMaterial
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 MOST_WORK = 150_000
@@ -60,94 +59,96 @@ def fit(
     `unlabelled` are features of other texts, for what is usual here. Examples of one of `groups` are in one fold.
     `before` is a head on features of the same encoder: its components are taken over, which saves time.
     """
-    places = _affordable(question, examples, seed)
-    material = _Material(question, [examples[place] for place in places], [answers[place] for place in places])
-    own = {place: number for number, place in enumerate(places)}
-    pairs = [
-        (Encoding(own[row.example], row.input_ids, row.side, row.offsets), said)
-        for row, said in zip(encodings, features, strict=True)
-        if row.example in own
-    ]
-    rows = [row for row, _ in pairs]
-    seen = np.concatenate([*(said for _, said in pairs), *unlabelled, np.zeros((0, _width(features)), np.float32)])
+    places = affordable(question, examples, seed)
+    rows, kept = _of(places, encodings, features)
+    seen = np.concatenate([*kept, *unlabelled, np.zeros((0, _width(features)), np.float32)])
     found = before.projection if before is not None and before.projection.serves(seen) else projection.learn(seen, seed)
-    said = material.texts.pooled(rows, [found(said) for _, said in pairs], found.components.shape[1])
-    numbers = with_neighbours(said, material.texts.lengths)
-
-    folds = _folds(len(places), [groups[place] for place in places] if groups else None, seed)
-    book, parts = gazetteer.out_of_fold(material.marked, folds.tolist())
-    words = material.described([parts[fold] for fold in folds])
-    counts = Counter(name for word in words for name in word)
-    least = _LEAST_WORDS if len(places) > _FEW else 1
-    met = (name for name, times in counts.items() if times >= least)
-    rows_of = {name: row for row, name in enumerate(met)}
-    attributes = matrix(rows_of, words)
-    logs = np.zeros((len(words), len(material.tags)))
-    fold_of = np.repeat(folds, material.texts.lengths)
-    for fold in sorted(set(folds)):
-        inside, sizes = fold_of == fold, np.asarray(material.texts.lengths)
-        there, others = sizes[folds == fold].tolist(), sizes[folds != fold].tolist()
-        weights = chain_fit.fit(
-            attributes[~inside], numbers[~inside], material.wanted[~inside], others, material.tags, _FOLD_ITERATIONS
-        )
-        scores = weights.scores(attributes[inside], numbers[inside])
-        logs[inside] = log_marginals(there, scores, weights.moves)
-    lengths = material.texts.lengths
-    weights = chain_fit.fit(attributes, numbers, material.wanted, lengths, material.tags, _ITERATIONS)
+    values = [found(said) for said in kept]
+    material = _material(question, places, examples, answers, rows, values, found.components.shape[1], groups, seed)
+    logs = np.zeros((len(material.wanted), len(material.tags)))
+    for fold in sorted(set(material.folds.tolist())):
+        weights = material.learnt(material.folds != fold, _FOLD_ITERATIONS)
+        logs[material.words(material.folds == fold)] = material.said(material.folds == fold, weights)
+    weights = material.learnt(np.ones(len(places), dtype=bool), _ITERATIONS)
     manner = material.manner(logs)
-    rows_of, weights = _pruned(rows_of, weights)
-    head = SpanHead(material.tags, rows_of, weights, found, book, manner)
     told = answered(question, material.examples, material.texts, logs, material.tags, manner)
-    return Fitted(head, places, told)
+    return Fitted(_head(material, weights, found, manner), places, told)
 
 
-class _Material:
-    """Labelled examples as words with their tags."""
+def follow(
+    question: Question,
+    examples: Sequence[Example],
+    answers: Sequence[Answer],
+    values: Sequence[np.ndarray],
+    encodings: Sequence[Encoding],
+    before: SpanHead,
+    seconds: float,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> SpanHead:
+    """The head of `before` with the labels of this moment, as sure and as shy as that one: what a label costs.
 
-    def __init__(self, question: Question, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
-        self._question, self.examples, self._answers, self._kind = question, examples, answers, kind_of(question)
-        self.texts = WordTexts.of(question, examples)
-        names = self._kind.config(question)["id2label"]
-        rows = self._kind.targets(question, examples, answers, self.texts.encodings(), names)
-        said = [names[number] for row in rows for number in row.tolist()]
-        used = set(said) - {OUTSIDE}
-        self.tags = (OUTSIDE, *(name for name in names.values() if name in used))
-        place = {tag: number for number, tag in enumerate(self.tags)}
-        self.wanted = np.array([place[tag] for tag in said], dtype=int)
-        self.marked = [
-            gazetteer.marked(words, [self.tags[number] for number in row.tolist()])
-            for words, row in zip(self.texts.folded, self.texts.parted(self.wanted), strict=True)
-        ]
-
-    def described(self, books: Sequence[gazetteer.Gazetteer]) -> list[list[str]]:
-        """The attributes of all words; what was marked before, each text reads in a book of its own."""
-        before = (book.attributes(words) for book, words in zip(books, self.texts.folded, strict=True))
-        return [
-            [*word, *more]
-            for text, add in zip(self.texts.attributes(), before, strict=True)
-            for word, more in zip(text, add, strict=True)
-        ]
-
-    def manner(self, logs: np.ndarray) -> Manner:
-        """How to answer from log probabilities that are out of fold."""
-        habits = self._kind.habits(self._question, self.examples, self._answers)
-        if len(self.tags) < 2 or not len(logs):
-            return Manner(habits)
-        temperature = self._kind.calibrate(logs, self.wanted, 1.0)[TEMPERATURE]
-        return Manner(habits, temperature, best_lean(logs / temperature, self.wanted, self.texts.lengths, self.tags))
+    `values` are what `before` makes of the features of `encodings`. The search takes at most about so many seconds.
+    """
+    places = affordable(question, examples, seed)
+    rows, kept = _of(places, encodings, values)
+    width = before.projection.components.shape[1]
+    material = _material(question, places, examples, answers, rows, kept, width, groups, seed)
+    everything = np.ones(len(places), dtype=bool)
+    weights = material.learnt(everything, _ITERATIONS, material.known(before), seconds)
+    return _head(material, weights, before.projection, before.manner._replace(habits=material.habits()))
 
 
-def _affordable(question: Question, examples: Sequence[Example], seed: int) -> list[int]:
-    """Which examples are learnt from, in order: those with a text, as many as the work allows."""
-    order = np.random.default_rng(seed).permutation(len(examples)).tolist()
-    kept, work = list[int](), 0
-    for place in order:
-        # words are counted only where they are learnt from: a tenth as many as characters is too few, a half too many
-        work += max(1, len(question.text(examples[place])) // 5) * (2 * len(question.values) + 1 + _BESIDE)
-        if work > MOST_WORK and kept:
-            break
-        kept.append(place)
+def affordable(question: Question, examples: Sequence[Example], seed: int = 0) -> list[int]:
+    """Which examples are learnt from, in order, as many as the work allows; the newest are expected last.
+
+    Half of it is for the newest, so that each label counts at once; the other half is for any, always the same ones.
+    """
+    newest = range(len(examples) - 1, -1, -1)
+    by_lot = sorted(newest, key=lambda place: hashlib.sha256(f"{seed} {examples[place].key}".encode()).digest())
+    kept, work = dict[int, None](), 0
+    for order, most in ((newest, MOST_WORK / 2), (by_lot, MOST_WORK)):
+        for place in order:
+            if place in kept:
+                continue
+            # words are counted only where they are learnt from: a tenth of characters is too few, a half too many
+            own = max(1, len(question.text(examples[place])) // 5) * (2 * len(question.values) + 1 + _BESIDE)
+            if work + own > most and kept:
+                break
+            kept[place] = None
+            work += own
     return sorted(kept)
+
+
+def _material(
+    question: Question,
+    places: Sequence[int],
+    examples: Sequence[Example],
+    answers: Sequence[Answer],
+    rows: Sequence[Encoding],
+    values: Sequence[np.ndarray],
+    width: int,
+    groups: Sequence[str] | None,
+    seed: int,
+) -> SpanMaterial:
+    folds = _folds(len(places), [groups[place] for place in places] if groups else None, seed)
+    least = _LEAST_WORDS if len(places) > _FEW else 1
+    taken = [examples[place] for place in places], [answers[place] for place in places]
+    return SpanMaterial(question, *taken, folds, rows, values, width, least)
+
+
+def _of(
+    places: Sequence[int], encodings: Sequence[Encoding], values: Sequence[np.ndarray]
+) -> tuple[list[Encoding], list[np.ndarray]]:
+    """The rows of the examples at `places`, numbered as those are."""
+    own = {place: number for number, place in enumerate(places)}
+    pairs = [(row, said) for row, said in zip(encodings, values, strict=True) if row.example in own]
+    return [replace(row, example=own[row.example]) for row, _ in pairs], [said for _, said in pairs]
+
+
+def _head(material: SpanMaterial, weights: Weights, found: Projection, manner: Manner) -> SpanHead:
+    rows, weights = _pruned(material.rows, weights)
+    return SpanHead(material.tags, rows, weights, found, material.book, manner)
 
 
 def _folds(count: int, groups: Sequence[str] | None, seed: int) -> np.ndarray:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 
-from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads.chain import log_marginals
 from labelwheel.training.heads.chain_fit import Weights
-from labelwheel.training.heads.files import pack, unpack
+from labelwheel.training.heads.files import pack
 from labelwheel.training.heads.gazetteer import Gazetteer
 from labelwheel.training.heads.projection import Projection, width_with_neighbours, with_neighbours
 from labelwheel.training.heads.span_answers import OUTSIDE, Manner, answered
@@ -30,7 +29,7 @@ _TENSORS = ("attributes", "numbers", "moves", "centre", "components")
 class SpanHead:
     """See `FastHead`. `rows` says which attribute is which row of the weights."""
 
-    name: ClassVar[str] = "spans"
+    name = "spans"
 
     tags: tuple[str, ...]
     rows: Mapping[str, int]
@@ -40,8 +39,9 @@ class SpanHead:
     manner: Manner
 
     def values(self, features: Sequence[np.ndarray], champion: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The features of each token in few numbers; what the champion's head says is left out."""
-        return [self.projection(rows) for rows in features]
+        """The layers of each token in few numbers; what the champion's head reads and says is left out."""
+        width = len(self.projection.centre)
+        return [self.projection(rows[:, rows.shape[1] - width :]) for rows in features]
 
     def decode(
         self,
@@ -74,27 +74,19 @@ class SpanHead:
         kept = {name: np.asarray(each, dtype=np.float32) for name, each in zip(_TENSORS, tensors, strict=True)}
         return pack(self.name, kept, words)
 
-
-def load(data: bytes) -> SpanHead:
-    """What `dump` wrote. Raises InvalidCheckpoint where it is something else."""
-    try:
-        tensors, words = unpack(data)
-        weights = Weights(*(tensors[name].astype(np.float64) for name in _TENSORS[:3]))
-        head = SpanHead(
-            tags=tuple(map(str, words["tags"])),
-            rows={str(name): row for row, name in enumerate(words["rows"])},
-            weights=weights,
+    @classmethod
+    def read(cls, tensors: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> SpanHead:
+        """What `dump` wrote; strange things raise what they lead to."""
+        head = cls(
+            tags=tuple(map(str, about["tags"])),
+            rows={str(name): row for row, name in enumerate(about["rows"])},
+            weights=Weights(*(tensors[name].astype(np.float64) for name in _TENSORS[:3])),
             projection=Projection(tensors["centre"], tensors["components"]),
-            gazetteer=Gazetteer({tuple(entry[:-1]): entry[-1] for entry in words["before"]}),
-            manner=Manner(**words["manner"]),
+            gazetteer=Gazetteer({tuple(entry[:-1]): entry[-1] for entry in about["before"]}),
+            manner=Manner(**about["manner"]),
         )
         _check(head)
-    except Exception as error:  # whatever strange bytes lead to
-        raise InvalidCheckpoint(
-            f"the head for spans cannot be read ({type(error).__name__}: {error}); label one more example, and it is "
-            "fitted anew"
-        ) from error
-    return head
+        return head
 
 
 def _check(head: SpanHead) -> None:

@@ -81,3 +81,15 @@ def test_the_slope_is_that_of_the_loss(monkeypatch):
     for direction in rng.normal(size=(5, len(start))):
         measured = (loss(place + step * direction)[0] - loss(place - step * direction)[0]) / (2 * step)
         assert measured == pytest.approx(float(slope @ direction), rel=1e-5, abs=1e-5)
+
+
+def test_a_search_begins_where_it_is_told_to():
+    tags, rng = ("O", "B-A", "I-A", "B-C"), np.random.default_rng(3)
+    attributes, numbers = sparse.csr_matrix(rng.integers(0, 2, (12, 5)).astype(float)), rng.normal(size=(12, 2))
+    wanted, lengths = rng.integers(0, 4, 12), [5, 7]
+    found = chain_fit.fit(attributes, numbers, wanted, lengths, tags, 500)
+    again = chain_fit.fit(attributes, numbers, wanted, lengths, tags, 1, start=found)
+    for one, other in zip(found, again, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+    in_no_time = chain_fit.fit(attributes, numbers, wanted, lengths, tags, 30, seconds=0.0)
+    assert np.abs(in_no_time.moves - found.moves).max() > 1e-3

@@ -10,7 +10,7 @@ from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as write_tensors
 
 from labelwheel.training.errors import InvalidCheckpoint
-from labelwheel.training.heads import span_fit, span_head
+from labelwheel.training.heads import files, span_fit
 from labelwheel.training.heads.gazetteer import Gazetteer, marked, out_of_fold
 from labelwheel.training.heads.span_answers import best_lean
 from labelwheel.training.heads.words import words
@@ -117,7 +117,7 @@ def test_marks_without_a_rule_are_not_known_out_of_fold():
 @pytest.mark.parametrize("width", [0, 8])
 def test_bytes_bring_the_same_head_back(width):
     head = fitted(width=width).head
-    again = span_head.load(head.dump())
+    again = files.load(head.dump())
     examples, _ = labelled(9)
     rows, features = tokens(examples, width)
     one, other = (each.decode(QUESTION, examples, rows, each.values(features, [])) for each in (head, again))
@@ -143,8 +143,8 @@ def test_strange_bytes_are_refused_in_a_plain_line(spoil):
         "text": b"no head at all",
         "none": write_tensors(tensors),
     }.get(spoil) or write_tensors(tensors, {"labelwheel": json.dumps(said)})
-    with pytest.raises(InvalidCheckpoint, match="fitted anew"):
-        span_head.load(strange)
+    with pytest.raises(InvalidCheckpoint, match="next label makes a new one"):
+        files.load(strange)
 
 
 def test_labels_that_are_gone_are_never_predicted():
@@ -184,7 +184,7 @@ def test_hostile_texts_are_answered_and_learnt_from(width):
 def test_next_to_no_labels_give_a_head_all_the_same(count):
     examples, answers = labelled(count)
     head = span_fit.fit(QUESTION, examples, answers, [], []).head
-    [found] = span_head.load(head.dump()).decode(QUESTION, [example("hello you")], [], [])
+    [found] = files.load(head.dump()).decode(QUESTION, [example("hello you")], [], [])
     assert isinstance(found.answer, list)
 
 
@@ -205,6 +205,68 @@ def test_the_components_of_the_head_before_are_taken_over_where_they_serve():
     assert again.head.projection is before.projection
     wider = [np.concatenate([row, row], axis=1) for row in features]
     assert span_fit.fit(QUESTION, examples, answers, wider, rows, before=before).head.projection.centre.shape == (16,)
+
+
+def test_a_head_goes_on_where_the_last_one_ended():
+    """A label of a sort that it did not know is learnt, and what it knew stays."""
+    examples, answers = labelled(30)
+    rows, features = tokens(examples)
+    without = [[span for span in answer if span["label"] == "NAME"] for answer in answers[:24]]
+    before = span_fit.fit(QUESTION, examples[:24], without, features[:24], rows[:24]).head
+    assert before.tags == ("O", "B-NAME", "I-NAME")
+    values = before.values(features, [])
+    head = span_fit.follow(QUESTION, examples, answers, values, rows, before, 30.0)
+    assert head.projection is before.projection
+    assert (head.manner.temperature, head.manner.lean) == (before.manner.temperature, before.manner.lean)
+    text = "please pay £77,300 to Zoe Quill now"
+    more, said = tokens([example(text)])
+    [found] = files.load(head.dump()).decode(QUESTION, [example(text)], more, head.values(said, []))
+    assert texts_of(found, text) == [("£77,300", "SUM"), ("Zoe Quill", "NAME")]
+    at_once = span_fit.follow(QUESTION, examples[:24], without, values[:24], rows[:24], before, 0.0)
+    held, texts = examples[24:], [one.fields["text"] for one in examples[24:]]
+    more, said = tokens(held)
+    one, other = (each.decode(QUESTION, held, more, each.values(said, [])) for each in (before, at_once))
+    assert [texts_of(*each) for each in zip(one, texts, strict=True)] == [
+        texts_of(*each) for each in zip(other, texts, strict=True)
+    ]
+
+
+def test_the_newest_are_always_learnt_from_and_of_the_others_the_same(monkeypatch):
+    monkeypatch.setattr(span_fit, "MOST_WORK", 1500)
+    examples, _ = labelled(60)
+    chosen = span_fit.affordable(QUESTION, examples)
+    assert 59 in chosen
+    assert min(chosen) < 20
+    more = [*examples, example("one more of the kind", "60")]
+    again = span_fit.affordable(QUESTION, more)
+    assert 60 in again
+    assert len(set(chosen) - set(again)) <= 4
+
+
+def test_layers_of_a_real_encoder_are_learnt_from(tmp_path):
+    """Also where what its own head reads stands before them, which counts for nothing."""
+    from torch import nn
+
+    from labelwheel.training import encoders, layers
+    from labelwheel.training.batches import forward
+    from labelwheel.training.model import pad_token
+    from tests.training.models import tiny_bert
+
+    kind = kind_of(QUESTION)
+    module, tokenizer = encoders.load(str(tiny_bert(tmp_path / "tiny")), kind.config(QUESTION), kind.auto_class)
+    last = encoders.head(module)
+    module.set_submodule(next(name for name, each in module.named_modules() if each is last), nn.Identity())
+    whole = layers.behind(module)
+    examples, answers = labelled(30)
+    text = "please pay £77,300 to Zoe Quill now"
+    rows = kind.encode(QUESTION, [*examples, example(text)], tokenizer, 64)
+    features = forward(whole, rows, pad_token(tokenizer), pick=lambda output: output.logits)
+    assert all(each.shape[1] > 32 for each in features)
+    head = span_fit.fit(QUESTION, examples, answers, [each[:, 32:] for each in features[:30]], rows[:30]).head
+    spoilt = np.concatenate([np.full((len(features[30]), 32), 1e6, dtype=np.float32), features[30][:, 32:]], axis=1)
+    [one] = [Encoding(0, rows[30].input_ids, 0, rows[30].offsets)]
+    [found] = head.decode(QUESTION, [example(text)], [one], head.values([spoilt], []))
+    assert texts_of(found, text) == [("£77,300", "SUM"), ("Zoe Quill", "NAME")]
 
 
 def test_a_group_is_in_one_fold():
