@@ -11,6 +11,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -19,10 +20,14 @@ from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectSt
 from labelwheel.backend.errors import NotFound
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.revisions.features import FeatureSource
-from labelwheel.backend.revisions.lane import Lane
+from labelwheel.backend.revisions.lane import Lane, Threads
 from labelwheel.backend.revisions.publication import Change, publish
+from labelwheel.backend.revisions.span_lane import SpanLane
+from labelwheel.backend.revisions.text_lane import TextLane
 from labelwheel.backend.trouble import Trouble
 from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.base import Row
 from labelwheel.training.questions import Question
 
 log = logging.getLogger(__name__)
@@ -31,6 +36,7 @@ IDLE_SECONDS = 1.0
 _AWAY_SECONDS = 2.0
 _PIECES = 3
 _NICENESS = 10
+_LANES: dict[Row, type[Lane[Any]]] = {Row.TEXT: TextLane, Row.PAIR: TextLane, Row.TOKEN: SpanLane}
 
 
 class FastLane:
@@ -41,10 +47,11 @@ class FastLane:
 
     def __init__(self, hold: Hold, project_id: int, source: FeatureSource) -> None:
         self._hold, self._id, self._source = hold, project_id, source
-        self._lanes: dict[int, tuple[object, Lane]] = {}
+        self._lanes: dict[int, tuple[object, Lane[Any]]] = {}
         self._troubles: dict[int, Trouble] = {}
-        self._executor = ThreadPoolExecutor(1, f"fast lane {project_id}", _politely)
         self.wake = threading.Event()
+        measuring = ThreadPoolExecutor(1, f"fast lane {project_id}", _politely)
+        self._threads = Threads(measuring, ThreadPoolExecutor(1, f"fast lane {project_id} fits"), self.wake.set)
         self.wanted = True
 
     def step(self) -> float:
@@ -86,7 +93,7 @@ class FastLane:
         return wait
 
     @staticmethod
-    def _pieces(lane: Lane) -> tuple[bool, Change | None]:
+    def _pieces(lane: Lane[Any]) -> tuple[bool, Change | None]:
         """From a label's features to its head in one go; what takes longer goes on after the other questions."""
         more, change = True, None
         for _ in range(_PIECES):
@@ -106,11 +113,12 @@ class FastLane:
 
     def close(self) -> None:
         """Nothing of it goes on."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._threads.measuring, self._threads.fitting):
+            executor.shutdown(wait=False, cancel_futures=True)
 
-    def _follow(self, session: Session, project: Project) -> dict[int, Lane]:
+    def _follow(self, session: Session, project: Project) -> dict[int, Lane[Any]]:
         """The lane of each question that can have one, with what the ledger knows by now."""
-        found: dict[int, Lane] = {}
+        found: dict[int, Lane[Any]] = {}
         revision = generations.revision(session, project)
         for question in projects.questions(session, project.id):
             champion = self._champion(session, question)
@@ -121,7 +129,7 @@ class FastLane:
             known = self._lanes.get(question.id)
             if known is None or known[0] != key:
                 served = revision is not None and question.name in revision.members
-                lane = Lane(self._source, self._executor, question, champion, served)
+                lane = _LANES[kind_of(spec).row](self._source, self._threads, question, champion, served)
                 known = self._lanes[question.id] = key, lane
             known[1].read(session, question, champion)
             found[question.id] = known[1]
@@ -132,8 +140,6 @@ class FastLane:
     def _champion(session: Session, question: QuestionRow) -> CheckpointRow | None:
         """What heads of a question would stand on; None where there are none, or another project's lane sees to it."""
         if question.home_id is not None or question.champion_id is None or not question.active:
-            return None
-        if not Lane.suits(Question.model_validate(question.spec)):
             return None
         champion = session.get(CheckpointRow, question.champion_id)
         return None if champion is None or champion.broken else champion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from labelwheel.backend.revisions import light_gate
 from labelwheel.backend.revisions.features import Champion
@@ -17,16 +18,19 @@ from labelwheel.training.spec import Recipe
 SECONDS = 20.0
 
 
+F = TypeVar("F")
+
+
 @dataclass(frozen=True)
-class Measured:
+class Measured(Generic[F]):
     """What a measurement found: a head on so many `labels`, and the gate's word on heads like it."""
 
-    fitted: Fitted
+    fitted: F
     verdict: Verdict
     labels: int
 
 
-def take(bench: Bench, held: Sequence[Seen], champion: Champion, served: bool) -> Measured:
+def take(bench: Bench, held: Sequence[Seen], champion: Champion, served: bool) -> Measured[Fitted]:
     """Measures on what the champion has not learnt: labels newer than it, and those `held` out for life."""
     fitted = measure(bench, SECONDS)
     newer = [pair for pair in zip(bench.seen, fitted.out_of_fold, strict=True) if pair[0].row.fresh]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -13,13 +15,15 @@ from labelwheel.training.questions import Example, Question
 Said = tuple[np.ndarray, np.ndarray]
 """Of each side of an example: features (sides, width) and the champion's logits (sides, outputs)."""
 
+S = TypeVar("S")
 
-class SeenExamples:
+
+class SeenExamples(ABC, Generic[S]):
     """What one champion's encoder says of examples of one question; of those without a text nothing."""
 
     def __init__(self, source: FeatureSource, project_id: int, question: Question, version: str) -> None:
         self._source, self._project, self._question, self._version = source, project_id, question, version
-        self._known: dict[tuple[str, ...], Said | None] = {}
+        self._known: dict[tuple[str, ...], S | None] = {}
         self.champion: Champion | None = None
 
     def lacking(self, examples: Iterable[Example]) -> list[Example]:
@@ -37,20 +41,16 @@ class SeenExamples:
         rows: dict[int, list[int]] = {}
         for row, (place, _) in enumerate(found.places.tolist()):
             rows.setdefault(place, []).append(row)
-        sides = kind_of(self._question).sides
         for place, example in enumerate(asking):
             mine = sorted(rows.get(place, []), key=lambda row: int(found.places[row, 1]))
-            said = None
-            if len(mine) == sides:
-                said = np.stack([found.features[row] for row in mine]), np.stack([found.logits[row] for row in mine])
-            self._known[self._question.texts(example)] = said
+            self._known[self._question.texts(example)] = self._said(found, mine)
         return True
 
     def ask(self, examples: Sequence[Example]) -> Features:
         """Features of any texts, also of what is no example."""
         return unpack_features(self._source.features(self._project, self._question.name, asked(examples)))
 
-    def of(self, example: Example) -> Said | None:
+    def of(self, example: Example) -> S | None:
         """What is known; None where it has no text, or was not asked about."""
         return self._known.get(self._question.texts(example))
 
@@ -58,3 +58,16 @@ class SeenExamples:
         """Forgets all others."""
         wanted = {self._question.texts(example) for example in examples}
         self._known = {texts: said for texts, said in self._known.items() if texts in wanted}
+
+    @abstractmethod
+    def _said(self, found: Features, rows: list[int]) -> S | None:
+        """What is kept of the rows of one example, in their order."""
+
+
+class SeenTexts(SeenExamples[Said]):
+    """Of whole texts."""
+
+    def _said(self, found: Features, rows: list[int]) -> Said | None:
+        if len(rows) != kind_of(self._question).sides:
+            return None
+        return np.stack([found.features[row] for row in rows]), np.stack([found.logits[row] for row in rows])

@@ -28,6 +28,9 @@ SLICE = 128
 SAMPLE = 64
 """How many examples of a large request tell what the whole will cost."""
 
+TOKENS = 32_768
+"""Of so many tokens features are given at once where each has its own: 200 MB of a small encoder."""
+
 INTERACTIVE = 8
 """Up to so many examples, a person is taken to be waiting."""
 
@@ -145,7 +148,8 @@ class Predictor:
     ) -> tuple[list[Encoding], list[np.ndarray], list[np.ndarray]]:
         """Rows of examples, what the layered encoder gives of each, and the logits of its own head; as bulk work.
 
-        Examples that have nothing to read give no rows. Raises Overloaded, and TooLarge where there are no layers.
+        Examples that have nothing to read give no rows. Raises Overloaded, and TooLarge where there are no layers or
+        too many tokens.
         """
         encoder, deadline = member.model.encoder.layered, time.monotonic() + seconds
         if encoder is None:
@@ -154,6 +158,8 @@ class Predictor:
         blank = Example(key="", fields={})
         read = [each if guard.readable(member.question, each, self._max_characters) else blank for each in whole]
         encodings = member.model.encode(member.question, read)
+        if encoder.tokens and sum(len(row.input_ids) for row in encodings) > TOKENS:
+            raise TooLarge(f"features of more than {TOKENS} tokens in one request; ask for fewer examples at a time")
         with self._queue.admit(len(examples), Priority.BULK):
             found = self._submit(encoder, encodings, Priority.BULK, deadline).result(seconds + 1.0)
         return encodings, found, member.model.head(found)

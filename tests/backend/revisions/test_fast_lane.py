@@ -200,7 +200,9 @@ def test_a_publication_that_fails_leaves_nothing_half(served: World, monkeypatch
 def test_measuring_gives_way_to_following(world: World) -> None:
     lane = FastLane(world.hold, 1, Source(world))
     try:
-        measuring = lane._executor.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
+        measuring = lane._threads.measuring.submit(
+            lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        ).result()
         assert measuring > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     finally:
         lane.close()

@@ -1,0 +1,73 @@
+"""What a head for spans is worth beside its champion: fitted, measured out of fold, and judged by the light gate.
+
+A champion that was tuned has shaped the features of the texts that it has learnt from: there every head looks good. So
+what is compared is only what is newer than the champion, or held out for life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from labelwheel.backend.revisions import light_gate
+from labelwheel.backend.revisions.features import Champion
+from labelwheel.backend.revisions.measurement import Measured
+from labelwheel.backend.revisions.seen_tokens import Tokens
+from labelwheel.training.heads import span_fit
+from labelwheel.training.heads.span_fit import Fitted
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.questions import Prediction, Question
+from labelwheel.training.spec import LabelledExample, Recipe
+
+
+class SeenSpans(NamedTuple):
+    """A labelled example with what is known of its tokens."""
+
+    row: LabelledExample
+    said: Tokens
+
+
+def take(
+    question: Question,
+    seen: Sequence[SeenSpans],
+    held: Sequence[SeenSpans],
+    champion: Champion,
+    served: bool,
+    labels: int,
+) -> Measured[Fitted]:
+    """Measures a head from what is `seen`, of all `labels`; `held` are held out for life."""
+    fitted = span_fit.fit(
+        question,
+        [one.row.example for one in seen],
+        [one.row.answer for one in seen],
+        [rows for one in seen for rows in one.said.features],
+        rows_of(seen),
+        groups=[one.row.group for one in seen],
+    )
+    told = zip(fitted.places, fitted.out_of_fold, strict=True)
+    newer = [(seen[place], answer) for place, answer in told if seen[place].row.fresh]
+    values = fitted.head.values([rows for one in held for rows in one.said.features], [])
+    answers = fitted.head.decode(question, [one.row.example for one in held], rows_of(held), values)
+    judged = [*(one for one, _ in newer), *held]
+    verdict = light_gate.judge(
+        question,
+        [one.row for one in judged],
+        [*(answer for _, answer in newer), *answers],
+        _said(question, judged, champion),
+        named=champion.recipe == Recipe.NAMES,
+        served=served,
+    )
+    return Measured(fitted, verdict, labels)
+
+
+def rows_of(seen: Sequence[SeenSpans]) -> list[Encoding]:
+    """The rows of examples, in order; no text is read, so that they have no tokens but their places."""
+    return [Encoding(place, (), 0, offsets) for place, one in enumerate(seen) for offsets in one.said.offsets]
+
+
+def _said(question: Question, seen: Sequence[SeenSpans], champion: Champion) -> list[Prediction]:
+    """The champion's own predictions."""
+    logits, names = [rows for one in seen for rows in one.said.logits], dict(enumerate(champion.labels))
+    examples = [one.row.example for one in seen]
+    return kind_of(question).decode(question, examples, rows_of(seen), logits, names, champion.calibration)
