@@ -2,7 +2,8 @@
 
 Somebody labels a set in Label Studio or Argilla, a text every `--pause` seconds, with all rounds as they come by
 themselves; once with the fast lane and once without. From pressing Submit, it is looked how long the next text's
-suggestion stays what it was; how many suggestions needed no change; and what asking for a suggestion takes beside it.
+suggestion stays what it was; how many suggestions needed no change; and what asking for a suggestion takes beside it
+(looking for a change asks up to fifty times a second itself, which the run without the fast lane does not).
 
     --tool argilla                          # from Submit to other suggestions in the next record of the queue
     --set banking77 --labelled 2000         # that many labels are there before the first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from itertools import count
 from typing import Any, Protocol
 from xml.sax.saxutils import quoteattr
 
@@ -50,9 +51,15 @@ class LabelStudioPool:
         wheel.connect("label-studio", self.studio.url, self.studio.pat, project=self.project)
 
     def suggested(self) -> int:
-        params = {"project": self.project, "page_size": 2000, "include": "total_predictions"}
-        page = self.studio.api("GET", "/api/tasks", params=params)
-        return sum(task["total_predictions"] > 0 for task in page["tasks"])
+        found = seen = 0
+        for number in count(1):
+            params = {"project": self.project, "page": number, "page_size": 1000, "include": "total_predictions"}
+            page = self.studio.api("GET", "/api/tasks", params=params)
+            found += sum(task["total_predictions"] > 0 for task in page["tasks"])
+            seen += len(page["tasks"])
+            if seen >= page["total"]:
+                break
+        return found
 
     def annotator(self) -> Annotator:
         rows = {row["text"]: row for row in self.pool}

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 _AWAY_SECONDS = 2.0
 _PIECES = 3
-_NICENESS = 10
+_NICER, _LOWEST = 10, 19
 _LANES: dict[Row, type[Lane[Any]]] = {Row.TEXT: TextLane, Row.PAIR: TextLane, Row.TOKEN: SpanLane}
 
 
@@ -149,5 +149,6 @@ def _politely() -> None:
     """Whoever measures gives way to whoever follows a label or asks; Linux alone has that for each thread."""
     if sys.platform != "linux":
         return
+    thread = threading.get_native_id()
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        os.setpriority(os.PRIO_PROCESS, thread, min(_LOWEST, os.getpriority(os.PRIO_PROCESS, thread) + _NICER))

@@ -203,6 +203,7 @@ def test_measuring_gives_way_to_following(world: World) -> None:
         measuring = lane._threads.measuring.submit(
             lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         ).result()
-        assert measuring > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        assert measuring > own or own == measuring == 19  # there is nothing below it
     finally:
         lane.close()
