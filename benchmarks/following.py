@@ -16,7 +16,6 @@ import contextlib
 import itertools
 import random
 import statistics
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import texts
+from benchmarks.beside import Beside
 from benchmarks.common import machine, save
 from benchmarks.tools import POOLS
 from testkit.annotator import Annotator
@@ -36,33 +36,18 @@ BINS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 6.0)
 """Seconds up to which the histogram counts; what took longer is counted as unchanged."""
 
 
-class Asking:
+class Asking(Beside):
     """Somebody else, who asks about a text that nobody asked about before, some times a second."""
 
     def __init__(self, wheel: LabelwheelServer, project: int, rows: Sequence[dict[str, Any]]) -> None:
+        super().__init__(pause=0.2)
         self._wheel, self._rows = wheel, rows
         self._path = f"/api/v1/projects/{project}/suggest"
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-        self.seconds: list[float] = []
 
-    def __enter__(self) -> Asking:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(60)
-
-    def _ask(self) -> None:
-        for turn in itertools.count():
-            text = f"{self._rows[turn % len(self._rows)]['text']} #{turn}"
-            began = time.monotonic()
-            answer = self._wheel.call("POST", self._path, json={"examples": [{"key": "1", "fields": {"text": text}}]})
-            answer.raise_for_status()
-            self.seconds.append(time.monotonic() - began)
-            if self._stop.wait(0.2):
-                return
+    def _ask(self, turn: int) -> None:
+        text = f"{self._rows[turn % len(self._rows)]['text']} #{turn}"
+        answer = self._wheel.call("POST", self._path, json={"examples": [{"key": "1", "fields": {"text": text}}]})
+        answer.raise_for_status()
 
 
 class Submits:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
 import time
 from typing import Any
 
@@ -18,6 +17,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.beside import Beside
 from benchmarks.common import machine, save
 from demo import messages
 from testkit.label_studio import LabelStudioServer
@@ -28,34 +28,19 @@ from testkit.stage import Stage
 TASKS = 500
 
 
-class Asking:
+class Asking(Beside):
     """Requests of 500 tasks, one after the other, none of which was seen before."""
 
     def __init__(self, stage: Stage) -> None:
+        super().__init__()
         self._stage, self._body = stage, stage.request([])
         self._texts = [row["text"] for row in messages.rows()]
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-        self.seconds: list[float] = []
 
-    def __enter__(self) -> Asking:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(300)
-
-    def _ask(self) -> None:
-        turn = 0
-        while not self._stop.is_set():
-            turn += 1
-            texts = [f"{self._texts[number % len(self._texts)]} #{turn}.{number}" for number in range(TASKS)]
-            tasks = [{"id": number, "data": {"text": text}} for number, text in enumerate(texts)]
-            began = time.monotonic()
-            answer = self._stage.wheel.call("POST", "/predict", json={**self._body, "tasks": tasks}, timeout=300)
-            assert len(answer.json()["results"]) == TASKS
-            self.seconds.append(time.monotonic() - began)
+    def _ask(self, turn: int) -> None:
+        texts = [f"{self._texts[number % len(self._texts)]} #{turn}.{number}" for number in range(TASKS)]
+        tasks = [{"id": number, "data": {"text": text}} for number, text in enumerate(texts)]
+        answer = self._stage.wheel.call("POST", "/predict", json={**self._body, "tasks": tasks}, timeout=300)
+        assert len(answer.json()["results"]) == TASKS
 
 
 def measure(stage: Stage, seconds: float) -> dict[str, Any]:
