@@ -5,7 +5,8 @@ themselves; once with the fast lane and once without. From pressing Submit, it i
 suggestion stays what it was; how many suggestions needed no change; and what asking for a suggestion takes beside it
 (looking for a change asks up to fifty times a second itself, which the run without the fast lane does not).
 
-    --tool argilla                          # from Submit to other suggestions in the next record of the queue
+    --tool argilla                          # from Submit to other suggestions in the next record of the queue; where
+                                            # these stay as they are nothing is written, which counts as not followed
     --set banking77 --labelled 2000         # that many labels are there before the first
 """
 
