@@ -16,16 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common import machine, save
-from benchmarks.labels.methods import Field
+from benchmarks.labels.methods import Field, bench
 from benchmarks.rounds import stage_of
 from labelwheel.backend.revisions import measurement
 from labelwheel.backend.revisions.features import Champion
-from labelwheel.training.heads.fitting import Bench, Seen, Unlabelled, labels_of
-from labelwheel.training.heads.standing import Standing
 
 SETS = ("demo", "trec6", "snips", "sst2", "vader_tweets")
 LABELS = (16, 24, 32, 64)
-_UNLABELLED = 1500
 
 
 class Outcome(NamedTuple):
@@ -41,22 +38,13 @@ class Outcome(NamedTuple):
         return self.head if self.passes else self.names
 
 
-def judged(field: Field, labelled: Sequence[int], rest: Sequence[int]) -> Outcome:
+def judged(field: Field, labelled: Sequence[int], rest: Sequence[int], seed: int) -> Outcome:
     """A head on these labels, judged on them alone and measured on `rest`."""
-    stage = field.stage
-    assert stage.said is not None
-    labels, width = labels_of(stage.question), len(stage.features[0])
-    standing = Standing(labels, {}, width, stage.said[0].astype(np.float32))
-    logits = field.named.astype(np.float32)
-    seen = [Seen(stage.rows[one], field.whole[one : one + 1], logits[one : one + 1]) for one in labelled]
-    free = np.setdiff1d(field.pool, labelled)[:_UNLABELLED]
-    loose = Unlabelled(
-        field.space.rows(field.whole[free]), standing.prior(stage.kind, field.whole[free], logits[free], labels)
-    )
-    bench = Bench(stage.question, standing, field.space, seen, loose)
-    found = measurement.take(bench, [], Champion("v", "names", labels, {}, width), served=False)
-    values = np.stack(found.fitted.head.values(list(field.whole[rest]), list(logits[rest])))
-    names, head = ((one.argmax(axis=1) == field.gold[rest]).mean() for one in (logits[rest], values))
+    ground = bench(field, labelled, seed)
+    champion = Champion("v", "names", ground.labels, {}, len(field.stage.features[0]))
+    found = measurement.take(ground, [], champion, served=False)
+    values = np.stack(found.fitted.head.values(list(field.whole[rest]), list(field.named[rest])))
+    names, head = ((one.argmax(axis=1) == field.gold[rest]).mean() for one in (field.named[rest], values))
     return Outcome(float(names), float(head), found.verdict.passes)
 
 
@@ -75,7 +63,7 @@ def main() -> None:
             for count in LABELS:
                 for seed in range(arguments.seeds):
                     labelled = stage.draw(pool, count, seed, skewed)
-                    found = judged(field, labelled, test or np.setdiff1d(pool, labelled).tolist())
+                    found = judged(field, labelled, test or np.setdiff1d(pool, labelled).tolist(), seed)
                     runs.append({"set": name, "skewed": skewed, "labels": count, "seed": seed, **found._asdict()})
     _show(runs)
     print(f"kept in {save('light_gate', {'machine': machine(), 'runs': runs})}")

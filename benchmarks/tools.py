@@ -114,7 +114,7 @@ POOLS: dict[str, type[LabelStudioPool] | type[ArgillaPool]] = {"label-studio": L
 def label_config(rows: Rows, questions: list[str]) -> str:
     """The questions of a set as a label config."""
     intents = "".join(f"<Choice value={quoteattr(each)}/>" for each in sorted({row["label"] for row in rows}))
-    spans = "".join(f'<Label value="{each}"/>' for each in _slots(rows))
+    spans = "".join(f"<Label value={quoteattr(each)}/>" for each in _slots(rows))
     controls = {
         "intent": f'<Choices name="intent" toName="text" choice="single">{intents}</Choices>',
         "slots": f'<Labels name="slots" toName="text">{spans}</Labels>',

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from labelwheel.training.heads.files import pack, unpack
+from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.questions import Example
+from labelwheel.training.questions import Example, Prediction, Question
 
 AT_ONCE = 64
 """Examples in one request: some tenths of a second of bulk work."""
@@ -34,6 +35,17 @@ class Champion:
     labels: tuple[str, ...]
     calibration: Mapping[str, float]
     width: int
+
+    def decode(
+        self,
+        question: Question,
+        examples: Sequence[Example],
+        encodings: Sequence[Encoding],
+        logits: Sequence[np.ndarray],
+    ) -> list[Prediction]:
+        """Its own predictions, from what its head says of each row."""
+        names = dict(enumerate(self.labels))
+        return kind_of(question).decode(question, examples, encodings, logits, names, self.calibration)
 
 
 @dataclass(frozen=True)

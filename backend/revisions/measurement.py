@@ -10,9 +10,7 @@ from labelwheel.backend.revisions import light_gate
 from labelwheel.backend.revisions.features import Champion
 from labelwheel.backend.revisions.light_gate import Verdict
 from labelwheel.training.heads.fitting import Bench, Fitted, Seen, measure
-from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.questions import Prediction, Question
 from labelwheel.training.spec import Recipe
 
 SECONDS = 20.0
@@ -42,18 +40,16 @@ def take(bench: Bench, held: Sequence[Seen], champion: Champion, served: bool) -
         bench.question,
         [one.row for one in seen],
         [*(said for _, said in newer), *answers],
-        _said(bench.question, seen, champion),
+        champion.decode(
+            bench.question,
+            [one.row.example for one in seen],
+            _rows(seen),
+            [row for one in seen for row in one.logits],
+        ),
         named=champion.recipe == Recipe.NAMES,
         served=served,
     )
     return Measured(fitted, verdict, len(bench.seen))
-
-
-def _said(question: Question, seen: Sequence[Seen], champion: Champion) -> list[Prediction]:
-    """The champion's own predictions."""
-    logits, names = [row for one in seen for row in one.logits], dict(enumerate(champion.labels))
-    examples = [one.row.example for one in seen]
-    return kind_of(question).decode(question, examples, _rows(seen), logits, names, champion.calibration)
 
 
 def _rows(seen: Sequence[Seen]) -> list[Encoding]:

@@ -15,9 +15,8 @@ from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.seen_tokens import Tokens
 from labelwheel.training.heads import span_fit
 from labelwheel.training.heads.span_fit import Fitted
-from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.questions import Prediction, Question
+from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample, Recipe
 
 
@@ -54,7 +53,12 @@ def take(
         question,
         [one.row for one in judged],
         [*(answer for _, answer in newer), *answers],
-        _said(question, judged, champion),
+        champion.decode(
+            question,
+            [one.row.example for one in judged],
+            rows_of(judged),
+            [rows for one in judged for rows in one.said.logits],
+        ),
         named=champion.recipe == Recipe.NAMES,
         served=served,
     )
@@ -64,10 +68,3 @@ def take(
 def rows_of(seen: Sequence[SeenSpans]) -> list[Encoding]:
     """The rows of examples, in order; no text is read, so that they have no tokens but their places."""
     return [Encoding(place, (), 0, offsets) for place, one in enumerate(seen) for offsets in one.said.offsets]
-
-
-def _said(question: Question, seen: Sequence[SeenSpans], champion: Champion) -> list[Prediction]:
-    """The champion's own predictions."""
-    logits, names = [rows for one in seen for rows in one.said.logits], dict(enumerate(champion.labels))
-    examples = [one.row.example for one in seen]
-    return kind_of(question).decode(question, examples, rows_of(seen), logits, names, champion.calibration)
