@@ -26,6 +26,11 @@ class LastTime:
         """It was done, now or at a moment of `time.monotonic`."""
         self._at = time.monotonic() if at is None else at
 
+    @property
+    def done(self) -> bool:
+        """Whether this process did it once."""
+        return self._at is not None
+
     def age(self, stored: datetime | None) -> float:
         """Seconds since then."""
         return age(stored) if self._at is None else time.monotonic() - self._at

@@ -123,7 +123,11 @@ class Settings(BaseSettings):
     growth: float = Field(0.25, gt=0, description="a later round starts when the labels have grown by this share")
     max_new: int = Field(200, ge=1, description="a round starts after this many new labels in any case")
     quiet_seconds: float = Field(3.0, ge=0, description="a round waits until no label came for so long, or twice that")
-    poll_seconds: float = Field(5.0, gt=0, description="how often the labelling tool is asked what happened")
+    poll_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="how often the labelling tool is asked what happened; a fourth as often while its webhooks name it",
+    )
     sweep_minutes: float = Field(30.0, gt=0, description="how often a whole project is compared with the ledger")
     keep_checkpoints: int = Field(5, ge=2, description="how many checkpoints per question are kept to go back to")
     gate_floor: float = Field(0.10, ge=0, le=1, description="the F1 that no class may lose in a promotion")

@@ -54,6 +54,11 @@ class SeenExamples(ABC, Generic[S]):
         """What is known; None where it has no text, or was not asked about."""
         return self._known.get(self._question.texts(example))
 
+    @property
+    def count(self) -> int:
+        """Of how many texts something is known."""
+        return len(self._known)
+
     def keep(self, examples: Iterable[Example]) -> None:
         """Forgets all others."""
         wanted = {self._question.texts(example) for example in examples}

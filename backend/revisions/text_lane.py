@@ -4,27 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
 from labelwheel.backend.revisions import light_gate, measurement, unlabelled
-from labelwheel.backend.revisions.features import FeatureSource
+from labelwheel.backend.revisions.features import Champion, FeatureSource
 from labelwheel.backend.revisions.lane import FIT_SECONDS, Lane, Threads
 from labelwheel.backend.revisions.measurement import Measured
-from labelwheel.backend.revisions.seen_examples import SeenTexts
+from labelwheel.backend.revisions.seen_examples import Said, SeenTexts
 from labelwheel.training.heads.fitting import Bench, Fitted, Seen, Unlabelled, follow, labels_of
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import Standing
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Row
-from labelwheel.training.questions import Example
+from labelwheel.training.questions import Example, Question
 from labelwheel.training.spec import Part
 from labelwheel.training.strategies import label_names
 
 _KNOWN_BETTER = 1.5  # times as many texts say better what a project's texts have in common
 _UNTRAINED = ("names", "frozen")  # recipes that leave the encoder as it was before any label
+
+
+class Ground(NamedTuple):
+    """Labelled examples, and `loose` texts to make guesses on, as they are known when a fit begins."""
+
+    question: Question
+    standing: Standing
+    seen: Sequence[Seen]
+    loose: Sequence[Said]
+
+    def space(self) -> Space:
+        """In which all of these texts differ most."""
+        rows = [*(one.features for one in self.seen), *(features for features, _ in self.loose)]
+        return Space.of(np.concatenate(rows), self.standing.width)
+
+    def bench(self, space: Space) -> Bench:
+        """All that a head is fitted to."""
+        kind, unlabelled = kind_of(self.question), None
+        if self.loose and kind.row is Row.TEXT:
+            features, logits = (np.concatenate(rows) for rows in zip(*self.loose, strict=True))
+            prior = self.standing.prior(kind, features, logits, labels_of(self.question))
+            unlabelled = Unlabelled(space.rows(features), prior)
+        return Bench(self.question, self.standing, space, self.seen, unlabelled)
 
 
 class TextLane(Lane[Fitted]):
@@ -37,8 +61,7 @@ class TextLane(Lane[Fitted]):
         self._seen = SeenTexts(source, question.project_id, self.spec, champion.version)
         self._pool: list[Example] | None = None
         self._standing: Standing | None = None
-        self._space: Space | None = None
-        self._spaced = 0
+        self._spaced = 0  # how many texts the space was made of
 
     def _heard(self, session: Session, question: QuestionRow) -> None:
         if self._pool is None and len(self._labelled.rows) >= light_gate.LEAST // 2:
@@ -56,51 +79,52 @@ class TextLane(Lane[Fitted]):
         return len(self._known(Part.TRAIN)), len(self._known(Part.HELD_OUT))
 
     def _as_measured(self, before: Measured[Fitted]) -> bool:
-        return before.fitted.space is self._space
+        return not self._known_better()
 
     def _fit(self, last: Fitted) -> Future[Fitted]:
         """Done when it returns: it takes no longer than a step may."""
         found: Future[Fitted] = Future()
-        found.set_result(follow(self._bench(), last, FIT_SECONDS))
+        found.set_result(follow(self._ground([]).bench(last.space), last, FIT_SECONDS))
         return found
 
     def _measurement(self) -> Future[Measured[Fitted]]:
-        held, bench, champion = self._known(Part.HELD_OUT), self._bench(guessing=True), self._seen.champion
+        held, champion = self._known(Part.HELD_OUT), self._seen.champion
         assert champion is not None
-        return self._threads.measuring.submit(measurement.take, bench, held, champion, self._served)
+        free = [example for example in self._pool or () if example.key not in self._labelled.rows]
+        ground = self._ground([said for example in free if (said := self._seen.of(example)) is not None])
+        space = self._measured.fitted.space if self._measured is not None and not self._known_better() else None
+        if space is None:
+            self._spaced = self._seen.count
+        return self._threads.measuring.submit(_measured, ground, space, held, champion, self._served)
 
     def _known(self, part: Part) -> list[Seen]:
         """The labelled examples of one side of the split that have a text, the newest last."""
         rows = [row for row in self._labelled.rows.values() if row.part is part]
         return [Seen(row, *said) for row in rows if (said := self._seen.of(row.example)) is not None]
 
-    def _bench(self, guessing: bool = False) -> Bench:
-        """All that a head is fitted to; with the texts to make guesses on where it is `guessing`."""
-        seen = self._known(Part.TRAIN)
-        free = [example for example in self._pool or () if example.key not in self._labelled.rows]
-        pool = [said for example in free if (said := self._seen.of(example)) is not None]
-        standing, space = self._place([*(one.features for one in seen), *(features for features, _ in pool)])
-        loose = None
-        if guessing and pool and kind_of(self.spec).row is Row.TEXT:
-            features, logits = (np.concatenate(rows) for rows in zip(*pool, strict=True))
-            prior = standing.prior(kind_of(self.spec), features, logits, labels_of(self.spec))
-            loose = Unlabelled(space.rows(features), prior)
-        return Bench(self.spec, standing, space, seen, loose)
+    def _known_better(self) -> bool:
+        """Whether so much more is known of the texts that heads had better live in another space."""
+        return self._seen.count > self._spaced * _KNOWN_BETTER
 
-    def _place(self, texts: Sequence[np.ndarray]) -> tuple[Standing, Space]:
-        """What heads stand on, and the space that they live in; anew once much more is known of the texts."""
+    def _ground(self, loose: Sequence[Said]) -> Ground:
+        """What heads are fitted to at this moment."""
         champion = self._seen.champion
         assert champion is not None
         if self._standing is None:
             placed = label_names.placed(self.spec, self._embedded) if champion.recipe in _UNTRAINED else None
             names = None if placed is None else placed[0].astype(np.float32)
             self._standing = Standing(champion.labels, champion.calibration, champion.width, names)
-        if self._space is None or len(texts) > self._spaced * _KNOWN_BETTER:
-            self._space, self._spaced = Space.of(np.concatenate(texts), champion.width), len(texts)
-        return self._standing, self._space
+        return Ground(self.spec, self._standing, self._known(Part.TRAIN), loose)
 
     def _embedded(self, said: list[str]) -> np.ndarray:
         """The features of what options are called."""
         fields = [dict.fromkeys(self.spec.inputs[:1], text) for text in said]
         found = self._seen.ask([Example(key=str(place), fields=each) for place, each in enumerate(fields)])
         return np.stack([row[: found.champion.width] for row in found.features]).astype(np.float64)
+
+
+def _measured(
+    ground: Ground, space: Space | None, held: Sequence[Seen], champion: Champion, served: bool
+) -> Measured[Fitted]:
+    """A measurement, in a space that is made for it where there is none: that takes a second for many texts."""
+    return measurement.take(ground.bench(space or ground.space()), held, champion, served)

@@ -15,7 +15,7 @@ from labelwheel.backend.serving.models import ServedModels
 
 log = logging.getLogger(__name__)
 
-FOLLOW_SECONDS, LIVELY_SECONDS = 0.5, 0.1
+FOLLOW_SECONDS, LIVELY_SECONDS = 0.5, 0.05
 LIVELY = 60.0
 """So long after something was swapped the next one is expected: newer heads come label by label."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
+import weakref
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
-from labelwheel.backend.serving.engine import Engine, Loaded
+from labelwheel.backend.serving.engine import Encoder, Engine, Loaded
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.checkpoints.checkpoint import Checkpoint
 from labelwheel.training.errors import InvalidCheckpoint
@@ -35,7 +37,7 @@ def load(engine: Engine, queue: InferenceQueue, found: Checkpoint, version: str,
         )
     model = engine.load(found.folder, found.manifest)
     rehearse(model, queue, seconds)
-    probe(model, model.question, queue, seconds)
+    probe(model, model.question, Probes(queue).of(model, model.question, model.encoder, seconds))
     return model
 
 
@@ -69,17 +71,42 @@ class _Step:
         return [np.empty(0, dtype=np.float32) for _ in encodings]
 
 
-def probe(model: Loaded, question: Question, queue: InferenceQueue, seconds: float = 120.0) -> None:
-    """Asks once, through the queue as everybody does; raises InvalidCheckpoint where the answer makes no sense."""
-    examples = [Example(key=text[:9], fields=dict.fromkeys(question.inputs, text)) for text in PROBES]
-    encodings = model.encode(question, examples)
-    deadline = time.monotonic() + seconds
-    features = queue.submit(model.encoder, encodings, Priority.INTERACTIVE, deadline).result(timeout=seconds + 1)
-    logits = model.head(features)
-    if len(logits) != len(encodings) or not all(np.isfinite(row).all() for row in logits):
+class Probed(NamedTuple):
+    """Two texts as a question reads them, with what an encoder gives of each: enough to try any head on."""
+
+    examples: Sequence[Example]
+    encodings: Sequence[Encoding]
+    features: Sequence[np.ndarray]
+
+
+class Probes:
+    """What checkpoints' encoders give of the texts that answers are tried on, through the queue as everybody has it.
+
+    Computed once: a newer head comes with each label, and the longer text takes as long as many that people wait for.
+    """
+
+    def __init__(self, queue: InferenceQueue) -> None:
+        self._queue = queue
+        self._known: weakref.WeakKeyDictionary[Loaded, dict[tuple[Question, str], Probed]] = weakref.WeakKeyDictionary()
+
+    def of(self, model: Loaded, question: Question, encoder: Encoder, seconds: float = 120.0) -> Probed:
+        """The texts, as `encoder` of a checkpoint reads them for a question."""
+        known = self._known.setdefault(model, {})
+        if (found := known.get((question, encoder.name))) is None:
+            examples = [Example(key=text[:9], fields=dict.fromkeys(question.inputs, text)) for text in PROBES]
+            encodings, deadline = model.encode(question, examples), time.monotonic() + seconds
+            computed = self._queue.submit(encoder, encodings, Priority.INTERACTIVE, deadline)
+            found = known[question, encoder.name] = Probed(examples, encodings, computed.result(timeout=seconds + 1))
+        return found
+
+
+def probe(model: Loaded, question: Question, probed: Probed) -> None:
+    """Raises InvalidCheckpoint where the answers to the texts make no sense."""
+    logits = model.head(probed.features)
+    if len(logits) != len(probed.encodings) or not all(np.isfinite(row).all() for row in logits):
         raise InvalidCheckpoint(f"{model.version} answers with numbers that are none; roll back or train anew")
-    predictions = model.decode(question, examples, encodings, logits)
-    for example, prediction in zip(examples, predictions, strict=True):
+    predictions = model.decode(question, probed.examples, probed.encodings, logits)
+    for example, prediction in zip(probed.examples, predictions, strict=True):
         _, dropped = guard.clean(question, example, prediction)
         if dropped:
             raise InvalidCheckpoint(

@@ -19,7 +19,7 @@ from typing import Any
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.budget import Budget
 from labelwheel.backend.serving.engine import Engine, Loaded
-from labelwheel.backend.serving.loading import load, probe
+from labelwheel.backend.serving.loading import Probes, load, probe
 from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.revised import Revised, revise
@@ -67,6 +67,7 @@ class ServedModels:
         self._table = Table()
         self._models: weakref.WeakValueDictionary[str, Loaded] = weakref.WeakValueDictionary()
         self._heads: weakref.WeakValueDictionary[str, Revised] = weakref.WeakValueDictionary()
+        self._probes = Probes(queue)
         self._failures: dict[str, _Failure] = {}
         self._problems: Mapping[int, dict[str, str]] = {}
         self._freed = threading.Event()
@@ -248,7 +249,7 @@ class ServedModels:
                 member = members[name]
                 model = self._heads.get(version)
                 if model is None or model.champion is not member.model:
-                    model = self._heads[version] = revise(member.model, member.question, version, content, self._queue)
+                    model = self._heads[version] = revise(member.model, member.question, version, content, self._probes)
                 found[name] = ServedQuestion(member.question, model)
         except Exception as error:
             log.warning("project %d is served without newer heads: %s", want.project, _line(error))
@@ -270,7 +271,7 @@ class ServedModels:
                     f"{version} answers {model.question.kind}, {question.name!r} is {question.kind}"
                 )
             if model.question != question:
-                probe(model, question, self._queue)
+                probe(model, question, self._probes.of(model, question, model.encoder))
         except Exception as error:
             delay = min(LAST_RETRY, failure.delay * 2) if failure else FIRST_RETRY
             known = (kind for kind in (StoreUnreachable, OutOfMemory) if isinstance(error, kind))

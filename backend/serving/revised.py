@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from labelwheel.backend.serving.engine import Encoder, Loaded
-from labelwheel.backend.serving.loading import probe
-from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.backend.serving.loading import Probes, probe
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads import files
 from labelwheel.training.heads.base import FastHead
@@ -48,11 +47,11 @@ class Revised:
         return self._head.decode(question, examples, encodings, logits)
 
 
-def revise(champion: Loaded, question: Question, version: str, content: bytes, queue: InferenceQueue) -> Revised:
+def revise(champion: Loaded, question: Question, version: str, content: bytes, probes: Probes) -> Revised:
     """A champion with a newer head, once it has answered. Raises InvalidCheckpoint."""
     encoder = champion.encoder.layered
     if encoder is None:
         raise InvalidCheckpoint(f"{champion.version} keeps its layers to itself: no other head can stand on it")
     found = Revised(champion, files.load(content), version, encoder)
-    probe(found, question, queue)
+    probe(found, question, probes.of(champion, question, encoder))
     return found

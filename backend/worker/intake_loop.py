@@ -19,6 +19,8 @@ from labelwheel.plugins.connector import Connector, Page
 _PAGES = 5
 _CONFIG_SECONDS = 30.0
 _CONFIG_AFTER_HINT_SECONDS = 5.0
+_TOLD, _TOLD_SECONDS = 4, 30.0
+"""While hints name what happens, polls are made a fourth as often: they find nothing, and a label waits for them."""
 
 
 class IntakeLoop:
@@ -30,7 +32,7 @@ class IntakeLoop:
         self._hold, self._settings, self._id, self._on_labels = hold, settings, project_id, on_labels
         self._polling: Walk | None = None
         self._sweeping: Walk | None = None
-        self._polled, self._swept, self._configured = LastTime(), LastTime(), LastTime()
+        self._polled, self._swept, self._configured, self._fetched = (LastTime() for _ in range(4))
         self._began: tuple[datetime, float] = now(), time.monotonic()
         self._hint: datetime | None = None
         self._hinted: dict[str, str] = {}
@@ -43,8 +45,10 @@ class IntakeLoop:
 
     def step(self, connector: Connector, project: Project) -> bool:
         """Takes in what is due; True where there is more. Raises ToolError."""
-        self._configure(connector, project)
+        if not self._configured.done:
+            self._configure(connector, project)
         fetched = self._fetch(connector, project)
+        self._configure(connector, project)  # not before a label: who gave it looks at the next suggestion
         busy = self._poll(connector, project, hints.waiting(project) and not fetched)
         # the first poll brings the whole project; what it saw, the sweep need not bring first
         if not busy:
@@ -73,11 +77,14 @@ class IntakeLoop:
         with self._hold.transaction() as tx:
             hints.answer_fetch(tx, self._id, known)
         self._fetch_failed = False
+        self._fetched.note()
         return True
 
     def _poll(self, connector: Connector, project: Project, hinted: bool) -> bool:
         if self._polling is None or not self._polling.goes_on:
-            if self._polled.age(project.polled_at) < self._settings.poll_seconds and not hinted:
+            told = self._fetched.age(None) < _TOLD_SECONDS
+            pause = self._settings.poll_seconds * (_TOLD if told else 1)
+            if self._polled.age(project.polled_at) < pause and not hinted:
                 return False
             self._began = now(), time.monotonic()
             self._hint, self._hinted = project.hinted_at, hints.keys(project)

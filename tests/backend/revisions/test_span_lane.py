@@ -20,6 +20,7 @@ from labelwheel.backend.revisions.seen_tokens import SeenTokens
 from labelwheel.backend.revisions.span_measurement import SeenSpans
 from labelwheel.backend.serving import predictor as serving
 from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.loading import Probes
 from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.revised import revise
@@ -195,7 +196,7 @@ def test_labels_bring_spans_that_the_champion_does_not_find(world: World, predic
     with world.database.session() as session:
         content = session.get_one(HeadRow, found.members["places"]).content
     champion = TokenModel(version())
-    newer = revise(champion, PLACES, "head-1", content, predictor._queue)
+    newer = revise(champion, PLACES, "head-1", content, Probes(predictor._queue))
     fresh = [Example(key=str(place), fields={"text": text}) for place, text in enumerate(texts(24, UNSEEN))]
     scores = []
     for model in (champion, newer):

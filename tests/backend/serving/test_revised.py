@@ -57,6 +57,27 @@ def test_the_generation_itself_can_be_asked_for(world: World) -> None:
     assert (found.version, found.predictions["mood"].answer) == ("lw-1-0001-abcdef", "good")
 
 
+def test_a_label_costs_no_pass_through_the_encoder(world: World) -> None:
+    revise(world, 1, mood=head("bad"))
+    computed = list(world.engine.batches)
+    revise(world, 2, mood=head("so-so"))
+    assert world.host.version("tool", "p1") == "lw-1-0001-abcdef.2"
+    assert world.engine.batches == computed
+    # it is tried all the same
+    revise(world, 3, mood=head("bad").replace(np.float32(9.0).tobytes(), np.float32(np.nan).tobytes()))
+    assert world.host.version("tool", "p1") == "lw-1-0001-abcdef"
+    # and another checkpoint's encoder gives something else
+    world.want("lw-1-0002-abcdef", mood="v3", tone="v2")
+    world.served_models.follow()
+    computed = list(world.engine.batches)
+    world.wanted[1] = replace(
+        world.wanted[1], version="lw-1-0002-abcdef.1", heads={"mood": ("head-mood-4", head("bad"))}
+    )
+    world.served_models.follow()
+    assert world.host.version("tool", "p1") == "lw-1-0002-abcdef.1"
+    assert world.engine.batches[len(computed) :] == [("v3", 2)]
+
+
 @pytest.mark.parametrize("broken", [b"", b"\x00" * 100])
 def test_a_revision_that_cannot_be_read_is_served_as_the_generation(world: World, broken: bytes) -> None:
     revise(world, 1, mood=head("bad"), tone=broken)

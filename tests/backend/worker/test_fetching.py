@@ -9,6 +9,7 @@ from labelwheel.backend.database.tables import ExampleRow, Label
 from labelwheel.backend.errors import LabelwheelError
 from labelwheel.backend.ledger import hints
 from labelwheel.backend.settings import Settings, load
+from labelwheel.backend.worker import intake_loop
 from labelwheel.plugins.errors import ToolUnreachable
 from tests.backend.world import World
 
@@ -143,3 +144,27 @@ def test_a_stream_of_hints_keeps_no_poll_from_its_turn(connected: World) -> None
         connected.turn()
     assert labels(connected) == {"7"}
     assert {"poll", "fetch"} <= set(looks(connected))
+
+
+def test_a_label_does_not_wait_for_the_configuration(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_loop, "_CONFIG_AFTER_HINT_SECONDS", 0.0)
+    connected.tool.submit("5", {"topic": "sport"})
+    hint(connected, "5")
+    connected.turn()
+    assert [call for call in connected.tool.calls if call in ("config", "fetch")][:1] == ["fetch"]
+    assert labels(connected) == {"5"}
+
+
+def test_polls_are_rarer_while_hints_name_what_happens(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected.settings = load(**(connected.settings.model_dump() | {"poll_seconds": 1e-6}))
+    connected.start()
+    connected.turn()
+    monkeypatch.setattr(intake_loop, "_TOLD", 1e12)
+    hint(connected, "1")
+    connected.turn()
+    connected.tool.calls.clear()
+    connected.turns(3)
+    assert looks(connected) == []
+    monkeypatch.setattr(intake_loop, "_TOLD_SECONDS", 0.0)
+    connected.turn()
+    assert looks(connected) == ["poll"]
