@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
@@ -30,10 +31,18 @@ _PAUSE_SECONDS = 5.0
 
 
 class Backfiller:
-    """The backfills of one project."""
+    """The backfills of one project; each ends with an order of what is left, which `on_order` is told."""
 
-    def __init__(self, hold: Hold, project_id: int, suggester: Suggester, order: ordering.Name) -> None:
-        self._hold, self._id, self._suggester, self._order = hold, project_id, suggester, order
+    def __init__(
+        self,
+        hold: Hold,
+        project_id: int,
+        suggester: Suggester,
+        order: ordering.Name,
+        on_order: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._hold, self._id, self._suggester = hold, project_id, suggester
+        self._order, self._on_order = order, on_order
         self._walk: Walk | None = None
         self._number: int | None = None
         self._again = 0.0
@@ -65,7 +74,7 @@ class Backfiller:
         with self._walk.page() as page:
             if page is not None:
                 return self._show(connector, backfill, page)
-            ordering.show(connector, self._order, self._so_far())
+            self._on_order(ordering.show(connector, self._order, self._so_far()))
             self._finish(connector, backfill)
         return True
 

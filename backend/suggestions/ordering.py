@@ -31,7 +31,14 @@ ORDERS: Mapping[Name, Order] = {
 }
 
 
-def show(connector: Connector, name: Name, so_far: SoFar = NOTHING) -> None:
-    """Has a tool that can show an order show this one. Raises ToolError."""
-    if isinstance(connector, Ranks):
-        connector.rank(ORDERS[name](connector.candidates(), RANKED, so_far))
+BY_ANSWERS: frozenset[Name] = frozenset({"mixed", "uncertain", "rare"})
+"""Those that go by what is suggested, and change with it."""
+
+
+def show(connector: Connector, name: Name, so_far: SoFar = NOTHING) -> list[str]:
+    """Has a tool that can show an order show this one, and returns it. Raises ToolError."""
+    if not isinstance(connector, Ranks):
+        return []
+    keys = ORDERS[name](connector.candidates(), RANKED, so_far)
+    connector.rank(keys)
+    return keys

@@ -24,6 +24,7 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.announcing import Announcer
 from labelwheel.backend.suggestions.backfill import Backfiller
 from labelwheel.backend.suggestions.next_shown import NextShown
+from labelwheel.backend.suggestions.reordering import Reordering
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.worker.intake_loop import IntakeLoop
@@ -59,7 +60,8 @@ class ProjectLoop:
         self._intake = IntakeLoop(hold, settings, project_id, on_labels)
         self._announcer = Announcer(hold, project_id)
         self._next_shown = NextShown(hold, project_id, suggester)
-        self._backfiller = Backfiller(hold, project_id, suggester, settings.order)
+        self._reordering = Reordering(hold, project_id, suggester, settings.order)
+        self._backfiller = Backfiller(hold, project_id, suggester, settings.order, self._reordering.begin)
         self._connector: Connector | None = None
         self._known: object = None
         self._troubles: dict[str, Trouble] = {_TOOL: Trouble(log, f"project {project_id}")}
@@ -117,6 +119,7 @@ class ProjectLoop:
         busy = self._part(_INTAKE, lambda: self._intake.step(self._reach(project), project))
         busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
         busy = self._part("show what comes next", lambda: self._next_shown.step(self._reach(project))) or busy
+        busy = self._part("order what comes next", lambda: self._reordering.step(self._reach(project))) or busy
         return self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
 
     def _part(self, name: str, work: Callable[[], object]) -> bool:

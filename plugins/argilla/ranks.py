@@ -7,6 +7,7 @@ is.
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
 from labelwheel.plugins.argilla.client import Rejected
@@ -70,9 +71,34 @@ class RankedRecords:
             for listing in self._dataset.scan((), LISTED):
                 for row in listing.rows:
                     present |= _rank(row)
-        ranks: dict[str, int | None] = dict.fromkeys(present)
-        ranks |= {key: number for number, key in enumerate(keys[:RANKED], start=1)}
-        put(self._dataset, {key: rank for key, rank in ranks.items() if rank != present.get(key)})
+        ranks = numbered(keys[:RANKED], present)
+        put(self._dataset, {key: ranks.get(key) for key in {**ranks, **present} if ranks.get(key) != present.get(key)})
+        self._present = ranks
+
+
+def numbered(keys: Sequence[str], present: Mapping[str, int]) -> dict[str, int]:
+    """Numbers that rise with the order, from 1 or more; as few as can be are others than before.
+
+    What keeps its number is a longest subsequence with room for all that stand between.
+    """
+    room = [present.get(key, 0) - place for place, key in enumerate(keys, start=1)]
+    least: list[int] = []  # where a subsequence of each length ends with the least room
+    before: list[int] = []
+    for place, one in enumerate(room):
+        length = bisect_right(least, one, key=room.__getitem__) if one >= 0 else 0
+        before.append(least[length - 1] if length else -1)
+        if one >= 0:
+            least[length : length + 1] = [place]
+    kept, last = set[int](), least[-1] if least else -1
+    while last >= 0:
+        kept.add(last)
+        last = before[last]
+    found: dict[str, int] = {}
+    number = 0
+    for place, key in enumerate(keys):
+        number = present[key] if place in kept else number + 1
+        found[key] = number
+    return found
 
 
 def clear(dataset: Dataset) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +12,7 @@ from pydantic import SecretStr
 
 from labelwheel.plugins.argilla.client import Client
 from labelwheel.plugins.argilla.dataset import Dataset
-from labelwheel.plugins.argilla.ranks import PROPERTY, RankedRecords
+from labelwheel.plugins.argilla.ranks import PROPERTY, RankedRecords, numbered
 from tests.plugins.argilla.test_layout import asked, layout
 
 ID = "6f0e7d5c-0000-4000-8000-000000000001"
@@ -102,3 +104,46 @@ def test_no_more_get_a_rank_than_can_be_written() -> None:
     server = Server([{"id": f"r{number}", "metadata": {}, "suggestions": []} for number in range(300)])
     ranked(server).rank(list(server.rows))
     assert sorted(server.ranks.values()) == list(range(1, 201))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_numbers_rise_and_as_few_as_can_be_change(seed: int) -> None:
+    draw = random.Random(seed)
+    keys = [str(number) for number in range(draw.randint(0, 7))]
+    present = dict(zip(keys, draw.sample(range(1, 15), len(keys)), strict=True))
+    for key in draw.sample(keys, len(keys) // 3):
+        del present[key]
+    found = numbered(keys, present)
+    numbers = [found[key] for key in keys]
+    assert numbers == sorted(set(numbers))
+    assert all(number >= 1 for number in numbers)
+    kept = sum(present.get(key) == number for key, number in found.items())
+    possible = (
+        len(some)
+        for size in range(len(keys), -1, -1)
+        for some in itertools.combinations(range(len(keys)), size)
+        if all(keys[place] in present for place in some) and fits([(place, present[keys[place]]) for place in some])
+    )
+    assert kept >= next(possible)
+
+
+def fits(kept: list[tuple[int, int]]) -> bool:
+    return all(
+        number - before >= place - there for (there, before), (place, number) in itertools.pairwise([(-1, 0), *kept])
+    )
+
+
+def test_an_order_that_changed_little_costs_few_writes(server: Server) -> None:
+    for number in range(60):
+        server.rows[str(number)] = {"id": str(number), "fields": {}, "status": "pending", "metadata": {}}
+    ranks = ranked(server)
+    first = [str(number) for number in range(60)]
+    ranks.rank(first)
+    server.sent.clear()
+    scans = server.scans
+    ranks.rank(["50", *first[:50], *first[51:]])
+    assert [key for key, _ in sorted(server.ranks.items(), key=lambda each: each[1])][:3] == ["50", "0", "1"]
+    assert (len(server.sent), server.scans) == (51, scans)
+    server.sent.clear()
+    ranks.rank(["57", "50", *first[:18], *first[19:50], *first[51:57], *first[58:], "18"])
+    assert len(server.sent) == 21, "the first twenty, and the one that had to make room"

@@ -1,0 +1,132 @@
+"""What people should see next, by the newest heads: the order changes with the labels, not with each backfill alone.
+
+An order is made of all that is left when a generation's suggestions have been filled in. Between two of them the heads
+learn with each label what they were unsure of, and the same few hundred examples are asked about again: those that had
+a place, and the first by lot, which are examples like all others. Their features are known, so it takes tenths of a
+second.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.slices import sliced
+from labelwheel.backend.database.tables import Backfill, ExampleRow, Label
+from labelwheel.backend.ledger.lots import lot
+from labelwheel.backend.projects import generations, projects
+from labelwheel.backend.suggestions import ordering, showing, so_far
+from labelwheel.backend.suggestions.showing import Suggester
+from labelwheel.plugins.capabilities import Candidate, Ranks
+from labelwheel.plugins.connector import Connector
+from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.questions import Example, Prediction, Question
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 4.0
+FIRST = 20
+"""So many are taken anew at a time: more than are labelled until the next time."""
+
+BY_LOT = 300
+_SCANNED = 20_000
+_REDRAWN = 60.0
+
+
+class Reordering:
+    """Keeps the order of one project up to date between two backfills."""
+
+    def __init__(self, hold: Hold, project_id: int, suggester: Suggester, order: ordering.Name) -> None:
+        self._hold, self._id, self._suggester, self._order = hold, project_id, suggester, order
+        self._had_place: list[str] = []
+        self._by_lot: list[str] = []
+        self._drawn = self._begun = float("-inf")
+        self._shown: str | None = None
+
+    def begin(self, keys: Sequence[str]) -> None:
+        """Goes on from an order that was made of all that is left."""
+        self._had_place, self._shown = list(keys), None
+
+    def step(self, connector: Connector) -> bool:
+        """Shows an order by a revision that is new; True where that was due. Raises ToolError."""
+        if not isinstance(connector, Ranks) or time.monotonic() - self._begun < EVERY_SECONDS:
+            return False
+        if self._order not in ordering.BY_ANSWERS:
+            return False
+        with self._hold.database.session() as session:
+            version = self._due(session)
+            if version is None:
+                return False
+            self._begun = time.monotonic()
+            examples = self._open(session)
+            asked = [Question.model_validate(row.spec) for row in projects.questions(session, self._id)]
+            known = so_far.read(session, self._id, asked)
+        try:
+            body = [example.model_dump(mode="json") for example in examples.values()]
+            answer = self._suggester.suggest(self._id, body)
+        except LabelwheelError as error:
+            log.debug("project %s: the order waits: %s", self._id, error)
+            return False
+        if answer["version"] != version:
+            return False  # it is not served yet, or no longer
+        found = [_candidate(one.example, one.predictions) for one in showing.suggestions(answer, examples)]
+        self._had_place = self._changed(ordering.ORDERS[self._order](found, ordering.RANKED, known), examples)
+        connector.rank(self._had_place)
+        self._shown = version
+        return True
+
+    def _changed(self, newest: Sequence[str], examples: Mapping[str, Example]) -> list[str]:
+        """The newest order's first, and behind them what stood there before: each change costs a tool a write."""
+        first = newest[:FIRST]
+        before = [key for key in self._had_place if key in examples and key not in first]
+        if not before:
+            return list(newest)
+        ahead = {key for key in self._had_place[:FIRST] if key in before}
+        behind = [key for key in before if key not in ahead]
+        return [*first, *behind, *(key for key in before if key in ahead)][: ordering.RANKED]
+
+    def _due(self, session: Session) -> str | None:
+        """The revision whose order is not shown yet; a backfill that is under way ends with an order of its own."""
+        project = projects.get(session, self._id)
+        generation, revision = generations.of(session, project), generations.revision(session, project)
+        if generation is None or revision is None or revision.name == self._shown:
+            return None
+        query = select(Backfill.state).where(Backfill.generation == generation.name)
+        filled = session.scalars(query).one_or_none() == "done"
+        return revision.name if filled and project.announced == generation.name else None
+
+    def _open(self, session: Session) -> dict[str, Example]:
+        """Those that had a place and the first by lot, as far as nobody has labelled them."""
+        if time.monotonic() - self._drawn > _REDRAWN:
+            self._drawn, self._by_lot = time.monotonic(), _first_by_lot(session, self._id)
+        found: dict[str, Example] = {}
+        for piece in sliced(dict.fromkeys([*self._had_place, *self._by_lot])):
+            query = select(ExampleRow).where(*_unlabelled(self._id), ExampleRow.key.in_(piece))
+            found |= {row.key: Example(key=row.key, fields=row.fields) for row in session.scalars(query)}
+        return found
+
+
+def _first_by_lot(session: Session, project_id: int) -> list[str]:
+    keys = session.scalars(select(ExampleRow.key).where(*_unlabelled(project_id)).limit(_SCANNED))
+    return sorted(keys, key=lot)[:BY_LOT]
+
+
+def _unlabelled(project_id: int) -> tuple[Any, ...]:
+    label = exists().where(Label.project_id == ExampleRow.project_id, Label.example_key == ExampleRow.key)
+    return ExampleRow.project_id == project_id, ExampleRow.gone.is_(False), ~label
+
+
+def _candidate(example: Example, predictions: Mapping[str, Prediction]) -> Candidate:
+    """What was answered, as connectors read it back from their tools."""
+    scores = [one.score for one in predictions.values() if one.answer is not None]
+    said = [
+        f"{name} {one.answer}" for name, one in sorted(predictions.items()) if isinstance(one.answer, str | int | float)
+    ]
+    text = " ".join(example.fields.values())
+    return Candidate(key=example.key, text=text, score=min(scores, default=0.0), answers=tuple(said))

@@ -1,0 +1,124 @@
+"""The order between two backfills: it follows the newest heads, and costs a tool few changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from labelwheel.backend.database.tables import HeadRow
+from labelwheel.backend.projects import generations, projects
+from labelwheel.backend.suggestions import reordering
+from tests.backend.world import World
+
+
+class Sure:
+    """A web process that is as sure of each example as `scores` says."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.scores: dict[str, float] = {}
+        self.asked: list[int] = []
+        self._real = world.web.suggest
+        monkeypatch.setattr(world.web, "suggest", self.suggest)
+        monkeypatch.setattr(reordering, "EVERY_SECONDS", 0.0)
+
+    def suggest(self, number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
+        self.asked.append(len(examples))
+        answer = self._real(number, examples, version)
+        for each in answer["suggestions"]:
+            each["predictions"]["topic"]["score"] = self.scores.get(each["key"], 0.5)
+        return answer
+
+
+@pytest.fixture
+def sure(world: World, monkeypatch: pytest.MonkeyPatch) -> Sure:
+    found = Sure(world, monkeypatch)
+    world.settings = world.settings.model_copy(update={"first_round": 1000, "order": "uncertain"})
+    world.start()
+    world.tool.add(*(f"word{number}" for number in range(60)))
+    found.scores = {str(number): number / 100 for number in range(1, 61)}
+    world.connect()
+    world.settle()
+    assert world.tool.ranked[:3] == ["1", "2", "3"]
+    world.tool.calls.clear()
+    found.asked.clear()
+    return found
+
+
+def revise(world: World) -> str:
+    """Newer heads, as the fast lane has them served."""
+    with world.database.transaction() as tx:
+        project = projects.lock(tx, 1)
+        question = projects.question(tx, 1, "topic")
+        head = HeadRow(
+            question_id=question.id, version=f"head-{len(world.tool.work)}", champion_id=question.champion_id,
+            content=b"", label_count=1, last_event_id=0, details={},
+        )  # fmt: skip
+        tx.add(head)
+        tx.flush()
+        made = generations.revise(tx, project, {"topic": head.id})
+        assert made is not None
+        return made.name
+
+
+def test_newer_heads_order_anew_what_is_taken_next(world: World, sure: Sure) -> None:
+    sure.scores |= {"40": 0.02, "50": 0.001}
+    world.turns(3)
+    assert world.tool.ranked[:2] == ["1", "2"], "without newer heads nothing is asked"
+    assert sure.asked == []
+    revise(world)
+    world.turns(3)
+    assert world.tool.ranked[:4] == ["50", "1", "40", "2"]
+    assert sorted(world.tool.ranked, key=int) == [str(number) for number in range(1, 61)]
+    assert world.tool.calls.count("rank") == 1, "an order that is shown is not shown again"
+
+
+def test_only_the_first_change_places(world: World, sure: Sure) -> None:
+    before = list(world.tool.ranked)
+    sure.scores |= {"50": 0.001}
+    revise(world)
+    world.turns(2)
+    after = world.tool.ranked
+    assert after[:20] == ["50", *before[:19]]
+    assert after[20:] == [key for key in before[20:] if key != "50"] + [before[19]]
+
+
+def test_what_is_labelled_has_no_place(world: World, sure: Sure) -> None:
+    for key in ("1", "7"):
+        world.tool.submit(key, {"topic": "sport"})
+    world.turns(3)
+    revise(world)
+    world.turns(3)
+    assert world.tool.ranked[:2] == ["2", "3"]
+    assert not {"1", "7"} & set(world.tool.ranked)
+
+
+def test_after_a_restart_the_first_by_lot_are_ordered(
+    world: World, sure: Sure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reordering, "BY_LOT", 10)
+    world.start()
+    revise(world)
+    world.turns(3)
+    assert 10 in sure.asked
+    assert len(world.tool.ranked) == 10
+    assert world.tool.ranked == sorted(world.tool.ranked, key=int)
+
+
+def test_heads_that_are_not_served_yet_are_waited_for(world: World, sure: Sure) -> None:
+    world.web.up = False
+    revise(world)
+    world.turns(2)
+    assert "rank" not in world.tool.calls
+    world.web.up = True
+    world.turns(3)
+    assert world.tool.calls.count("rank") == 1
+
+
+@pytest.mark.parametrize("order", ["random", "typical"])
+def test_an_order_that_goes_by_no_answers_stays(world: World, sure: Sure, order: str) -> None:
+    world.settings = world.settings.model_copy(update={"order": order})
+    world.start()
+    revise(world)
+    world.turns(3)
+    assert "rank" not in world.tool.calls
