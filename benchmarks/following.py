@@ -5,8 +5,7 @@ themselves; once with the fast lane and once without. From pressing Submit, it i
 suggestion stays what it was; how many suggestions needed no change; and what asking for a suggestion takes beside it
 (looking for a change asks up to fifty times a second itself, which the run without the fast lane does not).
 
-    --tool argilla                          # from Submit to other suggestions in the next record of the queue; where
-                                            # these stay as they are nothing is written, which counts as not followed
+    --tool argilla                          # from Submit until newer heads are seen in the next record of the queue
     --set banking77 --labelled 2000         # that many labels are there before the first
 """
 
@@ -18,8 +17,8 @@ import itertools
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -28,6 +27,7 @@ from benchmarks import texts
 from benchmarks.beside import Beside
 from benchmarks.common import machine, save
 from benchmarks.tools import POOLS
+from labelwheel.plugins.argilla.pushing import SAME_SCORE
 from testkit.annotator import Annotator
 from testkit.labelwheel import LabelwheelServer
 from testkit.load import spread
@@ -63,18 +63,40 @@ class Submits:
         return self._api(method, path, **more)
 
 
-def served(wheel: LabelwheelServer, project: int, text: str) -> str:
-    """The version that answers at the moment."""
+class Answer(NamedTuple):
+    """What is served for a text at the moment: by which version, what, and how sure it is."""
+
+    version: str
+    label: Any
+    score: float
+
+
+def served(wheel: LabelwheelServer, project: int, text: str) -> Answer:
+    """Asks for a suggestion."""
     body = {"examples": [{"key": "next", "fields": {"text": text}}]}
-    return str(wheel.call("POST", f"/api/v1/projects/{project}/suggest", json=body).json()["version"])
+    found = wheel.call("POST", f"/api/v1/projects/{project}/suggest", json=body).json()
+    one = found["suggestions"][0]["predictions"]["intent"]
+    return Answer(found["version"], one["answer"], one["score"])
 
 
-def shown(tool: str, wheel: LabelwheelServer, project: int, annotator: Annotator, text: str) -> str | None:
-    """The version of the suggestion that the next text has: asked for by Label Studio, lying there in Argilla."""
+def lies_there(record: Mapping[str, Any], answer: Answer) -> bool:
+    """Whether a record of Argilla suggests what is served: what hardly changes is not written again."""
+    return any(
+        one["value"] == answer.label and abs((one["score"] or 0.0) - answer.score) < SAME_SCORE
+        for one in record["suggestions"]
+    )
+
+
+def followed(
+    tool: str, wheel: LabelwheelServer, project: int, annotator: Annotator, text: str, known: Collection[str]
+) -> bool:
+    """Whether newer heads answer than those `known`: where Label Studio asks, or in the next record of Argilla."""
     if tool != "argilla":
-        return served(wheel, project, text)
-    record = annotator.next_task()
-    return max((str(one["agent"]) for one in record["suggestions"]), default=None) if record else None
+        return served(wheel, project, text).version not in known
+    if (record := annotator.next_task()) is None:
+        return False
+    answer = served(wheel, project, record["fields"]["text"])
+    return answer.version not in known and lies_there(record, answer)
 
 
 def run(arguments: argparse.Namespace, fast: bool, console: Console) -> dict[str, Any]:
@@ -93,18 +115,17 @@ def run(arguments: argparse.Namespace, fast: bool, console: Console) -> dict[str
         )
         annotator = tool.annotator()
         submits = annotator.api = Submits(annotator.api)
-        waits, rounds, known, revised = list[dict[str, Any]](), set[str](), set[str | None](), False
+        waits, rounds, known, revised = list[dict[str, Any]](), set[str](), set[str](), False
         with Asking(wheel, project, test := texts.read(arguments.data, arguments.set, "test")) as asking:
             for number in range(arguments.labels):
                 text = test[number % len(test)]["text"]
-                # what lies there in Argilla may be older than what is served, and is no news then either
-                known |= {served(wheel, project, text), shown(arguments.tool, wheel, project, annotator, text)}
+                known.add(served(wheel, project, text).version)
                 if annotator.turn() is None:
                     break
                 answered, changed = time.monotonic(), False
                 # before the first revision, labels are only counted: the names, or the champion, stay what they are
                 while revised and not changed and time.monotonic() - answered < PATIENCE:
-                    changed = shown(arguments.tool, wheel, project, annotator, text) not in known
+                    changed = followed(arguments.tool, wheel, project, annotator, text, known)
                     if not changed:
                         time.sleep(LOOK)
                 told = time.monotonic() - submits.pressed

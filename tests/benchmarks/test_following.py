@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.following import BINS, Submits, told
+import pytest
+
+from benchmarks.following import BINS, Answer, Submits, lies_there, told
 
 
 def wait(changed, *, revised=True, submit=0.2):
@@ -37,3 +39,11 @@ def test_submit_is_what_is_timed_and_nothing_else():
     submits("POST", "/api/tasks/1/annotations/", json={})
     assert submits.pressed > 0.0
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "score", "there"), [("a", 0.5, True), ("a", 0.53, True), ("a", 0.4, False), ("b", 0.5, False)]
+)
+def test_what_hardly_changed_lies_there_as_it_was(value, score, there):
+    assert lies_there({"suggestions": [{"value": value, "score": score}]}, Answer("v2", "a", 0.5)) is there
+    assert not lies_there({"suggestions": []}, Answer("v2", "a", 0.5))
