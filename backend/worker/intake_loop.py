@@ -20,7 +20,7 @@ _PAGES = 5
 _CONFIG_SECONDS = 30.0
 _CONFIG_AFTER_HINT_SECONDS = 5.0
 _TOLD, _TOLD_SECONDS = 4, 30.0
-"""While hints name what happens, polls are made a fourth as often: they find nothing, and a label waits for them."""
+"""While hints name all that happens, polls are made a fourth as often: they find nothing, and labels wait for them."""
 
 
 class IntakeLoop:
@@ -37,6 +37,7 @@ class IntakeLoop:
         self._hint: datetime | None = None
         self._hinted: dict[str, str] = {}
         self._fetch_failed = False
+        self._missed = True  # whether the last poll found what no hint had named
         self._sweep: tuple[int, str | None] = 0, None
 
     def forget(self) -> None:
@@ -82,17 +83,18 @@ class IntakeLoop:
 
     def _poll(self, connector: Connector, project: Project, hinted: bool) -> bool:
         if self._polling is None or not self._polling.goes_on:
-            told = self._fetched.age(None) < _TOLD_SECONDS
+            told = not self._missed and self._fetched.age(None) < _TOLD_SECONDS
             pause = self._settings.poll_seconds * (_TOLD if told else 1)
             if self._polled.age(project.polled_at) < pause and not hinted:
                 return False
             self._began = now(), time.monotonic()
             self._hint, self._hinted = project.hinted_at, hints.keys(project)
+            self._missed = False
             self._polling = Walk(connector.poll(project.poll_cursor))
         for _ in range(_PAGES):
             with self._polling.page() as page:
                 if page is not None:
-                    self._take(page)
+                    self._missed |= self._take(page) > 0
                     continue
                 with self._hold.transaction() as tx:
                     hints.answer_poll(tx, self._id, self._began[0], self._hint, self._hinted)
@@ -120,10 +122,12 @@ class IntakeLoop:
                 sweeps.finish(tx, self._id, *self._sweep)
         return False
 
-    def _take(self, page: Page, sweeping: bool = False, fetched: bool = False) -> None:
+    def _take(self, page: Page, sweeping: bool = False, fetched: bool = False) -> int:
+        """Takes a page in; returns how many events it was worth."""
         with self._hold.database.session() as session:
             prepared = intake.prepare(session, self._id, page)
         with self._hold.transaction() as tx:
-            intake.take(tx, self._id, prepared, sweeping, fetched)
+            taken = intake.take(tx, self._id, prepared, sweeping, fetched)
         if page.work:
             self._on_labels()
+        return taken.events

@@ -155,16 +155,24 @@ def test_a_label_does_not_wait_for_the_configuration(connected: World, monkeypat
     assert labels(connected) == {"5"}
 
 
-def test_polls_are_rarer_while_hints_name_what_happens(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polls_are_rarer_while_hints_name_all_that_happens(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
     connected.settings = load(**(connected.settings.model_dump() | {"poll_seconds": 1e-6}))
     connected.start()
-    connected.turn()
+    connected.turns(2)
     monkeypatch.setattr(intake_loop, "_TOLD", 1e12)
     hint(connected, "1")
     connected.turn()
     connected.tool.calls.clear()
     connected.turns(3)
     assert looks(connected) == []
+    monkeypatch.setattr(intake_loop, "_TOLD", 1)
+    connected.tool.submit("5", {"topic": "sport"})
+    connected.turn()
+    monkeypatch.setattr(intake_loop, "_TOLD", 1e12)
+    connected.turn()
+    assert looks(connected) == ["poll", "poll"], "a hint was lost: the next one may be, too"
+    connected.turn()
+    assert looks(connected) == ["poll", "poll"]
     monkeypatch.setattr(intake_loop, "_TOLD_SECONDS", 0.0)
     connected.turn()
-    assert looks(connected) == ["poll"]
+    assert looks(connected) == ["poll", "poll", "poll"]
