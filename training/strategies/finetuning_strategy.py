@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 FINETUNED = "finetuned"
 
+TUNED = frozenset({FINETUNED, "contrastive"})
+"""Recipes of champions whose encoder has learnt: one can go on from there."""
+
 LEAST_TUNED = 24
 """Fewer examples have no validation part to speak of."""
 

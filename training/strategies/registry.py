@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from labelwheel.training.errors import DuplicateStrategy
 from labelwheel.training.strategies.base import Strategy
 from labelwheel.training.strategies.continued import FromChampion
+from labelwheel.training.strategies.contrastive import Contrastive
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.label_names import LabelNames
@@ -22,7 +23,9 @@ logger = logging.getLogger(__name__)
 
 GROUP = "labelwheel.strategies"
 
-_BUILT_IN: tuple[type[Strategy], ...] = (LabelNames, FrozenRegression, FromChampion, LowRank, FromBase)
+_BUILT_IN: tuple[type[Strategy], ...] = (
+    LabelNames, FrozenRegression, Contrastive, FromChampion, LowRank, FromBase,
+)  # fmt: skip
 
 
 def strategies() -> list[type[Strategy]]:

@@ -1,0 +1,148 @@
+"""The encoder tuned by contrast, and a regression on it: far more from some dozens of labels than from a frozen one.
+
+MEASURED
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from labelwheel.training import card_share, encoders, memory
+from labelwheel.training.errors import OutOfMemory
+from labelwheel.training.kinds.base import Row
+from labelwheel.training.kinds.objectives import Softmax
+from labelwheel.training.model import pad_token
+from labelwheel.training.strategies import contrastive_loop, precision, shrinkage
+from labelwheel.training.strategies.base import Cost, Finished, Strategy
+from labelwheel.training.strategies.contrastive_loop import Classes, Settings
+from labelwheel.training.strategies.folds import Fold
+from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.label_names import describe, directions
+from labelwheel.training.strategies.outcome import Outcome
+
+LEAST, MOST = 16, 1000
+"""With fewer labels there is hardly a pair; with more, fine-tuning has all it needs."""
+
+STEPS, A_STEP = 30, 8
+"""Batches, and labels beyond which there is one more for so many: the work grows more slowly than the labels."""
+
+_PLANNED_SHARE = 0.85
+
+
+class Contrastive(Strategy):
+    """From the base model. The regression is held to the names as while labels are few: there is nothing to search for,
+    as the encoder has brought the texts that it has seen where they belong."""
+
+    name = "encoder tuned by contrast"
+    recipe = "contrastive"
+    cost = Cost.MINUTES
+
+    _settings: Settings
+
+    def applies(self) -> bool:
+        """Where one option is right, two classes have two labels each, and there is the memory."""
+        problem = self.given.problem
+        if not isinstance(problem.objective, Softmax) or problem.kind.row is not Row.TEXT:
+            return False
+        counts = np.bincount([int(target) for target in problem.targets]) if len(problem) else np.zeros(1)
+        return LEAST <= len(problem) <= MOST and int((counts >= 2).sum()) >= 2 and self.given.fits_whole
+
+    def measure(self) -> Outcome:
+        """On each part of the layout, or on one fifth where time is short."""
+        begin, given = time.monotonic(), self.given
+        try:
+            step = self._fastest()
+            parts = self._parts(step)
+            logits: dict[int, np.ndarray] = {}
+            for number, (learn, measure) in enumerate(parts):
+                module = self._tuned(learn, lambda share, number=number: self._told((number + share) / len(parts)))
+                frozen = self._features(module)
+                logits |= frozen.logits(frozen.fit(learn, self._held(learn)), measure)
+        except Exception as error:
+            raise self._named(error) from error
+        measured = sorted(index for _, measure in parts for index in measure)
+        detail = f"{self._settings.steps} steps, {len(parts)} validation part(s)"
+        return Outcome(self.name, given.problem, measured, logits, time.monotonic() - begin, detail)
+
+    def finish(self) -> Finished:
+        """Tuned on all labels, with a regression on all of them in its head."""
+        everything = range(len(self.given.problem))
+        try:
+            module = self._tuned(everything, self._told)
+            frozen = self._features(module)
+        except Exception as error:
+            raise self._named(error) from error
+        setting = self._held(everything)
+        head = frozen.written(frozen.fit(everything, setting))
+        encoders.write_head(module, head.weight, head.bias)
+        used = {**vars(self._settings), "names_share": setting.share, "penalty": setting.penalty}
+        return Finished(module, used)
+
+    def _parts(self, step: float) -> list[Fold]:
+        """Raises TimeoutError where not even one part and the model itself can be had in the time that is left."""
+        layout, left = self.given.layout, self.given.budget.seconds * _PLANNED_SHARE
+        for parts in (layout.parts(), layout.folds(5)[:1]):
+            if parts and (len(parts) + 1) * self._settings.steps * step <= left:
+                return parts
+        raise TimeoutError(f"{self._settings.steps} steps take about {self._settings.steps * step:.0f} s each time")
+
+    def _tuned(self, indices: Sequence[int], progress: Any) -> Any:
+        given = self.given
+        return contrastive_loop.train(
+            self._copy(), self._classes(indices), pad_token(given.tokenizer), self._settings, progress=progress,
+            deadline=given.budget.deadline,
+        )  # fmt: skip
+
+    def _copy(self) -> Any:
+        return copy.deepcopy(self.given.base).to(self.given.base.device)
+
+    def _classes(self, indices: Sequence[int]) -> Classes:
+        given, problem = self.given, self.given.problem
+        texts: dict[int, list[Sequence[int]]] = {}
+        for place in problem.encoded(indices):
+            texts.setdefault(int(problem.targets[place]), []).append(problem.encodings[place].input_ids)
+        if given.frozen.names is None or not given.setting.named:
+            return Classes(texts, {})
+        said = [describe(option) for option in problem.question.options]
+        rows = given.tokenizer(said, truncation=True, max_length=given.max_length, padding=False)["input_ids"]
+        return Classes(texts, dict(enumerate(rows)))
+
+    def _features(self, module: Any) -> Frozen:
+        """What the tuned encoder gives of the texts, and of what the options are called."""
+        given, problem = self.given, self.given.problem
+        found = encoders.features(module, problem.encodings, pad_token(given.tokenizer))
+        said = directions(problem.question, module, given.tokenizer, given.max_length)
+        return Frozen(problem, found, *(said or (None,)))
+
+    def _held(self, indices: Sequence[int]) -> shrinkage.Setting:
+        return shrinkage.held(self.given.problem, indices, self.given.setting.named)
+
+    def _fastest(self) -> float:
+        """Seconds of a step in the precision that is sooner, which is the one that is used from then on."""
+        given, classes = self.given, self._classes(range(len(self.given.problem)))
+        self._settings = Settings(STEPS + len(given.problem) // A_STEP, seed=given.seed)
+        timed = {}
+        for each in precision.possible(given.base.device):
+            module, seconds = self._copy(), 0.0
+            for count in (1, 2):  # the first one warms up
+                began = time.monotonic()
+                some = replace(self._settings, steps=count, precision=each)
+                contrastive_loop.train(module, classes, pad_token(given.tokenizer), some)
+                seconds = time.monotonic() - began
+            timed[each] = seconds / 2
+        fastest = min(timed, key=timed.__getitem__)
+        self._settings = replace(self._settings, precision=fastest)
+        return timed[fastest] * card_share.slowdown()
+
+    def _told(self, share: float) -> None:
+        self.given.progress.update(share)
+
+    def _named(self, error: Exception) -> Exception:
+        """Memory that runs out is called that: a batch cannot be halved and stay the same training."""
+        return OutOfMemory(f"{self.name} takes more memory than there is") if memory.ran_out(error) else error
