@@ -1,6 +1,13 @@
 """The encoder tuned by contrast, and a regression on it: far more from some dozens of labels than from a frozen one.
 
-MEASURED
+Measured with MiniLM on 500 texts kept apart, one draw each, accuracy (CPU seconds of a round's try of it, one thread):
+
+| set, labels | regression on the frozen encoder | tuned by contrast | fine-tuned from the base model |
+| --- | --- | --- | --- |
+| trec6, 64 | .722 | .88 (about 80) | .802 (72) |
+| snips, 64 | .894 | .946 | |
+| sst2, 64 | .742 | .786, with 38 steps | |
+| banking77, 154 | .646 | .696 | |
 """
 
 from __future__ import annotations
@@ -25,14 +32,28 @@ from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.label_names import describe, directions
 from labelwheel.training.strategies.outcome import Outcome
+from labelwheel.training.strategies.problem import Problem
 
-LEAST, MOST = 16, 1000
-"""With fewer labels there is hardly a pair; with more, fine-tuning has all it needs."""
+LEAST, MOST = 24, 1000
+"""With fewer labels first rounds are a matter of seconds, and heads follow each label; with more, fine-tuning has all it
+needs."""
 
-STEPS, A_STEP = 30, 8
-"""Batches, and labels beyond which there is one more for so many: the work grows more slowly than the labels."""
+STEPS, A_STEP = 20, 16
+"""So many batches, and one more for so many labels: the work grows more slowly than they do. Twice as many reach the
+same (SNIPS .952 and .946, banking77 .690 and .696, trec6 .874 and .880), and cost what fine-tuning does, twice."""
+
+ALONE = 100
+"""With fewer labels nothing else trains the encoder from the base model: it costs as much, and is behind."""
 
 _PLANNED_SHARE = 0.85
+
+
+def suits(problem: Problem) -> bool:
+    """Whether labels are such that contrast can be learnt from."""
+    if not problem.kind.held_to_names or not isinstance(problem.objective, Softmax) or problem.kind.row is not Row.TEXT:
+        return False  # such as a rating, whose values are near to each other or far apart
+    counts = np.bincount([int(target) for target in problem.targets]) if len(problem) else np.zeros(1)
+    return LEAST <= len(problem) <= MOST and int((counts >= 2).sum()) >= 2
 
 
 class Contrastive(Strategy):
@@ -47,11 +68,7 @@ class Contrastive(Strategy):
 
     def applies(self) -> bool:
         """Where one option is right, two classes have two labels each, and there is the memory."""
-        problem = self.given.problem
-        if not isinstance(problem.objective, Softmax) or problem.kind.row is not Row.TEXT:
-            return False
-        counts = np.bincount([int(target) for target in problem.targets]) if len(problem) else np.zeros(1)
-        return LEAST <= len(problem) <= MOST and int((counts >= 2).sum()) >= 2 and self.given.fits_whole
+        return suits(self.given.problem) and self.given.fits_whole
 
     def measure(self) -> Outcome:
         """On each part of the layout, or on one fifth where time is short."""

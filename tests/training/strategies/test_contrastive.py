@@ -21,6 +21,7 @@ from labelwheel.training.spec import LabelledExample
 from labelwheel.training.strategies import contrastive, contrastive_loop, shrinkage
 from labelwheel.training.strategies.contrastive import Contrastive
 from labelwheel.training.strategies.contrastive_loop import Classes, Settings
+from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
@@ -149,6 +150,13 @@ def test_too_few_labels_or_classes_are_not_tried(folder: Path, labelled: list[La
     assert not Contrastive(given(folder, labelled)).applies()
 
 
+def test_values_that_have_an_order_are_not_torn_apart(folder: Path) -> None:
+    asked = Question(name="stars", kind=Kind.RATING, inputs=("text",), minimum=1, maximum=3)
+    stars = {"food": 1, "music": 2, "weather": 3}
+    rated = [row.model_copy(update={"answer": stars[str(row.answer)]}) for row in rows(3)]
+    assert not Contrastive(given(folder, rated, asked)).applies()
+
+
 def test_only_where_one_option_is_right(folder: Path) -> None:
     options = tuple(Option(value=value) for value in ("food", "music", "weather"))
     asked = Question(name="intent", kind=Kind.CHOICES, inputs=("text",), options=options)
@@ -200,3 +208,11 @@ def test_a_text_of_nobody_else_is_no_pair(folder: Path) -> None:
     assert sorted(map(len, classes.texts.values())) == [1, 12, 12]
     module = contrastive_loop.train(strategy._copy(), classes, there.tokenizer.pad_token_id, Settings(3))
     assert all(torch.isfinite(each).all() for each in module.parameters())
+
+
+def test_with_few_labels_nothing_else_starts_from_the_base_model(folder: Path) -> None:
+    assert [FromBase(given(folder, rows(copies))).applies() for copies in (3, 9)] == [False, True]
+    options = tuple(Option(value=value) for value in ("food", "music", "weather"))
+    asked = Question(name="intent", kind=Kind.CHOICES, inputs=("text",), options=options)
+    several = [row.model_copy(update={"answer": [row.answer]}) for row in rows(3)]
+    assert FromBase(given(folder, several, asked)).applies()

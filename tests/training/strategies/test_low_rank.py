@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_bert(tmp_path_factory.mktemp("base"))
 
 
-def given(folder: Path, copies: int = 2) -> Materials:
+def given(folder: Path, copies: int = 9) -> Materials:
     """A round whose champion was fine-tuned from the same base model."""
     asked = choice()
     base, tokenizer = encoders.load(str(folder), kind_of(asked).config(asked))
