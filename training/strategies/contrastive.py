@@ -35,7 +35,7 @@ from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.problem import Problem
 
 LEAST, MOST = 24, 1000
-"""With fewer labels rounds are a matter of seconds, and heads follow each label; with more, fine-tuning has all it needs."""
+"""With fewer labels rounds take seconds, and heads follow each label; with more, fine-tuning has all it needs."""
 
 STEPS, A_STEP = 20, 16
 """So many batches, and one more for so many labels: the work grows more slowly than they do. Twice as many reach the
