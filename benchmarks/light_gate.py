@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common import machine, save
-from benchmarks.labels.methods import Field, bench
+from benchmarks.labels.field import Field
+from benchmarks.labels.lanes import bench
 from benchmarks.rounds import stage_of
 from labelwheel.backend.revisions import measurement
 from labelwheel.backend.revisions.features import Champion

@@ -100,7 +100,7 @@ class Stage:
         chance = np.random.default_rng(seed)
         if not skewed:
             return [pool[place] for place in chance.permutation(len(pool))[:count]]
-        answers = [self.rows[place].answer for place in pool]
+        answers = self.kind.strata([self.rows[place].answer for place in pool])
         order = {self.id2label[int(number)]: rank for rank, number in enumerate(chance.permutation(len(self.id2label)))}
         weights = np.array([0.5 ** order[answer] / answers.count(answer) for answer in answers])
         count = min(count, len(pool))

@@ -1,4 +1,7 @@
-"""Sets of labelled texts as questions and rows: folders of `train.jsonl` and `test.jsonl` with {"text", "label"}."""
+"""Sets of labelled texts as questions and rows: folders of `train.jsonl` and `test.jsonl`.
+
+A row has "text", and "label", or "labels" where any number of them may be right.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,11 @@ def read(given: str | None, name: str, part: str) -> list[dict[str, Any]]:
 
 
 def question(rows: list[dict[str, Any]]) -> Question:
-    """A choice among the labels that the rows have."""
-    labels = sorted({str(row["label"]) for row in rows})
-    return Question(name="label", kind=Kind.CHOICE, inputs=("text",), options=tuple(Option(value=x) for x in labels))
+    """A choice among the labels that the rows have, or of any number of them."""
+    several = "labels" in rows[0]
+    labels = sorted({str(label) for row in rows for label in (row["labels"] if several else [row["label"]])})
+    kind = Kind.CHOICES if several else Kind.CHOICE
+    return Question(name="label", kind=kind, inputs=("text",), options=tuple(Option(value=x) for x in labels))
 
 
 def labelled(rows: list[dict[str, Any]], part: Part) -> list[LabelledExample]:
@@ -25,7 +30,7 @@ def labelled(rows: list[dict[str, Any]], part: Part) -> list[LabelledExample]:
     return [
         LabelledExample(
             example=Example(key=f"{part}-{number}", fields={"text": row["text"]}),
-            answer=str(row["label"]),
+            answer=sorted(map(str, row["labels"])) if "labels" in row else str(row["label"]),
             part=part,
             group=" ".join(row["text"].lower().split()),
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from benchmarks.labels.methods import Field
+from benchmarks.labels.field import Field
 from benchmarks.light_gate import Outcome, judged
 from benchmarks.rounds import demo_stage
 

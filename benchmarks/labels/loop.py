@@ -1,0 +1,170 @@
+"""Ours from the first label on, as people are served: names, then heads that follow each label, then champions.
+
+A fifth of the labels is held out. After each label the fast lane fits a head, and measures such heads when the labels
+have grown by a sixteenth; a round starts when they have grown by a quarter. The light gate and the gate say what is
+served. A round is done before the next label comes; its learning curve and its graph for serving are left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from benchmarks.labels.champion import Served
+from benchmarks.labels.field import LENGTH, Field
+from benchmarks.labels.lanes import MINUTES
+from benchmarks.labels.learning import Answerer, Learnt, cpu_seconds
+from benchmarks.labels.simple import UNLABELLED
+from benchmarks.rounds import HELD_OUT
+from labelwheel.backend.revisions import light_gate, measurement
+from labelwheel.backend.revisions.lane import FIT_SECONDS, GROWTH
+from labelwheel.backend.revisions.measurement import Measured
+from labelwheel.backend.rounds import policy
+from labelwheel.backend.settings import Settings
+from labelwheel.training.evaluation.comparison import compare
+from labelwheel.training.heads.fitting import Bench, Fitted, Seen, Unlabelled, follow, labels_of
+from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.measurement import measure
+from labelwheel.training.progress import Progress
+from labelwheel.training.questions import Example, Prediction
+from labelwheel.training.spec import JobSpec, LabelledExample, Part
+from labelwheel.training.strategies.base import Cost
+from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.materials import Budget, Materials
+from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.selection import Selection
+from labelwheel.training.sufficiency import count as counted
+from labelwheel.training.sufficiency import weigh
+
+
+class Loop:
+    """One question of one project. Nothing that costs more than `dearest` is tried in a round."""
+
+    def __init__(self, field: Field, seed: int, dearest: Cost) -> None:
+        self.field, self.seed, self._dearest = field, seed, dearest
+        self._settings = Settings(_env_file=None)
+        self._chance = np.random.default_rng(seed)
+        self._free = [int(place) for place in np.random.default_rng(seed).permutation(field.pool)][:UNLABELLED]
+        self._labelled: dict[int, LabelledExample] = {}
+        self._decided: int | None = None  # labels in the last round
+        self._champion = Served.names(field)
+        self._last: Fitted | None = None
+        self._measured: Measured[Fitted] | None = None
+        self.log: list[str] = []
+
+    def label(self, place: int) -> None:
+        """One more label, and what follows from it."""
+        part = Part.HELD_OUT if self._chance.random() < HELD_OUT else Part.TRAIN
+        self._labelled[place] = self.field.stage.rows[place].model_copy(update={"part": part, "fresh": True})
+        if self._due():
+            self._round()
+        self._follow()
+
+    def answer(self) -> Answerer:
+        """What people are shown at this moment."""
+        champion, fitted = self._champion, self._last if self._passes else None
+        if fitted is None:
+            return champion.answer
+
+        def answer(places: Sequence[int]) -> list[Prediction]:
+            values = fitted.head.values(list(champion.whole[list(places)]), list(champion.logits[list(places)]))
+            examples = [self.field.stage.rows[place].example for place in places]
+            rows = [Encoding(number, ()) for number in range(len(places))]
+            return fitted.head.decode(self.field.stage.question, examples, rows, values)
+
+        return answer
+
+    @property
+    def _passes(self) -> bool:
+        return self._measured is not None and self._measured.verdict.passes
+
+    def _side(self, part: Part) -> list[Seen]:
+        found, champion = [(place, row) for place, row in self._labelled.items() if row.part is part], self._champion
+        return [
+            Seen(row, champion.whole[place : place + 1], champion.logits[place : place + 1]) for place, row in found
+        ]
+
+    def _bench(self, guessing: bool) -> Bench:
+        champion, stage, loose = self._champion, self.field.stage, None
+        free = [place for place in self._free if guessing and place not in self._labelled]
+        if free:
+            whole = champion.whole[free]
+            prior = champion.standing.prior(stage.kind, whole, champion.logits[free], labels_of(stage.question))
+            loose = Unlabelled(champion.space.rows(whole), prior)
+        return Bench(stage.question, champion.standing, champion.space, self._side(Part.TRAIN), loose)
+
+    def _follow(self) -> None:
+        """As `labelwheel.backend.revisions.lane` does."""
+        learnt = sum(row.part is Part.TRAIN for row in self._labelled.values())
+        if len(self._labelled) < light_gate.LEAST or not learnt:
+            return
+        if self._measured is None or learnt >= self._measured.labels * (1 + GROWTH):
+            bench, held = self._bench(guessing=True), self._side(Part.HELD_OUT)
+            self._measured = measurement.take(bench, held, self._champion.about, self._passes)
+            self._last = self._measured.fitted
+            self.log.append(f"{len(self._labelled)}: {self._measured.verdict.reason}")
+        elif self._passes and self._last is not None:
+            self._last = follow(self._bench(guessing=False), self._last, FIT_SECONDS)
+
+    def _due(self) -> bool:
+        rows, settings = list(self._labelled.values()), self._settings
+        if len(rows) - (self._decided or 0) < policy.threshold(self._decided, False, settings):
+            return False
+        question = self.field.stage.question
+        sides = [counted(question, row.example, row.answer, row.part, row.group, row.fresh) for row in rows]
+        varied = len({str(row.answer) for row in rows}) > 1
+        return varied and weigh(question, sides, self._champion.model.manifest.label_count > 0).problem is None
+
+    def _round(self) -> None:
+        """A challenger, and the gate's word on it."""
+        stage, champion, rows = self.field.stage, self._champion, list(self._labelled.values())
+        self._decided = len(rows)
+        train = {place: row for place, row in self._labelled.items() if row.part is Part.TRAIN}
+        problem = Problem.build(stage.question, stage.kind, list(train.values()), stage.tokenizer, LENGTH)
+        assert stage.said is not None
+        frozen = Frozen(problem, [stage.features[place] for place in train], *stage.said)
+        budget, seed = Budget(time.monotonic() + 60 * MINUTES), self._settings.seed
+        given = Materials(
+            problem, stage.base, stage.tokenizer, frozen, champion.model, LENGTH, seed, budget, Progress()
+        )
+        proposal = Selection(given).propose(self._dearest)
+        calibration = dict(proposal.outcome.calibration)
+        challenger = Served.of(self.field, proposal.module, proposal.strategy.recipe, calibration, len(train))
+        spec = JobSpec(version="challenger", question=stage.question, data="", output="", seed=seed)
+
+        def answer(examples: Sequence[Example]) -> list[Prediction]:
+            return challenger.answer([int(example.key) for example in examples])
+
+        found = measure(spec, stage.kind, rows, proposal, answer, champion.model)
+        settings = self._settings
+        said = compare(
+            found.pairs, floor=settings.gate_floor, margin=settings.gate_margin, few=settings.gate_few, seed=seed
+        )
+        self.log.append(f"{len(rows)}: round, {proposal.strategy.name}, {said.reason}")
+        if said.passes:
+            self._champion, self._last, self._measured = challenger, None, None
+            self._labelled = {place: row.model_copy(update={"fresh": False}) for place, row in self._labelled.items()}
+
+
+def ours(field: Field, order: Sequence[int], counts: Sequence[int], seed: int) -> Iterator[Learnt]:
+    """Both lanes behind their gates."""
+    return _walk(field, order, counts, seed, Cost.MINUTES)
+
+
+def ours_quick(field: Field, order: Sequence[int], counts: Sequence[int], seed: int) -> Iterator[Learnt]:
+    """The same without fine-tuning."""
+    return _walk(field, order, counts, seed, Cost.SECONDS)
+
+
+def _walk(field: Field, order: Sequence[int], counts: Sequence[int], seed: int, dearest: Cost) -> Iterator[Learnt]:
+    loop, spent = Loop(field, seed, dearest), 0.0
+    asked, last = set(counts), max(counts)
+    for count in range(last + 1):
+        before = cpu_seconds()
+        if count:
+            loop.label(order[count - 1])
+        spent += cpu_seconds() - before
+        if count in asked:
+            yield Learnt(count, loop.answer(), spent)
