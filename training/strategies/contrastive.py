@@ -44,6 +44,9 @@ same (SNIPS .952 and .946, banking77 .690 and .696, trec6 .874 and .880), and co
 ALONE = 100
 """With fewer labels nothing else trains the encoder from the base model: it costs as much, and is behind."""
 
+TOKENS, SMALLEST = 4096, 8
+"""About so many of a batch, as the whole of it is in memory at once: 1.6 GB of MiniLM, and texts enough to compare."""
+
 _PLANNED_SHARE = 0.85
 
 
@@ -142,7 +145,9 @@ class Contrastive(Strategy):
     def _fastest(self) -> float:
         """Seconds of a step in the precision that is sooner, which is the one that is used from then on."""
         given, classes = self.given, self._classes(range(len(self.given.problem)))
-        self._settings = Settings(STEPS + len(given.problem) // A_STEP, seed=given.seed)
+        lengths = [len(encoding.input_ids) for encoding in given.problem.encodings]
+        size = min(Settings.batch_size, max(SMALLEST, TOKENS // max(1, int(np.quantile(lengths, 0.95)))))
+        self._settings = Settings(STEPS + len(given.problem) // A_STEP, batch_size=size, seed=given.seed)
         timed = {}
         for each in precision.possible(given.base.device):
             module, seconds = self._copy(), 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +217,13 @@ def test_with_few_labels_nothing_else_starts_from_the_base_model(folder: Path) -
     asked = Question(name="intent", kind=Kind.CHOICES, inputs=("text",), options=options)
     several = [row.model_copy(update={"answer": [row.answer]}) for row in rows(3)]
     assert FromBase(given(folder, several, asked)).applies()
+
+
+@pytest.mark.parametrize(("length", "size"), [(10, 32), (256, 16), (4000, 8)])
+def test_batches_of_long_texts_are_small(folder: Path, monkeypatch: pytest.MonkeyPatch, length: int, size: int) -> None:
+    there = given(folder, rows(3))
+    longer = [replace(encoding, input_ids=[1] * length) for encoding in there.problem.encodings]
+    strategy = Contrastive(replace(there, problem=replace(there.problem, encodings=longer)))
+    monkeypatch.setattr(contrastive_loop, "train", lambda module, *others, **more: module)
+    strategy._fastest()
+    assert strategy._settings.batch_size == size
