@@ -12,7 +12,6 @@ Measured with MiniLM on 500 texts kept apart, one draw each, accuracy (CPU secon
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,9 +27,11 @@ from labelwheel.training.model import pad_token
 from labelwheel.training.strategies import contrastive_loop, precision, shrinkage
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.contrastive_loop import Classes, Settings
+from labelwheel.training.strategies.finetuning import copier
+from labelwheel.training.strategies.finetuning_strategy import PLANNED_SHARE
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import Frozen
-from labelwheel.training.strategies.label_names import describe, directions
+from labelwheel.training.strategies.label_names import describe
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.problem import Problem
 
@@ -46,8 +47,6 @@ ALONE = 100
 
 TOKENS, SMALLEST = 4096, 8
 """About so many of a batch, as the whole of it is in memory at once: 1.6 GB of MiniLM, and texts enough to compare."""
-
-_PLANNED_SHARE = 0.85
 
 
 def suits(problem: Problem) -> bool:
@@ -105,7 +104,7 @@ class Contrastive(Strategy):
 
     def _parts(self, step: float) -> list[Fold]:
         """Raises TimeoutError where not even one part and the model itself can be had in the time that is left."""
-        layout, left = self.given.layout, self.given.budget.seconds * _PLANNED_SHARE
+        layout, left = self.given.layout, self.given.budget.seconds * PLANNED_SHARE
         for parts in (layout.parts(), layout.folds(5)[:1]):
             if parts and (len(parts) + 1) * self._settings.steps * step <= left:
                 return parts
@@ -119,7 +118,7 @@ class Contrastive(Strategy):
         )  # fmt: skip
 
     def _copy(self) -> Any:
-        return copy.deepcopy(self.given.base).to(self.given.base.device)
+        return copier(self.given.base, str(self.given.base.device))()
 
     def _classes(self, indices: Sequence[int]) -> Classes:
         given, problem = self.given, self.given.problem
@@ -134,10 +133,8 @@ class Contrastive(Strategy):
 
     def _features(self, module: Any) -> Frozen:
         """What the tuned encoder gives of the texts, and of what the options are called."""
-        given, problem = self.given, self.given.problem
-        found = encoders.features(module, problem.encodings, pad_token(given.tokenizer))
-        said = directions(problem.question, module, given.tokenizer, given.max_length)
-        return Frozen(problem, found, *(said or (None,)))
+        given = self.given
+        return Frozen.build(given.problem, module, given.tokenizer, given.max_length, encoders.features)
 
     def _held(self, indices: Sequence[int]) -> shrinkage.Setting:
         return shrinkage.held(self.given.problem, indices, self.given.setting.named)
@@ -148,18 +145,19 @@ class Contrastive(Strategy):
         lengths = [len(encoding.input_ids) for encoding in given.problem.encodings]
         size = min(Settings.batch_size, max(SMALLEST, TOKENS // max(1, int(np.quantile(lengths, 0.95)))))
         self._settings = Settings(STEPS + len(given.problem) // A_STEP, batch_size=size, seed=given.seed)
-        timed = {}
-        for each in precision.possible(given.base.device):
-            module, seconds = self._copy(), 0.0
+
+        def seconds(each: precision.Precision) -> float:
+            module, took = self._copy(), 0.0
             for count in (1, 2):  # the first one warms up
                 began = time.monotonic()
                 some = replace(self._settings, steps=count, precision=each)
                 contrastive_loop.train(module, classes, pad_token(given.tokenizer), some)
-                seconds = time.monotonic() - began
-            timed[each] = seconds / 2
-        fastest = min(timed, key=timed.__getitem__)
-        self._settings = replace(self._settings, precision=fastest)
-        return timed[fastest] * card_share.slowdown()
+                took = time.monotonic() - began
+            return took / 2
+
+        chosen, step = precision.fastest(self.name, given.base.device, seconds)
+        self._settings = replace(self._settings, precision=chosen)
+        return step * card_share.slowdown()
 
     def _told(self, share: float) -> None:
         self.given.progress.update(share)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training import batches, card_share, encoders
+from labelwheel.training.strategies.finetuning_loop import decayed
 from labelwheel.training.strategies.precision import Precision
 
 Tokens = Sequence[int]
@@ -157,14 +158,7 @@ def _optimizer(model: Any, settings: Settings) -> Any:
     for parameter in [*encoders.still_parameters(model), *encoders.head(model).parameters()]:
         parameter.requires_grad_(False)
     body = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(
-        [
-            {"params": [one for one in body if one.ndim > 1], "weight_decay": settings.decay},
-            {"params": [one for one in body if one.ndim <= 1], "weight_decay": 0.0},
-        ],
-        lr=settings.rate,
-        fused=True,
-    )
+    return torch.optim.AdamW(decayed(body, settings.rate, settings.decay), fused=True)
 
 
 def _watcher(steps: int, progress: Callable[[float], None], deadline: float | None) -> Any:

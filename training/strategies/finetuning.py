@@ -57,13 +57,9 @@ class FineTuned:
 
     def _fastest(self) -> float:
         model = self._fresh()
-        timed = {each: self._seconds(model, each) for each in precision.possible(_device(model))}
-        fastest = min(timed, key=timed.__getitem__)
-        if len(timed) > 1:
-            told = ", ".join(f"{1e3 * seconds:.1f} ms in {each}" for each, seconds in timed.items())
-            logger.info("%s: a step takes %s", self.name, told)
-        self.settings = replace(self.settings, precision=fastest)
-        return timed[fastest] * 1.15 * card_share.slowdown()  # 1.15: the optimizer's share
+        chosen, seconds = precision.fastest(self.name, _device(model), lambda each: self._seconds(model, each))
+        self.settings = replace(self.settings, precision=chosen)
+        return seconds * 1.15 * card_share.slowdown()  # 1.15: the optimizer's share
 
     def _seconds(self, model: Any, chosen: precision.Precision) -> float:
         """A step on a batch of middling length; the first one warms up."""

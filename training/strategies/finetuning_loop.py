@@ -180,13 +180,20 @@ def _optimizer(model: Any, settings: Settings, feature_norm: float) -> Any:
     body = [p for p in model.parameters() if p.requires_grad and id(p) not in known]
     return torch.optim.AdamW(
         [
-            {"params": [p for p in body if p.ndim > 1], "lr": settings.rate, "weight_decay": settings.decay},
-            {"params": [p for p in body if p.ndim <= 1], "lr": settings.rate, "weight_decay": 0.0},
+            *decayed(body, settings.rate, settings.decay),
             {"params": adapters, "lr": settings.adapter_rate or settings.rate, "weight_decay": settings.decay},
             {"params": last, "lr": settings.head_rate / feature_norm, "weight_decay": 0.0},
         ],
         fused=True,
     )
+
+
+def decayed(parameters: Sequence[Any], rate: float, decay: float) -> list[dict[str, Any]]:
+    """An optimizer's groups: matrices decay, biases and norms do not."""
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "lr": rate, "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "lr": rate, "weight_decay": 0.0},
+    ]
 
 
 def _watcher(

@@ -22,13 +22,10 @@ logger = logging.getLogger(__name__)
 
 FINETUNED = "finetuned"
 
-TUNED = frozenset({FINETUNED, "contrastive"})
-"""Recipes of champions whose encoder has learnt: one can go on from there."""
-
 LEAST_TUNED = 24
 """Fewer examples have no validation part to speak of."""
 
-_PLANNED_SHARE = 0.85  # of the time that is left
+PLANNED_SHARE = 0.85  # of the time that is left
 
 
 class FineTuning(Strategy):
@@ -52,7 +49,7 @@ class FineTuning(Strategy):
         given = self.given
         tuned = self._tuned = self.start()
         step = tuned.step_seconds()
-        left = given.budget.seconds * _PLANNED_SHARE
+        left = given.budget.seconds * PLANNED_SHARE
         plan = finetuning_plan.plan(given.layout, tuned.settings, step, left, fresh=self.continues)
         tuned.settings = plan.settings
         outcome, self._module, self._epochs = tuned.run(plan.parts, plan.keep)
