@@ -131,13 +131,13 @@ class Lane(ABC, Generic[F]):
         if learnt + held < light_gate.LEAST or not learnt:
             return
         before = self._measured
-        same = before is not None and self._as_measured(before)
+        same = before is not None and self._as_measured()
         if same and before is not None and before.labels / 2 < learnt < before.labels * (1 + GROWTH):
             return
         self._measuring = self._measurement()
         self._measuring.add_done_callback(lambda _: self._threads.wake())
 
-    def _as_measured(self, before: Measured[F]) -> bool:
+    def _as_measured(self) -> bool:
         """Whether what was measured is still of the heads that would be fitted now."""
         return True
 

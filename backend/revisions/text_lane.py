@@ -25,7 +25,8 @@ from labelwheel.training.spec import Part
 from labelwheel.training.strategies import label_names
 
 _KNOWN_BETTER = 1.5  # times as many texts say better what a project's texts have in common
-_UNTRAINED = ("names", "frozen")  # recipes that leave the encoder as it was before any label
+UNTRAINED = ("names", "frozen")
+"""Recipes that leave the encoder as it was before any label."""
 
 
 class Ground(NamedTuple):
@@ -78,7 +79,7 @@ class TextLane(Lane[Fitted]):
     def _count(self) -> tuple[int, int]:
         return len(self._known(Part.TRAIN)), len(self._known(Part.HELD_OUT))
 
-    def _as_measured(self, before: Measured[Fitted]) -> bool:
+    def _as_measured(self) -> bool:
         return not self._known_better()
 
     def _fit(self, last: Fitted) -> Future[Fitted]:
@@ -111,7 +112,7 @@ class TextLane(Lane[Fitted]):
         champion = self._seen.champion
         assert champion is not None
         if self._standing is None:
-            placed = label_names.placed(self.spec, self._embedded) if champion.recipe in _UNTRAINED else None
+            placed = label_names.placed(self.spec, self._embedded) if champion.recipe in UNTRAINED else None
             names = None if placed is None else placed[0].astype(np.float32)
             self._standing = Standing(champion.labels, champion.calibration, champion.width, names)
         return Ground(self.spec, self._standing, self._known(Part.TRAIN), loose)

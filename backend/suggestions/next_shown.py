@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.suggestions import showing
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.plugins.capabilities import Foresees
 from labelwheel.plugins.connector import Connector
-from labelwheel.training.errors import LabelwheelError
-
-log = logging.getLogger(__name__)
 
 COUNT = 50
 """More than are answered before the next label brings the next heads."""
@@ -40,14 +35,9 @@ class NextShown:
             return False
         examples = {example.key: example for example in connector.upcoming(COUNT)}
         if examples:
-            try:
-                body = [example.model_dump(mode="json") for example in examples.values()]
-                answer = self._suggester.suggest(self._id, body)
-            except LabelwheelError as error:
-                log.debug("project %s: what is shown next waits: %s", self._id, error)
+            found = showing.newest(self._suggester, self._id, examples, wanted[1])
+            if found is None:
                 return False
-            if answer["version"] != wanted[1]:
-                return False  # it is not served yet, or no longer
-            showing.show(self._hold, self._id, connector, showing.suggestions(answer, examples))
+            showing.show(self._hold, self._id, connector, found)
         self._shown = wanted
         return True

@@ -8,27 +8,23 @@ second.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.slices import sliced
-from labelwheel.backend.database.tables import Backfill, ExampleRow, Label
+from labelwheel.backend.database.tables import Backfill, ExampleRow
 from labelwheel.backend.ledger.lots import lot
+from labelwheel.backend.ledger.open_examples import are_open
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.suggestions import ordering, showing, so_far
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.plugins.capabilities import Candidate, Ranks
 from labelwheel.plugins.connector import Connector
-from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Example, Prediction, Question
-
-log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 4.0
 FIRST = 20
@@ -67,16 +63,11 @@ class Reordering:
             examples = self._open(session)
             asked = [Question.model_validate(row.spec) for row in projects.questions(session, self._id)]
             known = so_far.read(session, self._id, asked)
-        try:
-            body = [example.model_dump(mode="json") for example in examples.values()]
-            answer = self._suggester.suggest(self._id, body)
-        except LabelwheelError as error:
-            log.debug("project %s: the order waits: %s", self._id, error)
+        found = showing.newest(self._suggester, self._id, examples, version)
+        if found is None:
             return False
-        if answer["version"] != version:
-            return False  # it is not served yet, or no longer
-        found = [_candidate(one.example, one.predictions) for one in showing.suggestions(answer, examples)]
-        self._had_place = self._changed(ordering.ORDERS[self._order](found, ordering.RANKED, known), examples)
+        candidates = [_candidate(one.example, one.predictions) for one in found]
+        self._had_place = self._changed(ordering.ORDERS[self._order](candidates, ordering.RANKED, known), examples)
         connector.rank(self._had_place)
         self._shown = version
         return True
@@ -107,19 +98,14 @@ class Reordering:
             self._drawn, self._by_lot = time.monotonic(), _first_by_lot(session, self._id)
         found: dict[str, Example] = {}
         for piece in sliced(dict.fromkeys([*self._had_place, *self._by_lot])):
-            query = select(ExampleRow).where(*_unlabelled(self._id), ExampleRow.key.in_(piece))
+            query = select(ExampleRow).where(*are_open(self._id), ExampleRow.key.in_(piece))
             found |= {row.key: Example(key=row.key, fields=row.fields) for row in session.scalars(query)}
         return found
 
 
 def _first_by_lot(session: Session, project_id: int) -> list[str]:
-    keys = session.scalars(select(ExampleRow.key).where(*_unlabelled(project_id)).limit(_SCANNED))
+    keys = session.scalars(select(ExampleRow.key).where(*are_open(project_id)).limit(_SCANNED))
     return sorted(keys, key=lot)[:BY_LOT]
-
-
-def _unlabelled(project_id: int) -> tuple[Any, ...]:
-    label = exists().where(Label.project_id == ExampleRow.project_id, Label.example_key == ExampleRow.key)
-    return ExampleRow.project_id == project_id, ExampleRow.gone.is_(False), ~label
 
 
 def _candidate(example: Example, predictions: Mapping[str, Prediction]) -> Candidate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -10,7 +11,10 @@ from labelwheel.backend.database.tables import now
 from labelwheel.backend.ledger import impressions
 from labelwheel.backend.projects import projects
 from labelwheel.plugins.connector import Connector, Suggestion
+from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Example, Prediction, Question
+
+log = logging.getLogger(__name__)
 
 
 class Suggester(Protocol):
@@ -21,6 +25,18 @@ class Suggester(Protocol):
 
         With the name of a generation by its champions, else by the newest heads that there are.
         """
+
+
+def newest(
+    suggester: Suggester, project_id: int, examples: Mapping[str, Example], version: str
+) -> list[Suggestion] | None:
+    """What the newest heads say; None where nobody answers, or other heads than `version`: not yet, or no longer."""
+    try:
+        answer = suggester.suggest(project_id, [example.model_dump(mode="json") for example in examples.values()])
+    except LabelwheelError as error:
+        log.debug("project %s: what is shown next waits: %s", project_id, error)
+        return None
+    return suggestions(answer, examples) if answer["version"] == version else None
 
 
 def suggestions(answer: Mapping[str, Any], examples: Mapping[str, Example]) -> list[Suggestion]:

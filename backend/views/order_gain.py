@@ -13,11 +13,12 @@ from bisect import bisect_left, insort
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import ExampleRow, Label, Project
 from labelwheel.backend.ledger.lots import lot
+from labelwheel.backend.ledger.open_examples import are_open
 
 FIRST = 20
 """So many of those that are left are shown ahead by lot at most."""
@@ -79,9 +80,7 @@ def _count(session: Session, project_id: int) -> dict[str, Any]:
     labels: dict[str, list[str | None]] = {}
     for key, origin in session.execute(query):
         labels.setdefault(key, []).append(origin)
-    labelled = exists().where(Label.project_id == project_id, Label.example_key == ExampleRow.key)
-    open_ = select(ExampleRow.key).where(ExampleRow.project_id == project_id, ExampleRow.gone.is_(False), ~labelled)
-    left = sorted(map(lot, session.scalars(open_)))
+    left = sorted(map(lot, session.scalars(select(ExampleRow.key).where(*are_open(project_id)))))
     by_lot, sought, remaining = [0, 0], [0, 0], len(left)
     for key, origins in labels.items():  # the newest first: what was labelled later was left at that time
         number = lot(key)

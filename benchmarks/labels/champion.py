@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.labels.field import LENGTH, Field
 from labelwheel.backend.revisions.features import Champion
+from labelwheel.backend.revisions.text_lane import UNTRAINED
 from labelwheel.training import batches, encoders, layers
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.heads.fitting import labels_of
@@ -22,9 +23,6 @@ from labelwheel.training.model import Model
 from labelwheel.training.questions import Prediction
 from labelwheel.training.spec import Recipe
 from labelwheel.training.strategies.label_names import names_head, settled
-
-UNTRAINED = ("names", "frozen")
-"""Recipes that leave the encoder as it was before any label."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from benchmarks.labels.field import LENGTH, Field
 from benchmarks.labels.learning import Answerer
 from benchmarks.labels.simple import UNLABELLED
 from labelwheel.training import batches
+from labelwheel.training.heads.base import FastHead
 from labelwheel.training.heads.fitting import Bench, Seen, Unlabelled, labels_of, measure
 from labelwheel.training.heads.standing import Standing
 from labelwheel.training.kinds.base import Encoding
@@ -43,10 +44,14 @@ def bench(field: Field, labelled: Sequence[int], seed: int) -> Bench:
 
 def fast(field: Field, labelled: Sequence[int], seed: int) -> Answerer:
     """The fast lane's head on the label names: fitted, and six times more to say what it is worth."""
-    head = measure(bench(field, labelled, seed), 60 * MINUTES).head
+    return by_head(field, measure(bench(field, labelled, seed), 60 * MINUTES).head, field.whole, field.named)
+
+
+def by_head(field: Field, head: FastHead, whole: np.ndarray, logits: np.ndarray) -> Answerer:
+    """What a head says on a champion that gives all texts `whole` and `logits`."""
 
     def answer(places: Sequence[int]) -> list[Prediction]:
-        values = head.values(list(field.whole[list(places)]), list(field.named[list(places)]))
+        values = head.values(list(whole[list(places)]), list(logits[list(places)]))
         examples = [field.stage.rows[place].example for place in places]
         rows = [Encoding(number, ()) for number in range(len(places))]
         return head.decode(field.stage.question, examples, rows, values)

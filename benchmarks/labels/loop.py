@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.labels.champion import Served
 from benchmarks.labels.field import LENGTH, Field
-from benchmarks.labels.lanes import MINUTES
+from benchmarks.labels.lanes import MINUTES, by_head
 from benchmarks.labels.learning import Answerer, Learnt, cpu_seconds
 from benchmarks.labels.simple import UNLABELLED
 from benchmarks.rounds import HELD_OUT
@@ -25,7 +25,6 @@ from labelwheel.backend.rounds import policy
 from labelwheel.backend.settings import Settings
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.heads.fitting import Bench, Fitted, Seen, Unlabelled, follow, labels_of
-from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.measurement import measure
 from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction
@@ -67,14 +66,7 @@ class Loop:
         champion, fitted = self._champion, self._last if self._passes else None
         if fitted is None:
             return champion.answer
-
-        def answer(places: Sequence[int]) -> list[Prediction]:
-            values = fitted.head.values(list(champion.whole[list(places)]), list(champion.logits[list(places)]))
-            examples = [self.field.stage.rows[place].example for place in places]
-            rows = [Encoding(number, ()) for number in range(len(places))]
-            return fitted.head.decode(self.field.stage.question, examples, rows, values)
-
-        return answer
+        return by_head(self.field, fitted.head, champion.whole, champion.logits)
 
     @property
     def _passes(self) -> bool:
