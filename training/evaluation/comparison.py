@@ -34,34 +34,16 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from labelwheel.training.evaluation import intervals
+from labelwheel.training.evaluation.paired import ClassChange, Paired
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import Pair
 
-LEVEL = 0.90
 FEW_GROUPS = 10
 ENOUGH_GROUPS = 50
-CLASS_UNITS = 5
+_NAMED = 3
 
 Verdict = Literal["better", "not_worse", "no_better", "worse", "too_few"]
-
-
-class ClassChange(Frozen):
-    """One class under both models. `low` and `high` bound the change of F1 at 90 %; `collapsed` forbids promotion."""
-
-    label: str
-    gold: float
-    champion_f1: float
-    challenger_f1: float
-    low: float
-    high: float
-    collapsed: bool = False
-
-    @property
-    def change(self) -> float:
-        """What the challenger wins (or, negative, loses) in F1."""
-        return self.challenger_f1 - self.champion_f1
 
 
 class Comparison(Frozen):
@@ -98,28 +80,20 @@ def compare(
     known = [pair for pair in pairs if pair.champion_loss is not None]
     if not known:
         return _alone(pairs)
-    labels = sorted({label for pair in known for units in (pair.champion, pair.challenger) for label in units})
-    champion = intervals.score_columns([Score(p.champion_loss or 0.0, p.champion) for p in known], labels)
-    challenger = intervals.score_columns([Score(p.challenger_loss, p.challenger) for p in known], labels)
-    sums = intervals.group_sums([pair.group for pair in known], np.hstack([champion, challenger]))
-    half, count = champion.shape[1], len(sums)
-
-    def difference_of(totals: np.ndarray) -> np.ndarray:
-        return intervals.mean_score(totals[..., half:]) - intervals.mean_score(totals[..., :half])
-
-    totals = sums.sum(0)
-    difference = float(difference_of(totals))
-    # the totals of every resample, so that the mean and all the classes are read off the same draws
-    drawn = intervals.resampled(sums, lambda values: values, seed=seed)
-    differences = difference_of(drawn)
-    low, high = (float(edge) for edge in np.quantile(differences, intervals.tails(count, LEVEL)))
-    if count < 2:
-        low, high = -1.0, 1.0  # one text cannot say how much others differ
+    paired = Paired.of(
+        [pair.group for pair in known],
+        [Score(pair.champion_loss or 0.0, pair.champion) for pair in known],
+        [Score(pair.challenger_loss, pair.challenger) for pair in known],
+        seed,
+    )
+    differences, difference, (low, high) = paired.differences, paired.difference, paired.interval
     probability = float(np.mean(differences > 1e-12) + np.mean(np.abs(differences) <= 1e-12) / 2)
-    classes = _classes(labels, totals, drawn, half, floor)
+    classes = paired.classes(floor)
     collapsed = [change for change in classes if change.collapsed]
-    recall = _recall(totals, half) if _is_single(known) else 0.0
-    verdict, reason = _verdict(difference, low, high, sums, half, margin, len(known), collapsed, recall, few)
+    recall = _recall(paired.totals, paired.half) if _is_single(known) else 0.0
+    verdict, reason = _verdict(
+        difference, low, high, paired.sums, paired.half, margin, len(known), collapsed, recall, few
+    )
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
     opening = (
         f"On {_counted(len(known), 'example')}{_sources(known)} the challenger's mean score is {scores[1]:.3f} and the "
@@ -127,9 +101,9 @@ def compare(
     )
     return Comparison(
         verdict=verdict,
-        reason=f"{opening}: {reason}.",
+        reason=f"{opening}: {reason}.{_lost(classes)}",
         examples=len(known),
-        groups=count,
+        groups=len(paired.sums),
         challenger_score=float(scores[1]),
         champion_score=float(scores[0]),
         difference=difference,
@@ -179,6 +153,20 @@ def _verdict(
     return "worse", f"it may be worse by more than {margin:g}" if high >= 0 else "it is worse"
 
 
+def _lost(classes: Sequence[ClassChange]) -> str:
+    """A sentence on what was forgotten without collapsing, the worst first."""
+    found = sorted((each for each in classes if each.beyond_chance and each.change < 0), key=lambda each: each.change)
+    found = [each for each in found if not each.collapsed]
+    if not found:
+        return ""
+    named = ", ".join(
+        f"{each.label!r} (F1 {each.champion_f1:.2f} to {each.challenger_f1:.2f} on {each.gold:g} gold labels)"
+        for each in found[:_NAMED]
+    )
+    more = f", and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f" It loses beyond chance: {named}{more}."
+
+
 def _among_few(difference: float, high: float, recall: float, least: int) -> tuple[Verdict, str]:
     few = f"fewer than {least} independent examples"
     if abs(difference) <= 1e-12:
@@ -223,38 +211,6 @@ def _of_few(groups: int, difference: float, collapsed: Sequence[ClassChange]) ->
     if difference > 1e-12:
         return "not_worse", f"it does better {unknown}"
     return "too_few" if difference >= -1e-12 else "worse", f"it does no better {unknown}"
-
-
-def _classes(
-    labels: Sequence[str], totals: np.ndarray, drawn: np.ndarray, half: int, floor: float
-) -> list[ClassChange]:
-    def f1_of(values: np.ndarray, offset: int) -> np.ndarray:
-        return intervals.f1(values[..., offset], values[..., offset + 1], values[..., offset + 2])
-
-    def gold_of(values: np.ndarray, offset: int) -> np.ndarray:
-        return values[..., offset] + values[..., offset + 2]
-
-    offsets = [2 + 3 * index for index in range(len(labels))]
-    changes = []
-    for label, offset in zip(labels, offsets, strict=True):
-        gold = float(gold_of(totals, offset))
-        champion, challenger = float(f1_of(totals, offset)), float(f1_of(totals, half + offset))
-        differences = f1_of(drawn, half + offset) - f1_of(drawn, offset)
-        present = differences[gold_of(drawn, offset) > 0]
-        low, high = (-1.0, 1.0) if not len(present) else np.quantile(present, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        collapsed = gold >= CLASS_UNITS and challenger - champion < -floor and high < 0
-        changes.append(
-            ClassChange(
-                label=label,
-                gold=gold,
-                champion_f1=champion,
-                challenger_f1=challenger,
-                low=float(low),
-                high=float(high),
-                collapsed=bool(collapsed),
-            )
-        )
-    return changes
 
 
 def _alone(pairs: Sequence[Pair]) -> Comparison:

@@ -7,6 +7,7 @@ from typing import Any
 
 _MOST_CLASSES = 40
 _SMALL_SLICE = 5
+_SIDES = (("Lost beyond chance", "lost"), ("Won beyond chance", "won"))
 _MIB = 1 << 20
 
 
@@ -16,6 +17,7 @@ def render(report: Mapping[str, Any]) -> str:
         _opening(report),
         _list("Notes", report["notes"]),
         _classes(report),
+        _against(report),
         _confusions(report),
         _slices(report),
         _how(report),
@@ -41,10 +43,13 @@ def _opening(report: Mapping[str, Any]) -> str:
     )
     if champion := report["champion"]:
         change = champion["challenger_score"] - champion["score"]
+        sure = "beyond" if champion["beyond_chance"] else "within"
         text += (
             f"\n\nThe champion {_code(champion['version'])} scores {_number(champion['score'])} on the "
             f"{champion['examples']:,} examples that both were measured on, this one "
-            f"{_number(champion['challenger_score'])} ({change:+.3f})."
+            f"{_number(champion['challenger_score'])} ({change:+.3f}). The mean score changes by "
+            f"{champion['difference']:+.3f} ({champion['level']:.0%} interval {champion['low']:+.3f} to "
+            f"{champion['high']:+.3f}), which is {sure} chance."
         )
     others = {name: value for name, value in report["metrics"].items() if name != report["metric"]}
     table = _table(("metric", "value"), [(_words(name), _number(value)) for name, value in others.items()])
@@ -55,18 +60,54 @@ def _classes(report: Mapping[str, Any]) -> str:
     rows = report["classes"]
     if not rows:
         return ""
-    compared = any(row["change"] is not None for row in rows)
-    header = ["class", "F1", "precision", "recall", "measured", "trained on"] + ["against champion"] * compared
-    cells = []
-    for row in rows[:_MOST_CLASSES]:
-        change = "" if row["change"] is None else f"{row['change']:+.3f}"
-        cells.append(
-            [_cell(row["label"]), *(_number(row[name]) for name in ("f1", "precision", "recall"))]
-            + [f"{row['support']:g}", f"{row['train']:,}"]
-            + [change] * compared
+    header = ("class", "F1", "precision", "recall", "measured", "trained on")
+    cells = [
+        (
+            _cell(row["label"]), *(_number(row[name]) for name in ("f1", "precision", "recall")),
+            f"{row['support']:g}", f"{row['train']:,}",
         )
-    more = f"\n\n… and {len(rows) - _MOST_CLASSES} more in `report.json`." if len(rows) > _MOST_CLASSES else ""
-    return "## Classes\n\n" + _table(header, cells) + more
+        for row in rows[:_MOST_CLASSES]
+    ]  # fmt: skip
+    return "## Classes\n\n" + _table(header, cells) + _more(rows)
+
+
+def _against(report: Mapping[str, Any]) -> str:
+    """What was lost and won in each class against the champion; classes with the same F1 are counted only."""
+    champion = report["champion"]
+    if not champion or not champion["classes"]:
+        return ""
+    changed = [row for row in champion["classes"] if abs(row["change"]) > 1e-9]
+    same = len(champion["classes"]) - len(changed)
+    said = [f"**{word}**: {', '.join(map(_cell, champion[key]))}." for word, key in _SIDES if champion[key]]
+    opening = " ".join(said) if said else "No class was lost or won beyond chance."
+    header = ("class", f"champion's F1 ({_code(champion['version'])})", "F1", "change", "interval", "measured", "")
+    cells = [
+        (
+            _cell(row["label"]), _number(row["champion_f1"]), _number(row["challenger_f1"]), f"{row['change']:+.3f}",
+            f"{row['low']:+.3f} to {row['high']:+.3f}", f"{row['support']:g}",
+            "beyond chance" if row["beyond_chance"] else "",
+        )
+        for row in _worst_and_best(changed)
+    ]  # fmt: skip
+    closing = (
+        f"Intervals are those of each class by itself, at {champion['level']:.0%}: of ten classes that are as they "
+        "were, one may look changed."
+    )
+    if same:
+        closing += f" {same:,} {'class has' if same == 1 else 'classes have'} the same F1 as before."
+    parts = ["## Lost and won against the champion", opening, _table(header, cells) + _more(changed), closing]
+    return "\n\n".join(filter(None, parts))
+
+
+def _worst_and_best(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of many the two ends: what is lost comes first."""
+    if len(rows) <= _MOST_CLASSES:
+        return list(rows)
+    return [*rows[: _MOST_CLASSES // 2], *rows[-_MOST_CLASSES // 2 :]]
+
+
+def _more(rows: Sequence[Any]) -> str:
+    return f"\n\n… and {len(rows) - _MOST_CLASSES} more in `report.json`." if len(rows) > _MOST_CLASSES else ""
 
 
 def _confusions(report: Mapping[str, Any]) -> str:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.training.evaluation import calibration, curves, intervals, leakage, metrics
+from labelwheel.training.evaluation import calibration, curves, forgetting, intervals, leakage, metrics
 from labelwheel.training.evaluation.findings import Findings
 from labelwheel.training.evaluation.rendering import render
 from labelwheel.training.kinds import kind_of
-from labelwheel.training.kinds.base import Score
 
 __all__ = ["build", "render"]
 
@@ -38,7 +37,7 @@ def build(findings: Findings) -> dict[str, Any]:
         "started_from": findings.started_from,
         "metric": kind.metric,
         "headline": headline.model_dump() if headline else None,
-        "champion": _champion(findings),
+        "champion": forgetting.told(findings),
         "measured_on": "cross_validation" if findings.cross_validated else "held_out",
         "examples": len(measured),
         "groups": len(set(groups)),
@@ -81,30 +80,8 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _champion(findings: Findings) -> dict[str, Any] | None:
-    """The champion's headline and the challenger's on the examples that both were measured on."""
-    both = _both(findings)
-    if not both:
-        return None
-    kind = findings.kind
-    return {
-        "version": findings.parent,
-        "score": kind.headline([old for old, _ in both]),
-        "challenger_score": kind.headline([new for _, new in both]),
-        "examples": len(both),
-    }
-
-
-def _both(findings: Findings) -> list[tuple[Score, Score]]:
-    pairs = zip(findings.champion_scores or (), findings.scores, strict=False)
-    return [(old, new) for old, new in pairs if old is not None]
-
-
 def _classes(findings: Findings) -> list[dict[str, Any]]:
-    """Each class with its training labels and, where there is a champion, what was won or lost in F1."""
-    both = _both(findings)
-    before = {row["label"]: row["f1"] for row in metrics.per_class([old for old, _ in both])}
-    after = {row["label"]: row["f1"] for row in metrics.per_class([new for _, new in both])}
+    """Each class with its training labels."""
     learnt = _counts(findings, "train")
     table = metrics.per_class(findings.scores)
     measured = {row["label"] for row in table}
@@ -114,10 +91,7 @@ def _classes(findings: Findings) -> list[dict[str, Any]]:
         if label not in measured
     ]
     for row in table:
-        label = row["label"]
-        row["train"] = learnt.get(label, 0)
-        row["champion_f1"] = before.get(label)
-        row["change"] = after[label] - before[label] if label in before and label in after else None
+        row["train"] = learnt.get(row["label"], 0)
     return table
 
 

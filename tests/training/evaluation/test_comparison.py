@@ -172,3 +172,9 @@ def test_it_is_said_how_many_examples_were_answered_out_of_fold():
     mixed = [row.model_copy(update={"held_out": number < 4}) for number, row in enumerate(rows)]
     assert "12 examples (4 held out, 8 by cross-validation)" in compare(mixed).reason
     assert "12 examples the" in compare(rows).reason
+
+
+def test_what_is_lost_without_a_collapse_is_named_beside_the_verdict():
+    found = compare(pairs((200, "a", "a", "a"), (20, "a", "c", "a"), (60, "b", "b", "b"), (8, "b", "b", "a")))
+    assert found.passes
+    assert found.reason.endswith("it is better. It loses beyond chance: 'b' (F1 1.00 to 0.94 on 68 gold labels).")
