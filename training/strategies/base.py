@@ -47,6 +47,10 @@ class Strategy(ABC):
     def applies(self) -> bool:
         """Whether to try it; what people should know of a no goes into `given.notes`."""
 
+    def replaces(self) -> tuple[type[Strategy], ...]:
+        """Strategies that are behind where this one applies: once it is measured, none of them is tried after it."""
+        return ()
+
     @abstractmethod
     def measure(self) -> Outcome:
         """What it achieves on examples that it has not learnt from; on none where there are too few."""

@@ -30,10 +30,10 @@ from labelwheel.training.strategies.contrastive_loop import Classes, Settings
 from labelwheel.training.strategies.finetuning import copier
 from labelwheel.training.strategies.finetuning_strategy import PLANNED_SHARE
 from labelwheel.training.strategies.folds import Fold
+from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.label_names import describe
 from labelwheel.training.strategies.outcome import Outcome
-from labelwheel.training.strategies.problem import Problem
 
 LEAST, MOST = 24, 1000
 """With fewer labels rounds take seconds, and heads follow each label; with more, fine-tuning has all it needs."""
@@ -43,18 +43,10 @@ STEPS, A_STEP = 20, 16
 same (SNIPS .952 and .946, banking77 .690 and .696, trec6 .874 and .880), and cost what fine-tuning does, twice."""
 
 ALONE = 100
-"""With fewer labels nothing else trains the encoder from the base model: it costs as much, and is behind."""
+"""With fewer labels the base model is not fine-tuned besides: it costs as much, and is behind."""
 
 TOKENS, SMALLEST = 4096, 8
 """About so many of a batch, as the whole of it is in memory at once: 1.6 GB of MiniLM, and texts enough to compare."""
-
-
-def suits(problem: Problem) -> bool:
-    """Whether labels are such that contrast can be learnt from."""
-    if not problem.kind.held_to_names or not isinstance(problem.objective, Softmax) or problem.kind.row is not Row.TEXT:
-        return False  # such as a rating, whose values are near to each other or far apart
-    counts = np.bincount([int(target) for target in problem.targets]) if len(problem) else np.zeros(1)
-    return LEAST <= len(problem) <= MOST and int((counts >= 2).sum()) >= 2
 
 
 class Contrastive(Strategy):
@@ -69,7 +61,17 @@ class Contrastive(Strategy):
 
     def applies(self) -> bool:
         """Where one option is right, two classes have two labels each, and there is the memory."""
-        return suits(self.given.problem) and self.given.fits_whole
+        problem = self.given.problem
+        if not problem.kind.held_to_names or not isinstance(problem.objective, Softmax):
+            return False  # such as a rating, whose values are near to each other or far apart
+        if problem.kind.row is not Row.TEXT or not LEAST <= len(problem) <= MOST:
+            return False
+        counts = np.bincount([int(target) for target in problem.targets])
+        return int((counts >= 2).sum()) >= 2 and self.given.fits_whole
+
+    def replaces(self) -> tuple[type[Strategy], ...]:
+        """Fine-tuning from the same start, with so few labels."""
+        return (FromBase,) if len(self.given.problem) < ALONE else ()
 
     def measure(self) -> Outcome:
         """On each part of the layout, or on one fifth where time is short."""

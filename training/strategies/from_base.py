@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from labelwheel.training.strategies import contrastive, finetuning_plan
+from labelwheel.training.strategies import finetuning_plan
 from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.finetuning_strategy import FineTuning
 from labelwheel.training.strategies.regression import Head
@@ -21,10 +21,7 @@ class FromBase(FineTuning):
     name = "fine-tuned from the base model"
 
     def applies(self) -> bool:
-        """From two dozen labels on, where there is the memory, unless contrast does better with so few."""
-        given = self.given
-        if contrastive.suits(given.problem) and given.fits_whole and len(given.problem) < contrastive.ALONE:
-            return False
+        """From two dozen labels on, where there is the memory."""
         return self.is_enough() and self.fits()
 
     def start(self) -> FineTuned:

@@ -71,11 +71,16 @@ class Selection:
         """Those of one cost that may be proposed, with what they achieved."""
         begin, end = _PERCENT[cost]
         there = [each for each in self._strategies if each.cost is cost and each.applies()]
-        found = []
+        found, replaced = [], set[type[Strategy]]()
         for number, strategy in enumerate(there, start=1):
+            if type(strategy) in replaced:
+                continue
             with self.given.progress.phase(f"Trying: {strategy.name}", begin + (end - begin) * number / len(there)):
                 outcome = self._try(strategy)
-            if outcome is not None and strategy.learns:
+            if outcome is None:
+                continue
+            replaced.update(strategy.replaces())
+            if strategy.learns:
                 found.append((strategy, outcome))
         return found
 

@@ -211,12 +211,8 @@ def test_a_text_of_nobody_else_is_no_pair(folder: Path) -> None:
     assert all(torch.isfinite(each).all() for each in module.parameters())
 
 
-def test_with_few_labels_nothing_else_starts_from_the_base_model(folder: Path) -> None:
-    assert [FromBase(given(folder, rows(copies))).applies() for copies in (3, 9)] == [False, True]
-    options = tuple(Option(value=value) for value in ("food", "music", "weather"))
-    asked = Question(name="intent", kind=Kind.CHOICES, inputs=("text",), options=options)
-    several = [row.model_copy(update={"answer": [row.answer]}) for row in rows(3)]
-    assert FromBase(given(folder, several, asked)).applies()
+def test_with_few_labels_the_base_model_is_not_fine_tuned_besides(folder: Path) -> None:
+    assert [Contrastive(given(folder, rows(copies))).replaces() for copies in (3, 9)] == [(FromBase,), ()]
 
 
 @pytest.mark.parametrize(("length", "size"), [(10, 32), (256, 16), (4000, 8)])

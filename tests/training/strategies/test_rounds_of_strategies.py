@@ -91,6 +91,22 @@ def test_one_that_runs_out_of_memory_or_time_is_given_up_and_the_round_goes_on(r
     assert selection.given.notes == ["greedy was given up: too big", "slow was given up: too late"]
 
 
+def test_one_that_another_replaces_is_tried_only_where_that_came_to_nothing(round_of: Any) -> None:
+    behind = stand("behind")
+
+    def replaces(self: Stand) -> tuple[type[Strategy], ...]:
+        return (behind,)
+
+    for fields, tried in (
+        ({}, ["cheap", "ahead"]),
+        ({"measuring": TimeoutError("too late")}, ["cheap", "ahead", "behind"]),
+        ({"fit": False}, ["cheap", "behind"]),
+    ):
+        selection = round_of(stand("cheap", wrong=20), stand("ahead", replaces=replaces, **fields), behind)
+        selection.propose()
+        assert names(selection) == tried
+
+
 def test_a_fault_of_a_strategy_is_not_taken_for_a_want_of_time(round_of: Any) -> None:
     with pytest.raises(ZeroDivisionError):
         round_of(stand("broken", measuring=ZeroDivisionError()), stand("sound")).propose()
