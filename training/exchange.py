@@ -22,25 +22,29 @@ def at_hand(spec: JobSpec) -> Iterator[JobSpec]:
 
     Raises InvalidJob where there is no data or the output exists, StoreUnreachable, StoreUnusable.
     """
-    if not any(map(places.is_url, (spec.data, spec.output, spec.champion or ""))):
+    if not any(map(places.is_url, (spec.data, spec.unlabelled or "", spec.output, spec.champion or ""))):
         yield spec
         return
     with tempfile.TemporaryDirectory(prefix="labelwheel-job-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
         store, name = Store.around(spec.output, scratch / "cache")
         with store.publish(name) as output:
-            near = {"output": str(output), "data": _data(spec, scratch), "champion": _champion(spec, scratch)}
+            near = {
+                "output": str(output),
+                "data": _file(spec.data, scratch / "data.jsonl", "labels"),
+                "unlabelled": spec.unlabelled and _file(spec.unlabelled, scratch / "unlabelled.jsonl", "other texts"),
+                "champion": _champion(spec, scratch),
+            }
             yield spec.model_copy(update=near)
 
 
-def _data(spec: JobSpec, scratch: Path) -> str:
-    if not places.is_url(spec.data):
-        return spec.data
-    path = scratch / "data.jsonl"
+def _file(place: str, path: Path, what: str) -> str:
+    if not places.is_url(place):
+        return place
     try:
-        path.write_bytes(places.read(spec.data))
+        path.write_bytes(places.read(place))
     except FileNotFoundError as error:
-        raise InvalidJob(f"the labels {spec.data} are not there; start the round anew") from error
+        raise InvalidJob(f"the {what} {place} are not there; start the round anew") from error
     return str(path)
 
 

@@ -201,7 +201,7 @@ def execute(
     """Train in this process; the version that is there now. Raises what `Run` does."""
     import torch
 
-    from labelwheel.training import memory
+    from labelwheel.training import memory, unlabelled
     from labelwheel.training.errors import OutOfMemory
     from labelwheel.training.model import default_device
     from labelwheel.training.progress import Progress
@@ -220,7 +220,7 @@ def execute(
     try:
         on_gpu = (spec.device or default_device()).startswith("cuda")
         with card_share.held_back(spec.shares_card and on_gpu):
-            return Run(spec, rows, Progress(listener), **more).execute().version
+            return Run(spec, rows, Progress(listener), unlabelled=unlabelled.read(spec), **more).execute().version
     except Exception as error:
         if memory.ran_out(error):
             raise OutOfMemory(f"memory ran out ({str(error).splitlines()[0]}); use a smaller base model") from error

@@ -22,12 +22,14 @@ from labelwheel.training.measurement import Measurement, learning_curve, measure
 from labelwheel.training.model import Model, default_device, pad_token
 from labelwheel.training.onnx_export import make
 from labelwheel.training.progress import Progress
+from labelwheel.training.questions import Example
 from labelwheel.training.shared_features import Embed
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Proposal, Selection
+from labelwheel.training.unlabelled import UnlabelledTexts
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +41,16 @@ class Run:
     """
 
     def __init__(
-        self, spec: JobSpec, rows: Sequence[LabelledExample], progress: Progress, embed: Embed = encoders.features
+        self,
+        spec: JobSpec,
+        rows: Sequence[LabelledExample],
+        progress: Progress,
+        embed: Embed = encoders.features,
+        unlabelled: Sequence[Example] = (),
     ) -> None:
         self.spec = spec
         self.embed = embed
+        self.unlabelled = unlabelled
         self.rows = rows
         self.progress = progress
         self.kind = kind_of(spec.question)
@@ -57,8 +65,7 @@ class Run:
         spec, question = self.spec, self.spec.question
         self._check_enough()
         self._separate()
-        unlabelled = spec.recipe is Recipe.NAMES
-        train = [] if unlabelled else [row for row in self.rows if row.part is Part.TRAIN]
+        train = [] if spec.recipe is Recipe.NAMES else [row for row in self.rows if row.part is Part.TRAIN]
         with self.progress.phase("Loading the base model", 5):
             self.base, self.tokenizer = encoders.load(spec.base_model, self.kind.config(question), self.kind.auto_class)
             self.base.to(self.device)
@@ -137,8 +144,13 @@ class Run:
         frozen = Frozen.build(problem, self.base, self.tokenizer, self.max_length, self.embed)
         return Materials(
             problem, self.base, self.tokenizer, frozen, self.champion, self.max_length, self.spec.seed,
-            Budget(self.deadline), self.progress, self._base_name(), self.notes,
+            Budget(self.deadline), self.progress, self._base_name(), self.notes, self._unlabelled(),
         )  # fmt: skip
+
+    def _unlabelled(self) -> UnlabelledTexts | None:
+        if not self.unlabelled:
+            return None
+        return UnlabelledTexts(self.spec.question, self.unlabelled, self.rows, self.tokenizer, self.max_length)
 
     def _answer(self, proposal: Proposal) -> Any:
         """What answers for the challenger: the very module that will be written."""

@@ -39,8 +39,9 @@ class LabelledExample(Frozen):
 
 
 class JobSpec(Frozen):
-    """One training run. `data`, `output`, `champion` and `failure` are absolute paths, or fsspec URLs.
+    """One training run. `data`, `unlabelled`, `output`, `champion` and `failure` are absolute paths, or fsspec URLs.
 
+    `unlabelled` has examples of the project that nobody has labelled, none of them held out or set apart (JSON lines).
     `output` must not exist yet and appears whole or not at all. `failure` is where a job of several says why this one
     failed; beside the specification if None.
     """
@@ -48,6 +49,7 @@ class JobSpec(Frozen):
     version: str
     question: Question
     data: str
+    unlabelled: str | None = None
     output: str
     failure: str | None = None
     recipe: Recipe = Recipe.AUTO

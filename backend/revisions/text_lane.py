@@ -10,7 +10,8 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
-from labelwheel.backend.revisions import light_gate, measurement, unlabelled
+from labelwheel.backend.ledger import unlabelled
+from labelwheel.backend.revisions import light_gate, measurement
 from labelwheel.backend.revisions.features import Champion, FeatureSource
 from labelwheel.backend.revisions.lane import FIT_SECONDS, Lane, Threads
 from labelwheel.backend.revisions.measurement import Measured
@@ -24,6 +25,7 @@ from labelwheel.training.questions import Example, Question
 from labelwheel.training.spec import Part
 from labelwheel.training.strategies import label_names
 
+_MOST_UNLABELLED = 1_500
 _KNOWN_BETTER = 1.5  # times as many texts say better what a project's texts have in common
 UNTRAINED = ("names", "frozen")
 """Recipes that leave the encoder as it was before any label."""
@@ -66,7 +68,8 @@ class TextLane(Lane[Fitted]):
 
     def _heard(self, session: Session, question: QuestionRow) -> None:
         if self._pool is None and len(self._labelled.rows) >= light_gate.LEAST // 2:
-            self._pool = unlabelled.draw(session, question)
+            drawn = unlabelled.draw(session, [question], _MOST_UNLABELLED)
+            self._pool = [Example(key=each.row.key, fields=each.row.fields) for each in drawn]
 
     def _fetched(self) -> bool | None:
         lacking = self._seen.lacking(row.example for row in self._labelled.rows.values())

@@ -1,23 +1,30 @@
-"""The data file of a job: every example of a question with the answer that people agreed on, as JSON lines."""
+"""The files of a job, as JSON lines: every example of a question with the answer that people agreed on, and some more.
+
+The others have no answer yet: they say what the project's texts are like.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
+from labelwheel.backend.ledger import unlabelled
 from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.rounds import answers
 from labelwheel.backend.rounds.answers import Answered
 from labelwheel.training.kinds.agreement import agree
-from labelwheel.training.questions import Question
+from labelwheel.training.questions import Example, Frozen, Question
 from labelwheel.training.spec import LabelledExample, Part
+
+MOST_UNLABELLED = 2_000
+"""So many examples without an answer are handed over at most."""
 
 
 class Written(NamedTuple):
@@ -30,15 +37,27 @@ class Written(NamedTuple):
 def write(session: Session, question: QuestionRow, champion: CheckpointRow | None, path: Path) -> Written:
     """Writes the file, whole or not at all."""
     last = champion_groups.last_event(session, question)
-    count, temporary = 0, path.with_suffix(".writing")
-    with temporary.open("w", encoding="utf-8") as file:
-        for row in labelled(session, question, champion):
-            file.write(row.model_dump_json() + "\n")
-            count += 1
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    return Written(count, last)
+    return Written(_write(path, labelled(session, question, champion)), last)
+
+
+def write_unlabelled(session: Session, question: QuestionRow, seed: int, path: Path) -> int:
+    """Writes examples without an answer, whole or not at all; how many there are."""
+    return _write(path, unanswered(session, question, seed))
+
+
+def unanswered(session: Session, question: QuestionRow, seed: int) -> Iterator[Example]:
+    """Examples that nobody has answered, by chance, with what the question reads of them and no more.
+
+    Of all projects that share the question, as their home reads them; `unlabelled.draw` says which.
+    """
+    shared = champion_groups.members(session, question)
+    spec = Question.model_validate(shared[0].spec)
+    own = {row.id: Question.model_validate(row.spec) for row in shared}
+    for row, found in unlabelled.draw(session, shared, MOST_UNLABELLED, seed):
+        key = f"{row.project_id}/{found.key}" if len(shared) > 1 else found.key
+        example = spec.posed(own[row.id], Example(key=key, fields=found.fields))
+        if any(example.fields.values()):
+            yield example
 
 
 def labelled(
@@ -78,6 +97,18 @@ def learnable(spec: Question, same: Sequence[Answered]) -> LabelledExample:
         fresh=all(found.fresh for found in same),
         slices=slices,
     )
+
+
+def _write(path: Path, rows: Iterable[Frozen]) -> int:
+    count, temporary = 0, path.with_suffix(".writing")
+    with temporary.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(row.model_dump_json() + "\n")
+            count += 1
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return count
 
 
 def _common(session: Session, shared: Sequence[QuestionRow]) -> set[str]:

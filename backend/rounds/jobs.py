@@ -19,7 +19,7 @@ from labelwheel.training.spec import JobSpec, Recipe
 
 _KEPT_FOLDERS = 50
 _KEPT_DATA = 3
-DATA = "data.jsonl"
+DATA, UNLABELLED = "data.jsonl", "unlabelled.jsonl"
 _COMPANY = "company"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -55,6 +55,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         version=found.version,
         question=question,
         data=f"{shared}/{DATA}",
+        unlabelled=f"{shared}/{UNLABELLED}" if (place / UNLABELLED).exists() else None,
         output=store.place(found.version),
         failure=f"{shared}/{FAILED}",
         recipe=Recipe(found.recipe),
@@ -71,8 +72,9 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
     )
     places.remove(f"{shared}/{FAILED}")
     (place / _COMPANY).unlink(missing_ok=True)
-    if places.is_url(spec.data):
-        places.send(place / DATA, spec.data)
+    for name, sent in ((DATA, spec.data), (UNLABELLED, spec.unlabelled)):
+        if sent is not None and places.is_url(sent):
+            places.send(place / name, sent)
     return spec
 
 
@@ -122,7 +124,7 @@ def tidy(settings: Settings, ended: Collection[str], active: Collection[int]) ->
     """Clears away what ended rounds left: half-written checkpoints, those that were rejected, data files.
 
     `ended` are versions of rounds that are over and whose checkpoint is not kept, `active` the numbers of rounds whose
-    job may be running. The latest folders stay for whoever looks for a reason, with the labels in the last few alone.
+    job may be running. The latest folders stay for whoever looks for a reason, the texts in the last few alone.
     """
     store, jobs = settings.checkpoints, folder(settings, 0).parent
     store.sweep()
@@ -132,6 +134,7 @@ def tidy(settings: Settings, ended: Collection[str], active: Collection[int]) ->
         numbers = sorted((int(place.name) for place in jobs.iterdir() if place.name.isdigit()), reverse=True)
         over = [number for number in numbers if number not in active]
         for number in over[_KEPT_DATA:_KEPT_FOLDERS]:
-            (folder(settings, number) / DATA).unlink(missing_ok=True)
+            for name in (DATA, UNLABELLED):
+                (folder(settings, number) / name).unlink(missing_ok=True)
         for number in over[_KEPT_FOLDERS:]:
             shutil.rmtree(folder(settings, number), ignore_errors=True)

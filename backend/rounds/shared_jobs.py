@@ -68,6 +68,8 @@ class JobStarter:
             if champion is not None:
                 jobs.check(self._settings, champion)
             written = data.write(session, question, champion, place / jobs.DATA)
+            if found.recipe != Recipe.NAMES:
+                data.write_unlabelled(session, question, self._settings.seed, place / jobs.UNLABELLED)
         job = jobs.specify(self._settings, found, spec, champion.folder if champion else None)
         with self._hold.transaction() as tx:
             projects.lock(tx, found.project_id)

@@ -39,6 +39,13 @@ class Job:
     def rows(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in places.read(self.spec.data).splitlines()]
 
+    @property
+    def unlabelled(self) -> list[dict[str, Any]] | None:
+        """None where the job was handed no such file."""
+        if self.spec.unlabelled is None:
+            return None
+        return [json.loads(line) for line in places.read(self.spec.unlabelled).splitlines()]
+
 
 class FakeLauncher:
     """`automatic` jobs are done, with that challenger's loss, when they are looked at."""

@@ -138,6 +138,7 @@ def test_a_round_is_trained_promoted_served_rolled_back_and_cleared_away(
     assert spec.output == f"{URL}/{names}"
     trained = train(world)
     assert world.launcher.last.spec.champion == f"{URL}/{names}"
+    assert world.launcher.last.spec.unlabelled == f"{URL}/.jobs/{trained}/unlabelled.jsonl"
     assert f"/bucket/checkpoints/{trained}/{MANIFEST}" in files()
     assert served(served_models) == trained
     cached = world.settings.checkpoints.fetch(trained)
@@ -167,17 +168,19 @@ def test_a_real_job_takes_its_data_and_leaves_its_checkpoint_there(store: Store,
     from tests.backend.real import TOPIC
 
     places.write(f"{URL}/.jobs/n1/data.jsonl", b"")
+    places.write(f"{URL}/.jobs/n1/unlabelled.jsonl", b'{"key": "1", "fields": {"text": "a text"}}')
     spec = {
         "version": "n1", "question": TOPIC.model_dump(mode="json"), "data": f"{URL}/.jobs/n1/data.jsonl",
         "output": f"{URL}/n1", "recipe": "names", "device": "cpu", "threads": 1, "artefact": False,
-        "champion": f"{URL}/gone",
+        "champion": f"{URL}/gone", "unlabelled": f"{URL}/.jobs/n1/unlabelled.jsonl",
     }  # fmt: skip
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     assert job.main([str(tmp_path / "spec.json")]) == 0
     assert store.read("n1").manifest.version == "n1"
     assert job.main([str(tmp_path / "spec.json")]) == job.REFUSED, "a version is never used twice"
-    (tmp_path / "spec.json").write_text(json.dumps(spec | {"output": f"{URL}/n2", "data": f"{URL}/none"}))
-    assert job.main([str(tmp_path / "spec.json")]) == job.REFUSED
+    for missing in ({"data": f"{URL}/none"}, {"unlabelled": f"{URL}/none"}):
+        (tmp_path / "spec.json").write_text(json.dumps(spec | {"output": f"{URL}/n2"} | missing))
+        assert job.main([str(tmp_path / "spec.json")]) == job.REFUSED
     assert store.names() == ["n1"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from labelwheel.training.evaluation.families import CROWD
@@ -25,15 +25,9 @@ def check(question: Question, rows: Sequence[LabelledExample]) -> dict[str, Any]
         if row.part in sides and (text := question.text(row.example)):
             sides[row.part].append(_Found(row, Text(text)))
     train, held_out = sides[Part.TRAIN], sides[Part.HELD_OUT]
-    bands: dict[int, list[bytes]] = {}
-    for one in train:
-        for band in one.text.signature.bands:
-            listed = bands.setdefault(band, [])
-            if len(listed) < CROWD and one.text.signature.sketch not in listed:
-                listed.append(one.text.signature.sketch)
-    known = {one.text.key for one in train}
-    same = [one for one in held_out if one.text.key in known]
-    near = [one for one in held_out if one.text.key not in known and _is_near(one.text, bands)]
+    learnt = Neighbours(one.text for one in train)
+    same = [one for one in held_out if learnt.has(one.text)]
+    near = [one for one in held_out if not learnt.has(one.text) and learnt.has_near(one.text)]
     shared = {one.text.key for one in same}
     groups = {one.row.group for one in train} & {one.row.group for one in held_out}
     return {
@@ -53,8 +47,35 @@ class _Found(NamedTuple):
     text: Text
 
 
-def _is_near(text: Text, bands: dict[int, list[bytes]]) -> bool:
-    if text.is_numeric:
-        return False
-    candidates = list({sketch for band in text.signature.bands for sketch in bands.get(band, ())})
-    return bool(candidates) and bool((similarities(text.signature.sketch, candidates) >= NEAR).any())
+class Neighbours:
+    """Some texts, to ask whether another one is the same or a near-duplicate of one of them."""
+
+    def __init__(self, texts: Iterable[Text | str]) -> None:
+        self._keys: set[str] = set()
+        self._bands: dict[int, list[bytes]] = {}
+        for text in map(_signed, texts):
+            self._keys.add(text.key)
+            for band in text.signature.bands:
+                listed = self._bands.setdefault(band, [])
+                if len(listed) < CROWD and text.signature.sketch not in listed:
+                    listed.append(text.signature.sketch)
+
+    def has(self, text: Text) -> bool:
+        """Whether it is one of them."""
+        return text.key in self._keys
+
+    def has_near(self, text: Text) -> bool:
+        """Whether it is a near-duplicate of one of them."""
+        if text.is_numeric:
+            return False
+        candidates = list({sketch for band in text.signature.bands for sketch in self._bands.get(band, ())})
+        return bool(candidates) and bool((similarities(text.signature.sketch, candidates) >= NEAR).any())
+
+    def have(self, text: Text | str) -> bool:
+        """Whether either is so."""
+        signed = _signed(text)
+        return self.has(signed) or self.has_near(signed)
+
+
+def _signed(text: Text | str) -> Text:
+    return text if isinstance(text, Text) else Text(text)

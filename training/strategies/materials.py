@@ -13,6 +13,7 @@ from labelwheel.training.progress import Progress
 from labelwheel.training.strategies import footprint
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.validation import Layout
+from labelwheel.training.unlabelled import UnlabelledTexts
 
 if TYPE_CHECKING:  # a strategy reads these, and they read what the label names say, which is a strategy too
     from labelwheel.training.strategies.frozen_head import Frozen
@@ -37,7 +38,8 @@ class Budget:
 class Materials:
     """One round's. `base` is the base model with an untrained head, on the job's device; nobody changes it.
 
-    `frozen` has the features of its encoder; `notes` is what people should know, and goes into the report.
+    `frozen` has the features of its encoder; `notes` is what people should know, and goes into the report;
+    `unlabelled` has texts without an answer, where the job was given any.
     """
 
     problem: Problem
@@ -51,6 +53,7 @@ class Materials:
     progress: Progress
     base_model: str = ""
     notes: list[str] = field(default_factory=list)
+    unlabelled: UnlabelledTexts | None = None
 
     @property
     def layout(self) -> Layout:

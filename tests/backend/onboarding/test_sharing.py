@@ -143,6 +143,7 @@ def test_labels_of_both_train_one_champion_that_serves_both(two: Two) -> None:
     told = {(row["example"]["key"][:2], next(iter(row["example"]["fields"])), row["answer"]) for row in job.rows}
     assert told == {(side, "text", answer) for side in ("1/", "2/") for answer in ("sport", "politics")}
     assert {row["example"]["fields"]["text"].split()[0] for row in job.rows} == {"text", "body"}
+    assert {next(iter(row["fields"])) for row in job.unlabelled or ()} <= {"text"}
     with two.world.database.session() as session:  # whichever side asks for the labels
         found = [[row.example.key for row in data.labelled(session, two.row(number))] for number in (1, 2)]
     assert found[0] == found[1] == [row["example"]["key"] for row in job.rows]

@@ -88,12 +88,14 @@ def test_running_jobs_keep_their_folder_and_labels_stay_in_few(stage):
         folder = jobs.folder(stage.settings, number)
         folder.mkdir(parents=True)
         (folder / jobs.DATA).write_text("a text")
+        (folder / jobs.UNLABELLED).write_text("another text")
         (folder / "log").write_text("said")
     tidy(stage)
     left = {int(each.name) for each in jobs.folder(stage.settings, 0).parent.iterdir()}
     assert left == {running, *numbers[-50:]}
-    with_labels = {number for number in left if (jobs.folder(stage.settings, number) / jobs.DATA).exists()}
-    assert with_labels == {running, *numbers[-3:]}
+    for name in (jobs.DATA, jobs.UNLABELLED):
+        with_texts = {number for number in left if (jobs.folder(stage.settings, number) / name).exists()}
+        assert with_texts == {running, *numbers[-3:]}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from labelwheel.backend.database.tables import QuestionRow, Round, now
+from labelwheel.backend.database.tables import ExampleRow, QuestionRow, Round, now
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.projects import projects
 from labelwheel.backend.rounds import jobs, progress, round_commands
@@ -44,6 +44,28 @@ def test_a_job_gets_the_labels_the_question_and_the_champion(running: World) -> 
     assert job.spec.hide_below == running.settings.hide_below == 0.25
     assert job.url == f"http://127.0.0.1:9090/api/v1/rounds/{running.rounds[-1].id}/progress"
     assert progress.digest(job.token or "") == running.rounds[-1].progress_token
+
+
+def test_a_job_gets_texts_that_nobody_has_labelled_and_no_held_out_one(world: World) -> None:
+    world.tool.add(*(f"{chr(97 + n % 26) * 7} {chr(97 + n % 23) * 9} {chr(97 + n % 7) * 5}" for n in range(60)))
+    world.connect()
+    world.settle()
+    assert world.launcher.last.unlabelled is None, "the names need no texts"
+    world.label(5)
+    world.settle()
+    world.order(trigger="labels")
+    world.settle()
+    job = world.launcher.last
+    assert job.unlabelled is not None
+    with world.database.session() as session:
+        parts = {row.key: row.part for row in session.scalars(select(ExampleRow))}
+    assert set(parts.values()) >= {"train", "held_out"}
+    told = {row["key"]: row["fields"] for row in job.unlabelled}
+    labelled = {row["example"]["key"] for row in job.rows}
+    assert {parts[key] for key in told} == {"train"}
+    assert len(told) > 20
+    assert not labelled & set(told)
+    assert all(set(fields) == {"text"} for fields in told.values())
 
 
 @pytest.mark.parametrize(

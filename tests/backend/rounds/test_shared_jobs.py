@@ -59,6 +59,8 @@ def test_six_questions_are_one_job_with_a_bar_for_each(six: World) -> None:
         assert job.url == f"http://127.0.0.1:9090/api/v1/rounds/{row.id}/progress"
         assert progress.digest(job.token or "") == row.progress_token
     assert len({job.token for job in parts(six)}) == 6
+    assert len({job.spec.unlabelled for job in parts(six)}) == 6
+    assert all([row["fields"] for row in job.unlabelled or ()] for job in parts(six))
     finish(six.launcher.last)
     six.launcher.automatic = GOOD
     six.settle()
