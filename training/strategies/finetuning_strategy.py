@@ -59,6 +59,7 @@ class FineTuning(Strategy):
         """Trained on all labels, unless the model that was measured has learnt from nearly all of them."""
         tuned, problem = self._tuned, self.given.problem
         assert tuned is not None
+        tuned.deadline = self.given.budget.deadline  # a try may have had less time
         module = self._module if self._module is not None else tuned.final(self._epochs)
         if problem.scale != 1.0 or problem.centre != 0.0:
             weight, bias = encoders.read_head(module)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,9 +24,12 @@ if TYPE_CHECKING:  # a strategy reads these, and they read what the label names 
 _SEARCH_SHARE = 0.2  # of the time for the regression's strength
 
 
-@dataclass(frozen=True)
+@dataclass
 class Budget:
-    """What may be spent: time until `deadline`, as `time.monotonic` has it, and whatever memory the device has."""
+    """What may be spent: time until `deadline`, as `time.monotonic` has it, and whatever memory the device has.
+
+    The deadline is that of what is going on: strategies ask for it when they need it, and keep none.
+    """
 
     deadline: float
 
@@ -32,6 +37,16 @@ class Budget:
     def seconds(self) -> float:
         """How much time is left; negative where it is up."""
         return self.deadline - time.monotonic()
+
+    @contextmanager
+    def part(self, seconds: float) -> Iterator[bool]:
+        """No more than so many seconds inside, afterwards what there was before; gives whether that is less."""
+        whole = self.deadline
+        self.deadline = min(whole, time.monotonic() + seconds)
+        try:
+            yield self.deadline < whole
+        finally:
+            self.deadline = whole
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
 from labelwheel.training.evaluation.findings import Epoch, Trial
-from labelwheel.training.strategies import registry
+from labelwheel.training.strategies import allowance, registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.outcome import Outcome, choose
@@ -40,6 +40,7 @@ class Selection:
     def __init__(self, given: Materials) -> None:
         self.given = given
         self.trials: list[Trial] = []
+        self._allowed = ""  # what notes say of the time that labels allow
         self._strategies = [each(given) for each in registry.strategies()]
 
     def before_labels(self) -> Proposal:
@@ -56,9 +57,13 @@ class Selection:
     def propose(self, dearest: Cost = Cost.MINUTES) -> Proposal:
         """Try everything that the labels and the time allow, and train the best on all labels.
 
-        Nothing that costs more than `dearest` is tried. Raises InvalidJob where nothing came of any.
+        Nothing that costs more than `dearest` is tried, and what trains the encoder has no more time than the labels
+        allow; the final training has whatever the job has. Raises InvalidJob where nothing came of any.
         """
-        tried = [found for cost in Cost if cost <= dearest for found in self._try_all(cost)]
+        begin = time.monotonic()
+        tried = self._try_all(Cost.SECONDS)
+        if dearest >= Cost.MINUTES:
+            tried += self._try_dear(time.monotonic() - begin)
         if not tried:
             raise InvalidJob("; ".join(["nothing could be learnt in the time and memory there is", *self.given.notes]))
         choice = choose([outcome for _, outcome in tried], frozenset(each.name for each, _ in tried if each.continues))
@@ -66,6 +71,13 @@ class Selection:
         strategy, outcome, reason, finished = self._finish(winner, choice.outcome, choice.reason, tried[0])
         curve = next((each for each in (outcome.curve, *(other.curve for _, other in tried)) if each), ())
         return Proposal(finished.module, type(strategy), outcome, reason, self.trials, curve, finished.settings)
+
+    def _try_dear(self, cheap: float) -> list[tuple[Strategy, Outcome]]:
+        labels = len(self.given.problem)
+        allowed = allowance.seconds(labels, cheap)
+        with self.given.budget.part(allowed) as less:
+            self._allowed = f"; {labels} labels allow {allowed:.0f} s for all such tries" if less else ""
+            return self._try_all(Cost.MINUTES)
 
     def _try_all(self, cost: Cost) -> list[tuple[Strategy, Outcome]]:
         """Those of one cost that may be proposed, with what they achieved."""
@@ -92,7 +104,8 @@ class Selection:
             logger.warning("%s was given up: %s", strategy.name, error)
             seconds = round(time.monotonic() - begin, 1)
             self.trials.append(Trial(name=strategy.name, score=None, seconds=seconds, detail=str(error)))
-            self.given.notes.append(f"{strategy.name} was given up: {error}")
+            bound = self._allowed if isinstance(error, TimeoutError) else ""
+            self.given.notes.append(f"{strategy.name} was given up: {error}{bound}")
             return None
         trial = outcome.trial
         if outcome.indices or strategy.learns:  # a yardstick that could measure nothing is none

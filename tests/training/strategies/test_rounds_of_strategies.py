@@ -10,7 +10,7 @@ import pytest
 
 from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
 from labelwheel.training.progress import Listener, Progress
-from labelwheel.training.strategies import registry
+from labelwheel.training.strategies import allowance, registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.outcome import Outcome
@@ -105,6 +105,48 @@ def test_one_that_another_replaces_is_tried_only_where_that_came_to_nothing(roun
         selection = round_of(stand("cheap", wrong=20), stand("ahead", replaces=replaces, **fields), behind)
         selection.propose()
         assert names(selection) == tried
+
+
+def test_what_trains_the_encoder_has_as_much_time_as_the_labels_allow(round_of: Any) -> None:
+    """Of 3,600 s that the job has; cheap ones, and the final training, have all of it."""
+    left: dict[str, list[float]] = {}
+
+    def measure(self: Stand) -> Outcome:
+        left.setdefault(self.name, []).append(self.given.budget.seconds)
+        return outcome(self.name, self.given.problem, range(self.wrong))
+
+    def finish(self: Stand) -> Finished:
+        left[self.name].append(self.given.budget.seconds)
+        return Finished(object(), {})
+
+    more = {"measure": measure, "finish": finish}
+    selection = round_of(
+        stand("cheap", wrong=20, **more), stand("dear", cost=Cost.MINUTES, **more),
+        stand("slow", cost=Cost.MINUTES, measuring=TimeoutError("an epoch takes 1200 s")),
+        stand("greedy", cost=Cost.MINUTES, measuring=OutOfMemory("too big")),
+    )  # fmt: skip
+    selection.given.budget.deadline = time.monotonic() + 3600
+    assert selection.propose().strategy.name == "dear"
+    allowed = allowance.seconds(48, 0.0)
+    assert allowed < 1200
+    assert left["cheap"][0] > 3000
+    assert allowed - 60 < left["dear"][0] <= allowed
+    assert left["dear"][1] > 3000
+    assert selection.given.notes == [
+        f"slow was given up: an epoch takes 1200 s; 48 labels allow {allowed:.0f} s for all such tries",
+        "greedy was given up: too big",
+    ]
+
+
+def test_a_job_that_has_less_time_than_the_labels_allow_keeps_to_its_own(round_of: Any) -> None:
+    selection = round_of(stand("cheap"), stand("slow", cost=Cost.MINUTES, measuring=TimeoutError("too late")))
+    selection.propose()
+    assert selection.given.notes == ["slow was given up: too late"]
+
+
+def test_more_labels_allow_more_and_so_do_long_texts() -> None:
+    assert allowance.seconds(30, 1.0) <= 600, "a round on thirty labels does not take half an hour"
+    assert allowance.seconds(30, 1.0) < allowance.seconds(100, 1.0) < allowance.seconds(100, 100.0)
 
 
 def test_a_fault_of_a_strategy_is_not_taken_for_a_want_of_time(round_of: Any) -> None:
