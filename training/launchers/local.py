@@ -107,9 +107,7 @@ class LocalLauncher:
             ) from error
         with self._lock:
             self._children[child.pid] = child
-        # set from here, for it needs no code between fork and exec, which threads make unsafe
-        with contextlib.suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PGRP, child.pid, self._niceness)
+        _lower(child.pid, self._niceness)
         try:
             started = psutil.Process(child.pid).create_time()
         except psutil.NoSuchProcess:  # not ours to reap yet, so this is a platform where a zombie cannot be looked at
@@ -235,6 +233,18 @@ class LocalLauncher:
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
+
+
+def _lower(leader: int, niceness: int) -> None:
+    """A low priority for a session that has just begun, by its first process.
+
+    Set from here, for it needs no code between fork and exec, which threads make unsafe. Linux shares time among
+    sessions before it heeds the niceness of processes (sched(7), autogroups), and a job is a session of its own.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PGRP, leader, niceness)
+    with contextlib.suppress(OSError):  # not Linux, or a kernel without them
+        Path(f"/proc/{leader}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def _runs(words: list[str], command: list[str], spec: str) -> bool:
