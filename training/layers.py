@@ -7,12 +7,18 @@ three layers is ahead of one on the last from some labels a class on.
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelwheel.training import encoders
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from labelwheel.training.kinds.base import Encoding
 
 
 def chosen(config: Any) -> tuple[int, ...]:
@@ -97,3 +103,20 @@ def behind(module: Any) -> Any | None:
     with torch.inference_mode(), layered.caught() as states:
         module(**sample)
     return Whole().eval() if layered.joined(states, sample["attention_mask"]) is not None else None
+
+
+def read(module: Any, encodings: Sequence[Encoding], pad_token_id: int) -> list[np.ndarray] | None:
+    """What a classifier's head reads of each row and several layers behind it, in one pass.
+
+    (features + layers · width,), or (tokens, …) of a token classifier. None where a model keeps its layers to itself.
+    Raises InvalidJob where it has no head.
+    """
+    from torch import nn
+
+    from labelwheel.training import batches
+
+    headless = copy.deepcopy(module)
+    last = encoders.head(headless)
+    headless.set_submodule(next(name for name, each in headless.named_modules() if each is last), nn.Identity())
+    whole = behind(headless)
+    return None if whole is None else batches.forward(whole, encodings, pad_token_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,12 +24,16 @@ from labelwheel.training.sufficiency import ENOUGH_GROUPS
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _LEAST_CURVE = 20
 
+NOTHING: Mapping[str, Prediction] = MappingProxyType({})
 Answerer = Callable[[Sequence[Example]], list[Prediction]]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What both models made of each measured example; `champion_scores` are None where there is no champion."""
+    """What both models made of each measured example; `champion_scores` are None where there is no champion.
+
+    `followed` tells that there is a fast head on it, and `by_head` that they are that head's.
+    """
 
     rows: list[LabelledExample]
     predictions: list[Prediction]
@@ -36,6 +41,8 @@ class Measurement:
     champion_scores: list[Score | None]
     pairs: list[Pair]
     cross_validated: bool
+    followed: bool = False
+    by_head: bool = False
 
 
 def measure(
@@ -45,8 +52,13 @@ def measure(
     proposal: Proposal,
     answer: Answerer,
     champion: Model | None,
+    followed: Mapping[str, Prediction] = NOTHING,
 ) -> Measurement:
-    """The held-out part; where that is small it is filled up with fresh examples that were out of fold."""
+    """The held-out part; where that is small it is filled up with fresh examples that were out of fold.
+
+    The champion counts as what people could see in its place, if that is better: `followed` is what a head on it says,
+    by the keys of examples.
+    """
     held_out = [row for row in rows if row.part is Part.HELD_OUT]
     predictions = answer([row.example for row in held_out])
     different = len({row.group for row in held_out})
@@ -54,10 +66,16 @@ def measure(
     measured, predictions = held_out + filled, predictions + guesses
     scores = _scores(spec, kind, measured, predictions)
     theirs: list[Score | None] = [None] * len(measured)
+    by_head = False
     if champion is not None and measured:
         answers = champion.predict(spec.question, [row.example for row in measured])
-        answers = [kind.shown(one, spec.hide_below) for one in answers]
-        theirs = list(_scores(spec, kind, measured, answers))
+        ways = [answers]
+        if followed:
+            ways.append([followed.get(row.example.key, one) for row, one in zip(measured, answers, strict=True)])
+        told = [_scores(spec, kind, measured, [kind.shown(one, spec.hide_below) for one in way]) for way in ways]
+        losses = [sum(score.loss for score in scores) for scores in told]
+        by_head = losses[-1] < losses[0]
+        theirs = list(told[-1] if by_head else told[0])
     pairs = [
         Pair(
             key=row.example.key,
@@ -70,7 +88,7 @@ def measure(
         )
         for row, ours, their in zip(measured, scores, theirs, strict=True)
     ]
-    return Measurement(measured, predictions, scores, theirs, pairs, bool(filled))
+    return Measurement(measured, predictions, scores, theirs, pairs, bool(filled), bool(followed), by_head)
 
 
 def learning_curve(

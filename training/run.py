@@ -17,12 +17,13 @@ from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
 from labelwheel.training.evaluation import report as reports
 from labelwheel.training.evaluation.findings import CurvePoint, Findings
+from labelwheel.training.heads import followed
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import Measurement, learning_curve, measure
 from labelwheel.training.model import Model, default_device, pad_token
 from labelwheel.training.onnx_export import make
 from labelwheel.training.progress import Progress
-from labelwheel.training.questions import Example
+from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.shared_features import Embed
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 from labelwheel.training.strategies.frozen_head import Frozen
@@ -32,6 +33,8 @@ from labelwheel.training.strategies.selection import Proposal, Selection
 from labelwheel.training.unlabelled import UnlabelledTexts
 
 logger = logging.getLogger(__name__)
+
+_BY_HEAD = "The champion is measured with a head on it that follows the labels: that is what people see, or soon would."
 
 
 class Run:
@@ -77,7 +80,10 @@ class Run:
             self._note_unlearnable(problem)
         proposal = self._propose(problem)
         with self.progress.phase("Measuring", 95):
-            measured = measure(spec, self.kind, self.rows, proposal, self._answer(proposal), self.champion)
+            answer, heads = self._answer(proposal), self._followed()
+            measured = measure(spec, self.kind, self.rows, proposal, answer, self.champion, heads)
+            if measured.by_head:
+                self.notes.append(_BY_HEAD)
         with self.progress.phase("Making the artefact", 97):
             made = self._artefact(proposal)
         with self.progress.phase("Writing the checkpoint", 99):
@@ -128,6 +134,12 @@ class Run:
         logger.warning("The champion cannot be compared to: %s", why)
         self.notes.append(f"the champion was not compared to: {why}")
         return None
+
+    def _followed(self) -> dict[str, Prediction]:
+        """What a head on the champion says that has learnt from the same labels."""
+        if not self.spec.followed or self.champion is None or self.spec.recipe is Recipe.NAMES:
+            return {}
+        return followed.answers(self.champion, self.spec.question, self.rows)
 
     def _propose(self, problem: Problem) -> Proposal:
         if self.spec.recipe is Recipe.NAMES:
@@ -223,6 +235,7 @@ class Run:
             metric=self.kind.metric,
             pairs=measured.pairs,
             cross_validated=measured.cross_validated,
+            followed=measured.followed,
             report=report,
         )
         manifest = Manifest(

@@ -62,6 +62,7 @@ class JobSpec(Frozen):
     threads: int | None = None
     hide_below: float = 0.0  # spans with a lower score are not shown, so they are not measured either
     shares_card: bool = False  # serving computes on the same GPU: the job leaves it memory, and turns
+    followed: bool = False  # fast heads follow the labels on the champion: the challenger has to beat those too
     artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
 
 
@@ -93,11 +94,13 @@ class JobResult(Frozen):
     """What a job hands over, as `result.json` in its output folder beside checkpoint, manifest and report.
 
     `pairs` come from the held-out part; where that is too small they are filled up with fresh training examples, the
-    challenger's side by cross-validation (`cross_validated` tells).
+    challenger's side by cross-validation (`cross_validated` tells). `followed` tells that the champion's side is that
+    of a fast head on it, where that is better.
     """
 
     version: str
     metric: str
     pairs: list[Pair]
     cross_validated: bool
+    followed: bool = False
     report: dict[str, object]

@@ -1,12 +1,15 @@
 """The light gate: whether a newer head is served in its champion's place, on labels that neither has learnt.
 
 What is compared is out of fold: what heads like it say of an example that they have not seen, and what the champion
-says of an example that it cannot have learnt. Label names stay until labels have beaten them by more than a standard
-error, plainly and with all classes weighing the same: the first labels come as people find them, and a head that has
-only learnt which class they began with would win by it. So labels that are mostly of one class count as few. A class
-with a single label is not among those that weigh the same, for whatever is measured on it has never seen it: by such
-classes, heads that were .2 better on trec6 were as a rule kept away. A champion that was trained is replaced by what is
-better so far. What is served stays until it is worse by more than a standard error.
+says of an example that it cannot have learnt. Label names stay until labels have beaten them, plainly and with all
+classes weighing the same: the first labels come as people find them, and a head that has only learnt which class they
+began with would win by it. So labels that are mostly of one class count as few. A class with a single label is not
+among those that weigh the same, for whatever is measured on it has never seen it: by such classes, heads that were .2
+better on trec6 were as a rule kept away. A champion that was trained is replaced by what is better so far, too. What
+is served stays until it is worse by more than a standard error.
+
+Names were once asked to be beaten by a standard error. What tells a head that has learnt too little is how the labels
+are spread, not how far it is ahead of the names on a few: measured by `benchmarks.light_gate`, see docs/figures.md.
 """
 
 from __future__ import annotations
@@ -24,9 +27,9 @@ from labelwheel.training.spec import LabelledExample
 LEAST = 8
 """Labels, below which nothing can be told."""
 
-WORTH = 13
+WORTH = 11
 """So many labels are needed to beat names, counted as classes that weigh the same make them worth (Kish 1965): of six
-classes about 20 that came by chance, or far more where half are of one class and a quarter of another."""
+classes about 15 that came by chance, or far more where half are of one class and a quarter of another."""
 
 
 class Verdict(NamedTuple):
@@ -75,7 +78,7 @@ def judge(
         passes = least >= -error
         reason = f"it keeps its place: {told}" if passes else f"it has become worse than its champion: {told}"
     elif named:
-        passes = plain[0] > plain[1] and even[0] > even[1] and _worth(weights) >= WORTH
+        passes = least > 0 and _worth(weights) >= WORTH
         reason = f"labels have beaten the names: {told}" if passes else f"the label names are not beaten yet: {told}"
     else:
         passes = least > 0

@@ -9,8 +9,7 @@ from typing import Generic, TypeVar
 from labelwheel.backend.revisions import light_gate
 from labelwheel.backend.revisions.features import Champion
 from labelwheel.backend.revisions.light_gate import Verdict
-from labelwheel.training.heads.fitting import Bench, Fitted, Seen, measure
-from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.heads.fitting import Bench, Fitted, Seen, measure, numbered, unseen
 from labelwheel.training.spec import Recipe
 
 SECONDS = 20.0
@@ -33,9 +32,7 @@ def take(bench: Bench, held: Sequence[Seen], champion: Champion, served: bool) -
     fitted = measure(bench, SECONDS)
     newer = [pair for pair in zip(bench.seen, fitted.out_of_fold, strict=True) if pair[0].row.fresh]
     seen = [*(one for one, _ in newer), *held]
-    features = [row for one in held for row in one.features]
-    values = fitted.head.values(features, [row for one in held for row in one.logits])
-    answers = fitted.head.decode(bench.question, [one.row.example for one in held], _rows(held), values)
+    answers = unseen(fitted, bench, held)
     verdict = light_gate.judge(
         bench.question,
         [one.row for one in seen],
@@ -43,14 +40,10 @@ def take(bench: Bench, held: Sequence[Seen], champion: Champion, served: bool) -
         champion.decode(
             bench.question,
             [one.row.example for one in seen],
-            _rows(seen),
+            numbered(seen),
             [row for one in seen for row in one.logits],
         ),
         named=champion.recipe == Recipe.NAMES,
         served=served,
     )
     return Measured(fitted, verdict, len(bench.seen))
-
-
-def _rows(seen: Sequence[Seen]) -> list[Encoding]:
-    return [Encoding(place, (), side) for place, one in enumerate(seen) for side in range(len(one.logits))]

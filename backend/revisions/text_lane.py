@@ -18,7 +18,7 @@ from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.seen_examples import Said, SeenTexts
 from labelwheel.training.heads.fitting import Bench, Fitted, Seen, Unlabelled, follow, labels_of
 from labelwheel.training.heads.space import Space
-from labelwheel.training.heads.standing import Standing
+from labelwheel.training.heads.standing import UNTRAINED, Standing
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.questions import Example, Question
@@ -27,8 +27,6 @@ from labelwheel.training.strategies import label_names
 
 _MOST_UNLABELLED = 1_500
 _KNOWN_BETTER = 1.5  # times as many texts say better what a project's texts have in common
-UNTRAINED = ("names", "frozen")
-"""Recipes that leave the encoder as it was before any label."""
 
 
 class Ground(NamedTuple):

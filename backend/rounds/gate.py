@@ -12,6 +12,7 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.evaluation.comparison import compare
+from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.spec import JobResult, Recipe
 
@@ -54,6 +55,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
         floor=settings.gate_floor,
         margin=settings.gate_margin,
         few=settings.gate_few,
+        beyond_chance=result.followed and manifest.recipe in UNTRAINED,
         seed=settings.seed,
     )
     details = found.model_dump(mode="json") | {"cross_validated": result.cross_validated}

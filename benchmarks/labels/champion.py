@@ -12,13 +12,11 @@ import numpy as np
 
 from benchmarks.labels.field import LENGTH, Field
 from labelwheel.backend.revisions.features import Champion
-from labelwheel.backend.revisions.text_lane import UNTRAINED
-from labelwheel.training import batches, encoders, layers
+from labelwheel.training import encoders, layers
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.heads.fitting import labels_of
 from labelwheel.training.heads.space import Space
-from labelwheel.training.heads.standing import Standing
-from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.heads.standing import UNTRAINED, Standing
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Prediction
 from labelwheel.training.spec import Recipe
@@ -85,12 +83,6 @@ class Served:
 
 def _whole(field: Field, module: Any) -> np.ndarray:
     """What the head reads of each text and several layers behind it, in one pass."""
-    import torch
-
-    headless = copy.deepcopy(module)
-    last = encoders.head(headless)
-    name = next(name for name, each in headless.named_modules() if each is last)
-    headless.set_submodule(name, torch.nn.Identity())
-    found: Any = layers.behind(headless)
-    rows: list[Encoding] = list(field.stage.encodings)
-    return np.stack(batches.forward(found, rows, field.stage.tokenizer.pad_token_id))
+    found = layers.read(module, list(field.stage.encodings), field.stage.tokenizer.pad_token_id)
+    assert found is not None
+    return np.stack(found)

@@ -24,7 +24,10 @@ from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.rounds import policy
 from labelwheel.backend.settings import Settings
 from labelwheel.training.evaluation.comparison import compare
-from labelwheel.training.heads.fitting import Bench, Fitted, Seen, Unlabelled, follow, labels_of
+from labelwheel.training.heads.fitting import Bench, Fitted, Seen, Unlabelled, follow, labels_of, unseen
+from labelwheel.training.heads.fitting import measure as fit_and_measure
+from labelwheel.training.heads.followed import SECONDS
+from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.measurement import measure
 from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction
@@ -100,6 +103,13 @@ class Loop:
         elif self._passes and self._last is not None:
             self._last = follow(self._bench(guessing=False), self._last, FIT_SECONDS)
 
+    def _followed(self) -> dict[str, Prediction]:
+        """As `labelwheel.training.heads.followed` does, from features that are there already."""
+        bench, held = self._bench(guessing=False), self._side(Part.HELD_OUT)
+        fitted = fit_and_measure(bench, SECONDS)
+        said = zip([*bench.seen, *held], [*fitted.out_of_fold, *unseen(fitted, bench, held)], strict=True)
+        return {one.row.example.key: answer for one, answer in said}
+
     def _due(self) -> bool:
         rows, settings = list(self._labelled.values()), self._settings
         if len(rows) - (self._decided or 0) < policy.threshold(self._decided, False, settings):
@@ -129,11 +139,12 @@ class Loop:
         def answer(examples: Sequence[Example]) -> list[Prediction]:
             return challenger.answer([int(example.key) for example in examples])
 
-        found = measure(spec, stage.kind, rows, proposal, answer, champion.model)
+        found = measure(spec, stage.kind, rows, proposal, answer, champion.model, self._followed())
         settings = self._settings
         said = compare(
-            found.pairs, floor=settings.gate_floor, margin=settings.gate_margin, few=settings.gate_few, seed=seed
-        )
+            found.pairs, floor=settings.gate_floor, margin=settings.gate_margin, few=settings.gate_few,
+            beyond_chance=found.followed and proposal.strategy.recipe in UNTRAINED, seed=seed,
+        )  # fmt: skip
         self.log.append(f"{len(rows)}: round, {proposal.strategy.name}, {said.reason}")
         if said.passes:
             self._champion, self._last, self._measured = challenger, None, None

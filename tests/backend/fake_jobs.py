@@ -117,17 +117,18 @@ def crash(job: Job, line: str = "", code: int | None = 1) -> None:
     job.state = State(phase=Phase.FAILED, code=code)
 
 
-def write(spec: JobSpec, loss: float, champion_loss: float) -> None:
+def write(spec: JobSpec, loss: float, champion_loss: float, recipe: str | None = None, followed: bool = False) -> None:
     """A checkpoint as a job leaves it."""
     manifest = Manifest(
-        version=spec.version, question=spec.question, base_model="base", encoder_digest="e", recipe=spec.recipe,
-        max_length=spec.max_length, label_set="l", label_count=1, seed=spec.seed,
+        version=spec.version, question=spec.question, base_model="base", encoder_digest="e",
+        recipe=recipe or spec.recipe, max_length=spec.max_length, label_set="l", label_count=1, seed=spec.seed,
     )  # fmt: skip
     result = JobResult(
         version=spec.version,
         metric="macro F1",
         pairs=[_pair(number, loss, champion_loss if spec.champion else None) for number in range(100)],
         cross_validated=False,
+        followed=followed,
         report={"headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0}},
     )
     with exchange.at_hand(spec) as near:

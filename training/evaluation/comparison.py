@@ -19,6 +19,10 @@ of which a tenth is answered differently: a challenger that is truly better by .
 if one answer could decide), one that is worse by .05 in 32 % (17 %), by .10 in 7 % (2 %); with 200 examples a
 challenger worse by .05 in 2 %.
 
+Where fast heads follow the labels on the champion, a challenger whose encoder has learnt nothing knows no more than
+they do, and would have them begin anew: it has to be better beyond chance (`beyond_chance`). Measured on TREC's six
+classes: challengers that were ahead by one or two answers of twenty took the place of heads that were .06 better.
+
 A class that collapses does not hide in the mean: a class with at least five gold units whose F1 falls by more than
 `floor` rejects the challenger where the interval of its fall lies wholly below zero. Resamples without a gold unit of
 the class say nothing about it and are left out. The intervals are not corrected for looking at many classes:
@@ -71,11 +75,17 @@ class Comparison(Frozen):
 
 
 def compare(
-    pairs: Sequence[Pair], *, floor: float = 0.10, margin: float = 0.02, few: int = ENOUGH_GROUPS, seed: int = 13
+    pairs: Sequence[Pair],
+    *,
+    floor: float = 0.10,
+    margin: float = 0.02,
+    few: int = ENOUGH_GROUPS,
+    beyond_chance: bool = False,
+    seed: int = 13,
 ) -> Comparison:
     """Compares on the pairs that the champion was measured on; without any, only a sanity floor is asked for.
 
-    Below `few` groups a tie is not enough.
+    Below `few` groups a tie is not enough; nor is a gain that may be chance, where it has to be `beyond_chance`.
     """
     known = [pair for pair in pairs if pair.champion_loss is not None]
     if not known:
@@ -94,6 +104,8 @@ def compare(
     verdict, reason = _verdict(
         difference, low, high, paired.sums, paired.half, margin, len(known), collapsed, recall, few
     )
+    if beyond_chance and verdict == "not_worse":
+        verdict, reason = "no_better", f"{reason}, which is not enough to begin anew from an encoder that is no better"
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
     opening = (
         f"On {_counted(len(known), 'example')}{_sources(known)} the challenger's mean score is {scores[1]:.3f} and the "

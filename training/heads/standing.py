@@ -15,6 +15,9 @@ from labelwheel.training.kinds.objectives import Sigmoid, Softmax
 from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.strategies.label_names import SHARPNESS
 
+UNTRAINED = ("names", "frozen")
+"""Recipes that leave the encoder as it was before any label."""
+
 UNHEARD = float(np.log(1e-4))
 """The log-odds of a label that nothing is known of."""
 

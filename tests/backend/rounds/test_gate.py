@@ -40,3 +40,15 @@ def test_on_few_examples_what_is_served_keeps_its_place_on_a_tie(tmp_path: Path,
     write(job(tmp_path, Kind.CHOICE, Recipe.AUTO, champion="u"), 0.3, 0.3)
     found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings(gate_few=few))
     assert found.promote is promotes, found.reason
+
+
+@pytest.mark.parametrize(("recipe", "promotes"), [("frozen", False), ("finetuned", True)])
+@pytest.mark.parametrize(("loss", "beyond"), [(0.29, False), (0.1, True)])
+def test_where_heads_follow_a_frozen_encoder_has_to_be_better_beyond_chance(
+    tmp_path: Path, recipe: str, promotes: bool, loss: float, beyond: bool
+) -> None:
+    write(job(tmp_path, Kind.CHOICE, Recipe.AUTO, champion="u"), loss, 0.3, recipe, followed=True)
+    found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings())
+    assert found.promote is (promotes or beyond), found.reason
+    if not found.promote:
+        assert "no better" in found.reason

@@ -178,3 +178,10 @@ def test_what_is_lost_without_a_collapse_is_named_beside_the_verdict():
     found = compare(pairs((200, "a", "a", "a"), (20, "a", "c", "a"), (60, "b", "b", "b"), (8, "b", "b", "a")))
     assert found.passes
     assert found.reason.endswith("it is better. It loses beyond chance: 'b' (F1 1.00 to 0.94 on 68 gold labels).")
+
+
+@pytest.mark.parametrize(("won", "verdict"), [(0, "no_better"), (1, "no_better"), (8, "better")])
+def test_where_it_has_to_be_beyond_chance_a_lead_by_one_answer_is_not_enough(won, verdict):
+    found = compare(pairs((60 - won, "a", "a", "a"), (won, "a", "b", "a")), beyond_chance=True)
+    assert found.verdict == verdict, found.reason
+    assert compare(pairs((60 - won, "a", "a", "a"), (won, "a", "b", "a"))).passes
