@@ -27,9 +27,13 @@ from labelwheel.training.spec import LabelledExample
 LEAST = 8
 """Labels, below which nothing can be told."""
 
-WORTH = 11
-"""So many labels are needed to beat names, counted as classes that weigh the same make them worth (Kish 1965): of six
-classes about 15 that came by chance, or far more where half are of one class and a quarter of another."""
+LEAST_AGAINST_NAMES = 10
+"""Labels, below which the label names stay in any case."""
+
+EVEN, WORTH = 0.6, 13
+"""Labels count against names where they are worth this share of their number, or so many in all, counted as classes
+that weigh the same make them worth (Kish 1965). Of six or seven classes, 16 to 32 labels that came by chance are worth
+.7 to .9 of their number; where half are of one class and a quarter of another, .4 to .6."""
 
 
 class Verdict(NamedTuple):
@@ -78,8 +82,10 @@ def judge(
         passes = least >= -error
         reason = f"it keeps its place: {told}" if passes else f"it has become worse than its champion: {told}"
     elif named:
-        passes = least > 0 and _worth(weights) >= WORTH
-        reason = f"labels have beaten the names: {told}" if passes else f"the label names are not beaten yet: {told}"
+        spread = _worth(weights) >= min(WORTH, EVEN * len(rows))
+        passes = least > 0 and spread and len(rows) >= LEAST_AGAINST_NAMES
+        yet = "the label names are not beaten yet" if spread else "most labels are of one class, so that the names stay"
+        reason = f"{'labels have beaten the names' if passes else yet}: {told}"
     else:
         passes = least > 0
         reason = f"it is ahead of its champion: {told}" if passes else f"it is not ahead of its champion: {told}"

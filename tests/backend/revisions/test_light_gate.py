@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from labelwheel.backend.revisions.light_gate import judge
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.spec import LabelledExample, Part
@@ -36,6 +38,16 @@ def test_a_head_that_has_only_learnt_the_commonest_class_does_not_pass() -> None
     gold = ("good",) * 18 + ("bad", "so-so")
     champion = ("bad",) * 4 + ("good",) * 14 + ("bad", "so-so")
     assert not judge(question(), rows(*gold), told(*("good",) * 20), told(*champion), named=True, served=False).passes
+
+
+@pytest.mark.parametrize(
+    ("counts", "passes"), [((4, 4, 4), True), ((3, 3, 3), False), ((16, 2, 2), False), ((30, 8, 8), True)]
+)
+def test_against_names_labels_count_as_they_are_spread(counts: tuple[int, ...], passes: bool) -> None:
+    gold = tuple(name for name, count in zip(("good", "bad", "so-so"), counts, strict=True) for _ in range(count))
+    names = tuple("good" if answer == "bad" else answer for answer in gold)
+    found = judge(question(), rows(*gold), told(*gold), told(*names), named=True, served=False)
+    assert (found.passes, found.gain > 0) == (passes, True), found.reason
 
 
 def test_a_class_with_a_single_label_does_not_keep_a_better_head_away() -> None:
