@@ -139,7 +139,8 @@ class Run:
         """What a head on the champion says that has learnt from the same labels."""
         if not self.spec.followed or self.champion is None or self.spec.recipe is Recipe.NAMES:
             return {}
-        return followed.answers(self.champion, self.spec.question, self.rows)
+        texts = self._unlabelled()
+        return followed.answers(self.champion, self.spec.question, self.rows, texts.examples if texts else ())
 
     def _propose(self, problem: Problem) -> Proposal:
         if self.spec.recipe is Recipe.NAMES:

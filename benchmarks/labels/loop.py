@@ -105,7 +105,7 @@ class Loop:
 
     def _followed(self) -> dict[str, Prediction]:
         """As `labelwheel.training.heads.followed` does, from features that are there already."""
-        bench, held = self._bench(guessing=False), self._side(Part.HELD_OUT)
+        bench, held = self._bench(guessing=True), self._side(Part.HELD_OUT)
         fitted = fit_and_measure(bench, SECONDS)
         said = zip([*bench.seen, *held], [*fitted.out_of_fold, *unseen(fitted, bench, held)], strict=True)
         return {one.row.example.key: answer for one, answer in said}

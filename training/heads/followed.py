@@ -16,12 +16,12 @@ import numpy as np
 
 from labelwheel.training import encoders, layers
 from labelwheel.training.heads import span_fit
-from labelwheel.training.heads.fitting import MOST, Bench, Seen, measure, unseen
+from labelwheel.training.heads.fitting import MOST, Bench, Seen, Unlabelled, labels_of, measure, unseen
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import UNTRAINED, Standing
 from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.model import Model, pad_token
-from labelwheel.training.questions import Prediction, Question
+from labelwheel.training.questions import Example, Prediction, Question
 from labelwheel.training.spec import LabelledExample, Part
 from labelwheel.training.strategies import label_names
 
@@ -29,43 +29,65 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 20.0
 
+GUESSED = 500
+"""So many texts without a label are read: each takes a pass through the encoder."""
 
-def answers(champion: Model, question: Question, rows: Sequence[LabelledExample]) -> dict[str, Prediction]:
+
+def answers(
+    champion: Model, question: Question, rows: Sequence[LabelledExample], unlabelled: Sequence[Example] = ()
+) -> dict[str, Prediction]:
     """What a head on a champion says of examples that it has not learnt from, by their keys.
 
     Of those to train on it is told out of fold, of those held out by a head on all others. Empty where no head can
-    stand on that champion.
+    stand on that champion. A head of whole texts is taught by its guesses on `unlabelled` ones, too.
     """
     learnt = [row for row in rows if row.part is Part.TRAIN][-MOST:]
     held = [row for row in rows if row.part is Part.HELD_OUT]
     if not learnt:
         return {}
-    fit = _spans if champion.kind.row is Row.TOKEN else _texts
-    return fit(champion, question, learnt, held)
+    if champion.kind.row is Row.TOKEN:
+        return _spans(champion, question, learnt, held)
+    return _texts(champion, question, learnt, held, unlabelled[:GUESSED] if champion.kind.row is Row.TEXT else ())
 
 
 def _texts(
-    champion: Model, question: Question, learnt: Sequence[LabelledExample], held: Sequence[LabelledExample]
+    champion: Model,
+    question: Question,
+    learnt: Sequence[LabelledExample],
+    held: Sequence[LabelledExample],
+    unlabelled: Sequence[Example],
 ) -> dict[str, Prediction]:
-    found = _read(champion, question, [*learnt, *held])
+    rows = [*learnt, *held]
+    found = _read(champion, question, [*(row.example for row in rows), *unlabelled])
     if found is None:
         return {}
     width, encodings, features = found
     weight, bias = encoders.read_head(champion.module)
-    seen = list[Seen]()
-    rows = [*learnt, *held]
+    seen, loose = list[Seen](), list[np.ndarray]()
     for place, sides in groupby(zip(encodings, features, strict=True), key=lambda pair: pair[0].example):
         read = np.stack([row for _, row in sides])
-        if len(read) == champion.kind.sides:
-            seen.append(Seen(rows[place], read, (read[:, :width] @ weight.T + bias).astype(np.float32)))
+        if place >= len(rows):
+            loose.append(read)
+        elif len(read) == champion.kind.sides:
+            seen.append(Seen(rows[place], read, _logits(read, width, weight, bias)))
     taken, kept = ([one for one in seen if one.row.part is part] for part in (Part.TRAIN, Part.HELD_OUT))
     if not taken:
         return {}
-    space = Space.of(np.concatenate([one.features for one in seen]), width)
-    bench = Bench(question, _standing(champion, question, width), space, taken)
+    space = Space.of(np.concatenate([*(one.features for one in seen), *loose]), width)
+    standing, free = _standing(champion, question, width), None
+    if loose:
+        whole = np.concatenate(loose)
+        logits = _logits(whole, width, weight, bias)
+        free = Unlabelled(space.rows(whole), standing.prior(champion.kind, whole, logits, labels_of(question)))
+    bench = Bench(question, standing, space, taken, free)
     fitted = measure(bench, SECONDS)
     said = {one.row.example.key: answer for one, answer in zip(bench.seen, fitted.out_of_fold, strict=True)}
     return said | {one.row.example.key: answer for one, answer in zip(kept, unseen(fitted, bench, kept), strict=True)}
+
+
+def _logits(features: np.ndarray, width: int, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """What the champion's own head says."""
+    return (features[:, :width] @ weight.T + bias).astype(np.float32)
 
 
 def _spans(
@@ -73,7 +95,7 @@ def _spans(
 ) -> dict[str, Prediction]:
     # each token has thousands of numbers: none is read that a head would not learn from
     learnt = [learnt[place] for place in span_fit.affordable(question, [row.example for row in learnt])]
-    found = _read(champion, question, [*learnt, *held])
+    found = _read(champion, question, [row.example for row in (*learnt, *held)])
     if found is None:
         return {}
     width, encodings, features = found
@@ -95,12 +117,10 @@ def _spans(
 
 
 def _read(
-    champion: Model, question: Question, rows: Sequence[LabelledExample]
+    champion: Model, question: Question, examples: Sequence[Example]
 ) -> tuple[int, list[Encoding], list[np.ndarray]] | None:
     """How much the champion's head reads of each row, the rows, and what the layers say of them."""
-    encodings = list(
-        champion.kind.encode(question, [row.example for row in rows], champion.tokenizer, champion.manifest.max_length)
-    )
+    encodings = list(champion.kind.encode(question, examples, champion.tokenizer, champion.manifest.max_length))
     features = layers.read(champion.module, encodings, pad_token(champion.tokenizer))
     if features is None:
         logger.info("no head can stand on %s: it keeps its layers to itself", champion.manifest.version)

@@ -51,6 +51,21 @@ def test_of_no_example_it_says_what_that_one_taught(names: str) -> None:
     assert sum(right) >= len(labelled) - 5
 
 
+def test_it_is_taught_by_guesses_on_other_texts(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    champion, labelled = Model.load(names, "cpu"), rows(1)
+    loose = [row.example.model_copy(update={"key": f"loose {row.example.key}"}) for row in rows(4)[12:]]
+    monkeypatch.setattr(followed, "GUESSED", 30)
+    benches = list[Any]()
+    kept = followed.measure
+    monkeypatch.setattr(followed, "measure", lambda bench, seconds: benches.append(bench) or kept(bench, seconds))
+    assert set(followed.answers(champion, choice(), labelled, loose)) == {row.example.key for row in labelled}
+    followed.answers(champion, choice(), labelled)
+    taught, alone = benches
+    assert len(taught.unlabelled.rows) == 30
+    assert taught.can_guess
+    assert alone.unlabelled is None
+
+
 def test_names_that_mislead_are_learnt_over(names: str) -> None:
     question = choice()
     labelled = [row.model_copy(update={"answer": MISLEADING[str(row.answer)]}) for row in rows(6)]
