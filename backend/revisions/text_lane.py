@@ -16,7 +16,8 @@ from labelwheel.backend.revisions.features import Champion, FeatureSource
 from labelwheel.backend.revisions.lane import FIT_SECONDS, Lane, Threads
 from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.seen_examples import Said, SeenTexts
-from labelwheel.training.heads.fitting import Bench, Fitted, Seen, Unlabelled, follow, labels_of
+from labelwheel.training.heads.fitting import Bench, Fitted, follow, labels_of
+from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import UNTRAINED, Standing
 from labelwheel.training.kinds import kind_of

@@ -12,7 +12,8 @@ from benchmarks.labels.learning import Answerer
 from benchmarks.labels.simple import UNLABELLED
 from labelwheel.training import batches
 from labelwheel.training.heads.base import FastHead
-from labelwheel.training.heads.fitting import Bench, Seen, Unlabelled, labels_of, measure
+from labelwheel.training.heads.fitting import Bench, labels_of, measure
+from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.standing import Standing
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.progress import Progress

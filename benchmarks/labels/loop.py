@@ -24,9 +24,10 @@ from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.rounds import policy
 from labelwheel.backend.settings import Settings
 from labelwheel.training.evaluation.comparison import compare
-from labelwheel.training.heads.fitting import Bench, Fitted, Seen, Unlabelled, follow, labels_of, unseen
+from labelwheel.training.heads.fitting import Bench, Fitted, follow, labels_of, unseen
 from labelwheel.training.heads.fitting import measure as fit_and_measure
 from labelwheel.training.heads.followed import SECONDS
+from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.measurement import measure
 from labelwheel.training.progress import Progress

@@ -18,13 +18,13 @@ import numpy as np
 from labelwheel.training.heads.blend import Blend, Counts, best, fading
 from labelwheel.training.heads.guesses import Guesses, guess
 from labelwheel.training.heads.linear import LinearHead, together
+from labelwheel.training.heads.seen import Seen, Unlabelled, numbered
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import Standing
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.kinds.objectives import Softmax, class_weights
 from labelwheel.training.questions import Prediction, Question
-from labelwheel.training.spec import LabelledExample
 from labelwheel.training.strategies import calibration
 from labelwheel.training.strategies.folds import Fold, folds
 from labelwheel.training.strategies.problem import Problem
@@ -45,26 +45,6 @@ MOST = 4_000
 
 FOLDS = 5
 TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A labelled example with what the champion's encoder and the champion said of it, for each side.
-
-    `features` (sides, width of all) and `logits` (sides, outputs).
-    """
-
-    row: LabelledExample
-    features: np.ndarray
-    logits: np.ndarray
-
-
-@dataclass(frozen=True)
-class Unlabelled:
-    """Texts that nobody has labelled, in the space: `rows` (texts, directions), `prior` (texts, labels)."""
-
-    rows: np.ndarray
-    prior: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -235,11 +215,6 @@ def unseen(fitted: Fitted, bench: Bench, held: Sequence[Seen]) -> list[Predictio
         [row for one in held for row in one.features], [row for one in held for row in one.logits]
     )
     return fitted.head.decode(bench.question, [one.row.example for one in held], numbered(held), values)
-
-
-def numbered(seen: Sequence[Seen]) -> list[Encoding]:
-    """The rows of examples, in order; no text is read, so that they have no tokens."""
-    return [Encoding(place, (), side) for place, one in enumerate(seen) for side in range(len(one.logits))]
 
 
 def _out_of_fold(bench: Bench, seconds: float) -> tuple[dict[int, np.ndarray], Blend | None, bool]:

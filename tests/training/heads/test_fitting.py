@@ -11,7 +11,8 @@ import pytest
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads import files
 from labelwheel.training.heads.blend import Blend, Counts, best, fading
-from labelwheel.training.heads.fitting import Bench, Seen, Unlabelled, follow, labels_of, measure
+from labelwheel.training.heads.fitting import Bench, follow, labels_of, measure
+from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import Standing
 from labelwheel.training.kinds import kind_of
