@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from labelwheel.training import card_share, exchange, places
 from labelwheel.training.errors import InvalidAnswer, InvalidJob, LabelwheelError
 from labelwheel.training.progress import Listener
-from labelwheel.training.spec import JobSpec, LabelledExample
+from labelwheel.training.spec import JobSpec, LabelledExample, Recipe
 
 if TYPE_CHECKING:  # NumPy is not imported before `prepare` has set its threads
     from labelwheel.training.shared_features import Embed, SharedFeatures
@@ -170,9 +170,10 @@ def read_rows(path: Path, spec: JobSpec) -> list[LabelledExample]:
 
 def prepare(spec: JobSpec) -> None:
     """Settings of the process that have to stand before torch and transformers are imported."""
-    with contextlib.suppress(OSError, AttributeError):
-        priority = os.getpriority(os.PRIO_PROCESS, 0)
-        os.setpriority(os.PRIO_PROCESS, 0, max(priority, _NICENESS))
+    if spec.recipe is not Recipe.NAMES:  # that takes seconds, and people see nothing until then
+        with contextlib.suppress(OSError, AttributeError):
+            priority = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, 0, max(priority, _NICENESS))
     if spec.threads:
         os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(spec.threads)
     # the regressions are so small that NumPy's threads would only wait for each other (measured: 40 times as long

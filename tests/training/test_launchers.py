@@ -15,7 +15,7 @@ from labelwheel.training.errors import InvalidJob
 from labelwheel.training.launchers.base import Launcher, Phase, State, Task
 from labelwheel.training.launchers.local import Handle, LocalLauncher
 from labelwheel.training.questions import Kind, Option, Question
-from labelwheel.training.spec import JobSpec
+from labelwheel.training.spec import JobSpec, Recipe
 
 SCRIPT = """
 import json, os, pathlib, signal, subprocess, sys, time
@@ -53,10 +53,10 @@ def start(tmp_path):
     script.write_text(SCRIPT)
     handles = []
 
-    def submit(wish, token=None, **settings):
+    def submit(wish, token=None, recipe=Recipe.AUTO, **settings):
         launcher = at(tmp_path, command=(sys.executable, str(script)), grace=0.5, **settings)
         question = Question(name="q", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"),))
-        spec = JobSpec(version="v1", question=question, data=wish, output=str(tmp_path / "v1"))
+        spec = JobSpec(version="v1", question=question, data=wish, output=str(tmp_path / "v1"), recipe=recipe)
         url = "http://127.0.0.1:1/progress" if token else None
         handles.append(launcher.submit([Task(tmp_path.name, spec, url, token)]))
         return launcher, handles[-1]
@@ -88,6 +88,16 @@ def seen(folder):
 def ended(launcher, handle):
     until(lambda: launcher.poll(handle).phase is not Phase.RUNNING)
     return launcher.poll(handle)
+
+
+def test_a_job_that_answers_from_names_keeps_its_priority(start, tmp_path):
+    """It takes seconds, and nothing is suggested until it has ended."""
+    launcher, handle = start("wait", recipe=Recipe.NAMES)
+    assert seen(tmp_path)["nice"] == os.nice(0)
+    leader = Handle.model_validate_json(handle).pid
+    assert psutil.Process(leader).nice() == os.nice(0)
+    (tmp_path / "go").touch()
+    assert ended(launcher, handle) == State(phase=Phase.SUCCEEDED)
 
 
 def test_a_job_runs_at_low_priority_with_its_limits_and_succeeds(start, tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ from labelwheel.training.job import LOG
 from labelwheel.training.launchers.base import Phase, Site, State, Task
 from labelwheel.training.progress import FILE
 from labelwheel.training.questions import Frozen
+from labelwheel.training.spec import Recipe
 
 MODULE = (sys.executable, "-m", "labelwheel.training.job")
 _LOG_TAIL = 20_000
@@ -107,7 +108,10 @@ class LocalLauncher:
             ) from error
         with self._lock:
             self._children[child.pid] = child
-        _lower(child.pid, self._niceness)
+        if not all(
+            each.spec.recipe is Recipe.NAMES for each in tasks
+        ):  # it takes seconds, and nothing is shown until then
+            _lower(child.pid, self._niceness)
         try:
             started = psutil.Process(child.pid).create_time()
         except psutil.NoSuchProcess:  # not ours to reap yet, so this is a platform where a zombie cannot be looked at
