@@ -14,9 +14,11 @@ from labelwheel.training.strategies import finetuning_plan, footprint
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.finetuning import FineTuned, copier
 from labelwheel.training.strategies.finetuning_loop import Settings
+from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.regression import Head
+from labelwheel.training.strategies.shrinkage import Setting
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,9 @@ FINETUNED = "finetuned"
 
 LEAST_TUNED = 24
 """Fewer examples have no validation part to speak of."""
+
+START_PENALTY = 0.003
+"""A head that fits its labels too well leaves the encoder nothing to learn from (measured on SNIPS' training part)."""
 
 PLANNED_SHARE = 0.85  # of the time that is left
 
@@ -82,6 +87,20 @@ class FineTuning(Strategy):
             by_score=given.problem.kind.schedule(len(given.problem)).by_score,
             progress=given.progress.update,
         )
+
+    def regression(self, frozen: Frozen) -> Callable[[Sequence[int]], Head]:
+        """For some examples the regression on them alone, as a head to begin with on the encoder of `frozen`."""
+        given = self.given
+        setting = replace(given.setting, penalty=max(given.setting.penalty, START_PENALTY))
+        penalty = given.problem.kind.schedule(len(given.problem)).start_penalty
+        if penalty is not None:
+            setting = Setting(0.0, penalty)
+
+        def head(learn: Sequence[int]) -> Head:
+            found = frozen.fit(learn, setting)
+            return Head(found.weight / frozen.unit, found.bias)
+
+        return head
 
     def is_enough(self) -> bool:
         """Whether there are enough labels, of more than one class."""
