@@ -1,8 +1,10 @@
-"""What a GPU computes is tested where there is one; elsewhere those tests are left out, and a line says so."""
+"""In which order files are tested, and what for want of a GPU is not: a line at the start says so."""
 
 from __future__ import annotations
 
+import itertools
 import os
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +28,21 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # files with tests that take long come first: whoever runs side by side would wait for the last of them
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+
+    def marked(marker: str) -> set[Path]:
+        return {path for path, those in files.items() if any(item.get_closest_marker(marker) for item in those)}
+
+    # Files with tests that take long come first: whoever runs side by side would wait for the last of them. In turn, as
+    # those with real servers mostly wait while the others compute.
+    long, waiting = marked("slow"), marked("server")
+    order = sorted(files, key=lambda path: path not in long)
+    turns = itertools.zip_longest(
+        (path for path in order if path in waiting), (path for path in order if path not in waiting)
+    )
+    items[:] = [item for turn in turns for path in turn if path is not None for item in files[path]]
     if _gpu():
         return
     left = [item for item in items if item.get_closest_marker("gpu")]
