@@ -193,18 +193,21 @@ def main() -> None:
     _show(runs)
 
 
-def stage_of(data: str | None, name: str) -> tuple[Stage, list[int], list[int]]:
-    """A set with the places to label from and those to measure on (none: all that was not labelled)."""
+def stage_of(data: str | None, name: str, most: int = _MOST_TEXTS) -> tuple[Stage, list[int], list[int]]:
+    """A set with the places to label from and those to measure on (none: all that was not labelled).
+
+    Of `most` texts a half can be labelled, and a third is measured on.
+    """
     if name == "demo":
         found = demo_stage()
         return found, list(range(len(found.rows))), []
     chance = np.random.default_rng(0)
     parts = {part: texts.read(data, name, part) for part in ("train", "test")}
     question = texts.question(parts["train"] + parts["test"])
-    tested = [parts["test"][place] for place in chance.permutation(len(parts["test"]))[: _MOST_TEXTS // 3]]
+    tested = [parts["test"][place] for place in chance.permutation(len(parts["test"]))[: most // 3]]
     known = {row["text"].lower() for row in tested}
     left = [row for row in parts["train"] if row["text"].lower() not in known]
-    learnt = [left[place] for place in chance.permutation(len(left))[: _MOST_TEXTS // 2]]
+    learnt = [left[place] for place in chance.permutation(len(left))[: most // 2]]
     found = stage(question, learnt + tested)
     return found, list(range(len(learnt))), list(range(len(learnt), len(learnt) + len(tested)))
 

@@ -13,9 +13,9 @@ Measured with MiniLM on 500 texts kept apart, one draw each, accuracy (CPU secon
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.label_names import describe
 from labelwheel.training.strategies.outcome import Outcome
+from labelwheel.training.strategies.regression import Head
 
 LEAST, MOST = 24, 1000
 """With fewer labels rounds take seconds, and heads follow each label; with more, fine-tuning has all it needs."""
@@ -49,6 +50,14 @@ TOKENS, SMALLEST = 4096, 8
 """About so many of a batch, as the whole of it is in memory at once: 1.6 GB of MiniLM, and texts enough to compare."""
 
 
+class Tuned(NamedTuple):
+    """A tuned encoder, what it gives of the texts, and the regression on that."""
+
+    module: Any
+    frozen: Frozen
+    head: Head
+
+
 class Contrastive(Strategy):
     """From the base model. The regression is held to the names as while labels are few: there is nothing to search for,
     as the encoder has brought the texts that it has seen where they belong."""
@@ -56,6 +65,7 @@ class Contrastive(Strategy):
     name = "encoder tuned by contrast"
     recipe = "contrastive"
     cost = Cost.MINUTES
+    trainings: ClassVar[float] = 1  # a model takes so many times its steps
 
     _settings: Settings
 
@@ -77,13 +87,16 @@ class Contrastive(Strategy):
         """On each part of the layout, or on one fifth where time is short."""
         begin, given = time.monotonic(), self.given
         try:
-            step = self._fastest()
+            step = self.time_steps()
             parts = self._parts(step)
             logits: dict[int, np.ndarray] = {}
             for number, (learn, measure) in enumerate(parts):
-                module = self._tuned(learn, lambda share, number=number: self._told((number + share) / len(parts)))
-                frozen = self._features(module)
-                logits |= frozen.logits(frozen.fit(learn, self._held(learn)), measure)
+
+                def told(share: float, number: int = number) -> None:
+                    self._told((number + share) / len(parts))
+
+                tuned = self._learnt(learn, told)
+                logits |= tuned.frozen.logits(tuned.head, measure)
         except Exception as error:
             raise self._named(error) from error
         measured = sorted(index for _, measure in parts for index in measure)
@@ -94,28 +107,32 @@ class Contrastive(Strategy):
         """Tuned on all labels, with a regression on all of them in its head."""
         everything = range(len(self.given.problem))
         try:
-            module = self._tuned(everything, self._told)
-            frozen = self._features(module)
+            tuned = self._learnt(everything, self._told)
         except Exception as error:
             raise self._named(error) from error
-        setting = self._held(everything)
-        head = frozen.written(frozen.fit(everything, setting))
-        encoders.write_head(module, head.weight, head.bias)
+        setting, head = self._held(everything), tuned.frozen.written(tuned.head)
+        encoders.write_head(tuned.module, head.weight, head.bias)
         used = {**vars(self._settings), "names_share": setting.share, "penalty": setting.penalty}
-        return Finished(module, used)
+        return Finished(tuned.module, used)
+
+    def _learnt(self, indices: Sequence[int], told: Callable[[float], None]) -> Tuned:
+        """All that comes of some labels."""
+        module = self._tuned(self._classes(indices), told)
+        frozen = self._features(module)
+        return Tuned(module, frozen, frozen.fit(indices, self._held(indices)))
 
     def _parts(self, step: float) -> list[Fold]:
         """Raises TimeoutError where not even one part and the model itself can be had in the time that is left."""
         layout, left = self.given.layout, self.given.budget.seconds * PLANNED_SHARE
         for parts in (layout.parts(), layout.folds(5)[:1]):
-            if parts and (len(parts) + 1) * self._settings.steps * step <= left:
+            if parts and (len(parts) + 1) * self.trainings * self._settings.steps * step <= left:
                 return parts
         raise TimeoutError(f"{self._settings.steps} steps take about {self._settings.steps * step:.0f} s each time")
 
-    def _tuned(self, indices: Sequence[int], progress: Any) -> Any:
+    def _tuned(self, classes: Classes, told: Callable[[float], None]) -> Any:
         given = self.given
         return contrastive_loop.train(
-            self._copy(), self._classes(indices), pad_token(given.tokenizer), self._settings, progress=progress,
+            self._copy(), classes, pad_token(given.tokenizer), self._settings, progress=told,
             deadline=given.budget.deadline,
         )  # fmt: skip
 
@@ -141,7 +158,7 @@ class Contrastive(Strategy):
     def _held(self, indices: Sequence[int]) -> shrinkage.Setting:
         return shrinkage.held(self.given.problem, indices, self.given.setting.named)
 
-    def _fastest(self) -> float:
+    def time_steps(self) -> float:
         """Seconds of a step in the precision that is sooner, which is the one that is used from then on."""
         given, classes = self.given, self._classes(range(len(self.given.problem)))
         lengths = [len(encoding.input_ids) for encoding in given.problem.encodings]

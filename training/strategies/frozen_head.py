@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,13 @@ LOG_LOSS_SHARE = 0.2
 """How much the calibrated log loss weighs beside the loss of the answers: it tells apart what answers alike."""
 
 _LARGE = 2e8  # multiplications in a pass: beyond it, the grid is thinned
+
+
+class Guessed(NamedTuple):
+    """What texts without a label are taken for: features as long as the labelled ones (guesses, width), and classes."""
+
+    rows: np.ndarray
+    targets: np.ndarray
 
 
 @dataclass
@@ -66,8 +73,8 @@ class Frozen:
             return Head(np.zeros((classes, width)), np.zeros(classes))
         return names_head(self.names, self.problem.kind, share)
 
-    def fit(self, indices: Sequence[int], setting: Setting) -> Head:
-        """Learn from some examples."""
+    def fit(self, indices: Sequence[int], setting: Setting, guesses: Guessed | None = None) -> Head:
+        """Learn from some examples, and of a choice from guesses that weigh as much as all of them."""
         problem = self.problem
         features, targets, _ = problem.stack(indices, self.features)
         weights = pinned = None
@@ -82,12 +89,19 @@ class Frozen:
             pinned = counts == 0
             if pinned.any():
                 prior = self._beside_names(prior, pinned)
+        penalty = setting.penalty
+        if guesses is not None and len(guesses.targets):
+            ours = class_weights([guesses.targets], len(prior.bias), setting.balance)[guesses.targets]
+            theirs = np.ones(len(targets)) if weights is None else weights
+            weights = np.concatenate([theirs, ours * (theirs.sum() / ours.sum())])
+            weights, penalty = weights / weights.mean(), penalty / 2
+            features, targets = np.concatenate([features, guesses.rows]), np.concatenate([targets, guesses.targets])
         return fit(
             problem.objective,
             features.astype(np.float64),
             targets,
             prior,
-            setting.penalty,
+            penalty,
             weights=weights,
             pinned=pinned,
             bias=None if problem.kind.row is Row.PAIR else setting.bias,

@@ -18,13 +18,14 @@ from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.label_names import LabelNames
 from labelwheel.training.strategies.low_rank import LowRank
+from labelwheel.training.strategies.self_taught import SelfTaught
 
 logger = logging.getLogger(__name__)
 
 GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
-    LabelNames, FrozenRegression, Contrastive, FromChampion, LowRank, FromBase,
+    LabelNames, FrozenRegression, SelfTaught, Contrastive, FromChampion, LowRank, FromBase,
 )  # fmt: skip
 
 

@@ -185,7 +185,7 @@ def test_a_deadline_amid_the_steps_is_kept(folder: Path) -> None:
 def test_where_time_is_short_a_fifth_is_measured(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     strategy = Contrastive(given(folder, rows(5), seconds=100.0))
     monkeypatch.setattr(contrastive, "STEPS", 2)
-    monkeypatch.setattr(strategy, "_fastest", lambda: 4.0)
+    monkeypatch.setattr(strategy, "time_steps", lambda: 4.0)
     strategy._settings = Settings(6)
     assert len(strategy.measure().indices) == 12
 
@@ -221,5 +221,5 @@ def test_batches_of_long_texts_are_small(folder: Path, monkeypatch: pytest.Monke
     longer = [replace(encoding, input_ids=[1] * length) for encoding in there.problem.encodings]
     strategy = Contrastive(replace(there, problem=replace(there.problem, encodings=longer)))
     monkeypatch.setattr(contrastive_loop, "train", lambda module, *others, **more: module)
-    strategy._fastest()
+    strategy.time_steps()
     assert strategy._settings.batch_size == size
