@@ -237,6 +237,7 @@ class Run:
             pairs=measured.pairs,
             cross_validated=measured.cross_validated,
             followed=measured.followed,
+            by_head=measured.by_head,
             report=report,
         )
         manifest = Manifest(

@@ -94,8 +94,8 @@ class JobResult(Frozen):
     """What a job hands over, as `result.json` in its output folder beside checkpoint, manifest and report.
 
     `pairs` come from the held-out part; where that is too small they are filled up with fresh training examples, the
-    challenger's side by cross-validation (`cross_validated` tells). `followed` tells that the champion's side is that
-    of a fast head on it, where that is better.
+    challenger's side by cross-validation (`cross_validated` tells). `followed` tells that a fast head on the
+    champion was measured too, `by_head` that it was better and the champion's side is its.
     """
 
     version: str
@@ -103,4 +103,5 @@ class JobResult(Frozen):
     pairs: list[Pair]
     cross_validated: bool
     followed: bool = False
+    by_head: bool = False
     report: dict[str, object]

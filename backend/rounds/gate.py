@@ -56,6 +56,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
         margin=settings.gate_margin,
         few=settings.gate_few,
         beyond_chance=result.followed and manifest.recipe in UNTRAINED,
+        by_head=result.by_head,
         seed=settings.seed,
     )
     details = found.model_dump(mode="json") | {"cross_validated": result.cross_validated}

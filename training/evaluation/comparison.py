@@ -81,11 +81,13 @@ def compare(
     margin: float = 0.02,
     few: int = ENOUGH_GROUPS,
     beyond_chance: bool = False,
+    by_head: bool = False,
     seed: int = 13,
 ) -> Comparison:
     """Compares on the pairs that the champion was measured on; without any, only a sanity floor is asked for.
 
     Below `few` groups a tie is not enough; nor is a gain that may be chance, where it has to be `beyond_chance`.
+    `by_head` has the reason say that a fast head answered for the champion.
     """
     known = [pair for pair in pairs if pair.champion_loss is not None]
     if not known:
@@ -107,9 +109,10 @@ def compare(
     if beyond_chance and verdict == "not_worse":
         verdict, reason = "no_better", f"{reason}, which is not enough to begin anew from an encoder that is no better"
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
+    theirs = f"the champion's {'with the head that follows the labels ' if by_head else ''}{scores[0]:.3f}"
     opening = (
-        f"On {_counted(len(known), 'example')}{_sources(known)} the challenger's mean score is {scores[1]:.3f} and the "
-        f"champion's {scores[0]:.3f} ({difference:+.3f}, 90 % interval {low:+.3f} to {high:+.3f})"
+        f"On {_counted(len(known), 'example')}{_sources(known)} the challenger's mean score is {scores[1]:.3f} and "
+        f"{theirs} ({difference:+.3f}, 90 % interval {low:+.3f} to {high:+.3f})"
     )
     return Comparison(
         verdict=verdict,

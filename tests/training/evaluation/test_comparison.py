@@ -185,3 +185,9 @@ def test_where_it_has_to_be_beyond_chance_a_lead_by_one_answer_is_not_enough(won
     found = compare(pairs((60 - won, "a", "a", "a"), (won, "a", "b", "a")), beyond_chance=True)
     assert found.verdict == verdict, found.reason
     assert compare(pairs((60 - won, "a", "a", "a"), (won, "a", "b", "a"))).passes
+
+
+def test_the_reason_says_when_a_head_answered_for_the_champion():
+    few = pairs((60, "a", "a", "a"))
+    assert "the champion's with the head that follows the labels 1.000" in compare(few, by_head=True).reason
+    assert "the champion's 1.000" in compare(few).reason

@@ -149,6 +149,7 @@ def test_a_job_compares_with_heads_where_they_follow(tmp_path: Path, names: str)
         folder.mkdir()
         output = made(folder, labelled, version="v2", champion=names, followed=follows, max_minutes=0.5)
         result = JobResult.model_validate_json((Path(output) / "result.json").read_bytes())
+        assert (result.followed, result.by_head) == (follows, follows)
         losses[follows] = [pair.champion_loss for pair in result.pairs]
         assert any("head on it" in str(note) for note in result.report["notes"]) is follows  # type: ignore[attr-defined]
     assert np.mean(losses[False]) > 0.8  # type: ignore[arg-type]
