@@ -40,7 +40,7 @@ class FromChampion(FineTuning):
     | snips | 3 | .952 (.947) | .967 (.969) | .967 (.977), one seed |
     | banking77 | 3 | .681 (.658) | .706 (.679) | .677 (.683), one seed |
 
-    Where the new labels are of all classes, as the first were, there is nothing to keep, and one draw of SNIPS and one of
+    Where the new labels are of all classes, as the first were, there is nothing to keep, and a draw of SNIPS and one of
     banking77 show no difference (.947 and .943, .677 and .680). Questions of other kinds were not measured, and start
     from the champion as it is, with its own head. Nothing more is replayed: each epoch has all labels, and rare classes
     weigh more.
