@@ -27,6 +27,7 @@ from tests.backend.world import World
 from tests.plugins.argilla.stand_in import RecordPeople, Records
 from tests.plugins.label_studio.stand_in import Studio
 
+APART = 5
 SHAPES = {"label-studio": (People, Studio), "argilla": (RecordPeople, Records)}
 
 
@@ -132,20 +133,22 @@ def soaked(shape: str, template: Path, folder: Path, faults: Faults) -> None:
 def test_no_place_of_the_intake_costs_a_label(
     small_pages: None, sqlite_template: Path, tmp_path: Path, shape: str
 ) -> None:
-    """Until each place had its turn. The next fault comes when a page was taken since the last, so that all ends."""
+    """Until each place had its turn, several in a run: a fault comes some places after the last one, and no more than
+    three of them before another page was taken, so that all ends."""
     places = Faults()
     soaked(shape, sqlite_template, tmp_path / "undisturbed", places)
     assert places.count > 500
     left, runs = set(range(1, places.count + 1)), 0
     while left:
-        since, before = [True], len(left)
+        before, since, last = len(left), 0, -APART
 
-        def fault(place: str, number: int, since: list[bool] = since) -> Exception | None:
-            since[0] = since[0] or place == "taken"
-            if not since[0] or number not in left:
+        def fault(place: str, number: int) -> Exception | None:
+            nonlocal since, last
+            since = 0 if place == "taken" else since
+            if since == 3 or number < last + APART or number not in left:
                 return None
             left.remove(number)
-            since[0] = False
+            since, last = since + 1, number
             return ERRORS[number % len(ERRORS)]()
 
         runs += 1
