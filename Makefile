@@ -30,19 +30,22 @@ demo: .venv/installed ## Label Studio (TOOL=argilla: Argilla) and labelwheel ove
 	@$(BIN)/python -m demo --tool $(or $(TOOL),label-studio) $(if $(filter-out 0 no false,$(SIMULATE)),--simulate) $(ARGS)
 
 # Whole files side by side, in the order of tests/conftest.py: left to itself, xdist ends with the files of a single test,
-# which take longest. With servers, in one process more than two cores have, since those tests mostly wait, for each
-# other too; each process has servers of its own.
+# which take longest. Tests with real servers mostly wait, for each other too: two at a time take half as long, each with
+# servers of its own. 5 says that ARGS chose none.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 $(BY_FILE)
-IN_THREES := --numprocesses 3 $(BY_FILE)
+IN_PAIRS := --numprocesses 2 $(BY_FILE)
 
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
 .PHONY: test
 test: install .venv-argilla/installed system ## install what is missing and run everything: linter, types, all tests
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
-	tests=0; $(BIN)/python -m pytest $(IN_THREES) --durations=20 $(ARGS) || tests=$$?; \
+	unit=0; $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 -m "not server" $(ARGS) || unit=$$?; \
+	server=0; $(BIN)/python -m pytest $(IN_PAIRS) --durations=10 -m server $(ARGS) || server=$$?; \
 	if [ $$lint != 0 ]; then echo "the linter or mypy failed: see above, before the tests" >&2; fi; \
-	exit $$(( tests ? tests : lint ))
+	if [ $$unit != 0 ] && [ $$unit != 5 ]; then echo "unit tests failed: see above, before those with servers" >&2; fi; \
+	if [ $$unit = 5 ] && [ $$server != 5 ]; then unit=0; elif [ $$server = 5 ]; then server=0; fi; \
+	exit $$(( unit ? unit : server ? server : lint ))
 
 .PHONY: unit
 unit: install ## the tests that need no server, browser or engine

@@ -31,9 +31,8 @@ def pytest_configure() -> None:
     # other tests, a test would wait for its job ten times as long. Set, not added to: xdist's processes come here, too.
     with contextlib.suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, 0, max(LOW, os.getpriority(os.PRIO_PROCESS, 0)))
-    with contextlib.suppress(
-        OSError
-    ):  # Linux shares time among sessions first, see labelwheel.training.launchers.local
+    # sessions come before processes, see labelwheel.training.launchers.local
+    with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(LOW), encoding="ascii")
 
 
