@@ -113,6 +113,15 @@ def head(model: Any) -> Any:
     return linears[-1]
 
 
+def without_head(model: Any) -> Any:
+    """The same model without its head: it answers with what that has read. Raises InvalidJob where it has none."""
+    from torch import nn
+
+    last = head(model)
+    model.set_submodule(next(name for name, module in model.named_modules() if module is last), nn.Identity())
+    return model
+
+
 def read_head(model: Any) -> tuple[np.ndarray, np.ndarray]:
     """The head's weights, (labels, features), and biases, (labels,). Raises InvalidJob where it has none."""
     linear = head(model)

@@ -111,12 +111,7 @@ def read(module: Any, encodings: Sequence[Encoding], pad_token_id: int) -> list[
     (features + layers · width,), or (tokens, …) of a token classifier. None where a model keeps its layers to itself.
     Raises InvalidJob where it has no head.
     """
-    from torch import nn
-
     from labelwheel.training import batches
 
-    headless = copy.deepcopy(module)
-    last = encoders.head(headless)
-    headless.set_submodule(next(name for name, each in headless.named_modules() if each is last), nn.Identity())
-    whole = behind(headless)
+    whole = behind(encoders.without_head(copy.deepcopy(module)))
     return None if whole is None else batches.forward(whole, encodings, pad_token_id)

@@ -8,6 +8,7 @@ import logging
 import resource
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,8 @@ class Run:
         """What a head on the champion says that has learnt from the same labels."""
         if not self.spec.followed or self.champion is None or self.spec.recipe is Recipe.NAMES:
             return {}
-        texts = self._unlabelled()
-        return followed.answers(self.champion, self.spec.question, self.rows, texts.examples if texts else ())
+        texts = self._texts.examples if self._texts else ()
+        return followed.answers(self.champion, self.spec.question, self.rows, texts)
 
     def _propose(self, problem: Problem) -> Proposal:
         if self.spec.recipe is Recipe.NAMES:
@@ -157,10 +158,11 @@ class Run:
         frozen = Frozen.build(problem, self.base, self.tokenizer, self.max_length, self.embed)
         return Materials(
             problem, self.base, self.tokenizer, frozen, self.champion, self.max_length, self.spec.seed,
-            Budget(self.deadline), self.progress, self._base_name(), self.notes, self._unlabelled(),
+            Budget(self.deadline), self.progress, self._base_name(), self.notes, self._texts,
         )  # fmt: skip
 
-    def _unlabelled(self) -> UnlabelledTexts | None:
+    @cached_property
+    def _texts(self) -> UnlabelledTexts | None:
         if not self.unlabelled:
             return None
         return UnlabelledTexts(self.spec.question, self.unlabelled, self.rows, self.tokenizer, self.max_length)

@@ -9,7 +9,7 @@ better on trec6 were as a rule kept away. A champion that was trained is replace
 is served stays until it is worse by more than a standard error.
 
 Names were once asked to be beaten by a standard error. What tells a head that has learnt too little is how the labels
-are spread, not how far it is ahead of the names on a few: measured by `benchmarks.light_gate`, see docs/figures.md.
+are spread, not how far it is ahead of the names on a few (`benchmarks.light_gate` measures what passes).
 """
 
 from __future__ import annotations

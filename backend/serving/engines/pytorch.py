@@ -69,7 +69,7 @@ class TorchEngine:
             key = f"{model.manifest.encoder_digest or folder} {model.device} {pad}"
             shared = self._encoders.get(key)
             if shared is None:
-                headless = _headless(model.module)
+                headless = encoders.without_head(model.module)
                 whole = layers.behind(headless)
                 deep = whole and TorchEncoder(whole, pad, most, lambda device: None, f"{key} layered")
                 shared = TorchEncoder(headless, pad, most, self._recorder, key, deep)
@@ -146,13 +146,3 @@ def _ends_with_head(module: Any, pad_token_id: int) -> bool:
     finally:
         hook.remove()
     return len(caught) == 1 and torch.equal(caught[0], answer)
-
-
-def _headless(module: Any) -> Any:
-    from torch import nn
-
-    from labelwheel.training import encoders
-
-    last = encoders.head(module)
-    module.set_submodule(next(name for name, each in module.named_modules() if each is last), nn.Identity())
-    return module
