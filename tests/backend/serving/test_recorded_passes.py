@@ -14,7 +14,7 @@ import torch
 
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving import loading
-from labelwheel.backend.serving.engines import pytorch, recorded_passes
+from labelwheel.backend.serving.engines import recorded_passes
 from labelwheel.backend.serving.engines.pytorch import TorchEngine
 from labelwheel.backend.serving.engines.recorded_passes import LENGTHS, ROWS, RecordedPasses, Recording
 from labelwheel.backend.serving.queue import InferenceQueue
@@ -63,7 +63,7 @@ def one_core():
 def module(tmp_path_factory):
     """An encoder whose features are the mean over what the mask lets through."""
     base, _ = encoders.load(str(tiny_bert(tmp_path_factory.mktemp("base"))), {"num_labels": 3})
-    return pytorch._headless(base)
+    return encoders.without_head(base)
 
 
 def test_rows_of_all_lengths_are_answered_as_the_plain_way_does(module):
