@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     )
     job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
     job_minutes: float = Field(30.0, gt=0, description="how long one training job may take")
+    fine_tuning: bool = Field(
+        True,
+        description="whether jobs train the encoder, too, for minutes; if not, they fit a regression on what it reads, "
+        "in seconds and with little memory, and train it only for questions that have no such (spans)",
+    )
     artefact: bool = Field(
         True, description="whether a job also writes an ONNX graph, in int8 where it gives the same answers"
     )

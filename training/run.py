@@ -27,6 +27,7 @@ from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.shared_features import Embed
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
+from labelwheel.training.strategies.base import Cost
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
@@ -148,7 +149,7 @@ class Run:
             return Selection(self._materials(problem)).before_labels()
         with self.progress.phase("Embedding the texts", 15):
             given = self._materials(problem)
-        proposal = Selection(given).propose()
+        proposal = Selection(given).propose(Cost.MINUTES if self.spec.fine_tuning else Cost.SECONDS)
         logger.info("Proposed: %s, because %s", proposal.strategy.name, proposal.reason)
         with self.progress.phase("Drawing the learning curve", 85):
             self.curve = learning_curve(self.spec, self.rows, given, proposal, self.embed)

@@ -62,6 +62,7 @@ class JobSpec(Frozen):
     threads: int | None = None
     hide_below: float = 0.0  # spans with a lower score are not shown, so they are not measured either
     shares_card: bool = False  # serving computes on the same GPU: the job leaves it memory, and turns
+    fine_tuning: bool = True  # encoders are trained, too; if not, only where nothing else can learn the question
     followed: bool = False  # fast heads follow the labels on the champion: the challenger has to beat those too
     artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
 

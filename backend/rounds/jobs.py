@@ -67,6 +67,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         device=settings.device,
         threads=settings.job_threads,
         hide_below=settings.hide_below,
+        fine_tuning=settings.fine_tuning,
         followed=settings.fast_lane,
         artefact=settings.artefact,
         shares_card=_beside_serving(settings),

@@ -58,6 +58,7 @@ def quick(small_encoder: Path) -> dict[str, str]:
     """Settings under which rounds are quick, start only when they are ordered, and always promote."""
     return {
         "LABELWHEEL_BASE_MODEL": str(small_encoder),
+        "LABELWHEEL_FINE_TUNING": "false",
         "LABELWHEEL_FIRST_ROUND": "5000",
         "LABELWHEEL_GATE_MARGIN": "1",
         "LABELWHEEL_GATE_FLOOR": "1",

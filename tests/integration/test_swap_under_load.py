@@ -20,7 +20,8 @@ FAULTS = ("failed", "incomplete", "mixed", "stale", "wrong")
 
 @pytest.fixture(scope="module")
 def stage(studio: LabelStudioServer, quick: dict[str, str]) -> Iterator[Stage]:
-    with LabelwheelServer(environment=quick) as wheel:
+    # each promotion loads another encoder
+    with LabelwheelServer(environment={**quick, "LABELWHEEL_FINE_TUNING": "true"}) as wheel:
         stage = Stage(studio, wheel, tasks=ENOUGH + 10, labelled=ENOUGH)
         stage.promoted()
         yield stage

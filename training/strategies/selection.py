@@ -57,12 +57,13 @@ class Selection:
     def propose(self, dearest: Cost = Cost.MINUTES) -> Proposal:
         """Try everything that the labels and the time allow, and train the best on all labels.
 
-        Nothing that costs more than `dearest` is tried, and what trains the encoder has no more time than the labels
-        allow; the final training has whatever the job has. Raises InvalidJob where nothing came of any.
+        Nothing that costs more than `dearest` is tried where anything else came of the labels, and what trains the
+        encoder has no more time than the labels allow; the final training has whatever the job has. Raises InvalidJob
+        where nothing came of any.
         """
         begin = time.monotonic()
         tried = self._try_all(Cost.SECONDS)
-        if dearest >= Cost.MINUTES:
+        if dearest >= Cost.MINUTES or not tried:
             tried += self._try_dear(time.monotonic() - begin)
         if not tried:
             raise InvalidJob("; ".join(["nothing could be learnt in the time and memory there is", *self.given.notes]))

@@ -76,6 +76,8 @@ def test_cheap_ones_are_tried_first_and_the_best_is_finished(round_of: Any) -> N
     assert names(again := round_of(stand("dear", cost=Cost.MINUTES), stand("cheap", wrong=20))) == []
     assert again.propose(dearest=Cost.SECONDS).strategy.name == "cheap"
     assert names(again) == ["cheap"]
+    assert names(dear := round_of(stand("dear", cost=Cost.MINUTES), stand("cheap", fit=False))) == []
+    assert dear.propose(dearest=Cost.SECONDS).strategy.name == "dear", "where nothing cheap can learn it"
 
 
 def test_one_that_runs_out_of_memory_or_time_is_given_up_and_the_round_goes_on(round_of: Any) -> None:
