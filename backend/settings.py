@@ -64,6 +64,12 @@ class Settings(BaseSettings):
         "auto",
         description="`auto`: torch on a GPU, else ONNX Runtime where there is a graph for it; or `onnx` or `torch`",
     )
+    serve_max_ms: float | None = Field(
+        None,
+        gt=0,
+        description="how many milliseconds a long text may take on one core, or on the GPU, that serves; a base model "
+        "that takes more is distilled into the embedded MiniLM, which is served in its place; no limit if not set",
+    )
     models_mb: float | None = Field(
         None, gt=0, description="how much memory models may take: beyond it, those that were not asked for longest go"
     )

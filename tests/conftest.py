@@ -20,7 +20,7 @@ pytest.register_assert_rewrite("labelwheel.plugins.testing")
 
 
 def _gpu() -> bool:
-    from labelwheel.backend.serving.engines.choice import gpu_in_sight
+    from labelwheel.backend.devices import gpu_in_sight
     from labelwheel.training.model import default_device
 
     return gpu_in_sight("auto", None) and default_device() == "cuda"

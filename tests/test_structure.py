@@ -38,7 +38,7 @@ FLOORS = {
     "onboarding": 4, "serving": 4, "web": 5, "processes": 6, "worker": 7, "commands": 8,
 }  # fmt: skip
 # What stands beside the rooms, and any of them may use.
-SHARED = {"clock", "errors", "logs", "networks", "settings", "trouble", "validation"}
+SHARED = {"clock", "devices", "errors", "logs", "networks", "settings", "trouble", "validation"}
 # pandas, numpy and torch unpickle behind harmless names; these are the doors.
 UNPICKLING = re.compile(r"\b(c?pickle|cloudpickle|dill|joblib|shelve|torch\.load|read_pickle|allow_pickle)\b")
 

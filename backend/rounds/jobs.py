@@ -10,12 +10,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from labelwheel.backend.database.tables import CheckpointRow, Round
+from labelwheel.backend.devices import gpu_in_sight
 from labelwheel.backend.rounds import launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.training import places
 from labelwheel.training.job import FAILED
 from labelwheel.training.questions import Question
-from labelwheel.training.spec import JobSpec, Recipe
+from labelwheel.training.spec import JobSpec, Recipe, Serving
 
 _KEPT_FOLDERS = 50
 _KEPT_DATA = 3
@@ -71,6 +72,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         followed=settings.fast_lane,
         artefact=settings.artefact,
         shares_card=_beside_serving(settings),
+        serving=_served(settings),
     )
     places.remove(f"{shared}/{FAILED}")
     (place / _COMPANY).unlink(missing_ok=True)
@@ -83,6 +85,14 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
 def _beside_serving(settings: Settings) -> bool:
     """Whether a job and what serves compute on the same device, if it is a GPU."""
     return settings.launcher == "local" and settings.engine != "onnx" and settings.device != "cpu"
+
+
+def _served(settings: Settings) -> Serving | None:
+    """The limit that a checkpoint has to keep on what serves it, as this machine tells."""
+    if settings.serve_max_ms is None:
+        return None
+    card = gpu_in_sight(settings.engine, settings.device)
+    return Serving(max_ms=settings.serve_max_ms, card=card, graph=settings.engine != "torch")
 
 
 def note_company(settings: Settings, number: int, count: int) -> None:

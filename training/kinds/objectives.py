@@ -31,6 +31,13 @@ class Objective(ABC):
         """What classes weigh in the fine-tuning, (classes,); None where all weigh the same."""
         return None
 
+    def soft_loss(self, logits: Any, said: Any, temperature: float) -> Any:
+        """The sum over rows of how far logits are from another model's, torch tensors (rows, outputs).
+
+        Their squared distance, unless they stand for probabilities, which are compared at a `temperature`.
+        """
+        return ((logits.float() - said.float()) ** 2).sum()
+
 
 class Softmax(Objective):
     """One class per row: a text, or each token of it. Targets are the classes' numbers.
@@ -69,6 +76,14 @@ class Softmax(Objective):
             logits.float().flatten(0, -2), labels.flatten(), weights, ignore_index=IGNORED, reduction="sum"
         )
 
+    def soft_loss(self, logits: Any, said: Any, temperature: float) -> Any:
+        """Kullback-Leibler divergence (Hinton et al. 2015, arXiv 1503.02531); T² keeps gradients as large at any T."""
+        import torch
+
+        wanted = (said.float() / temperature).softmax(-1)
+        likely = (logits.float() / temperature).log_softmax(-1)
+        return temperature**2 * torch.nn.functional.kl_div(likely, wanted, reduction="sum")
+
 
 class Sigmoid(Objective):
     """Each class by itself, yes or no."""
@@ -91,6 +106,15 @@ class Sigmoid(Objective):
 
         return torch.nn.functional.binary_cross_entropy_with_logits(
             logits.float(), labels.float(), weights, reduction="sum"
+        )
+
+    def soft_loss(self, logits: Any, said: Any, temperature: float) -> Any:
+        """Cross-entropy of each class by itself, over T² of both."""
+        import torch
+
+        wanted = (said.float() / temperature).sigmoid()
+        return temperature**2 * torch.nn.functional.binary_cross_entropy_with_logits(
+            logits.float() / temperature, wanted, reduction="sum"
         )
 
 

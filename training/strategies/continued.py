@@ -12,6 +12,7 @@ from labelwheel.training import encoders
 from labelwheel.training.model import Model
 from labelwheel.training.strategies import finetuning_plan, label_names
 from labelwheel.training.strategies.contrastive import Contrastive
+from labelwheel.training.strategies.distilled import Distilled
 from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.finetuning_strategy import FINETUNED, LEAST_TUNED, FineTuning
 from labelwheel.training.strategies.frozen_head import Frozen
@@ -52,7 +53,7 @@ class FromChampion(FineTuning):
     def applies(self) -> bool:
         """Where the champion was tuned from the same base model, and there are new labels to measure it on."""
         champion, problem, notes = self.given.champion, self.given.problem, self.given.notes
-        if champion is None or champion.manifest.recipe not in (FINETUNED, Contrastive.recipe):
+        if champion is None or champion.manifest.recipe not in (FINETUNED, Contrastive.recipe, Distilled.recipe):
             return False
         manifest = champion.manifest
         if manifest.question.kind != problem.question.kind or manifest.base_model != self.given.base_model:

@@ -15,13 +15,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from labelwheel.training import card_share, encoders, memory
 from labelwheel.training.errors import OutOfMemory
-from labelwheel.training.kinds.base import Row
+from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.kinds.objectives import Softmax
 from labelwheel.training.model import pad_token
 from labelwheel.training.strategies import contrastive_loop, precision, shrinkage
@@ -33,6 +34,7 @@ from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.label_names import describe
+from labelwheel.training.strategies.lessons import Lesson
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.regression import Head
 
@@ -90,6 +92,7 @@ class Contrastive(Strategy):
             step = self.time_steps()
             parts = self._parts(step)
             logits: dict[int, np.ndarray] = {}
+            lessons: list[Lesson] = []
             for number, (learn, measure) in enumerate(parts):
 
                 def told(share: float, number: int = number) -> None:
@@ -97,11 +100,13 @@ class Contrastive(Strategy):
 
                 tuned = self._learnt(learn, told)
                 logits |= tuned.frozen.logits(tuned.head, measure)
+                lessons += given.lessons(learn, measure, partial(self._said, tuned))
         except Exception as error:
             raise self._named(error) from error
         measured = sorted(index for _, measure in parts for index in measure)
         detail = f"{self._settings.steps} steps, {len(parts)} validation part(s)"
-        return Outcome(self.name, given.problem, measured, logits, time.monotonic() - begin, detail)
+        seconds = time.monotonic() - begin
+        return Outcome(self.name, given.problem, measured, logits, seconds, detail, lessons=lessons)
 
     def finish(self) -> Finished:
         """Tuned on all labels, with a regression on all of them in its head."""
@@ -154,6 +159,10 @@ class Contrastive(Strategy):
         """What the tuned encoder gives of the texts, and of what the options are called."""
         given = self.given
         return Frozen.build(given.problem, module, given.tokenizer, given.max_length, encoders.features)
+
+    def _said(self, tuned: Tuned, texts: Sequence[Encoding]) -> list[np.ndarray]:
+        rows = encoders.features(tuned.module, texts, pad_token(self.given.tokenizer))
+        return [tuned.head(row / tuned.frozen.unit) for row in rows]
 
     def _held(self, indices: Sequence[int]) -> shrinkage.Setting:
         return shrinkage.held(self.given.problem, indices, self.given.setting.named)

@@ -19,9 +19,11 @@ from labelwheel.training import batches, card_share, memory
 from labelwheel.training.encoders import write_head
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
+from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.strategies import finetuning_loop, memory_ladder, precision
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import LOG_LOSS_SHARE
+from labelwheel.training.strategies.lessons import Lesson
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.regression import Head
@@ -29,6 +31,9 @@ from labelwheel.training.strategies.regression import Head
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+Ask = Callable[[Sequence[int], Sequence[int], Callable[[Sequence[Encoding]], Sequence[np.ndarray]]], list[Lesson]]
+"""As `Materials.lessons`."""
 
 
 @dataclass
@@ -45,6 +50,7 @@ class FineTuned:
     deadline: float
     by_score: bool = False  # the best epoch is the one with the best score, whatever its log loss
     progress: Callable[[float], None] = lambda share: None
+    lessons: Ask = lambda learn, measure, say: []
     can_checkpoint: bool = field(default=False, init=False)  # known from the first model on
 
     def step_seconds(self) -> float:
@@ -104,6 +110,7 @@ class FineTuned:
         problem = self.problem
         seen: list[list[dict[int, np.ndarray]]] = []
         histories: list[finetuning_loop.History] = []
+        lessons: list[Lesson] = []
         model = None
         for number, (learn, measure) in enumerate(folds):
             snapshots: list[dict[int, np.ndarray]] = []
@@ -115,6 +122,11 @@ class FineTuned:
             logger.info("%s, part %d of %d: best after epoch %d", self.name, number + 1, len(folds), history.best)
             seen.append(snapshots)
             histories.append(history)
+
+            def say(texts: Sequence[Encoding], model: Any = model) -> list[np.ndarray]:
+                return batches.forward(model, texts, self.pad_token_id)
+
+            lessons += self.lessons(learn, measure, say)
             if not history.complete and history.best == 0:
                 raise TimeoutError("not one epoch fitted into the time")
         # each fold stops by itself; where one stopped early its best stands for what came after
@@ -128,7 +140,8 @@ class FineTuned:
         indices = sorted(index for _, measure in folds for index in measure)
         curve = [_mean([history.epochs for history in histories], epoch) for epoch in range(longest)]
         detail = f"{best + 1} epoch(s), {memory_ladder.told(self.settings)}, {len(folds)} validation part(s)"
-        outcome = Outcome(self.name, problem, indices, logits, time.monotonic() - begin, detail, curve)
+        seconds = time.monotonic() - begin
+        outcome = Outcome(self.name, problem, indices, logits, seconds, detail, curve, lessons=lessons)
         return outcome, (model if keep else None), best + 1
 
     def _train(

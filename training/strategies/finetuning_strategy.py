@@ -86,6 +86,7 @@ class FineTuning(Strategy):
             deadline=given.budget.deadline,
             by_score=given.problem.kind.schedule(len(given.problem)).by_score,
             progress=given.progress.update,
+            lessons=given.lessons,
         )
 
     def regression(self, frozen: Frozen) -> Callable[[Sequence[int]], Head]:

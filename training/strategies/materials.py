@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from labelwheel.training import memory
+from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import Model
 from labelwheel.training.progress import Progress
 from labelwheel.training.strategies import footprint
+from labelwheel.training.strategies.lessons import Lesson, Taught
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.validation import Layout
 from labelwheel.training.unlabelled import UnlabelledTexts
@@ -54,7 +58,8 @@ class Materials:
     """One round's. `base` is the base model with an untrained head, on the job's device; nobody changes it.
 
     `frozen` has the features of its encoder; `notes` is what people should know, and goes into the report;
-    `unlabelled` has texts without an answer, where the job was given any.
+    `unlabelled` has texts without an answer, where the job was given any. `asked` are those of them that each part's
+    model is asked about, where a smaller model is to learn from what it says; `taught` is what a larger one has said.
     """
 
     problem: Problem
@@ -69,6 +74,8 @@ class Materials:
     base_model: str = ""
     notes: list[str] = field(default_factory=list)
     unlabelled: UnlabelledTexts | None = None
+    asked: Sequence[Encoding] = ()
+    taught: Taught | None = None
 
     @property
     def layout(self) -> Layout:
@@ -79,6 +86,12 @@ class Materials:
     def search_seconds(self) -> float:
         """How long the search for the regression's strength may take, from now on."""
         return _SEARCH_SHARE * max(self.budget.seconds, 1.0)
+
+    def lessons(
+        self, learn: Sequence[int], measure: Sequence[int], say: Callable[[Sequence[Encoding]], Sequence[np.ndarray]]
+    ) -> list[Lesson]:
+        """What a model that has learnt from `learn` says of `asked`, by standardised logits; none where none is."""
+        return [Lesson(learn, measure, np.stack(say(self.asked)))] if self.asked else []
 
     @cached_property
     def fits_whole(self) -> bool:

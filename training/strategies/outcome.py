@@ -13,6 +13,7 @@ from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.questions import Prediction
 from labelwheel.training.strategies import calibration
+from labelwheel.training.strategies.lessons import Lesson
 from labelwheel.training.strategies.problem import Problem
 
 
@@ -28,6 +29,7 @@ class Outcome:
     detail: str = ""
     curve: Sequence[Epoch] = field(default=())
     settled: Mapping[str, float] | None = None  # its calibration, where that needs no examples
+    lessons: Sequence[Lesson] = field(default=())  # what each part's model says of `Materials.asked`
 
     @cached_property
     def calibration(self) -> dict[str, float]:

@@ -14,6 +14,7 @@ from labelwheel.training.errors import DuplicateStrategy
 from labelwheel.training.strategies.base import Strategy
 from labelwheel.training.strategies.continued import FromChampion
 from labelwheel.training.strategies.contrastive import Contrastive
+from labelwheel.training.strategies.distilled import Distilled
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.label_names import LabelNames
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
-    LabelNames, FrozenRegression, SelfTaught, Contrastive, FromChampion, LowRank, FromBase,
+    LabelNames, FrozenRegression, Distilled, SelfTaught, Contrastive, FromChampion, LowRank, FromBase,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from labelwheel.backend.devices import gpu_in_sight
 from labelwheel.backend.serving.engine import Engine, Loaded
 from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
@@ -13,8 +14,6 @@ from labelwheel.training.checkpoints import checkpoint, plain_folder
 from labelwheel.training.checkpoints.checkpoint import Manifest
 
 Name = Literal["auto", "onnx", "torch"]
-
-_GPU_NODES = ("/dev/nvidiactl", "/dev/dxg")
 
 
 class ChosenEngine:
@@ -66,12 +65,3 @@ class ChosenEngine:
         from labelwheel.training.model import default_device
 
         return default_device() == "cuda"
-
-
-def gpu_in_sight(name: Name, device: str | None) -> bool:
-    """Whether these settings may lead to a GPU; torch, which knows for sure, takes 200 MB to be asked."""
-    if name == "onnx":
-        return False
-    if device is not None:
-        return device.startswith("cuda")
-    return any(Path(node).exists() for node in _GPU_NODES)

@@ -15,6 +15,7 @@ from labelwheel.backend.projects import projects
 from labelwheel.backend.rounds import jobs, progress, round_commands
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.training.launchers.base import Phase
+from labelwheel.training.spec import JobSpec, Serving
 from tests.backend.fake_jobs import BAD, GOOD, crash, finish
 from tests.backend.world import World
 
@@ -77,6 +78,26 @@ def test_a_job_is_told_whether_serving_computes_beside_it(running: World, change
     settings = running.settings.model_copy(update={"device": None, **changes})
     asked = running.launcher.last.spec.question
     assert jobs.specify(settings, running.rounds[-1], asked, None).shares_card is shares
+
+
+@pytest.mark.parametrize(
+    ("changes", "serving"),
+    [
+        ({}, None),
+        ({"serve_max_ms": 20.0, "device": "cpu"}, Serving(max_ms=20.0)),
+        ({"serve_max_ms": 20.0, "device": "cpu", "engine": "torch"}, Serving(max_ms=20.0, graph=False)),
+        ({"serve_max_ms": 20.0, "device": "cuda:1"}, Serving(max_ms=20.0, card=True)),
+        ({"serve_max_ms": 20.0, "engine": "onnx"}, Serving(max_ms=20.0)),
+    ],
+)
+def test_a_job_is_told_how_long_a_text_may_take_and_where(
+    running: World, changes: Any, serving: Serving | None
+) -> None:
+    settings = running.settings.model_copy(update={"device": None, **changes})
+    asked = running.launcher.last.spec.question
+    spec = jobs.specify(settings, running.rounds[-1], asked, None)
+    assert spec.serving == serving
+    assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
 def test_only_what_the_champion_cannot_know_is_fresh(running: World) -> None:
