@@ -22,13 +22,8 @@ from benchmarks import rounds
 from benchmarks.common import machine, save
 from benchmarks.rounds import Stage
 from labelwheel.training import batches, encoders
-from labelwheel.training.progress import Progress
 from labelwheel.training.strategies import self_taught
-from labelwheel.training.strategies.frozen_head import Frozen
-from labelwheel.training.strategies.materials import Budget, Materials
-from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.self_taught import SelfTaught
-from labelwheel.training.unlabelled import UnlabelledTexts
 
 TEXTS, LENGTH = 1200, 128
 SETS = ("trec6", "snips", "sst2", "banking77")
@@ -59,16 +54,9 @@ def _run(stage: Stage, pool: Sequence[int], tests: Sequence[int], count: int, se
     """None where labels or texts are too few for it."""
     chosen = stage.draw(pool, count, seed, skewed=False)
     rows = [stage.rows[place] for place in chosen]
-    loose = [stage.rows[place].example for place in pool if place not in set(chosen)]
-    problem = Problem.build(stage.question, stage.kind, rows, stage.tokenizer, LENGTH)
-    assert stage.said is not None
-    frozen = Frozen(problem, [stage.features[place] for place in chosen], *stage.said)
-    given = Materials(
-        problem, stage.base, stage.tokenizer, frozen, None, LENGTH, 13, Budget(time.monotonic() + 36_000), Progress(),
-        unlabelled=UnlabelledTexts(stage.question, loose, rows, stage.tokenizer, LENGTH),
-    )  # fmt: skip
+    given = stage.materials(rows, rows, [place for place in pool if place not in set(chosen)], minutes=600)
     self_taught.A_CLASS, self_taught.MOST_LABELS = 0, 1000  # also where a round would not try it
-    strategy, everything = SelfTaught(given), range(len(problem))
+    strategy, everything = SelfTaught(given), range(len(rows))
     if not strategy.applies():
         return None
     strategy.time_steps()

@@ -27,6 +27,7 @@ from labelwheel.training import encoders
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import measure
+from labelwheel.training.model import Model
 from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
@@ -37,6 +38,7 @@ from labelwheel.training.strategies.label_names import names_head
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Selection
+from labelwheel.training.unlabelled import UnlabelledTexts
 
 SETS = ("demo", "trec6", "snips", "sst2", "banking77")
 HELD_OUT, GROWTH = 0.2, 0.25
@@ -105,6 +107,24 @@ class Stage:
         weights = np.array([0.5 ** order[answer] / answers.count(answer) for answer in answers])
         count = min(count, len(pool))
         return [pool[place] for place in chance.choice(len(pool), count, replace=False, p=weights / weights.sum())]
+
+    def materials(
+        self,
+        train: Sequence[LabelledExample],
+        labelled: Sequence[LabelledExample],
+        free: Sequence[int],
+        champion: Model | None = None,
+        minutes: float = 30.0,
+    ) -> Materials:
+        """What a job gives its strategies to learn `train` from, with `free` as its texts without a label."""
+        problem = Problem.build(self.question, self.kind, train, self.tokenizer, _LENGTH)
+        assert self.said is not None
+        frozen = Frozen(problem, [self.features[int(row.example.key)] for row in train], *self.said)
+        loose = [self.rows[place].example for place in free]
+        return Materials(
+            problem, self.base, self.tokenizer, frozen, champion, _LENGTH, 13, Budget(time.monotonic() + 60 * minutes),
+            Progress(), unlabelled=UnlabelledTexts(self.question, loose, labelled, self.tokenizer, _LENGTH),
+        )  # fmt: skip
 
     def round(self, labelled: Sequence[int], fresh: Sequence[int], champion: Served, seed: int) -> tuple[Served, bool]:
         """The challenger that a round on some labels proposes, and whether the gate lets it through."""

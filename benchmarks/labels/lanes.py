@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.labels.field import LENGTH, Field
+from benchmarks.labels.field import Field
 from benchmarks.labels.learning import Answerer
 from benchmarks.labels.simple import UNLABELLED
 from labelwheel.training import batches
@@ -16,12 +15,8 @@ from labelwheel.training.heads.fitting import Bench, labels_of, measure
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.standing import Standing
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Prediction
 from labelwheel.training.strategies.base import Cost
-from labelwheel.training.strategies.frozen_head import Frozen
-from labelwheel.training.strategies.materials import Budget, Materials
-from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Selection
 
 MINUTES = 30
@@ -73,12 +68,8 @@ def whole_round(field: Field, labelled: Sequence[int], seed: int) -> Answerer:
 def _round(field: Field, labelled: Sequence[int], seed: int, dearest: Cost) -> Answerer:
     stage = field.stage
     rows = [stage.rows[place] for place in labelled]
-    problem = Problem.build(stage.question, stage.kind, rows, stage.tokenizer, LENGTH)
-    assert stage.said is not None
-    frozen = Frozen(problem, [stage.features[place] for place in labelled], *stage.said)
-    budget = Budget(time.monotonic() + 60 * MINUTES)
-    given = Materials(problem, stage.base, stage.tokenizer, frozen, None, LENGTH, seed, budget, Progress())
-    proposal = Selection(given).propose(dearest=dearest)
+    free = np.random.default_rng(seed).permutation(np.setdiff1d(field.pool, labelled))[:UNLABELLED]
+    proposal = Selection(stage.materials(rows, rows, free.tolist())).propose(dearest=dearest)
 
     def answer(places: Sequence[int]) -> list[Prediction]:
         encodings = [stage.encodings[place] for place in places]

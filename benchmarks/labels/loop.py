@@ -7,14 +7,13 @@ served. A round is done before the next label comes; its learning curve and its 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from benchmarks.labels.champion import Served
-from benchmarks.labels.field import LENGTH, Field
-from benchmarks.labels.lanes import MINUTES, by_head
+from benchmarks.labels.field import Field
+from benchmarks.labels.lanes import by_head
 from benchmarks.labels.learning import Answerer, Learnt, cpu_seconds
 from benchmarks.labels.simple import UNLABELLED
 from benchmarks.rounds import HELD_OUT
@@ -30,13 +29,9 @@ from labelwheel.training.heads.followed import SECONDS
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.measurement import measure
-from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
 from labelwheel.training.strategies.base import Cost
-from labelwheel.training.strategies.frozen_head import Frozen
-from labelwheel.training.strategies.materials import Budget, Materials
-from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Selection
 from labelwheel.training.sufficiency import count as counted
 from labelwheel.training.sufficiency import weigh
@@ -124,15 +119,9 @@ class Loop:
         """A challenger, and the gate's word on it."""
         stage, champion, rows = self.field.stage, self._champion, list(self._labelled.values())
         self._decided = len(rows)
-        train = {place: row for place, row in self._labelled.items() if row.part is Part.TRAIN}
-        problem = Problem.build(stage.question, stage.kind, list(train.values()), stage.tokenizer, LENGTH)
-        assert stage.said is not None
-        frozen = Frozen(problem, [stage.features[place] for place in train], *stage.said)
-        budget, seed = Budget(time.monotonic() + 60 * MINUTES), self._settings.seed
-        given = Materials(
-            problem, stage.base, stage.tokenizer, frozen, champion.model, LENGTH, seed, budget, Progress()
-        )
-        proposal = Selection(given).propose(self._dearest)
+        train, seed = [row for row in rows if row.part is Part.TRAIN], self._settings.seed
+        free = [place for place in self._free if place not in self._labelled]
+        proposal = Selection(stage.materials(train, rows, free, champion.model)).propose(self._dearest)
         calibration = dict(proposal.outcome.calibration)
         challenger = Served.of(self.field, proposal.module, proposal.strategy.recipe, calibration, len(train))
         spec = JobSpec(version="challenger", question=stage.question, data="", output="", seed=seed)
