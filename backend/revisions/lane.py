@@ -24,7 +24,6 @@ from labelwheel.training.heads.base import FastHead
 from labelwheel.training.questions import Question
 
 GROWTH = 1 / 16
-FIT_SECONDS = 0.4
 
 
 class HasHead(Protocol):
@@ -159,7 +158,7 @@ class Lane(ABC, Generic[F]):
 
     @abstractmethod
     def _fit(self, last: F) -> Future[F]:
-        """A head that goes on where `last` ended, in about `FIT_SECONDS`."""
+        """A head that goes on where `last` ended, in some tenths of a second."""
 
     @abstractmethod
     def _measurement(self) -> Future[Measured[F]]:

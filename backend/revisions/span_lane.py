@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
 from labelwheel.backend.revisions import span_measurement
 from labelwheel.backend.revisions.features import FeatureSource
-from labelwheel.backend.revisions.lane import FIT_SECONDS, Lane, Threads
+from labelwheel.backend.revisions.lane import Lane, Threads
 from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.seen_tokens import SeenTokens
 from labelwheel.backend.revisions.span_measurement import SeenSpans, rows_of
@@ -18,6 +18,8 @@ from labelwheel.training.heads import span_fit
 from labelwheel.training.heads.projection import Projection
 from labelwheel.training.heads.span_fit import Fitted
 from labelwheel.training.spec import LabelledExample, Part
+
+FIT_SECONDS = 0.4
 
 
 class SpanLane(Lane[Fitted]):

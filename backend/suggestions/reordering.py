@@ -44,13 +44,22 @@ class Reordering:
         self._by_lot: list[str] = []
         self._drawn = self._begun = float("-inf")
         self._shown: str | None = None
+        self._made: tuple[str, list[str]] | None = None  # a revision and its order, to be shown in the next step
 
     def begin(self, keys: Sequence[str]) -> None:
         """Goes on from an order that was made of all that is left."""
-        self._had_place, self._shown = list(keys), None
+        self._had_place, self._shown, self._made = list(keys), None, None
 
     def step(self, connector: Connector) -> bool:
-        """Shows an order by a revision that is new; True where that was due. Raises ToolError."""
+        """Makes an order by a revision that is new, or shows the one made last; True where that was due.
+
+        Both take a while, and labels are taken in between. Raises ToolError.
+        """
+        if self._made is not None and isinstance(connector, Ranks):
+            (shown, keys), self._made = self._made, None
+            connector.rank(keys)
+            self._had_place, self._shown = keys, shown
+            return True
         if not isinstance(connector, Ranks) or time.monotonic() - self._begun < EVERY_SECONDS:
             return False
         if self._order not in ordering.BY_ANSWERS:
@@ -67,9 +76,8 @@ class Reordering:
         if found is None:
             return False
         candidates = [_candidate(one.example, one.predictions) for one in found]
-        self._had_place = self._changed(ordering.ORDERS[self._order](candidates, ordering.RANKED, known), examples)
-        connector.rank(self._had_place)
-        self._shown = version
+        keys = self._changed(ordering.ORDERS[self._order](candidates, ordering.RANKED, known), examples)
+        self._made = version, keys
         return True
 
     def _changed(self, newest: Sequence[str], examples: Mapping[str, Example]) -> list[str]:

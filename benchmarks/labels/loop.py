@@ -18,8 +18,9 @@ from benchmarks.labels.learning import Answerer, Learnt, cpu_seconds
 from benchmarks.labels.simple import UNLABELLED
 from benchmarks.rounds import HELD_OUT
 from labelwheel.backend.revisions import light_gate, measurement
-from labelwheel.backend.revisions.lane import FIT_SECONDS, GROWTH
+from labelwheel.backend.revisions.lane import GROWTH
 from labelwheel.backend.revisions.measurement import Measured
+from labelwheel.backend.revisions.text_lane import FIT_SECONDS
 from labelwheel.backend.rounds import policy
 from labelwheel.backend.settings import Settings
 from labelwheel.training.evaluation.comparison import compare

@@ -18,6 +18,7 @@ import numpy as np
 from labelwheel.training.heads.blend import Blend, Counts, best, fading
 from labelwheel.training.heads.guesses import Guesses, guess
 from labelwheel.training.heads.linear import LinearHead, together
+from labelwheel.training.heads.places import Places
 from labelwheel.training.heads.seen import Seen, Unlabelled, numbered
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import Standing
@@ -61,7 +62,10 @@ class Fitted:
 
 
 class Bench:
-    """All that is fitted to: one question's labelled examples, beside the champion that a head is to stand on."""
+    """All that is fitted to: one question's labelled examples, beside the champion that a head is to stand on.
+
+    `places`, of the same standing and space, knows examples of before.
+    """
 
     def __init__(
         self,
@@ -71,10 +75,12 @@ class Bench:
         seen: Sequence[Seen],
         unlabelled: Unlabelled | None = None,
         seed: int = 0,
+        places: Places | None = None,
     ) -> None:
         self.question, self.kind, self.standing, self.seen = question, kind_of(question), standing, list(seen)[-MOST:]
         self.space, self.unlabelled, self.seed = space, unlabelled, seed
         self.labels = labels_of(question)
+        self._places = places or Places(self.kind, self.labels, standing, space)
 
     @cached_property
     def problem(self) -> Problem:
@@ -93,16 +99,18 @@ class Bench:
         return Problem(self.question, self.kind, rows, encodings, targets, names, mean, scale)
 
     @cached_property
+    def _placed(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._places.of(self.seen)
+
+    @property
     def rows(self) -> np.ndarray:
         """Each encoding in the space."""
-        return self.space.rows(np.concatenate([one.features for one in self.seen]))
+        return self._placed[0]
 
     @cached_property
     def prior(self) -> np.ndarray:
         """What is known of each encoding before, standardised."""
-        features, logits = ([getattr(one, name) for one in self.seen] for name in ("features", "logits"))
-        said = self.standing.prior(self.kind, np.concatenate(features), np.concatenate(logits), self.labels)
-        return (said - self.problem.centre) / self.problem.scale
+        return (self._placed[1] - self.problem.centre) / self.problem.scale
 
     @property
     def apart(self) -> bool:

@@ -77,7 +77,7 @@ def test_only_the_first_change_places(world: World, sure: Sure) -> None:
     before = list(world.tool.ranked)
     sure.scores |= {"50": 0.001}
     revise(world)
-    world.turns(2)
+    world.turns(3)
     after = world.tool.ranked
     assert after[:20] == ["50", *before[:19]]
     assert after[20:] == [key for key in before[20:] if key != "50"] + [before[19]]
