@@ -47,7 +47,7 @@ def cells(arguments: argparse.Namespace, known: Sequence[Run]) -> Iterator[Run]:
         if not missing:
             continue
         field, test = field_of(name)
-        order = field.stage.draw(field.pool, max(LABELS), seed, skewed=False)
+        order = field.stage.draw(field.pool, max(*LABELS, *missing), seed, skewed=False)
         for learnt in METHODS[method](field, order, missing, seed):
             said = learnt.answer(test)
             score, right = field.score(test, said), field.right(test, said)

@@ -7,6 +7,7 @@ served. A round is done before the next label comes; its learning curve and its 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,6 +24,10 @@ from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.text_lane import FIT_SECONDS
 from labelwheel.backend.rounds import policy
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.suggestions import ordering
+from labelwheel.backend.suggestions.ordering import ORDERS
+from labelwheel.backend.suggestions.so_far import TEXTS, SoFar
+from labelwheel.plugins.capabilities import Candidate
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.heads.fitting import Bench, Fitted, follow, labels_of, unseen
 from labelwheel.training.heads.fitting import measure as fit_and_measure
@@ -36,6 +41,9 @@ from labelwheel.training.strategies.base import Cost
 from labelwheel.training.strategies.selection import Selection
 from labelwheel.training.sufficiency import count as counted
 from labelwheel.training.sufficiency import weigh
+
+ANEW = 5
+"""The order changes every few seconds, in which people label so many."""
 
 
 class Loop:
@@ -67,6 +75,22 @@ class Loop:
         if fitted is None:
             return champion.answer
         return by_head(self.field, fitted.head, champion.whole, champion.logits)
+
+    def next(self) -> list[int]:
+        """The places that people would label next, from what they are shown at this moment."""
+        stage, answer = self.field.stage, self.answer()
+        free = [place for place in self._free if place not in self._labelled]
+        candidates = [
+            Candidate(
+                key=str(place), text=stage.question.text(stage.rows[place].example), score=said.score or 0.0,
+                answers=(f"{stage.question.name} {said.answer}",),
+            )
+            for place, said in zip(free, answer(free), strict=True)
+        ]  # fmt: skip
+        given = Counter(str(row.answer) for row in self._labelled.values())
+        texts = [stage.question.text(row.example) for row in list(self._labelled.values())[-TEXTS:]]
+        keys = ORDERS["mixed"](candidates, ordering.RANKED, SoFar(given, len(self._labelled), texts))
+        return [int(key) for key in keys[:ANEW]]
 
     @property
     def _passes(self) -> bool:
@@ -140,6 +164,20 @@ class Loop:
         if said.passes:
             self._champion, self._last, self._measured = challenger, None, None
             self._labelled = {place: row.model_copy(update={"fresh": False}) for place, row in self._labelled.items()}
+
+
+def ours_in_order(field: Field, order: Sequence[int], counts: Sequence[int], seed: int) -> Iterator[Learnt]:
+    """The same with texts labelled in the order that people are shown, made anew every few labels."""
+    loop, spent, last = Loop(field, seed, Cost.MINUTES), 0.0, max(counts)
+    queue: list[int] = []
+    for count in range(last + 1):
+        if count:
+            queue = queue or loop.next()
+            before = cpu_seconds()
+            loop.label(queue.pop(0))
+            spent += cpu_seconds() - before
+        if count in counts:
+            yield Learnt(count, loop.answer(), spent)
 
 
 def ours(field: Field, order: Sequence[int], counts: Sequence[int], seed: int) -> Iterator[Learnt]:

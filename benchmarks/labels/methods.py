@@ -7,6 +7,7 @@ from benchmarks.labels.learning import Method, each
 from benchmarks.labels.setfit_apart import setfit
 
 OURS = "ours"
+ORDERED = "ours, in order"
 QUICK = "ours, quick"
 STOCK = "stock"
 
@@ -21,9 +22,10 @@ METHODS: dict[str, Method] = {
     "setfit": setfit,
     "round": each(lanes.whole_round),
     OURS: loop.ours,
+    ORDERED: loop.ours_in_order,
 }
 
-SLOW = (QUICK, STOCK, "setfit", "round", OURS)
+SLOW = (QUICK, STOCK, "setfit", "round", OURS, ORDERED)
 """What takes minutes."""
 
 OTHERS = ("names", "frozen + LR", "several layers", STOCK, "setfit")

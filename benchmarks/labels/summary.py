@@ -18,6 +18,9 @@ from labelwheel.backend.settings import Settings
 SHOWN = 300
 """Suggestions that are counted as accepted or not."""
 
+FULL = 1000
+"""So many labels are all that stock fine-tuning can use."""
+
 Points = Mapping[tuple[str, int, str], Mapping[int, Run]]
 """By set, number of labels and method the run of each seed."""
 
@@ -135,6 +138,23 @@ def accepted(there: Points, name: str, method: str) -> float | None:
     return float(np.mean(shares))
 
 
+def reached(there: Points, name: str, method: str, share: float = 0.9) -> float | None:
+    """After how many labels a method has so much of what stock fine-tuning reaches with thousands; None where it never
+    has, or stock was not measured with so many. Between two points in proportion."""
+    full = [count for each, count, other in there if (each, other) == (name, STOCK) and count >= FULL]
+    counts = sorted(count for each, count, other in there if (each, other) == (name, method))
+    if not full or not counts:
+        return None
+    means = [Mean.of([run.score for run in there[name, count, method].values()]).value for count in counts]
+    wanted = share * Mean.of([run.score for run in there[name, max(full), STOCK].values()]).value
+    if means[0] >= wanted:
+        return float(counts[0])
+    for (fewer, before), (more, after) in pairwise(zip(counts, means, strict=True)):
+        if after >= wanted:
+            return fewer + (more - fewer) * (wanted - before) / (after - before)
+    return None
+
+
 def told(runs: Sequence[Run]) -> dict[str, Any]:
     """What is kept with the runs."""
     there = points(runs)
@@ -158,6 +178,10 @@ def told(runs: Sequence[Run]) -> dict[str, Any]:
             for name, fewer, more, apart in falls(there, ours)
         ],
         "cpu_seconds_a_label": {name: found for name in names if (found := costs(there, name, ours))},
+        "labels_to_90_percent": {
+            name: {one: round(count) for one in METHODS if (count := reached(there, name, one)) is not None}
+            for name in names
+        },
         "accepted": {
             name: {one: round(share, 4) for one in METHODS if (share := accepted(there, name, one)) is not None}
             for name in names

@@ -10,11 +10,13 @@ import pytest
 from benchmarks import texts
 from benchmarks.labels.field import Field
 from benchmarks.labels.layers import LAYERS, pooled
+from benchmarks.labels.loop import ANEW, Loop
 from benchmarks.labels.methods import METHODS
 from benchmarks.rounds import Stage, stage
 from demo import messages
 from labelwheel.training.heads.layered import unit
 from labelwheel.training.questions import Prediction
+from labelwheel.training.strategies.base import Cost
 
 TEST = range(60, 80)
 
@@ -98,3 +100,18 @@ def test_ours_begins_with_the_names_and_its_seconds_add_up(field: Field) -> None
     assert [one.answer for one in first] == [one.answer for one in named]
     assert [one.score for one in first] == pytest.approx([one.score for one in named])
     assert found[0].cpu_seconds <= found[1].cpu_seconds < found[2].cpu_seconds
+
+
+def test_in_order_each_text_is_labelled_once_and_the_next_are_those_that_help(field: Field) -> None:
+    loop = Loop(field, 0, Cost.SECONDS)
+    seen = list[int]()
+    for _ in range(6):
+        following = loop.next()
+        assert len(following) == ANEW
+        assert not set(following) & set(seen)
+        for place in following:
+            loop.label(place)
+        seen += following
+    assert set(seen) <= set(field.pool)
+    answered = {one.answer for one in loop.answer()(TEST)}
+    assert len(answered) > 1

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.labels import kept, plot
 from benchmarks.labels.kept import Run
 from benchmarks.labels.methods import OURS, STOCK
-from benchmarks.labels.summary import accepted, beside, costs, falls, points, rounds, told
+from benchmarks.labels.summary import accepted, beside, costs, falls, points, reached, rounds, told
 
 
 def run(labels: int, method: str, score: float, seed: int = 0, cpu: float = 0.0) -> Run:
@@ -51,6 +51,20 @@ def test_stock_learns_from_all_labels_each_time() -> None:
     assert found["stock, after each label"] == pytest.approx(sum(range(1, 17)) / 16)
     assert found["stock, at our rounds"] == pytest.approx(1.0)
     assert costs(points(runs[:1]), "toys") is None
+
+
+def test_labels_to_a_share_of_the_full_score_lie_between_two_points() -> None:
+    runs = [
+        *(run(count, STOCK, score) for count, score in ((64, 0.4), (512, 0.6), (2000, 1.0))),
+        *(run(count, OURS, score) for count, score in ((0, 0.5), (32, 0.8), (64, 1.0))),
+        *(run(count, "names", 0.95) for count in (0, 512)), run(512, "setfit", 0.8),
+    ]  # fmt: skip
+    there = points(runs)
+    assert reached(there, "toys", OURS) == pytest.approx(48)
+    assert reached(there, "toys", STOCK) == pytest.approx(512 + 0.75 * 1488)
+    assert reached(there, "toys", "names") == 0
+    assert reached(there, "toys", "setfit") is None
+    assert reached(points(runs[:2] + runs[3:]), "toys", OURS) is None, "without a full score nothing is known"
 
 
 def test_rounds_begin_as_the_policy_says() -> None:
