@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,8 +74,13 @@ class Frozen:
             return Head(np.zeros((classes, width)), np.zeros(classes))
         return names_head(self.names, self.problem.kind, share)
 
-    def fit(self, indices: Sequence[int], setting: Setting, guesses: Guessed | None = None) -> Head:
-        """Learn from some examples, and of a choice from guesses that weigh as much as all of them."""
+    def fit(
+        self, indices: Sequence[int], setting: Setting, guesses: Guessed | None = None, start: Head | None = None
+    ) -> Head:
+        """Learn from some examples, and of a choice from guesses that weigh as much as all of them.
+
+        The search for the best weights begins at `start`, which changes how long it takes and nothing else.
+        """
         problem = self.problem
         features, targets, _ = problem.stack(indices, self.features)
         weights = pinned = None
@@ -105,6 +111,7 @@ class Frozen:
             weights=weights,
             pinned=pinned,
             bias=None if problem.kind.row is Row.PAIR else setting.bias,
+            start=start,
         )
 
     def _beside_names(self, prior: Head, unused: np.ndarray) -> Head:
@@ -157,11 +164,17 @@ class Frozen:
             best, least = shrinkage.held(problem, indices, named), self._losses(measured, logits)
             anchor = best, least
         start = time.monotonic()
+        last = list[Head]()
         for setting in self.grid(named):
             if least is not None and time.monotonic() - start > seconds:
                 logger.info("The search for the regression's strength stops after %.0f s", seconds)
                 break
-            losses = self._losses(measured, self.out_of_fold(folds, setting))
+            # the grid goes from one strength to the next, so that each regression is near to the one before
+            last = [self.fit(learn, setting, start=one) for (learn, _), one in zip_longest(folds, last)]
+            logits = {}
+            for head, (_, measure) in zip(last, folds, strict=True):
+                logits |= self.logits(head, measure)
+            losses = self._losses(measured, logits)
             logger.debug("%s: %.4f", setting, losses.mean())
             if least is None or losses.mean() < least.mean() - 1e-9:
                 best, least = setting, losses
@@ -170,13 +183,6 @@ class Frozen:
             if gain.mean() <= gain.std() / np.sqrt(max(len(gain) - 1, 1)):
                 return anchor[0]
         return best
-
-    def out_of_fold(self, folds: Sequence[Fold], setting: Setting) -> dict[int, np.ndarray]:
-        """The logits of each example by a regression that has not seen it."""
-        found: dict[int, np.ndarray] = {}
-        for learn, measure in folds:
-            found |= self.logits(self.fit(learn, setting), measure)
-        return found
 
     def _losses(self, indices: Sequence[int], logits: dict[int, np.ndarray]) -> np.ndarray:
         """The losses of the answers, with the log loss as a finer measure of the same."""
