@@ -26,7 +26,8 @@ def write(
     data = folder / "labels.jsonl"
     data.write_text("".join(row.model_dump_json() + "\n" for row in labelled), "utf-8")
     settings = {"version": "v1", "question": question or choice(), "data": str(data), "output": str(folder / "v1")}
-    spec = JobSpec(**{**settings, "device": "cpu", "threads": 1, "artefact": False, **fields})  # type: ignore[arg-type]
+    quick = {"device": "cpu", "threads": 1, "artefact": False, "fine_tuning": False}
+    spec = JobSpec(**{**settings, **quick, **fields})  # type: ignore[arg-type]
     path = folder / f"{spec.version}.json"
     path.write_text(spec.model_dump_json(), "utf-8")
     return path
@@ -90,7 +91,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_job_leaves_a_whole_checkpoint_that_learnt_something(tmp_path: Path) -> None:
     held_out = rows(1, Part.HELD_OUT)
-    spec = write(tmp_path, rows(1) + held_out)
+    spec = write(tmp_path, rows(1) + held_out, fine_tuning=True)
     process = start(spec)
     _, log = process.communicate(timeout=550)
     assert process.returncode == 0, log
@@ -145,7 +146,7 @@ def test_every_kind_of_question_is_learnt(
         )
         for row in rows(3) + rows(1, Part.HELD_OUT)
     ]
-    assert job.main([str(write(tmp_path, labelled, question, base_model=base))]) == 0
+    assert job.main([str(write(tmp_path, labelled, question, base_model=base, fine_tuning=True))]) == 0
     result = JobResult.model_validate_json((tmp_path / "v1" / "result.json").read_bytes())
     assert {trial["name"] for trial in result.report["trials"]} >= {"fine-tuned from the base model"}  # type: ignore[attr-defined]
     model = Model.load(tmp_path / "v1", device="cpu")
@@ -230,7 +231,7 @@ def test_names_are_not_enough_for_what_has_none(tmp_path: Path) -> None:
 
 
 def test_a_cancelled_job_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
-    process = start(write(tmp_path, rows(12)))
+    process = start(write(tmp_path, rows(12), fine_tuning=True))
     assert process.stderr is not None
     for line in process.stderr:
         if "Trying: encoder tuned" in line:

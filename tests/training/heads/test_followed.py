@@ -32,7 +32,7 @@ def made(folder: Path, labelled: list[LabelledExample], question: Question | Non
     data = folder / "labels.jsonl"
     data.write_text("".join(row.model_dump_json() + "\n" for row in labelled), "utf-8")
     settings = {"version": "v1", "question": question or choice(), "data": str(data), "output": str(folder / "v1")}
-    spec = JobSpec(**{**settings, "device": "cpu", "threads": 1, "artefact": False, **fields})
+    spec = JobSpec(**{**settings, "device": "cpu", "threads": 1, "artefact": False, "fine_tuning": False, **fields})
     (folder / "spec.json").write_text(spec.model_dump_json(), "utf-8")
     assert job.main([str(folder / "spec.json")]) == 0
     return spec.output

@@ -126,7 +126,7 @@ def spec(folder: Path, version: str, **fields: Any) -> JobSpec:
 def test_a_strategy_from_elsewhere_wins_a_round_passes_the_gate_and_is_served(tmp_path: Path) -> None:
     held_out = labelled(60, Part.HELD_OUT)
     assert job.execute(spec(tmp_path, "v1", recipe=Recipe.NAMES), held_out) == "v1"
-    wanted = spec(tmp_path, "v2", champion=str(tmp_path / "v1"))
+    wanted = spec(tmp_path, "v2", champion=str(tmp_path / "v1"), fine_tuning=False)
     assert job.execute(wanted, labelled(48, Part.TRAIN) + held_out) == "v2"
 
     manifest = checkpoint.read(wanted.output).manifest
