@@ -43,7 +43,7 @@ class Champion:
         encodings: Sequence[Encoding],
         logits: Sequence[np.ndarray],
     ) -> list[Prediction]:
-        """Its own predictions, from what its head says of each row."""
+        """Its own predictions, from what its last layer says of each row."""
         names = dict(enumerate(self.labels))
         return kind_of(question).decode(question, examples, encodings, logits, names, self.calibration)
 
@@ -52,7 +52,8 @@ class Champion:
 class Features:
     """Of each row the number of its example, its side, its features and the champion's logits.
 
-    A row is a text, or where tokens are classified (tokens, …) of one, with the tokens' `offsets`.
+    A row is a text, or where tokens are classified (tokens, …) of one, with the tokens' `offsets`. Of those there are
+    no logits, but what the champion `answers` to each example: it need not go by its last layer.
     """
 
     champion: Champion
@@ -60,10 +61,15 @@ class Features:
     features: Sequence[np.ndarray]
     logits: Sequence[np.ndarray]
     offsets: Sequence[np.ndarray]
+    answers: Sequence[Prediction] = ()
 
 
 def pack_features(
-    champion: Champion, encodings: Sequence[Encoding], features: Sequence[np.ndarray], logits: Sequence[np.ndarray]
+    champion: Champion,
+    encodings: Sequence[Encoding],
+    features: Sequence[np.ndarray],
+    logits: Sequence[np.ndarray],
+    answers: Sequence[Prediction] = (),
 ) -> bytes:
     """The body of an answer; features in half precision."""
     lengths = [one.shape[0] if one.ndim == 2 else 1 for one in features]
@@ -78,6 +84,7 @@ def pack_features(
     about = {
         "version": champion.version, "recipe": champion.recipe, "labels": champion.labels,
         "calibration": dict(champion.calibration), "width": champion.width,
+        "answers": [one.model_dump(mode="json") for one in answers],
     }  # fmt: skip
     return pack(_NAME, tensors, about)
 
@@ -90,13 +97,16 @@ def unpack_features(content: bytes) -> Features:
     )
     lengths = tensors["lengths"]
     ends = np.cumsum(np.maximum(lengths, 1))[:-1]
-    split = {name: np.split(tensors[name], ends) for name in ("features", "logits", "offsets")} if len(lengths) else {}
+    told = [name for name in ("features", "logits", "offsets") if len(lengths) and len(tensors[name])]
+    split = {name: np.split(tensors[name], ends) for name in told}
 
     def rows(name: str) -> list[np.ndarray]:
         found = split.get(name, [])
-        return [one if length else one[0] for one, length in zip(found, lengths, strict=True)]
+        return [one if length else one[0] for one, length in zip(found, lengths, strict=bool(found))]
 
-    return Features(champion, tensors["places"], rows("features"), rows("logits"), list(split.get("offsets", [])))
+    answers = [Prediction.model_validate(one) for one in about["answers"]]
+    offsets = list(split.get("offsets", []))
+    return Features(champion, tensors["places"], rows("features"), rows("logits"), offsets, answers)
 
 
 def asked(examples: Sequence[Example]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from labelwheel.backend.revisions.features import AT_ONCE, Features
 from labelwheel.backend.revisions.seen_examples import SeenExamples
-from labelwheel.training.questions import Example
+from labelwheel.training.questions import Example, Prediction
 
 ROOM = 200_000_000
 """Bytes, for one question: some 80,000 tokens of three layers of 384."""
@@ -21,18 +21,19 @@ _CHARACTERS = 16_000  # at once: some 4,000 tokens, a body of 12 MB
 
 
 class Tokens(NamedTuple):
-    """Of each window of a text: its tokens' places, their layers (tokens, layers · width) in half precision, and the
-    champion's logits (tokens, outputs)."""
+    """Of each window of a text: its tokens' places, and their layers (tokens, layers · width) in half precision.
+
+    And what the champion answers to the whole.
+    """
 
     offsets: list[list[tuple[int, int]]]
     features: list[np.ndarray]
-    logits: list[np.ndarray]
+    answer: Prediction
 
     @property
     def bytes(self) -> int:
         """What it takes; a place as much as two objects."""
-        arrays = sum(one.nbytes for one in (*self.features, *self.logits))
-        return arrays + sum(120 * len(one) for one in self.offsets)
+        return sum(one.nbytes for one in self.features) + sum(120 * len(one) for one in self.offsets)
 
 
 class SeenTokens(SeenExamples[Tokens]):
@@ -70,4 +71,4 @@ class SeenTokens(SeenExamples[Tokens]):
         behind = [found.features[row] for row in rows]
         # copies: a view would keep all that came with it
         layers = [one[:, width if one.shape[1] > width else 0 :].astype(np.float16) for one in behind]
-        return Tokens(offsets, layers, [found.logits[row].copy() for row in rows])
+        return Tokens(offsets, layers, found.answers[int(found.places[rows[0], 0])])

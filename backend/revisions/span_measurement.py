@@ -53,12 +53,7 @@ def take(
         question,
         [one.row for one in judged],
         [*(answer for _, answer in newer), *answers],
-        champion.decode(
-            question,
-            [one.row.example for one in judged],
-            rows_of(judged),
-            [rows for one in judged for rows in one.said.logits],
-        ),
+        [one.said.answer for one in judged],
         named=champion.recipe == Recipe.NAMES,
         served=served,
     )

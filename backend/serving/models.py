@@ -19,10 +19,11 @@ from typing import Any
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.budget import Budget
 from labelwheel.backend.serving.engine import Engine, Loaded
+from labelwheel.backend.serving.headed import Headed
 from labelwheel.backend.serving.loading import Probes, load, probe
 from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
-from labelwheel.backend.serving.revised import Revised, revise
+from labelwheel.backend.serving.revised import revise
 from labelwheel.backend.serving.served import Served, Table, Wanted
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.training.checkpoints import checkpoint
@@ -66,7 +67,7 @@ class ServedModels:
         self._calling = threading.Lock()
         self._table = Table()
         self._models: weakref.WeakValueDictionary[str, Loaded] = weakref.WeakValueDictionary()
-        self._heads: weakref.WeakValueDictionary[str, Revised] = weakref.WeakValueDictionary()
+        self._heads: weakref.WeakValueDictionary[str, Headed] = weakref.WeakValueDictionary()
         self._probes = Probes(queue)
         self._failures: dict[str, _Failure] = {}
         self._problems: Mapping[int, dict[str, str]] = {}
@@ -248,7 +249,7 @@ class ServedModels:
             for name, (version, content) in want.heads.items():
                 member = members[name]
                 model = self._heads.get(version)
-                if model is None or model.champion is not member.model:
+                if model is None or model.below is not member.model:
                     model = self._heads[version] = revise(member.model, member.question, version, content, self._probes)
                 found[name] = ServedQuestion(member.question, model)
         except Exception as error:

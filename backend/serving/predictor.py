@@ -8,6 +8,7 @@ from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from labelwheel.backend.serving.engine import Encoder, Loaded
 from labelwheel.backend.serving.feature_store import FeatureStore, rounded
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.kinds import kind_of
-from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.questions import Example, Prediction, Question
 
 SLICE = 128
@@ -61,6 +62,18 @@ class _Pending:
     examples: list[Example]
     encodings: list[Encoding]
     features: Future[list[np.ndarray]] = field(default_factory=Future)
+
+
+class Read(NamedTuple):
+    """Rows of examples, what a layered encoder gives of each, and the logits of the checkpoint's own head.
+
+    Where each token has a row, its `answers` to all examples in place of logits.
+    """
+
+    encodings: list[Encoding]
+    features: list[np.ndarray]
+    logits: list[np.ndarray]
+    answers: list[Prediction]
 
 
 class _Shared:
@@ -143,10 +156,8 @@ class Predictor:
                     pending.features.cancel()
         return answers
 
-    def features(
-        self, member: ServedQuestion, examples: Sequence[Example], seconds: float
-    ) -> tuple[list[Encoding], list[np.ndarray], list[np.ndarray]]:
-        """Rows of examples, what the layered encoder gives of each, and the logits of its own head; as bulk work.
+    def features(self, member: ServedQuestion, examples: Sequence[Example], seconds: float) -> Read:
+        """What the layered encoder gives of examples, for heads that are to stand on it; as bulk work.
 
         Examples that have nothing to read give no rows. Raises Overloaded, and TooLarge where there are no layers or
         too many tokens.
@@ -162,7 +173,10 @@ class Predictor:
             raise TooLarge(f"features of more than {TOKENS} tokens in one request; ask for fewer examples at a time")
         with self._queue.admit(len(examples), Priority.BULK):
             found = self._submit(encoder, encodings, Priority.BULK, deadline).result(seconds + 1.0)
-        return encodings, found, member.model.head(found)
+        logits = member.model.head(found)
+        if kind_of(member.question).row is not Row.TOKEN:
+            return Read(encodings, found, logits, [])
+        return Read(encodings, found, [], member.model.decode(member.question, read, encodings, logits))
 
     def _submit(
         self, encoder: Encoder, rows: list[Encoding], priority: Priority, deadline: float

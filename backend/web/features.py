@@ -30,18 +30,18 @@ def routes(settings: Settings, served_models: ServedModels, predictor: Predictor
         "What the champion's encoder says of examples, as safetensors: for heads that are to stand on it",
         takes=ExamplesGiven, gives="application/octet-stream", refuses=(UnknownProject, NotFound, Overloaded),
     )  # fmt: skip
-    def read(number: int, name: str) -> Response:
+    def give(number: int, name: str) -> Response:
         examples = taken(ExamplesGiven, most=settings.max_examples).examples
         served = served_models.awake(served_models.served_by_id(number))
         member = served.champions.get(name)
         if member is None or member.model.width is None or member.model.encoder.layered is None:
             raise NotFound(f"question {name!r} has no champion that another head could stand on")
-        encodings, features, logits = predictor.features(member, examples, SECONDS)
+        read = predictor.features(member, examples, SECONDS)
         manifest = member.model.manifest
         champion = Champion(
             manifest.version, manifest.recipe, member.model.labels, manifest.calibration, member.model.width
         )
-        body = pack_features(champion, encodings, features, logits)
+        body = pack_features(champion, read.encodings, read.features, read.logits, read.answers)
         return Response(body, mimetype="application/octet-stream")
 
     return blueprint

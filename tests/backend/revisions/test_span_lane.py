@@ -91,9 +91,9 @@ class TokenModel:
 
 def packed(predictor: Predictor, model: TokenModel, examples: Sequence[Example]) -> bytes:
     """As the route does it."""
-    encodings, features, logits = predictor.features(ServedQuestion(PLACES, model), examples, 10.0)
+    read = predictor.features(ServedQuestion(PLACES, model), examples, 10.0)
     champion = Champion(model.version, "auto", model.labels, {}, model.width)
-    return pack_features(champion, encodings, features, logits)
+    return pack_features(champion, read.encodings, read.features, read.logits, read.answers)
 
 
 class Source:
@@ -227,10 +227,8 @@ def test_what_the_champion_has_learnt_from_says_nothing_about_a_head(predictor: 
 def test_a_champion_that_finds_all_keeps_its_place(predictor: Predictor) -> None:
     champion, rows = Champion("v1", "auto", LABELS, {}, WIDTH), []
     for one in seen(30, True, predictor):
-        encodings = span_measurement.rows_of([one])
-        targets = KIND.targets(PLACES, [one.row.example], [one.row.answer], encodings, dict(enumerate(LABELS)))
-        logits = [np.eye(3, dtype=np.float32)[np.maximum(row, 0)] * 20 for row in targets]
-        rows.append(SeenSpans(one.row, one.said._replace(logits=logits)))
+        right = Prediction(answer=one.row.answer, score=1.0, item_scores=(1.0,) * len(one.row.answer))
+        rows.append(SeenSpans(one.row, one.said._replace(answer=right)))
     assert not span_measurement.take(PLACES, rows, [], champion, False, 30).verdict.passes
 
 
