@@ -66,15 +66,15 @@ def drawn(data: str | None, name: str, count: int, seed: int, tests: int) -> tup
     return question_for(rows), random.Random(seed).sample(rows, count), test[:tests]
 
 
-def train(question: Question, rows: list[Row], folder: Path, threads: int, minutes: float) -> float:
-    """Runs one job on the rows; the checkpoint is in `folder`/checkpoint. Returns seconds."""
+def described(question: Question, rows: list[Row], folder: Path, threads: int, minutes: float) -> JobSpec:
+    """A job on the rows, whose data lies in the folder, and whose checkpoint will be in `folder`/checkpoint."""
     placed = split([row["text"] for row in rows], salt="benchmark")
     with (folder / "labels.jsonl").open("w", encoding="utf-8") as file:
         for number, (row, (group, part)) in enumerate(zip(rows, placed, strict=True)):
             example = Example(key=str(number), fields={"text": row["text"]})
             labelled = LabelledExample(example=example, answer=row["spans"], part=part, group=group)
             file.write(labelled.model_dump_json() + "\n")
-    spec = JobSpec(
+    return JobSpec(
         version="checkpoint",
         question=question,
         data=str(folder / "labels.jsonl"),
@@ -83,6 +83,11 @@ def train(question: Question, rows: list[Row], folder: Path, threads: int, minut
         threads=threads,
         artefact=False,  # torch measures
     )
+
+
+def train(question: Question, rows: list[Row], folder: Path, threads: int, minutes: float) -> float:
+    """Runs one job on the rows; the checkpoint is in `folder`/checkpoint. Returns seconds."""
+    spec = described(question, rows, folder, threads, minutes)
     launcher = LocalLauncher(str(folder), threads=threads)
     began = time.monotonic()
     handle = launcher.submit([Task("job", spec)])

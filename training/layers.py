@@ -105,7 +105,9 @@ def behind(module: Any) -> Any | None:
     return Whole().eval() if layered.joined(states, sample["attention_mask"]) is not None else None
 
 
-def read(module: Any, encodings: Sequence[Encoding], pad_token_id: int) -> list[np.ndarray] | None:
+def read(
+    module: Any, encodings: Sequence[Encoding], pad_token_id: int, batch_size: int = 32
+) -> list[np.ndarray] | None:
     """What a classifier's head reads of each row and several layers behind it, in one pass.
 
     (features + layers · width,), or (tokens, …) of a token classifier. None where a model keeps its layers to itself.
@@ -114,4 +116,4 @@ def read(module: Any, encodings: Sequence[Encoding], pad_token_id: int) -> list[
     from labelwheel.training import batches
 
     whole = behind(encoders.without_head(copy.deepcopy(module)))
-    return None if whole is None else batches.forward(whole, encodings, pad_token_id)
+    return None if whole is None else batches.forward(whole, encodings, pad_token_id, batch_size)

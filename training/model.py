@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.training import batches
+from labelwheel.training import batches, layers
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
+from labelwheel.training.heads import files
+from labelwheel.training.heads.base import FastHead
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding, QuestionKind
 from labelwheel.training.questions import Example, Prediction, Question
@@ -27,6 +29,8 @@ class Model:
     module: Any
     tokenizer: Any
     id2label: Mapping[int, str]
+    head: FastHead | None = None
+    """What answers in the place of the last layer, where there is one."""
 
     @classmethod
     def load(
@@ -66,7 +70,8 @@ class Model:
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(f"{folder} does not fit into the memory of {device or default_device()}") from error
         id2label = {int(index): str(label) for index, label in module.config.id2label.items()}
-        return cls(manifest, kind, module, tokenizer, id2label)
+        head = files.read(Path(folder) / manifest.head) if manifest.head else None
+        return cls(manifest, kind, module, tokenizer, id2label, head)
 
     @property
     def device(self) -> str:
@@ -74,12 +79,17 @@ class Model:
         return str(self.module.device)
 
     def logits(self, encodings: Sequence[Encoding], batch_size: int = 32) -> list[np.ndarray]:
-        """What the model says to each row, float32, in order; bfloat16 inside on a GPU."""
+        """What the last layer says to each row, float32, in order; bfloat16 inside on a GPU."""
         return batches.forward(self.module, encodings, pad_token(self.tokenizer), batch_size)
 
     def predict(self, question: Question, examples: Sequence[Example], batch_size: int = 32) -> list[Prediction]:
-        """One prediction per example, in order."""
+        """One prediction per example, in order. Raises InvalidCheckpoint where a head finds no layers to stand on."""
         encodings = self.kind.encode(question, examples, self.tokenizer, self.manifest.max_length)
+        if self.head is not None:
+            features = layers.read(self.module, encodings, pad_token(self.tokenizer), batch_size)
+            if features is None:
+                raise InvalidCheckpoint(f"{self.manifest.version} keeps its layers to itself; roll back or train anew")
+            return self.head.decode(question, examples, encodings, self.head.values(features, []))
         logits = self.logits(encodings, batch_size)
         return self.kind.decode(question, examples, encodings, logits, self.id2label, self.manifest.calibration)
 

@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from labelwheel.training import batches, card_share, encoders, labelset, latency, memory, serving_limit, sufficiency
+from labelwheel.training.answering import answerer
 from labelwheel.training.base_model import Base
-from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints import checkpoint, layered_head
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
 from labelwheel.training.evaluation import report as reports
@@ -20,7 +20,7 @@ from labelwheel.training.heads import followed
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.latency import Probe
 from labelwheel.training.measurement import Measurement, learning_curve, measure
-from labelwheel.training.model import Model, default_device, pad_token
+from labelwheel.training.model import Model, default_device
 from labelwheel.training.onnx_export import make
 from labelwheel.training.progress import Progress
 from labelwheel.training.questions import Example, Prediction
@@ -90,7 +90,7 @@ class Run:
             self._note_unlearnable(problem)
         proposal = self._propose(problem)
         with self.progress.phase("Measuring", 95):
-            answer, heads = self._answer(proposal), self._followed()
+            answer, heads = answerer(proposal, self.base, spec.hide_below), self._followed()
             measured = measure(spec, self.kind, self.rows, proposal, answer, self.champion, heads)
             if measured.by_head:
                 self.notes.append(_BY_HEAD)
@@ -198,26 +198,13 @@ class Run:
             Budget(self.deadline), self.progress, base.name, self.notes, self.texts, taught=self.taught,
         )  # fmt: skip
 
-    def _answer(self, proposal: Proposal) -> Any:
-        """What answers for the challenger: the very module that will be written."""
-        question, kind = self.spec.question, self.kind
-
-        def answer(examples: Sequence[Any]) -> list[Any]:
-            encodings = self.base.read(examples)
-            logits = batches.forward(proposal.module, encodings, pad_token(self.base.tokenizer))
-            labels = proposal.outcome.problem.id2label
-            found = kind.decode(question, examples, encodings, logits, labels, proposal.outcome.calibration)
-            return [kind.shown(one, self.spec.hide_below) for one in found]
-
-        return answer
-
     def _artefact(self, proposal: Proposal) -> make.Made:
         if not self.spec.artefact:
             return make.Made(None)
         outcome = proposal.outcome
         source = make.Source(
             self.spec.question, self.kind, proposal.module.to("cpu"), self.base.tokenizer, self.base.max_length,
-            outcome.problem.id2label, outcome.calibration, self.spec.threads,
+            outcome.problem.id2label, outcome.calibration, self.spec.threads, proposal.head,
         )  # fmt: skip
         with batches.quiet():
             made = make.make(source, self.rows, self.spec.seed)
@@ -288,6 +275,7 @@ class Run:
             settings=settings,
             libraries=checkpoint.libraries(),
             artefact=made.entry,
+            head=layered_head.FILE if proposal.head else None,
         )
         files: dict[str, str | bytes] = {
             **made.files,
@@ -295,6 +283,8 @@ class Run:
             checkpoint.CARD: reports.render(report),
             "result.json": result.model_dump_json(),
         }
+        if proposal.head is not None:
+            files[layered_head.FILE] = proposal.head.dump()
         with batches.quiet():
             checkpoint.write(Path(spec.output), proposal.module.to("cpu"), self.base.tokenizer, manifest, files)
         return result

@@ -20,6 +20,7 @@ from labelwheel.backend.commands import targets
 from labelwheel.backend.errors import Conflict, InvalidSettings, ServiceUnreachable
 from labelwheel.backend.web.client import Client
 from labelwheel.training import labelset
+from labelwheel.training.checkpoints import layered_head
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample
 
@@ -58,6 +59,8 @@ def export(
             unpack(Measured(answer.raw, size, lambda count: bar.advance(task, count)), folder)
         name = answer.headers.get("X-Labelwheel-Version", asked["name"])
     Console().print(f"{name} is in {out}", highlight=False, soft_wrap=True)
+    if (out / layered_head.FILE).exists():
+        Console().print(layered_head.NOTE, highlight=False, soft_wrap=True)
 
 
 def _write_labels(client: Client, number: int, name: str, out: Path) -> int:

@@ -1,8 +1,10 @@
-"""Sets of texts with labelled spans: what is drawn to learn from, and how today's jobs learn it."""
+"""Sets of texts with labelled spans: what is drawn to learn from, and how jobs learn it."""
 
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,14 +34,37 @@ def draw(data: str | None, name: str, count: int, seed: int) -> Draw:
     return Draw(question, *_examples(question, rows, "train"), *_examples(question, tests, "test"), rows)
 
 
-def fine_tuned(drawn: Draw, minutes: float) -> tuple[list[Prediction], float]:
-    """What a job of today answers, all strategies in the race, and the CPU seconds that it took."""
+def first_round(drawn: Draw, minutes: float) -> tuple[list[Prediction], float]:
+    """What a question's first job answers, and the CPU seconds that it took; four fifths of the texts train."""
     with tempfile.TemporaryDirectory(prefix="labelwheel-spans-") as scratch:
         before = _children()
         spans.train(drawn.question, drawn.rows, Path(scratch), 1, minutes)
-        spent = _children() - before
-        model = Model.load(Path(scratch) / "checkpoint", threads=1)
-        return model.predict(drawn.question, drawn.tests), spent
+        return _answers(drawn, Path(scratch)), _children() - before
+
+
+def fine_tuned(drawn: Draw, minutes: float) -> tuple[list[Prediction], float]:
+    """The same of a job that knows no chain, as all jobs were once, so that fine-tuning is in the race."""
+    with tempfile.TemporaryDirectory(prefix="labelwheel-spans-") as scratch:
+        spec = Path(scratch) / "spec.json"
+        job = spans.described(drawn.question, drawn.rows, Path(scratch), 1, minutes)
+        spec.write_text(job.model_dump_json(), "utf-8")
+        before = _children()
+        subprocess.run([sys.executable, "-c", _WITHOUT_CHAIN, str(spec)], check=True, capture_output=True)
+        return _answers(drawn, Path(scratch)), _children() - before
+
+
+_WITHOUT_CHAIN = """
+import sys
+from labelwheel.training import job
+from labelwheel.training.strategies import chain, registry
+registry.unregister(chain.Chain)
+sys.exit(job.main(sys.argv[1:]))
+"""
+
+
+def _answers(drawn: Draw, scratch: Path) -> list[Prediction]:
+    model = Model.load(scratch / "checkpoint", threads=1)
+    return model.predict(drawn.question, drawn.tests)
 
 
 def _children() -> float:

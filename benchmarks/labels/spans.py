@@ -2,8 +2,8 @@
 
 Every method learns from the same random texts of a set and answers the same test texts: strict micro F1, and the CPU
 seconds of learning (for what reads features also those of computing them, once, for the texts that are learnt from).
-Every figure is kept as soon as it is there: begun again, it goes on. `--small` leaves fine-tuning out, which takes
-minutes for each figure.
+Every figure is kept as soon as it is there: begun again, it goes on. `--small` leaves jobs out: with fine-tuning a
+figure takes minutes.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=LABELS)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--slow-seeds", type=int, default=1, help="of fine-tuning")
-    parser.add_argument("--small", action="store_true", help="one seed, and no fine-tuning")
+    parser.add_argument("--slow-seeds", type=int, default=1, help="of jobs")
+    parser.add_argument("--small", action="store_true", help="one seed, and no jobs")
     parser.add_argument("--anew", action="store_true", help="forget what was measured before")
     arguments = parser.parse_args()
     if arguments.small:

@@ -17,6 +17,7 @@ from labelwheel.training.errors import InvalidJob
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Kind, Question
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
+from labelwheel.training.strategies import chain
 from tests.training.models import choice, example, rows, tiny_bert
 
 
@@ -131,8 +132,14 @@ def test_names_alone_make_a_checkpoint_that_an_ordinary_pipeline_reads(tmp_path:
     ],
 )
 def test_every_kind_of_question_is_learnt(
-    tmp_path: Path, base: str, kind: Kind, answers: list[object], fields: dict[str, object]
+    tmp_path: Path,
+    base: str,
+    kind: Kind,
+    answers: list[object],
+    fields: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(chain, "FIRST", 0)  # else the first round of spans leaves fine-tuning to the next one
     question = Question.model_validate({"name": "q", "kind": kind, "inputs": ["text"], **fields})
     given = dict(zip(("weather", "music", "food"), answers, strict=True))
     labelled = [

@@ -26,6 +26,7 @@ from typing import Any, Literal
 import psutil
 from pydantic import Field, ValidationError
 
+from labelwheel.training.checkpoints import layered_head
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
 from labelwheel.training.questions import Frozen, Question
 
@@ -80,6 +81,7 @@ class Manifest(Frozen):
     settings: dict[str, Any] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
     artefact: Artefact | None = None  # what a CPU serves with; torch reads the weights where there is none
+    head: Literal["labelwheel_head.safetensors"] | None = None  # see `layered_head`
     files: dict[str, str] = Field(default_factory=dict)
 
 
@@ -182,6 +184,7 @@ def export(checkpoint: Checkpoint, folder: str | Path) -> Path:
         card = checkpoint.folder / CARD
         front = ["---", "library_name: transformers", f"base_model: {json.dumps(manifest.base_model)}", "---", ""]
         body = card.read_text("utf-8") if card.exists() else f"# {manifest.question.name}, {manifest.version}\n"
+        front += [f"> {layered_head.NOTE}", "", ""] if manifest.head else []
         (temporary / "README.md").write_text("\n".join(front) + body, "utf-8")
         _sync(temporary)
     return folder

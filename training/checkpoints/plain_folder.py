@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from labelwheel.training.checkpoints import layered_head
 from labelwheel.training.checkpoints.checkpoint import MANIFEST, REPORT, Manifest
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.kinds import kinds
@@ -35,6 +36,7 @@ def manifest(folder: Path, field: str = "text") -> Manifest:
     return Manifest(
         version=folder.resolve().name, question=question, base_model=str(folder), encoder_digest="", recipe="foreign",
         max_length=longest, label_set="", label_count=0, seed=0, calibration=_calibration(folder),
+        head=layered_head.FILE if (folder / layered_head.FILE).is_file() else None,
     )  # fmt: skip
 
 

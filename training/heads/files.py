@@ -1,9 +1,10 @@
-"""A fast head as bytes: safetensors, with what is no tensor as JSON in its metadata. Never pickle."""
+"""A head as bytes: safetensors, with what is no tensor as JSON in its metadata. Never pickle."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads.base import FastHead
 
 _ABOUT = "labelwheel"
+_ANEW, _BACK = "the next label makes a new one", "roll back or train anew"
 
 
 def pack(name: str, tensors: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes:
@@ -22,8 +24,8 @@ def pack(name: str, tensors: Mapping[str, np.ndarray], about: Mapping[str, Any])
     return save(kept, {_ABOUT: json.dumps({"head": name, **about})})
 
 
-def unpack(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Tensors by name, and what was said about them. Raises InvalidCheckpoint."""
+def unpack(content: bytes, then: str = _ANEW) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Tensors by name, and what was said about them. Raises InvalidCheckpoint; `then` is what to do about it."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -32,10 +34,22 @@ def unpack(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         about = json.loads(header["__metadata__"][_ABOUT])
         return load(content), dict(about)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise InvalidCheckpoint(f"a fast head cannot be read ({error}); the next label makes a new one") from error
+        raise InvalidCheckpoint(f"a fast head cannot be read ({error}); {then}") from error
 
 
-def load(content: bytes) -> FastHead:
+def read(path: str | Path) -> FastHead:
+    """The head that lies in a checkpoint. Raises InvalidCheckpoint."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidCheckpoint(f"{path} cannot be read ({error.strerror}); {_BACK}") from error
+    try:
+        return load(content, _BACK)
+    except InvalidCheckpoint as error:
+        raise InvalidCheckpoint(f"{path}: {error}") from error
+
+
+def load(content: bytes, then: str = _ANEW) -> FastHead:
     """The head. Raises InvalidCheckpoint where it is none, or of a name that is not known here."""
     from labelwheel.training.heads.linear import LinearHead
     from labelwheel.training.heads.span_head import SpanHead
@@ -44,11 +58,11 @@ def load(content: bytes) -> FastHead:
         LinearHead.name: LinearHead.read,
         SpanHead.name: SpanHead.read,
     }
-    tensors, about = unpack(content)
+    tensors, about = unpack(content, then)
     reader = readers.get(str(about.get("head")))
     if reader is None:
-        raise InvalidCheckpoint(f"there is no fast head {about.get('head')!r}; the next label makes a new one")
+        raise InvalidCheckpoint(f"there is no fast head {about.get('head')!r}; {then}")
     try:
         return reader(tensors, about)
     except (LookupError, ValueError, TypeError, AttributeError) as error:
-        raise InvalidCheckpoint(f"a fast head lacks something ({error}); the next label makes a new one") from error
+        raise InvalidCheckpoint(f"a fast head lacks something ({error}); {then}") from error

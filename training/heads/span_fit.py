@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import log_softmax
 
 from labelwheel.training.heads import projection
 from labelwheel.training.heads.chain_fit import Weights
@@ -36,11 +37,15 @@ _MOST_WEIGHTS = 1_000_000  # of attributes in the head: 4 MB
 
 
 class Fitted(NamedTuple):
-    """A head, and what it answers to the examples at `places` when it has not learnt from them."""
+    """A head, and what it answers to the examples at `places` when it has not learnt from them.
+
+    `logs` has the log probability of each tag for each of their words then, (words, tags), as sure as it should be.
+    """
 
     head: SpanHead
     places: list[int]
     out_of_fold: list[Prediction]
+    logs: Sequence[np.ndarray] = ()
 
 
 def fit(
@@ -72,7 +77,8 @@ def fit(
     weights = material.learnt(np.ones(len(places), dtype=bool), _ITERATIONS)
     manner = material.manner(logs)
     told = answered(question, material.examples, material.texts, logs, material.tags, manner)
-    return Fitted(_head(material, weights, found, manner), places, told)
+    sure = material.texts.parted(log_softmax(logs / manner.temperature, axis=1))
+    return Fitted(_head(material, weights, found, manner), places, told, sure)
 
 
 def follow(

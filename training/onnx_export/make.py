@@ -14,6 +14,7 @@ import numpy as np
 
 from labelwheel.training import batches
 from labelwheel.training.checkpoints.checkpoint import Artefact, Words
+from labelwheel.training.heads.base import FastHead
 from labelwheel.training.kinds.base import Encoding, QuestionKind
 from labelwheel.training.model import pad_token
 from labelwheel.training.onnx_export import graph, tokenizing
@@ -54,6 +55,7 @@ class Source:
     id2label: Mapping[int, str]
     calibration: Mapping[str, float]
     threads: int | None = None
+    on_layers: FastHead | None = None  # what answers in the place of the last layer
 
 
 def make(source: Source, rows: Sequence[LabelledExample], seed: int = 13) -> Made:
@@ -144,10 +146,14 @@ def _answers(source: Source, head: Head, session: Session, rows: Sequence[Labell
     examples = [row.example for row in rows]
     encodings = source.kind.encode(source.question, examples, source.tokenizer, source.max_length)
     found: dict[int, np.ndarray] = {}
+    other = source.on_layers
     order = sorted(range(len(encodings)), key=lambda place: len(encodings[place].input_ids))
     for start in range(0, len(order), 16):
         places = order[start : start + 16]
-        logits = head(session.features([encodings[place] for place in places]))
-        found.update(zip(places, logits, strict=True))
+        features = session.features([encodings[place] for place in places], layered=other is not None)
+        logits = head(features)
+        found.update(zip(places, logits if other is None else other.values(features, logits), strict=True))
     logits = [found[place] for place in range(len(encodings))]
+    if other is not None:
+        return other.decode(source.question, examples, encodings, logits)
     return source.kind.decode(source.question, examples, encodings, logits, source.id2label, source.calibration)

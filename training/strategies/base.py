@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple
 
+from labelwheel.training.heads.base import FastHead
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.outcome import Outcome
 
@@ -22,10 +23,14 @@ class Cost(IntEnum):
 
 
 class Finished(NamedTuple):
-    """A model that has learnt from all labels: a transformers module, and what the manifest says of how it was made."""
+    """A model that has learnt from all labels: a transformers module, and what the manifest says of how it was made.
+
+    A `head` on several layers of it answers in the place of its last one, if there is one.
+    """
 
     module: Any
     settings: dict[str, Any]
+    head: FastHead | None = None
 
 
 class Strategy(ABC):

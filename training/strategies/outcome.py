@@ -19,7 +19,10 @@ from labelwheel.training.strategies.problem import Problem
 
 @dataclass(frozen=True)
 class Outcome:
-    """One strategy, measured on `indices`; `logits` are standardised, by encoding number."""
+    """One strategy, measured on `indices`; `logits` are standardised, by encoding number.
+
+    `answers` are its predictions for `indices`, in order, where they are more than what is decoded from the logits.
+    """
 
     name: str
     problem: Problem
@@ -30,6 +33,7 @@ class Outcome:
     curve: Sequence[Epoch] = field(default=())
     settled: Mapping[str, float] | None = None  # its calibration, where that needs no examples
     lessons: Sequence[Lesson] = field(default=())  # what each part's model says of `Materials.asked`
+    answers: Sequence[Prediction] | None = None
 
     @cached_property
     def calibration(self) -> dict[str, float]:
@@ -41,6 +45,8 @@ class Outcome:
     @cached_property
     def predictions(self) -> list[Prediction]:
         """One for each of `indices`."""
+        if self.answers is not None:
+            return [self.problem.kind.shown(one, self.problem.hide_below) for one in self.answers]
         return self.problem.predict(self.indices, self.logits, self.calibration)
 
     @cached_property

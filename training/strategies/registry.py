@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 
 from labelwheel.training.errors import DuplicateStrategy
 from labelwheel.training.strategies.base import Strategy
+from labelwheel.training.strategies.chain import Chain
 from labelwheel.training.strategies.continued import FromChampion
 from labelwheel.training.strategies.contrastive import Contrastive
 from labelwheel.training.strategies.distilled import Distilled
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
-    LabelNames, FrozenRegression, Distilled, SelfTaught, Contrastive, FromChampion, LowRank, FromBase,
+    LabelNames, Chain, FrozenRegression, Distilled, SelfTaught, Contrastive, FromChampion, LowRank, FromBase,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
 from labelwheel.training.evaluation.findings import Epoch, Trial
+from labelwheel.training.heads.base import FastHead
 from labelwheel.training.strategies import allowance, registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.materials import Materials
@@ -23,7 +24,10 @@ _PERCENT = {Cost.SECONDS: (0, 30), Cost.MINUTES: (30, 70)}
 
 @dataclass
 class Proposal:
-    """The challenger: a model on its labels, and how it was chosen. `outcome` has its out-of-fold predictions."""
+    """The challenger: a model on its labels, and how it was chosen. `outcome` has its out-of-fold predictions.
+
+    A `head` answers in the place of the module's last layer, if there is one.
+    """
 
     module: Any
     strategy: type[Strategy]
@@ -32,6 +36,7 @@ class Proposal:
     trials: Sequence[Trial] = ()
     curve: Sequence[Epoch] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    head: FastHead | None = None
 
 
 class Selection:
@@ -41,6 +46,7 @@ class Selection:
         self.given = given
         self.trials: list[Trial] = []
         self._allowed = ""  # what notes say of the time that labels allow
+        self._replaced: set[type[Strategy]] = set()
         self._strategies = [each(given) for each in registry.strategies()]
 
     def before_labels(self) -> Proposal:
@@ -71,7 +77,9 @@ class Selection:
         winner = next(each for each, outcome in tried if outcome is choice.outcome)
         strategy, outcome, reason, finished = self._finish(winner, choice.outcome, choice.reason, tried[0])
         curve = next((each for each in (outcome.curve, *(other.curve for _, other in tried)) if each), ())
-        return Proposal(finished.module, type(strategy), outcome, reason, self.trials, curve, finished.settings)
+        return Proposal(
+            finished.module, type(strategy), outcome, reason, self.trials, curve, finished.settings, finished.head
+        )
 
     def _try_dear(self, cheap: float) -> list[tuple[Strategy, Outcome]]:
         labels = len(self.given.problem)
@@ -83,16 +91,16 @@ class Selection:
     def _try_all(self, cost: Cost) -> list[tuple[Strategy, Outcome]]:
         """Those of one cost that may be proposed, with what they achieved."""
         begin, end = _PERCENT[cost]
-        there = [each for each in self._strategies if each.cost is cost and each.applies()]
-        found, replaced = [], set[type[Strategy]]()
+        left = (each for each in self._strategies if each.cost is cost and type(each) not in self._replaced)
+        there, found = [each for each in left if each.applies()], []
         for number, strategy in enumerate(there, start=1):
-            if type(strategy) in replaced:
+            if type(strategy) in self._replaced:
                 continue
             with self.given.progress.phase(f"Trying: {strategy.name}", begin + (end - begin) * number / len(there)):
                 outcome = self._try(strategy)
             if outcome is None:
                 continue
-            replaced.update(strategy.replaces())
+            self._replaced.update(strategy.replaces())
             if strategy.learns:
                 found.append((strategy, outcome))
         return found

@@ -81,7 +81,7 @@ class SelfTaught(Contrastive):
 
     def finish(self) -> Finished:
         """As contrast does; `guesses` is how many texts were learnt from beside the labels."""
-        module, used = super().finish()
+        module, used, _ = super().finish()
         return Finished(module, {**used, "guesses": self._guessed if self._guessing else 0})
 
     def _learnt(self, indices: Sequence[int], told: Callable[[float], None]) -> Tuned:

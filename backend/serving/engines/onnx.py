@@ -15,11 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint, read_words
+from labelwheel.backend.serving.headed import Headed
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.heads import files
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import pad_token
 from labelwheel.training.onnx_export.session import Head, Session
@@ -34,7 +37,7 @@ class OnnxEngine:
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, OnnxEncoder] = weakref.WeakValueDictionary()
 
-    def load(self, folder: Path, manifest: Manifest | None = None) -> LoadedCheckpoint:
+    def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         manifest = manifest or checkpoint.read(folder).manifest
         if manifest.artefact is None:
@@ -48,7 +51,10 @@ class OnnxEngine:
             session = Session(path, pad, self._per_batch)
             encoder = self._encoders[key] = OnnxEncoder(session, path.stat().st_size, key)
         head = Head.load(Path(folder) / manifest.artefact.head)
-        return LoadedCheckpoint(manifest, encoder, head, tokenizer, id2label)
+        found = LoadedCheckpoint(manifest, encoder, head, tokenizer, id2label)
+        if manifest.head is None:
+            return found
+        return Headed(found, files.read(Path(folder) / manifest.head), found.version)
 
     def forget(self) -> None:
         memory.release()

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines import cuda_graphs, memory
 from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint
 from labelwheel.backend.serving.engines.recorded_passes import Record, RecordedPasses
+from labelwheel.backend.serving.headed import Headed
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.kinds.base import Encoding
@@ -43,7 +45,7 @@ class TorchEngine:
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, TorchEncoder] = weakref.WeakValueDictionary()
 
-    def load(self, folder: Path, manifest: Manifest | None = None) -> LoadedCheckpoint:
+    def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:
         import torch
 
         try:
@@ -51,7 +53,7 @@ class TorchEngine:
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(f"{folder} does not fit into the memory of {self.device or 'the GPU'}") from error
 
-    def _load(self, folder: Path, manifest: Manifest | None) -> LoadedCheckpoint:
+    def _load(self, folder: Path, manifest: Manifest | None) -> Loaded:
         # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from labelwheel.training import encoders, layers
@@ -75,7 +77,8 @@ class TorchEngine:
                 shared = TorchEncoder(headless, pad, most, self._recorder, key, deep)
                 self._encoders[key] = shared
             encoder = shared
-        return LoadedCheckpoint(model.manifest, encoder, head, model.tokenizer, model.id2label)
+        found = LoadedCheckpoint(model.manifest, encoder, head, model.tokenizer, model.id2label)
+        return found if model.head is None else Headed(found, model.head, found.version)
 
     def forget(self) -> None:
         memory.release()

@@ -109,6 +109,13 @@ def test_one_that_another_replaces_is_tried_only_where_that_came_to_nothing(roun
         assert names(selection) == tried
 
 
+def test_a_cheap_one_may_take_the_place_of_a_dear_one(round_of: Any) -> None:
+    dear = stand("dear", cost=Cost.MINUTES, applies=lambda self: pytest.fail("nobody asks"))
+    selection = round_of(stand("cheap", replaces=lambda self: (dear,)), stand("other", wrong=20), dear)
+    assert selection.propose().strategy.name == "cheap"
+    assert names(selection) == ["cheap", "other"]
+
+
 def test_what_trains_the_encoder_has_as_much_time_as_the_labels_allow(round_of: Any) -> None:
     """Of 3,600 s that the job has; cheap ones, and the final training, have all of it."""
     left: dict[str, list[float]] = {}
