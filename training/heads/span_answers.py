@@ -70,6 +70,7 @@ def best_lean(logs: np.ndarray, wanted: np.ndarray, lengths: Sequence[int], tags
 
 
 _LEANS = np.arange(0.0, 3.01, 0.25)
+_SUREST = 1.0 - 1e-6  # no span is certain: where all below 1 is hidden, none is shown
 _DOUBT = 0.003  # each step has to be worth something: with few texts the best of many is chance
 
 
@@ -94,4 +95,4 @@ def _sure(logs: np.ndarray, span: Mapping[str, Any], place: Mapping[str, int]) -
     begin = logs[:, place["B-" + span["label"]]].copy()
     if (inside := place.get("I-" + span["label"])) is not None:
         begin[1:] = np.logaddexp(begin[1:], logs[1:, inside])
-    return float(min(np.exp(begin.mean()), 1.0)) if len(begin) else 0.0
+    return float(min(np.exp(begin.mean()), _SUREST)) if len(begin) else 0.0
