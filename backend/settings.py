@@ -94,8 +94,8 @@ class Settings(BaseSettings):
     job_minutes: float = Field(30.0, gt=0, description="how long one training job may take")
     fine_tuning: bool = Field(
         True,
-        description="whether jobs train the encoder, too, for minutes; if not, they fit a regression on what it reads, "
-        "in seconds and with little memory, and train it only for questions that have no such (spans)",
+        description="whether jobs train the encoder, too, for minutes; if not, they fit light heads on what it "
+        "reads, in seconds and with little memory, and train it only where nothing else learns the question",
     )
     artefact: bool = Field(
         True, description="whether a job also writes an ONNX graph, in int8 where it gives the same answers"
