@@ -18,7 +18,7 @@ from labelwheel.training.progress import Listener, Progress
 from labelwheel.training.questions import Example
 from labelwheel.training.run import Run
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe, Serving
-from labelwheel.training.strategies import contrastive, distilled, selection
+from labelwheel.training.strategies import contrastive, distilled, frozen_head, selection
 from labelwheel.training.strategies.continued import FromChampion
 from labelwheel.training.strategies.contrastive import Contrastive
 from labelwheel.training.strategies.distilled import Distilled
@@ -44,6 +44,8 @@ def quick(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoders, "locate", lambda name: name or str(folder / "small"))
     monkeypatch.setattr(contrastive, "STEPS", 4)
     monkeypatch.setattr(distilled, "EPOCHS", 2)
+    monkeypatch.setattr(frozen_head, "PENALTIES", (0.1, 0.001))
+    monkeypatch.setattr(frozen_head, "SHARES", (1.0, 0.25))
     tried = [LabelNames, FrozenRegression, Distilled, Contrastive, FromChampion]
     monkeypatch.setattr(selection.registry, "strategies", lambda: list(tried))
 
