@@ -55,14 +55,14 @@ class Reordering:
 
         Both take a while, and labels are taken in between. Raises ToolError.
         """
-        if self._made is not None and isinstance(connector, Ranks):
+        if not isinstance(connector, Ranks) or self._order not in ordering.BY_ANSWERS:
+            return False
+        if self._made is not None:
             (shown, keys), self._made = self._made, None
             connector.rank(keys)
             self._had_place, self._shown = keys, shown
             return True
-        if not isinstance(connector, Ranks) or time.monotonic() - self._begun < EVERY_SECONDS:
-            return False
-        if self._order not in ordering.BY_ANSWERS:
+        if time.monotonic() - self._begun < EVERY_SECONDS:
             return False
         with self._hold.database.session() as session:
             version = self._due(session)
