@@ -45,7 +45,7 @@ def quick(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contrastive, "STEPS", 4)
     monkeypatch.setattr(distilled, "EPOCHS", 2)
     monkeypatch.setattr(frozen_head, "PENALTIES", (0.1, 0.001))
-    monkeypatch.setattr(frozen_head, "SHARES", (1.0, 0.25))
+    monkeypatch.setattr(frozen_head, "SHARES", (0.25,))
     tried = [LabelNames, FrozenRegression, Distilled, Contrastive, FromChampion]
     monkeypatch.setattr(selection.registry, "strategies", lambda: list(tried))
 

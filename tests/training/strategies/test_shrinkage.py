@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.spec import LabelledExample, Part
 from labelwheel.training.strategies import shrinkage
 from labelwheel.training.strategies.folds import folds
-from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.frozen_head import PENALTIES, SHARES, Frozen
 from labelwheel.training.strategies.problem import Problem
 from tests.training.models import choice, example
 
@@ -45,7 +46,7 @@ def parts(there: Frozen) -> tuple[list[int], list[tuple[list[int], list[int]]]]:
 
 def test_few_labels_are_not_searched_over(monkeypatch: pytest.MonkeyPatch) -> None:
     there = frozen((6, 5, 5))
-    monkeypatch.setattr(Frozen, "grid", lambda *_: pytest.fail("it searched"))
+    monkeypatch.setattr(Frozen, "strengths", lambda *_: pytest.fail("it searched"))
     indices, found = parts(there)
     setting = there.search(indices, found, 60)
     assert setting.share == pytest.approx(16 / 32)
@@ -64,6 +65,28 @@ def test_many_labels_are_searched_over_and_the_fixed_rule_stays_unless_it_is_bea
     assert there.search(indices, found, 60) == shrinkage.held(there.problem, indices)
     crooked = frozen((30, 30, 30), turned=1, noise=1.5)
     assert crooked.search(*parts(crooked), 60).share == 0.0
+
+
+def test_each_strength_is_tried_once_and_the_best_with_less_of_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, tried, losses = frozen((30, 30, 30), noise=1.5), [], []
+    real_fit, real_losses = Frozen.fit, Frozen._losses
+
+    def fit(self: Frozen, learn: list[int], setting: shrinkage.Setting, **more: Any) -> Any:
+        if setting.balance != 1.0 and setting not in tried:  # that of the fixed rule
+            tried.append(setting)
+        return real_fit(self, learn, setting, **more)
+
+    def measured(self: Frozen, *arguments: Any) -> Any:
+        losses.append(real_losses(self, *arguments))
+        return losses[-1]
+
+    monkeypatch.setattr(Frozen, "fit", fit)
+    monkeypatch.setattr(Frozen, "_losses", measured)
+    there.search(*parts(there), 60)
+    whole, less = tried[: len(PENALTIES)], tried[len(PENALTIES) :]
+    assert [(each.share, each.penalty) for each in whole] == [(1.0, penalty) for penalty in PENALTIES]
+    least = min(range(len(whole)), key=lambda place: losses[1 + place].mean())
+    assert [(each.share, each.penalty) for each in less] == [(share, PENALTIES[least]) for share in SHARES]
 
 
 @pytest.mark.parametrize("seed", range(5))
