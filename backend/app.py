@@ -64,6 +64,7 @@ class Service:
             kept=self.ledger.options,
             train=self.ledger.train,
             given_together=self.ledger.given_together,
+            blind=self.ledger.blind,
             request_seconds=settings.request_seconds,
         )
         self.follower = Follower(self.served_models, self.ledger.report)

@@ -14,6 +14,7 @@ from labelwheel.backend.validation import plain
 from labelwheel.plugins.addresses import Allowed, allow
 from labelwheel.plugins.errors import InvalidAddress
 from labelwheel.training.checkpoints.store import Store
+from labelwheel.training.evaluation.splits import HELD_OUT_SHARE
 
 
 class Settings(BaseSettings):
@@ -111,6 +112,13 @@ class Settings(BaseSettings):
     )
     fast_lane: bool = Field(
         True, description="whether suggestions follow each label between two rounds, by heads that are fitted anew"
+    )
+    blind: float = Field(
+        0.1,
+        ge=0,
+        le=HELD_OUT_SHARE,
+        description="the share of all examples, half of what is held out if not set, that nobody is shown a suggestion "
+        "for, so that scores rest on labels that are no echo of one; 0: none",
     )
     order: Literal["mixed", "uncertain", "rare", "typical", "random"] = Field(
         "mixed",

@@ -95,7 +95,7 @@ class Bench:
 def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     """The backfill, the outage, the comparison."""
     # no round comes in between: this is about what is shown and what is kept
-    quiet = {"LABELWHEEL_FIRST_ROUND": "1000000"}
+    quiet = {"LABELWHEEL_FIRST_ROUND": "1000000", "LABELWHEEL_BLIND": "0"}
     with ArgillaServer() as server, LabelwheelServer(environment=quiet) as wheel:
         console.print(f"making {arguments.records} records …")
         bench = Bench(server, wheel, arguments.records)

@@ -107,7 +107,9 @@ def run(arguments: argparse.Namespace, fast: bool, console: Console) -> dict[str
     pool = random.Random(arguments.seed).sample(unlike, min(wanted, len(unlike)))
     with contextlib.ExitStack() as stack:
         tool = POOLS[arguments.tool](stack, train, pool, ["intent"], "sequential", arguments.labelled)
-        wheel = stack.enter_context(LabelwheelServer(environment={"LABELWHEEL_FAST_LANE": str(fast).lower()}))
+        wheel = stack.enter_context(
+            LabelwheelServer(environment={"LABELWHEEL_FAST_LANE": str(fast).lower(), "LABELWHEEL_BLIND": "0"})
+        )
         tool.connect(wheel)
         project = int(wheel.status()["projects"][0]["id"])
         wheel.until(

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     record: dict[str, Any] = {name: getattr(arguments, name) for name in ("tool", "seed", "questions", "sampling")}
     with contextlib.ExitStack() as stack:
         texts: Pool = POOLS[arguments.tool](stack, train, pool, arguments.questions, arguments.sampling)
-        wheel = stack.enter_context(LabelwheelServer())
+        wheel = stack.enter_context(LabelwheelServer(environment={"LABELWHEEL_BLIND": "0"}))
         started = time.monotonic()
         texts.connect(wheel)
         record["connect_seconds"] = time.monotonic() - started

@@ -5,7 +5,6 @@ A connector is a package under `plugins/` with one class that implements `Connec
 everything but `routes`; the web process calls `routes` alone.
 
 The truth flows one way: `poll` and `sweep` read what people did, `push` and `announce` show what the model says.
-
 What only some tools can do, labelwheel.plugins.capabilities has.
 """
 
@@ -137,11 +136,15 @@ class Page(Frozen):
 
 
 class Suggestion(Frozen):
-    """What the model says about one example, ready to be shown: by question name, of one generation."""
+    """What the model says about one example, ready to be shown: by question name, of one generation.
+
+    Of a `blind` example nobody is shown anything: it has no predictions, and what a tool has of ours is taken away.
+    """
 
     example: Example
     version: str
     predictions: Mapping[str, Prediction]
+    blind: bool = False
 
 
 class Connector(Protocol):
@@ -273,6 +276,9 @@ class Host(Protocol):
 
     def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
         """One suggestion per example, in order, all of one generation; raises UnknownProject, Overloaded."""
+
+    def blind(self, tool: str, reference: str, example: Example) -> bool:
+        """Whether nobody is shown a suggestion for an example, which `suggest` leaves blank; raises UnknownProject."""
 
     def implied(self, tool: str, reference: str, example: Example, given: Mapping[str, Answer]) -> Suggestion:
         """What the answers `given` so far to some questions about an example imply for the others.

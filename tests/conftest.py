@@ -14,6 +14,9 @@ import pytest
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+# Tests ask for suggestions for each example; those of the blind share say so.
+os.environ.setdefault("LABELWHEEL_BLIND", "0")
+
 LOW = 10
 
 pytest.register_assert_rewrite("labelwheel.plugins.testing")

@@ -27,7 +27,8 @@ class Recipe(StrEnum):
 class LabelledExample(Frozen):
     """A row of a job's data file (JSON lines): an example with the answer that people agreed on.
 
-    `fresh` tells that the label is newer than the champion, so that the champion cannot have learnt from it.
+    `fresh` tells that the label is newer than the champion, so that the champion cannot have learnt from it, `blind`
+    that nobody who gave it could see a suggestion.
     """
 
     example: Example
@@ -35,6 +36,7 @@ class LabelledExample(Frozen):
     part: Part
     group: str
     fresh: bool = True
+    blind: bool = False
     slices: dict[str, str] = Field(default_factory=dict)
 
 

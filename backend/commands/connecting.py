@@ -175,6 +175,12 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
     )
     for line in formatting.shared(found):
         console.print(f"  {line}", style="green", markup=False, highlight=False)
+    if found.get("blind"):
+        console.print(
+            f"  {found['blind']:.0%} of the examples get no suggestion (LABELWHEEL_BLIND): scores rest on labels that "
+            "are no echo of one",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
     for each in found["questions"]:
         if share_with is not None and each.get("active", True) and not each["shared_with"]:
             reason = f"project {share_with} has no single question of the same kind with the same options"

@@ -119,6 +119,7 @@ def _questions(questions: list[Row]) -> Table:
 
 def _labels(labels: Row) -> str:
     told = [f"{labels['held_out']} held out" if labels["held_out"] else ""]
+    told += [f"{labels['blind']} blind"] if labels.get("blind") else []
     told += [f"{labels[name]} {name}" for name in ("unusable",) if labels.get(name)]
     extra = ", ".join(filter(None, told))
     return f"{labels['total']}" + (f" ({extra})" if extra else "")

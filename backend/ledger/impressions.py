@@ -14,6 +14,9 @@ from labelwheel.backend.database.tables import Impression
 from labelwheel.plugins.connector import Work
 from labelwheel.training.questions import Answer, Example, Question
 
+NONE = ""
+"""In the place of a version: nothing is shown for a blind example, whatever was shown before."""
+
 KEPT = 4
 """So many versions are remembered per example: answers reach the ledger long before there are more."""
 
@@ -50,6 +53,8 @@ class Trace:
         if not before:
             return "made", None
         last = max(before, key=lambda row: row.shown_at)
+        if last.version == NONE:
+            return "made", None
         if question.name not in last.answers:
             return "made", last.version
         same = question.comparable(last.answers[question.name], example) == question.comparable(answer, example)

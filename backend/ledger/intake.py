@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import ExampleRow, Project, WorkRow, now
-from labelwheel.backend.ledger import aside
+from labelwheel.backend.ledger import aside, blind_share
+from labelwheel.backend.ledger.blind_share import is_blind
 from labelwheel.backend.ledger.impressions import Trace
 from labelwheel.backend.ledger.labelling import Labelling
 from labelwheel.backend.ledger.silence import Silence
@@ -68,8 +69,18 @@ def _known_digests(session: Session, project_id: int, keys: Iterable[str]) -> di
     return found
 
 
-def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = False, fetched: bool = False) -> Taken:
-    """Takes a page of a poll, or of the sweep that is under way, together with its cursor; a `fetched` one has none."""
+def take(
+    tx: Session,
+    project_id: int,
+    prepared: Prepared,
+    sweeping: bool = False,
+    fetched: bool = False,
+    blind: float = 0.0,
+) -> Taken:
+    """Takes a page of a poll, or of the sweep that is under way, together with its cursor; a `fetched` one has none.
+
+    `blind` is the share of all examples that nobody is shown a suggestion for.
+    """
     # locked, as texts are placed among those of all projects that share, and events have to be in order
     page, project = prepared.page, projects.lock(tx, project_id)
     keys = {example.key for example in page.examples} | {work.example for work in page.work}
@@ -89,7 +100,7 @@ def take(tx: Session, project_id: int, prepared: Prepared, sweeping: bool = Fals
     labelling = Labelling(tx, project_id, asked, moment, Trace(tx, project_id, untraced), silence)
     works = _works(tx, project_id, [work.key for work in page.work], page.refreshed)
     labelling.load(works.keys() | {work.key for work in page.work})
-    unknown = _take_work(tx, project_id, page, rows, works, labelling)
+    unknown = _take_work(tx, project_id, page, rows, works, labelling, blind)
     _drop(works.values(), {work.key for work in page.work}, set(page.refreshed), labelling)
     labelling.finish()
     forget(tx, project_id, [rows[key] for key in page.gone if key in rows], labelling)
@@ -142,6 +153,7 @@ def _take_examples(
         row = rows.get(example.key)
         if row is None:
             row = rows[example.key] = ExampleRow(project_id=project.id, key=example.key, added_at=moment)
+            row.blind_lot = blind_share.lot_of(tx, project, placement)
             tx.add(row)
             added += 1
         row.fields, row.digest = dict(example.fields), prepared.digests[example.key]
@@ -157,6 +169,7 @@ def _take_work(
     rows: Mapping[str, ExampleRow],
     works: dict[str, WorkRow],
     labelling: Labelling,
+    blind: float,
 ) -> int:
     unknown = 0
     latest: dict[str, Work] = {}
@@ -178,7 +191,7 @@ def _take_work(
         row.example_key, row.annotator, row.updated_at = work.example, work.annotator, work.updated_at
         row.skipped, row.gone = work.skipped, False
         text = Example(key=example.key, fields=example.fields)
-        row.rejected = [plain(reason) for reason in labelling.take(work, text, unchanged)]
+        row.rejected = [plain(reason) for reason in labelling.take(work, text, unchanged, is_blind(example, blind))]
     return unknown
 
 

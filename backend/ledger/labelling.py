@@ -18,6 +18,8 @@ from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.questions import Example, Question
 
 _FACTS = ("example_key", "annotator", "answer", "origin", "version")
+_BLIND = "blind"
+_KEPT = (*_FACTS, _BLIND, "lead_time", "made_at")
 
 
 class Labelling:
@@ -48,11 +50,12 @@ class Labelling:
             for label in self._tx.scalars(query):
                 self._labels[label.work_key][label.question] = label
 
-    def take(self, work: Work, example: Example, unchanged: bool) -> list[str]:
+    def take(self, work: Work, example: Example, unchanged: bool, blind: bool = False) -> list[str]:
         """Makes the labels of some work what it says; returns what had to be rejected, and why.
 
         `unchanged` tells that nobody touched the work since the ledger saw it last: an answer that cannot be read any
-        more, since an option was removed from the configuration, then stays in the ledger as it was given.
+        more, since an option was removed from the configuration, then stays in the ledger as it was given. `blind` says
+        that nobody is shown a suggestion for the example.
         """
         if work.skipped:
             self.clear(work.key)
@@ -66,7 +69,7 @@ class Labelling:
                 continue
             if name in work.answers:
                 try:
-                    self._set(work, question, example, label)
+                    self._set(work, question, example, label, blind)
                     continue
                 except InvalidAnswer as error:
                     rejected.append(str(error))
@@ -89,7 +92,7 @@ class Labelling:
         self._pending = []
         self._tx.flush()
 
-    def _set(self, work: Work, question: Question, example: Example, label: Label | None) -> None:
+    def _set(self, work: Work, question: Question, example: Example, label: Label | None, blind: bool) -> None:
         answer = question.check(work.answers[question.name], example)
         origin, version = work.origins.get(question.name), work.version
         if self._trace is not None and not work.origins:
@@ -106,6 +109,9 @@ class Labelling:
         }
         if label is not None and all(getattr(label, name) == facts[name] for name in _FACTS):
             return
+        # one who has seen a suggestion once, on whatever setting, is not led by it less when it is gone
+        led = label is not None and not label.blind
+        facts |= {_BLIND: blind and version is None and not led}
         facts |= {"lead_time": work.lead_time, "made_at": work.updated_at}
         event = self._write("updated" if label else "created", question.name, work.key, facts)
         if label is None:
@@ -116,7 +122,7 @@ class Labelling:
         self._pending.append((event, label))
 
     def _delete(self, label: Label) -> None:
-        facts = {name: getattr(label, name) for name in (*_FACTS, "lead_time", "made_at")}
+        facts = {name: getattr(label, name) for name in _KEPT}
         self._write("deleted", label.question, label.work_key, facts)
         del self._labels[label.work_key][label.question]
         if inspect(label).persistent:
@@ -147,7 +153,7 @@ def rebuild(tx: Session, project_id: int) -> int:
         last[event.work_key, event.question] = event
     current = [event for event in last.values() if event.action != "deleted"]
     for event in sorted(current, key=lambda event: event.id):
-        facts = {name: getattr(event, name) for name in (*_FACTS, "lead_time", "made_at")}
+        facts = {name: getattr(event, name) for name in _KEPT}
         tx.add(
             Label(
                 project_id=project_id,

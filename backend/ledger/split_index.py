@@ -62,9 +62,7 @@ class SplitIndex:
     ) -> None:
         self._tx, self._project, self._pool = tx, project, projects.pool(project)
         self._founder = projects.get(tx, self._pool)
-        # not the url: a tool that moves, or is restored elsewhere, keeps its split
-        salt = f"{self._founder.tool}/{self._founder.external_id}"
-        self.families = Families(salt, total=self._founder.texts)
+        self.families = Families(projects.salt(self._founder), total=self._founder.texts)
         if neighbourhood is None or neighbourhood.pool != self._pool:
             neighbourhood = Neighbourhood(self._pool, newest(tx, self._pool))
         self._read(texts, neighbourhood)

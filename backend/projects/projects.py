@@ -147,6 +147,11 @@ def pool(project: Project) -> int:
     return project.pool_id or project.id
 
 
+def salt(founder: Project) -> str:
+    """What the split of a pool is drawn with: no address, as a tool that moves, or is restored, keeps its split."""
+    return f"{founder.tool}/{founder.external_id}"
+
+
 def _pooled(session: Session, ids: Sequence[int]) -> list[int]:
     own = func.coalesce(Project.pool_id, Project.id)
     pools = select(own).where(Project.id.in_(ids))

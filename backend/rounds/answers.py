@@ -22,6 +22,7 @@ _AT_ONCE = 500
 class Answered(NamedTuple):
     """One example with the answers that fit; `fresh` tells that the champion cannot have learnt from it.
 
+    `blind` tells that nobody who answered could see a suggestion.
     `key` is its own in its project, `event` the newest that is about its labels.
     """
 
@@ -32,6 +33,7 @@ class Answered(NamedTuple):
     part: Part
     group: str
     fresh: bool
+    blind: bool
     slices: dict[str, str]
 
 
@@ -64,8 +66,8 @@ def read(
         votes = _votes(spec, example, labels, place)
         if votes:
             event = max(label.event_id for label in labels)
-            fresh = row.key not in seen
-            yield Answered(row.key, event, example, votes, Part(row.part), row.group, fresh, slices)
+            fresh, blind = row.key not in seen, all(label.blind for label in labels)
+            yield Answered(row.key, event, example, votes, Part(row.part), row.group, fresh, blind, slices)
 
 
 def texts(session: Session, question: QuestionRow) -> Iterator[tuple[str, ...]]:

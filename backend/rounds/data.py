@@ -95,6 +95,7 @@ def learnable(spec: Question, same: Sequence[Answered]) -> LabelledExample:
         part=first.part if len(parts) == 1 else Part.APART,
         group=first.group,
         fresh=all(found.fresh for found in same),
+        blind=all(found.blind for found in same),
         slices=slices,
     )
 

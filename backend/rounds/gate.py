@@ -61,7 +61,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
     )
     details = found.model_dump(mode="json") | {"cross_validated": result.cross_validated}
     details["report"] = {
-        key: result.report[key] for key in ("chosen", "reason", "started_from") if key in result.report
+        key: result.report[key] for key in ("chosen", "reason", "started_from", "scored_on") if key in result.report
     }
     return Judgement(found.passes, found.reason, manifest, result.metric, score, low, high, details, written.digest)
 

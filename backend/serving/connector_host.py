@@ -18,11 +18,12 @@ from labelwheel.training.questions import Answer, Example, Question
 
 
 class ServingHost:
-    """The connectors' `Host` over what is served. All but `versions`, `options` and `train` is answered from memory.
+    """The connectors' `Host` over what is served. Models answer from memory.
 
     From the database, `names(tool, reference)` reads the names of past generations, the newest first, and
     `kept(tool, reference)` what the connector keeps of a project, `given_together(project, questions)` which answers
-    people gave together; `train(tool, reference)` asks the policy.
+    people gave together, `blind(project, examples)` for which of them nothing is shown; `train(tool, reference)` asks
+    the policy.
     """
 
     def __init__(
@@ -36,10 +37,11 @@ class ServingHost:
         request_seconds: float = 90.0,
         train: Callable[[str, str], Mapping[str, str]] = lambda tool, reference: {},
         given_together: Callable[[int, Sequence[Question]], Together] = lambda project, questions: {},
+        blind: Callable[[int, Sequence[Example]], frozenset[str]] = lambda project, examples: frozenset(),
     ) -> None:
         self._served_models, self._predictor, self._hints, self._names = served_models, predictor, writer, names
         self._wait_seconds, self._kept, self._request_seconds = wait_seconds, kept, request_seconds
-        self._train, self._implications = train, Implications(given_together)
+        self._train, self._implications, self._blind = train, Implications(given_together), blind
 
     def version(self, tool: str, reference: str) -> str:
         return self._served_models.served(tool, reference).version
@@ -56,7 +58,18 @@ class ServingHost:
     def suggest(self, tool: str, reference: str, examples: Sequence[Example]) -> list[Suggestion]:
         # right after the start it is better to wait for the model than to lose the tool's only try
         self._served_models.ready.wait(self._wait_seconds)
-        return self.suggest_with(self._served_models.served(tool, reference), examples)
+        served = self._served_models.served(tool, reference)
+        blind = self._blind(served.project, examples)
+        shown = iter(self.suggest_with(served, [example for example in examples if example.key not in blind]))
+        version = served.version
+        return [
+            Suggestion(example=example, version=version, predictions={}, blind=True)
+            if example.key in blind else next(shown)
+            for example in examples
+        ]  # fmt: skip
+
+    def blind(self, tool: str, reference: str, example: Example) -> bool:
+        return bool(self._blind(self._served_models.served(tool, reference).project, [example]))
 
     def implied(self, tool: str, reference: str, example: Example, given: Mapping[str, Answer]) -> Suggestion:
         self._served_models.ready.wait(self._wait_seconds)

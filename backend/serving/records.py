@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.ledger import given_together, hints
+from labelwheel.backend.ledger import blind_share, given_together, hints
 from labelwheel.backend.projects import generations, projects, servers, tool_secrets
 from labelwheel.backend.rounds import scheduling
 from labelwheel.backend.serving.hint_writer import Place
 from labelwheel.backend.serving.models import Wanted
 from labelwheel.backend.settings import Settings
-from labelwheel.training.questions import Question
+from labelwheel.training.questions import Example, Question
+
+log = logging.getLogger(__name__)
 
 
 class ServingLedger:
@@ -65,6 +69,23 @@ class ServingLedger:
         """Which answers people gave together."""
         with self._database.session() as session:
             return given_together.read(session, project, [question.name for question in questions])
+
+    def blind(self, project: int, examples: Sequence[Example]) -> frozenset[str]:
+        """The keys of the examples for which nobody is shown a suggestion.
+
+        None while the database does not answer, which costs no suggestion else: what is shown then is traced, and its
+        label is not taken for blind.
+        """
+        if not self._settings.blind:
+            return frozenset()
+        try:
+            with self._database.session() as session:
+                return blind_share.among(session, project, examples, self._settings.blind)
+        except SQLAlchemyError as error:
+            log.warning(
+                "project %s: blind examples are suggested to, as the database does not answer: %s", project, error
+            )
+            return frozenset()
 
     def report(
         self,

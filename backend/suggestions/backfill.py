@@ -17,7 +17,8 @@ from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Backfill, ExampleRow, Generation, now
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.projects.page_walk import Walk
-from labelwheel.backend.suggestions import ordering, showing, so_far
+from labelwheel.backend.suggestions import blind_places, ordering, showing, so_far
+from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.suggestions.so_far import SoFar
 from labelwheel.plugins.connector import Connector, Page, Suggestion
@@ -40,8 +41,9 @@ class Backfiller:
         suggester: Suggester,
         order: ordering.Name,
         on_order: Callable[[Sequence[str]], None],
+        blind: float = 0.0,
     ) -> None:
-        self._hold, self._id, self._suggester = hold, project_id, suggester
+        self._hold, self._id, self._suggester, self._blind = hold, project_id, suggester, blind
         self._order, self._on_order = order, on_order
         self._walk: Walk | None = None
         self._number: int | None = None
@@ -74,7 +76,7 @@ class Backfiller:
         with self._walk.page() as page:
             if page is not None:
                 return self._show(connector, backfill, page)
-            self._on_order(ordering.show(connector, self._order, self._so_far()))
+            self._on_order(ordering.show(connector, self._order, *self._so_far()))
             self._finish(connector, backfill)
         return True
 
@@ -95,9 +97,11 @@ class Backfiller:
 
     def _suggest(self, page: Page, version: str) -> list[Suggestion] | None:
         """Suggestions of that version; None where the web process is away or serves another one."""
-        suggestions = []
-        for start in range(0, len(page.examples), _CHUNK):
-            examples = {example.key: example for example in page.examples[start : start + _CHUNK]}
+        suggestions = showing.withheld(self._hold, self._id, page.examples, version, self._blind)
+        blind = {one.example.key for one in suggestions}
+        asked = [example for example in page.examples if example.key not in blind]
+        for start in range(0, len(asked), _CHUNK):
+            examples = {example.key: example for example in asked[start : start + _CHUNK]}
             try:
                 wanted = [item.model_dump(mode="json") for item in examples.values()]
                 answer = self._suggester.suggest(self._id, wanted, version)
@@ -109,10 +113,10 @@ class Backfiller:
             suggestions += showing.suggestions(answer, examples)
         return suggestions
 
-    def _so_far(self) -> SoFar:
+    def _so_far(self) -> tuple[SoFar, BlindPlaces]:
         with self._hold.database.session() as session:
             asked = [Question.model_validate(row.spec) for row in projects.questions(session, self._id)]
-            return so_far.read(session, self._id, asked)
+            return so_far.read(session, self._id, asked), blind_places.read(session, self._id, self._blind)
 
     def _finish(self, connector: Connector, backfill: Backfill) -> None:
         self.forget()

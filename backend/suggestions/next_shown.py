@@ -16,8 +16,8 @@ COUNT = 50
 class NextShown:
     """Keeps the next examples of one project up to date between two backfills."""
 
-    def __init__(self, hold: Hold, project_id: int, suggester: Suggester) -> None:
-        self._hold, self._id, self._suggester = hold, project_id, suggester
+    def __init__(self, hold: Hold, project_id: int, suggester: Suggester, blind: float = 0.0) -> None:
+        self._hold, self._id, self._suggester, self._blind = hold, project_id, suggester, blind
         self._shown: tuple[str, str] | None = None
 
     def step(self, connector: Connector) -> bool:
@@ -34,10 +34,12 @@ class NextShown:
         if wanted == self._shown or (revision is None and (self._shown or ("", ""))[0] != generation.name):
             return False
         examples = {example.key: example for example in connector.upcoming(COUNT)}
-        if examples:
-            found = showing.newest(self._suggester, self._id, examples, wanted[1])
-            if found is None:
-                return False
-            showing.show(self._hold, self._id, connector, found)
+        nothing = showing.withheld(self._hold, self._id, examples.values(), wanted[1], self._blind)
+        for one in nothing:
+            del examples[one.example.key]
+        found = showing.newest(self._suggester, self._id, examples, wanted[1]) if examples else []
+        if found is None:
+            return False
+        showing.show(self._hold, self._id, connector, [*found, *nothing])
         self._shown = wanted
         return True

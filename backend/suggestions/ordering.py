@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol
 
 from labelwheel.backend.suggestions import chance, mixture, rare, typical, uncertainty
+from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.so_far import NOTHING, SoFar
 from labelwheel.plugins.capabilities import Candidate, Ranks
 from labelwheel.plugins.connector import Connector
+
+NO_PLACES = BlindPlaces()
 
 RANKED = 200
 """So many have a place: more than are answered before the next version orders them anew."""
@@ -35,10 +38,10 @@ BY_ANSWERS: frozenset[Name] = frozenset({"mixed", "uncertain", "rare"})
 """Those that go by what is suggested, and change with it."""
 
 
-def show(connector: Connector, name: Name, so_far: SoFar = NOTHING) -> list[str]:
-    """Has a tool that can show an order show this one, and returns it. Raises ToolError."""
+def show(connector: Connector, name: Name, so_far: SoFar = NOTHING, blind: BlindPlaces = NO_PLACES) -> list[str]:
+    """Has a tool that can show an order show this one; returns it, without blind examples. Raises ToolError."""
     if not isinstance(connector, Ranks):
         return []
-    keys = ORDERS[name](connector.candidates(), RANKED, so_far)
-    connector.rank(keys)
+    keys = ORDERS[name](blind.without(connector.candidates()), RANKED, so_far)
+    connector.rank(blind.among(keys, RANKED))
     return keys

@@ -20,7 +20,8 @@ from labelwheel.backend.database.tables import Backfill, ExampleRow
 from labelwheel.backend.ledger.lots import lot
 from labelwheel.backend.ledger.open_examples import are_open
 from labelwheel.backend.projects import generations, projects
-from labelwheel.backend.suggestions import ordering, showing, so_far
+from labelwheel.backend.suggestions import blind_places, ordering, showing, so_far
+from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.plugins.capabilities import Candidate, Ranks
 from labelwheel.plugins.connector import Connector
@@ -38,13 +39,17 @@ _REDRAWN = 60.0
 class Reordering:
     """Keeps the order of one project up to date between two backfills."""
 
-    def __init__(self, hold: Hold, project_id: int, suggester: Suggester, order: ordering.Name) -> None:
+    def __init__(
+        self, hold: Hold, project_id: int, suggester: Suggester, order: ordering.Name, blind: float = 0.0
+    ) -> None:
         self._hold, self._id, self._suggester, self._order = hold, project_id, suggester, order
+        self._blind = blind
         self._had_place: list[str] = []
         self._by_lot: list[str] = []
         self._drawn = self._begun = float("-inf")
         self._shown: str | None = None
-        self._made: tuple[str, list[str]] | None = None  # a revision and its order, to be shown in the next step
+        # a revision, its order, and the places of blind examples in it: to be shown in the next step
+        self._made: tuple[str, list[str], BlindPlaces] | None = None
 
     def begin(self, keys: Sequence[str]) -> None:
         """Goes on from an order that was made of all that is left."""
@@ -58,8 +63,8 @@ class Reordering:
         if not isinstance(connector, Ranks) or self._order not in ordering.BY_ANSWERS:
             return False
         if self._made is not None:
-            (shown, keys), self._made = self._made, None
-            connector.rank(keys)
+            (shown, keys, places), self._made = self._made, None
+            connector.rank(places.among(keys, ordering.RANKED))
             self._had_place, self._shown = keys, shown
             return True
         if time.monotonic() - self._begun < EVERY_SECONDS:
@@ -72,12 +77,15 @@ class Reordering:
             examples = self._open(session)
             asked = [Question.model_validate(row.spec) for row in projects.questions(session, self._id)]
             known = so_far.read(session, self._id, asked)
+            places = blind_places.read(session, self._id, self._blind)
+        for key in places.waiting:
+            examples.pop(key, None)
         found = showing.newest(self._suggester, self._id, examples, version)
         if found is None:
             return False
         candidates = [_candidate(one.example, one.predictions) for one in found]
         keys = self._changed(ordering.ORDERS[self._order](candidates, ordering.RANKED, known), examples)
-        self._made = version, keys
+        self._made = version, keys, places
         return True
 
     def _changed(self, newest: Sequence[str], examples: Mapping[str, Example]) -> list[str]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import now
-from labelwheel.backend.ledger import impressions
+from labelwheel.backend.ledger import blind_share, impressions
 from labelwheel.backend.projects import projects
 from labelwheel.plugins.connector import Connector, Suggestion
 from labelwheel.training.errors import LabelwheelError
-from labelwheel.training.questions import Example, Prediction, Question
+from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +51,29 @@ def suggestions(answer: Mapping[str, Any], examples: Mapping[str, Example]) -> l
     ]
 
 
+def withheld(hold: Hold, project_id: int, examples: Iterable[Example], version: str, share: float) -> list[Suggestion]:
+    """The blind ones of some examples, with nothing to show: no model is asked about them."""
+    there = {example.key: example for example in examples}
+    with hold.database.session() as session:
+        blind = blind_share.among(session, project_id, there.values(), share)
+    return [Suggestion(example=there[key], version=version, predictions={}, blind=True) for key in sorted(blind)]
+
+
 def show(hold: Hold, project_id: int, connector: Connector, found: Sequence[Suggestion]) -> int:
-    """Shows suggestions of one version; returns how many the tool took. Raises ToolError."""
+    """Shows suggestions of one version, and nothing of blind examples; returns how many the tool took.
+
+    Raises ToolError.
+    """
     if not found:
         return 0
     if not connector.traces:
         # before it is shown: what people answer to it may come in the next moment
-        answers = {one.example.key: connector.shows(one) for one in found}
+        answers = {one.example.key: connector.shows(one) for one in found if not one.blind}
+        nothing: dict[str, dict[str, Answer]] = {one.example.key: {} for one in found if one.blind}
         with hold.transaction() as tx:
-            impressions.note(tx, project_id, found[0].version, answers, now())
+            moment = now()
+            impressions.note(tx, project_id, found[0].version, answers, moment)
+            impressions.note(tx, project_id, impressions.NONE, nothing, moment)
     with hold.database.session() as session:
         asked = [Question.model_validate(row.spec) for row in projects.questions(session, project_id)]
     return connector.push(found, asked)

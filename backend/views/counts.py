@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import ExampleRow, Label, Project, QuestionRow, WorkRow
+from labelwheel.backend.ledger import blind_share
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Example, Question
 
@@ -19,8 +20,11 @@ _LATEST = 100
 """So many rejected works are looked through for different reasons."""
 
 
-def examples(session: Session, project_id: int) -> dict[str, int]:
-    """Of the examples that are there: how many, on which side, how many are labelled; and how many are gone."""
+def examples(session: Session, project_id: int, blind: float = 0.0) -> dict[str, int]:
+    """Of the examples that are there: how many, on which side, how many are labelled; and how many are gone.
+
+    `blind` of those that are held out get no suggestion, where that share of all is wanted.
+    """
     query = select(ExampleRow.part, ExampleRow.gone, func.count()).where(ExampleRow.project_id == project_id)
     counts = Counter({"total": 0, "gone": 0, "train": 0, "held_out": 0, "apart": 0})
     for part, gone, count in session.execute(query.group_by(ExampleRow.part, ExampleRow.gone)):
@@ -28,6 +32,10 @@ def examples(session: Session, project_id: int) -> dict[str, int]:
             counts[name] += count
     labelled = _labelled(project_id).with_only_columns(func.count(func.distinct(ExampleRow.id)))
     counts["labelled"] = session.scalar(labelled) or 0
+    blank = select(func.count()).where(
+        ExampleRow.project_id == project_id, ExampleRow.gone.is_(False), *blind_share.are_blind(blind)
+    )
+    counts["blind"] = session.scalar(blank) or 0
     return dict(counts)
 
 
@@ -50,13 +58,18 @@ def work(session: Session, project: Project) -> dict[str, Any]:
 
 
 def labels(session: Session, question: QuestionRow) -> dict[str, int]:
-    """Labelled examples by side; `disagreement` counts those on which several people gave different answers."""
+    """Labelled examples by side; `disagreement` counts those on which several people gave different answers.
+
+    `blind` are those that somebody labelled without a suggestion in sight.
+    """
     counts = {"total": 0, "train": 0, "held_out": 0, "apart": 0}
     parts = _labelled(question.project_id, question.name)
     parts = parts.with_only_columns(ExampleRow.part, func.count(func.distinct(ExampleRow.id))).group_by(ExampleRow.part)
     for part, count in session.execute(parts):
         counts[part] = count
         counts["total"] += count
+    blind = _labelled(question.project_id, question.name).where(Label.blind)
+    counts["blind"] = session.scalar(blind.with_only_columns(func.count(func.distinct(ExampleRow.id)))) or 0
     return counts | {"disagreement": _disagreement(session, question)}
 
 

@@ -13,10 +13,11 @@ from bisect import bisect_left, insort
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, not_, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import ExampleRow, Label, Project
+from labelwheel.backend.ledger.blind_share import are_blind
 from labelwheel.backend.ledger.lots import lot
 from labelwheel.backend.ledger.open_examples import are_open
 
@@ -37,7 +38,7 @@ _lock = threading.Lock()
 _kept: WeakKeyDictionary[Any, dict[int, tuple[float, int, dict[str, Any]]]] = WeakKeyDictionary()
 
 
-def gain(session: Session, project: Project, order: str) -> dict[str, Any]:
+def gain(session: Session, project: Project, order: str, blind: float = 0.0) -> dict[str, Any]:
     """`by_lot` and `sought`: answered suggestions, how many were accepted, the rate with its 95 % interval.
 
     `corrections` is how many more of a hundred suggestions are corrected than by chance alone, with its interval. Where
@@ -48,7 +49,7 @@ def gain(session: Session, project: Project, order: str) -> dict[str, Any]:
         kept = _kept.setdefault(session.connection().engine.pool, {})
         at, event, found = kept.get(project.id, (0.0, -1, {}))
         if event != newest and (event < 0 or time.monotonic() - at >= SECONDS):
-            found = _count(session, project.id)
+            found = _count(session, project.id, blind)
             kept[project.id] = time.monotonic(), newest, found
     return {"name": order, **_judged(found, order)}
 
@@ -69,8 +70,11 @@ def _judged(found: dict[str, Any], order: str) -> dict[str, Any]:
     return {**halves, "corrections": None if reason else _corrections(by_lot, sought), "reason": reason}
 
 
-def _count(session: Session, project_id: int) -> dict[str, Any]:
-    """Answered and accepted suggestions of each half, from the newest labels backwards."""
+def _count(session: Session, project_id: int, blind: float) -> dict[str, Any]:
+    """Answered and accepted suggestions of each half, from the newest labels backwards.
+
+    Blind examples have places of their own in every order.
+    """
     query = (
         select(Label.example_key, Label.origin)
         .where(Label.project_id == project_id)
@@ -80,7 +84,8 @@ def _count(session: Session, project_id: int) -> dict[str, Any]:
     labels: dict[str, list[str | None]] = {}
     for key, origin in session.execute(query):
         labels.setdefault(key, []).append(origin)
-    left = sorted(map(lot, session.scalars(select(ExampleRow.key).where(*are_open(project_id)))))
+    shown = not_(and_(*are_blind(blind)))
+    left = sorted(map(lot, session.scalars(select(ExampleRow.key).where(*are_open(project_id), shown))))
     by_lot, sought, remaining = [0, 0], [0, 0], len(left)
     for key, origins in labels.items():  # the newest first: what was labelled later was left at that time
         number = lot(key)

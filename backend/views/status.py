@@ -81,7 +81,7 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
     questions = session.scalars(
         select(QuestionRow).where(QuestionRow.project_id == project.id).order_by(QuestionRow.id)
     )
-    examples = counts.examples(session, project.id)
+    examples = counts.examples(session, project.id, settings.blind)
     stalled = project.state == ProjectState.CONNECTED and (project.stalled_at is not None or not worker_alive)
     return {name: getattr(project, name) for name in shown} | {
         "health": "stalled" if stalled else project.state,
@@ -103,7 +103,8 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
         "aside": [{"key": key, "reason": one["reason"]} for key, one in project.aside.items()],
         "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
         "acceptance": accepted.get(None, []),
-        "order": order_gain.gain(session, project, settings.order),
+        "blind": settings.blind,
+        "order": order_gain.gain(session, project, settings.order, settings.blind),
         "questions": [_question(session, settings, row, accepted.get(row.name, [])) for row in questions],
         "decisions": [
             {

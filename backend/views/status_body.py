@@ -69,6 +69,7 @@ class Examples(_Part):
     train: int
     held_out: int
     apart: int
+    blind: int = Field(description="held-out ones for which nobody is shown a suggestion")
 
 
 class WorkDone(_Part):
@@ -147,6 +148,7 @@ class Labels(_Part):
     held_out: int
     apart: int
     disagreement: int
+    blind: int = Field(description="labelled without a suggestion in sight")
 
 
 class NextRound(_Part):
@@ -257,6 +259,7 @@ class ProjectStatus(_Part):
     aside: list[SetAside]
     backfill: BackfillState | None
     acceptance: list[Accepted]
+    blind: float = Field(description="the share of all examples for which nobody is shown a suggestion")
     order: Order
     unlearnt: list[NotLearnt]
     questions: list[QuestionStatus]

@@ -41,6 +41,10 @@ class ScopedHost:
         _check(tool, reference)
         return self._host.suggest(tool, reference, examples)
 
+    def blind(self, tool: str, reference: str, example: Example) -> bool:
+        _check(tool, reference)
+        return self._host.blind(tool, reference, example)
+
     def implied(self, tool: str, reference: str, example: Example, given: Mapping[str, Answer]) -> Suggestion:
         _check(tool, reference)
         return self._host.implied(tool, reference, example, given)

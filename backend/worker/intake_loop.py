@@ -127,7 +127,7 @@ class IntakeLoop:
         with self._hold.database.session() as session:
             prepared = intake.prepare(session, self._id, page)
         with self._hold.transaction() as tx:
-            taken = intake.take(tx, self._id, prepared, sweeping, fetched)
+            taken = intake.take(tx, self._id, prepared, sweeping, fetched, self._settings.blind)
         if page.work:
             self._on_labels()
         return taken.events

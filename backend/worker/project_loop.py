@@ -59,9 +59,10 @@ class ProjectLoop:
         self._onboarding = Onboarding(hold, settings, project_id, self._wiring)
         self._intake = IntakeLoop(hold, settings, project_id, on_labels)
         self._announcer = Announcer(hold, project_id)
-        self._next_shown = NextShown(hold, project_id, suggester)
-        self._reordering = Reordering(hold, project_id, suggester, settings.order)
-        self._backfiller = Backfiller(hold, project_id, suggester, settings.order, self._reordering.begin)
+        self._next_shown = NextShown(hold, project_id, suggester, settings.blind)
+        self._reordering = Reordering(hold, project_id, suggester, settings.order, settings.blind)
+        on_order = self._reordering.begin
+        self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, settings.blind)
         self._connector: Connector | None = None
         self._known: object = None
         self._troubles: dict[str, Trouble] = {_TOOL: Trouble(log, f"project {project_id}")}

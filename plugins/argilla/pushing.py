@@ -149,6 +149,9 @@ class Pusher:
 def changes(dataset: Dataset, row: Row, suggestion: Suggestion, known: set[str]) -> tuple[Row | None, list[str]]:
     """What to send for a record, if anything, and the ids of suggestions of ours to take away."""
     layout = dataset.layout
+    if suggestion.blind:
+        name = agent(suggestion.version)
+        return None, [str(one["id"]) for one in row.get("suggestions") or [] if ours(one, name)]
     example = layout.example(row)
     present = {str(one["question_id"]): one for one in row.get("suggestions") or []}
     name = agent(suggestion.version)

@@ -157,7 +157,12 @@ def _layout(body: Mapping[str, Any]) -> Layout:
         raise InvalidPayload(str(error)) from error
 
 
-def _result(layout: Layout, data: object, example: Example, suggestion: Suggestion) -> dict[str, Any]:
+def _result(
+    layout: Layout, data: object, example: Example, suggestion: Suggestion
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """One prediction, or of a blind task a list without any: Label Studio takes either, and keeps nothing then."""
+    if suggestion.blind:
+        return []
     regions = encode(layout, example, data, suggestion.predictions, suggestion.version)
     score = score_of(suggestion.predictions) if example.fields else 0.0
     return {"result": regions, "score": score, "model_version": suggestion.version}
@@ -172,7 +177,9 @@ def _added(
     draft: drafts.Draft,
     memory: drafts.Memory,
 ) -> dict[str, Any]:
-    """The answer of the interactive mode: what belongs into a draft beside what it has."""
+    """The answer of the interactive mode: what belongs into a draft beside what it has, and nothing in a blind task."""
+    if host.blind(TOOL, project, example):
+        return {"result": [], "score": 0.0, "model_version": host.version(TOOL, project)}
 
     def implied(asked: Example, given: Mapping[str, Answer]) -> Suggestion:
         return host.implied(TOOL, project, asked, given)

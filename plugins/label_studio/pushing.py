@@ -55,8 +55,13 @@ def waiting(project: Project, version: str, cursor: str | None) -> Iterator[Page
 
 
 def push(project: Project, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
-    """Show suggestions; a task that has one of the same version, or is not there any more, is passed over."""
+    """Show suggestions; a task that has one of the same version, or is not there any more, is passed over.
+
+    Of blind tasks the predictions that they have go.
+    """
     known = {question.name for question in questions}
+    _bare(project, [one for one in suggestions if one.blind])
+    suggestions = [one for one in suggestions if not one.blind]
     taken = 0
     for start in range(0, len(suggestions), BATCH):
         batch = {one.example.key: one for one in suggestions[start : start + BATCH] if one.example.key.isdecimal()}
@@ -68,6 +73,22 @@ def push(project: Project, suggestions: Sequence[Suggestion], questions: Sequenc
         ]
         taken += _import(project, items)
     return taken
+
+
+def _bare(project: Project, blind: Sequence[Suggestion]) -> None:
+    """Takes away what a generation and its revisions suggest for tasks; others' predictions stay."""
+    names = {int(one.example.key): _generation(one.version) for one in blind if one.example.key.isdecimal()}
+    for start in range(0, len(names), BATCH):
+        ids = list(names)[start : start + BATCH]
+        for task in project.batch(only=ids, size=len(ids), include="id,predictions").tasks:
+            for shown in task.get("predictions") or []:
+                if _generation(str(shown.get("model_version"))) == names[task["id"]]:
+                    project.client.send("DELETE", f"/api/predictions/{shown['id']}/")
+
+
+def _generation(version: str) -> str:
+    """A revision's name is its generation's and a number."""
+    return version.partition(".")[0]
 
 
 def prediction(project: Project, task: Mapping[str, Any], suggestion: Suggestion, known: set[str]) -> dict[str, Any]:

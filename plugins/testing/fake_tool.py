@@ -222,8 +222,11 @@ class FakeConnector:
 
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         self._tool.called("push")
-        there = [_fitting(item, questions) for item in suggestions if item.example.key in self._tool.examples]
+        shown = (item for item in suggestions if item.example.key in self._tool.examples and not item.blind)
+        there = [_fitting(item, questions) for item in shown]
         self._tool.shown.update({item.example.key: item for item in there})
+        for blind in [item.example.key for item in suggestions if item.blind]:
+            self._tool.shown.pop(blind, None)
         return len(there)
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:

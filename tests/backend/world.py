@@ -16,8 +16,18 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold
-from labelwheel.backend.database.tables import Backfill, CheckpointRow, Decision, Label, Project, QuestionRow, Round
+from labelwheel.backend.database.tables import (
+    Backfill,
+    CheckpointRow,
+    Decision,
+    ExampleRow,
+    Label,
+    Project,
+    QuestionRow,
+    Round,
+)
 from labelwheel.backend.errors import ServiceUnreachable
+from labelwheel.backend.ledger.blind_share import are_blind
 from labelwheel.backend.projects import generations, projects, servers
 from labelwheel.backend.rounds import round_commands
 from labelwheel.backend.rounds.runner import Runner
@@ -154,12 +164,16 @@ class World:
         return bool(done and filled and active is None and labels == wanted and shown)
 
     def _shown(self, version: str) -> bool:
-        labelled = {work.example for work in self.tool.work.values()}
-        return all(
-            key in self.tool.shown and self.tool.shown[key].version == version
-            for key in self.tool.examples
-            if key not in labelled
-        )
+        labelled, blind = {work.example for work in self.tool.work.values()}, self.blind
+        shown = {key: item.version for key, item in self.tool.shown.items()}
+        wanted = {key: None if key in blind else version for key in self.tool.examples if key not in labelled}
+        return all(shown.get(key) == version for key, version in wanted.items())
+
+    @property
+    def blind(self) -> set[str]:
+        """The keys of the examples for which nothing is shown."""
+        with self.database.session() as session:
+            return set(session.scalars(select(ExampleRow.key).where(*are_blind(self.settings.blind))))
 
     @property
     def project(self) -> Project:

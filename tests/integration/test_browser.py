@@ -24,6 +24,7 @@ EAGER = {
     "LABELWHEEL_FIRST_ROUND": "14",
     "LABELWHEEL_GROWTH": "1",  # no second round, which would change what is on the screen
     "LABELWHEEL_QUIET_SECONDS": "0.5",
+    "LABELWHEEL_BLIND": "0",
     "LABELWHEEL_POLL_SECONDS": "1",
 }
 SECONDS = 300  # a generous limit for a round, on a busy machine too

@@ -22,7 +22,7 @@ CONFIG = (
     '<Choices name="topic" toName="text"><Choice value="Billing"/><Choice value="Delivery"/></Choices></View>'
 )
 TEXT = "😀 The invoice of Acme is late. I have two invoices from Acme, and an invoice-like note about the invoice."
-SETTINGS = {"LABELWHEEL_FIRST_ROUND": "5000", "LABELWHEEL_POLL_SECONDS": "1"}
+SETTINGS = {"LABELWHEEL_FIRST_ROUND": "5000", "LABELWHEEL_POLL_SECONDS": "1", "LABELWHEEL_BLIND": "0"}
 
 
 class World(NamedTuple):

@@ -19,7 +19,7 @@ CONFIG = (
     '<Choice value="Delivery"/></Choices></View>'
 )
 TASKS = NEXT + 20
-SETTINGS = {"LABELWHEEL_FIRST_ROUND": "5000", "LABELWHEEL_POLL_SECONDS": "1"}
+SETTINGS = {"LABELWHEEL_FIRST_ROUND": "5000", "LABELWHEEL_POLL_SECONDS": "1", "LABELWHEEL_BLIND": "0"}
 
 
 class World(NamedTuple):

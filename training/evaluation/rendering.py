@@ -30,16 +30,27 @@ def render(report: Mapping[str, Any]) -> str:
     return "\n\n".join(filter(None, sections)) + "\n"
 
 
+def _sight(on: Mapping[str, Any]) -> str:
+    """Whether those who labelled them saw what the model said."""
+    if on["blind"]:
+        return "Nobody was shown a suggestion for them."
+    return (
+        f"People may have seen a suggestion for them, which makes scores look better; {on['blind_groups']:,} of the "
+        f"{on['enough']} blind ones that a score takes are there."
+    )
+
+
 def _opening(report: Mapping[str, Any]) -> str:
     title = f"# {report['question']}: {report['version']}"
     headline = report["headline"]
     if headline is None:
         return f"{title}\n\nNothing was measured."
     where = "by cross-validation" if report["measured_on"] == "cross_validation" else "held out"
+    on = report["scored_on"]
     text = (
         f"**{_words(report['metric'])} {_number(headline['value'])}** "
         f"({headline['level']:.0%} interval {_number(headline['low'])} to {_number(headline['high'])}) "
-        f"on {report['examples']:,} examples {where}, {report['groups']:,} of them independent."
+        f"on {on['examples']:,} examples {where}, {on['groups']:,} of them independent. {_sight(on)}"
     )
     if champion := report["champion"]:
         change = champion["challenger_score"] - champion["score"]

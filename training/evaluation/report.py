@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from labelwheel.training.evaluation.rendering import render
 from labelwheel.training.kinds import kind_of
 
 __all__ = ["build", "render"]
+
+ENOUGH_BLIND = 50
+"""From so many independent blind labels on, the score is theirs alone."""
 
 FEW = 30
 """With fewer independent examples than this the report says that its numbers are rough."""
@@ -26,7 +29,11 @@ def build(findings: Findings) -> dict[str, Any]:
     golds = [question.comparable(row.answer, row.example) for row in measured]
     scores = list(findings.scores)
     groups = [row.group for row in measured]
-    headline = intervals.headline(kind, scores, groups, seed=spec.seed) if scores else None
+    blind = _blind(findings)
+    scored = [scores[place] for place in blind] or scores
+    headline = None
+    if scores:
+        headline = intervals.headline(kind, scored, [groups[place] for place in blind] or groups, seed=spec.seed)
     leaks = leakage.check(question, findings.rows)
     report = {
         "version": spec.version,
@@ -37,6 +44,7 @@ def build(findings: Findings) -> dict[str, Any]:
         "started_from": findings.started_from,
         "metric": kind.metric,
         "headline": headline.model_dump() if headline else None,
+        "scored_on": _scored_on(findings, blind),
         "champion": forgetting.told(findings),
         "measured_on": "cross_validation" if findings.cross_validated else "held_out",
         "examples": len(measured),
@@ -65,6 +73,27 @@ def build(findings: Findings) -> dict[str, Any]:
         "notes": [*findings.notes, *_warnings(findings, bool(leaks["clean"]))],
     }
     return dict(plain(report))
+
+
+def _blind(findings: Findings) -> list[int]:
+    """The places of measured labels that were given without a suggestion in sight, where they are enough for a score.
+
+    People who see a suggestion agree with it more often: what they say of it is too good (arXiv 2507.15821).
+    """
+    found = [place for place, row in enumerate(findings.measured) if row.blind]
+    return found if len({findings.measured[place].group for place in found}) >= ENOUGH_BLIND else []
+
+
+def _scored_on(findings: Findings, blind: Sequence[int]) -> dict[str, Any]:
+    """Which labels the headline is about: so many `examples`, `blind` ones alone or not; and how many are blind."""
+    measured = findings.measured
+    return {
+        "blind": bool(blind),
+        "examples": len(blind) or len(measured),
+        "groups": len({measured[place].group for place in blind} or {row.group for row in measured}),
+        "blind_groups": len({row.group for row in measured if row.blind}),
+        "enough": ENOUGH_BLIND,
+    }
 
 
 def plain(value: Any) -> Any:

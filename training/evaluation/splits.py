@@ -148,8 +148,23 @@ def similarities(sketch: bytes, others: Sequence[bytes]) -> np.ndarray:
 
 def side(group: str, *, salt: str = "", share: float = HELD_OUT_SHARE) -> Part:
     """The part of a new group: a hash of its name, so that it is the same on every machine and in every round."""
-    drawn = int.from_bytes(hashlib.sha256(f"{salt}\0{group}".encode()).digest()[:8], "big") / 2**64
-    return Part.HELD_OUT if drawn < share else Part.TRAIN
+    return Part.HELD_OUT if _drawn(group, salt) < share else Part.TRAIN
+
+
+def blind_lot(group: str, *, salt: str = "") -> float:
+    """Where a group's held-out examples stand in line to be blind, from 0 to `HELD_OUT_SHARE`: those below a share are.
+
+    Of all examples, so many come to be held out with a lower one. A group that was renamed after it was held out may be
+    one that its hash would not hold out: it is spread over the same range.
+    """
+    drawn = _drawn(group, salt)
+    if drawn < HELD_OUT_SHARE:
+        return drawn
+    return (drawn - HELD_OUT_SHARE) / (1 - HELD_OUT_SHARE) * HELD_OUT_SHARE
+
+
+def _drawn(group: str, salt: str) -> float:
+    return int.from_bytes(hashlib.sha256(f"{salt}\0{group}".encode()).digest()[:8], "big") / 2**64
 
 
 def agreed(found: Iterable[Placement]) -> Placement | None:

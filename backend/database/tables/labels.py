@@ -25,6 +25,7 @@ class ExampleRow(Base):
     digest: Mapped[str] = mapped_column(String(64))  # of the fields, to see at once that nothing changed
     group: Mapped[str] = mapped_column("group_key", String(64))
     part: Mapped[str] = mapped_column(String(16))
+    blind_lot: Mapped[float] = mapped_column(default=1.0)  # drawn once, see labelwheel.backend.ledger.blind_share
     gone: Mapped[bool] = mapped_column(default=False)
     sweep_number: Mapped[int] = mapped_column(default=0)  # of the last sweep during which a page brought it
     added_at: Mapped[datetime] = mapped_column(default=now)
@@ -122,6 +123,7 @@ class Event(Base):
     answer: Mapped[Any] = mapped_column(JSON)
     origin: Mapped[str | None] = mapped_column(String(16))  # accepted, changed, made
     version: Mapped[str | None]
+    blind: Mapped[bool] = mapped_column(default=False)  # nobody could see a suggestion when it was given
     lead_time: Mapped[float | None]
     made_at: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(default=now)
@@ -144,6 +146,7 @@ class Label(Base):
     answer: Mapped[Any] = mapped_column(JSON)
     origin: Mapped[str | None] = mapped_column(String(16))
     version: Mapped[str | None]
+    blind: Mapped[bool] = mapped_column(default=False)
     lead_time: Mapped[float | None]
     made_at: Mapped[datetime]
     event_id: Mapped[int]

@@ -219,7 +219,8 @@ def test_the_worker_goes_on_where_the_first_version_was_stopped(
     world.until(lambda: all(one["version"]["announced"] == one["version"]["current"] for one in seen().values()))
     world.until(lambda: all(one["sweep"]["at"] and not one["sweep"]["running"] for one in seen().values()))
     after = _rows(old)
-    assert after["events"] == before["events"], "nothing was labelled, and nothing is taken for new"
+    known = [{name: row[name] for name in before["events"][0]} for row in after["events"]]
+    assert known == before["events"], "nothing was labelled, and nothing is taken for new"
     gone = [(row["project_id"], row["key"]) for row in after["examples"] if row["gone"]]
     assert gone == [(2, "13")], "the sweep went on where it was"
     assert len(after["examples"]) == len(before["examples"])

@@ -28,7 +28,11 @@ class World:
         self.served_models = ServedModels(self.engine, self.queue, lambda: dict(self.wanted), Budget(budget))
         self.predictor = Predictor(self.queue, AnswerCache())
         self.hints = HintWriter(lambda keys: None)
-        self.host = ServingHost(self.served_models, self.predictor, self.hints, lambda tool, ref: [], wait_seconds=0.1)
+        self.blind: set[str] = set()
+        self.host = ServingHost(
+            self.served_models, self.predictor, self.hints, lambda tool, ref: [], wait_seconds=0.1,
+            blind=lambda project, examples: frozenset(each.key for each in examples) & self.blind,
+        )  # fmt: skip
 
     def want(self, generation: str, project: int = 1, reference: str | None = "p1", **versions: str) -> None:
         members = {name: (version, self.folder / version) for name, version in versions.items()}
@@ -383,3 +387,17 @@ def test_whoever_waits_is_answered_whatever_goes_wrong(crowded, monkeypatch, pla
     if place == "_swap":
         assert asleep[1].project in second
         assert "int too large" in crowded.served_models.problems[str(asleep[0].project)]["message"]
+
+
+def test_no_model_is_asked_about_blind_examples(world):
+    world.want("g1", mood="v1")
+    world.served_models.follow()
+    world.blind = {"2"}
+    examples = [example(key=str(number)) for number in range(1, 4)]
+    found = world.host.suggest("tool", "p1", examples)
+    assert [(one.example.key, one.blind, bool(one.predictions)) for one in found] == [
+        ("1", False, True), ("2", True, False), ("3", False, True)
+    ]  # fmt: skip
+    assert [world.host.blind("tool", "p1", one) for one in examples] == [False, True, False]
+    world.blind = {"1", "2", "3"}
+    assert all(one.blind for one in world.host.suggest("tool", "p1", examples))

@@ -5,12 +5,14 @@ import time
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.tables import Event, Label, Project, ProjectState, QuestionRow, Round, Server, now
 from labelwheel.backend.serving.records import ServingLedger
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.errors import UnknownProject
+from labelwheel.training.questions import Example
 from tests.backend.counting import counted
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import TOOL, Stage
@@ -150,3 +152,22 @@ def test_looking_for_what_is_wanted_reads_no_more_than_what_changes_with_it(stag
     with stage.database.transaction() as tx:
         tx.get(Project, stage.project).state = ProjectState.DISCONNECTED
     assert ledger.wanted() == {}
+
+
+def test_blind_examples_are_known_and_a_database_that_is_away_costs_no_suggestion(stage, monkeypatch, caplog):
+    settings = stage.settings.model_copy(update={"blind": 0.2})
+    ledger = ServingLedger(stage.database, settings, "test")
+    examples = [
+        Example(key=str(number), fields={"text": f"{chr(97 + number // 10) * 9} {chr(97 + number % 10) * 9}"})
+        for number in range(100)
+    ]
+    blind = ledger.blind(stage.project, examples)
+    assert 5 < len(blind) < 40
+    assert ServingLedger(stage.database, stage.settings, "test").blind(stage.project, examples) == frozenset()
+
+    def away():
+        raise OperationalError("select", {}, Exception("nobody there"))
+
+    monkeypatch.setattr(stage.database, "session", away)
+    assert ledger.blind(stage.project, examples) == frozenset()
+    assert "the database does not answer" in caplog.text

@@ -33,6 +33,7 @@ class Desk:
     def __init__(self):
         self.asked = []
         self.implies = {}
+        self.hidden = set()
 
     def version(self, tool, reference):
         if reference != PROJECT:
@@ -49,6 +50,10 @@ class Desk:
             "who": Prediction(answer=[{"start": 0, "end": 4, "label": "PER"}], score=0.6, item_scores=(0.6,)),
         }
         return [Suggestion(example=example, version="g3", predictions=said) for example in examples]
+
+    def blind(self, tool, reference, example):
+        self.version(tool, reference)
+        return example.key in self.hidden
 
     def implied(self, tool, reference, example, given):
         self.asked.append(dict(given))
@@ -280,3 +285,11 @@ def _put(value, path, new):
     for key in path[:-1]:
         value = value[key]
     value[path[-1]] = copy.deepcopy(new)
+
+
+def test_a_blind_task_gets_nothing_beside_what_a_person_has_done(web, desk):
+    assert added(web, [region("Ann Lee")]) != []
+    desk.hidden.add("7")
+    assert added(web, [region("Ann Lee", "PER")]) == []
+    assert added(web, [region("Ann Lee", "PER")], whole=True) == []
+    assert desk.asked == []

@@ -22,6 +22,7 @@ CONFIG = (
     '<View><Text name="text" value="$text"/><Choices name="mood" toName="text"><Choice value="good"/>'
     '<Choice value="bad"/></Choices><Labels name="who" toName="text"><Label value="PER"/></Labels></View>'
 )
+BLIND = "99"
 PROJECT = "5.1795289147"
 
 
@@ -48,7 +49,11 @@ class Desk:
         self._check(reference)
         spans = [{"start": 0, "end": 4, "label": "PER"}]
         said = {"mood": Prediction(answer="good", score=0.9), "who": Prediction(answer=spans, score=0.6)}
-        return [Suggestion(example=example, version="g3", predictions=said) for example in examples]
+        return [
+            Suggestion(example=example, version="g3", predictions={}, blind=True)
+            if example.key == BLIND else Suggestion(example=example, version="g3", predictions=said)
+            for example in examples
+        ]  # fmt: skip
 
     def hint(self, tool: str, reference: str, keys: Collection[str] = ()) -> None:
         self.noted.append(" ".join(["hint", reference, *keys]))
@@ -88,6 +93,13 @@ def test_health_setup_and_versions(web: FlaskClient) -> None:
     answer = web.post("/setup", json={**body, "project": "9.1"})
     assert answer.status_code == 404
     assert "labelwheel connect" in answer.get_json()["error"]["message"]
+
+
+def test_a_blind_task_has_no_prediction_at_all(web: FlaskClient) -> None:
+    """An empty one would be kept, and be what an annotation is said to have begun with."""
+    texts = [{"id": key, "data": {"text": "Jane is fine"}} for key in (1, int(BLIND), 2)]
+    first, blind, last = predict(web, texts).get_json()["results"]
+    assert (first["model_version"], blind, last["model_version"]) == ("g3", [], "g3")
 
 
 def test_one_result_for_each_task_in_order(web: FlaskClient, desk: Desk) -> None:

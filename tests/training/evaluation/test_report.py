@@ -1,5 +1,6 @@
 """A report has all that is promised, survives JSON, and reads well whatever the labels are called."""
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -92,6 +93,32 @@ def test_the_report_has_its_numbers_and_survives_json():
     assert found["calibration"]["expected_error"] == pytest.approx(0.15)
     assert found["settings"] == {"learning_rate": 0.5, "layers": [1, 2]}
     assert "Only 20 independent examples were measured: the numbers are rough." in found["notes"]
+
+
+def blinded(count, right):
+    """Held-out labels of which the first 60 are blind; the model is right about so many of those, and all others."""
+    found = findings(2 * count)
+    rows = [row.model_copy(update={"blind": number < 60}) for number, row in enumerate(found.measured)]
+    kind, said = Spans(), [Prediction(answer=row.answer, score=0.9, item_scores=(0.9,)) for row in rows]
+    said = [one if number < right or number >= 60 else Prediction(answer=[]) for number, one in enumerate(said)]
+    scores = [kind.score(QUESTION, row.example, row.answer, one) for row, one in zip(rows, said, strict=True)]
+    return dataclasses.replace(found, measured=rows, predictions=said, scores=scores, champion_scores=None)
+
+
+def test_the_score_is_that_of_blind_labels_once_they_are_enough():
+    found = report.build(blinded(100, right=30))
+    assert found["headline"]["value"] == pytest.approx(2 * 30 / (2 * 30 + 30))
+    assert found["scored_on"] == {"blind": True, "examples": 60, "groups": 60, "blind_groups": 60, "enough": 50}
+    assert found["examples"] == 100
+    assert "on 60 examples held out, 60 of them independent. Nobody was shown" in report.render(found)
+
+
+def test_until_then_it_is_that_of_all_and_says_so(monkeypatch):
+    monkeypatch.setattr(report, "ENOUGH_BLIND", 61)
+    found = report.build(blinded(100, right=30))
+    assert found["headline"]["value"] == pytest.approx(2 * 70 / (2 * 70 + 30))
+    assert found["scored_on"] == {"blind": False, "examples": 100, "groups": 100, "blind_groups": 60, "enough": 61}
+    assert "60 of the 61 blind ones that a score takes are there" in report.render(found)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from labelwheel.training.evaluation import splits
 from labelwheel.training.evaluation.splits import (
+    HELD_OUT_SHARE,
     NEAR,
     Text,
+    blind_lot,
     exact,
     normalise,
     side,
@@ -149,3 +151,16 @@ def test_two_thousand_short_texts_take_about_a_second():
     for text in texts:
         splits.signature(text)
     assert len(texts) / (time.process_time() - began) > 1000  # half of what is promised: test machines are shared
+
+
+def test_of_all_groups_a_share_is_held_out_with_a_lower_lot():
+    groups = [f"group {number}" for number in range(4000)]
+    held_out = [group for group in groups if side(group, salt="a") is Part.HELD_OUT]
+    for share in (0.05, 0.1, 0.2):
+        assert sum(blind_lot(group, salt="a") < share for group in held_out) / 4000 == pytest.approx(share, abs=0.02)
+    others = [blind_lot(group, salt="a") for group in groups if side(group, salt="a") is Part.TRAIN]
+    assert all(0 <= lot < HELD_OUT_SHARE for lot in others), (
+        "one that is held out under a former name has a lot as well"
+    )
+    assert np.mean([lot < 0.1 for lot in others]) == pytest.approx(0.5, abs=0.03)
+    assert blind_lot("group 1", salt="a") != blind_lot("group 1", salt="b")
