@@ -156,6 +156,7 @@ def _lines(project: Row) -> Iterator[Text]:
     order = project.get("order")
     if order and order["by_lot"]["answered"]:
         yield Text(_order(order))
+    yield from map(Text, _anchoring(project.get("anchoring")))
     for line in formatting.shared(project):
         yield Text(line, style="green")
     for each in project["unlearnt"]:
@@ -165,6 +166,18 @@ def _lines(project: Row) -> Iterator[Text]:
         yield Text(f"set aside: {each['key']}: {each['reason']}", style="yellow")
     if len(aside) > _ASIDE:
         yield Text(f"set aside: {len(aside) - _ASIDE} more", style="yellow")
+
+
+def _anchoring(found: Row | None) -> Iterator[str]:
+    """What seeing suggestions does, once that can be told."""
+    if not found:
+        return
+    if time := found["seconds"]:
+        yield f"suggestions save {time['saved']:.1f} s a label ({time['low']:.1f} to {time['high']:.1f})"
+    for each in found["questions"]:
+        if each["version"] is None and (pull := each["pull"]):
+            span = f"{pull['low']:+.0f} to {pull['high']:+.0f}"
+            yield f"suggestions pull labels of {each['question']} by {pull['more']:+.0f} points ({span})"
 
 
 def _order(order: Row) -> str:

@@ -119,6 +119,7 @@ class Labelling:
             self._labels[work.key][question.name] = label
         for name, value in facts.items():
             setattr(label, name, value)
+        label.unseen_version = label.unseen_agrees = None
         self._pending.append((event, label))
 
     def _delete(self, label: Label) -> None:

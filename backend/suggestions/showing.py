@@ -31,12 +31,18 @@ def newest(
     suggester: Suggester, project_id: int, examples: Mapping[str, Example], version: str
 ) -> list[Suggestion] | None:
     """What the newest heads say; None where nobody answers, or other heads than `version`: not yet, or no longer."""
+    found = answers(suggester, project_id, examples)
+    return found if found is not None and all(one.version == version for one in found) else None
+
+
+def answers(suggester: Suggester, project_id: int, examples: Mapping[str, Example]) -> list[Suggestion] | None:
+    """What is suggested at this moment, by the newest heads; None where nobody answers."""
     try:
         answer = suggester.suggest(project_id, [example.model_dump(mode="json") for example in examples.values()])
     except LabelwheelError as error:
-        log.debug("project %s: what is shown next waits: %s", project_id, error)
+        log.debug("project %s: nobody answers what is suggested: %s", project_id, error)
         return None
-    return suggestions(answer, examples) if answer["version"] == version else None
+    return suggestions(answer, examples)
 
 
 def suggestions(answer: Mapping[str, Any], examples: Mapping[str, Example]) -> list[Suggestion]:

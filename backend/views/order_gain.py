@@ -20,6 +20,7 @@ from labelwheel.backend.database.tables import ExampleRow, Label, Project
 from labelwheel.backend.ledger.blind_share import are_blind
 from labelwheel.backend.ledger.lots import lot
 from labelwheel.backend.ledger.open_examples import are_open
+from labelwheel.backend.views.shares import difference, rated
 
 FIRST = 20
 """So many of those that are left are shown ahead by lot at most."""
@@ -32,7 +33,6 @@ LEFT = 200
 FOLLOWED = 0.25
 """Each half has at least this share of the labels where people go by the order."""
 SECONDS = 30.0
-Z = 1.96
 
 _lock = threading.Lock()
 _kept: WeakKeyDictionary[Any, dict[int, tuple[float, int, dict[str, Any]]]] = WeakKeyDictionary()
@@ -41,9 +41,23 @@ _kept: WeakKeyDictionary[Any, dict[int, tuple[float, int, dict[str, Any]]]] = We
 def gain(session: Session, project: Project, order: str, blind: float = 0.0) -> dict[str, Any]:
     """`by_lot` and `sought`: answered suggestions, how many were accepted, the rate with its 95 % interval.
 
-    `corrections` is how many more of a hundred suggestions are corrected than by chance alone, with its interval. Where
-    it is None, `reason` says why. Computed anew after some seconds at the earliest, if there are new labels.
+    `corrections` is how many more of a hundred suggestions are corrected than by chance alone, as half of the order is
+    by chance, with its interval. Where it is None, `reason` says why.
     """
+    return {"name": order, **_judged(_found(session, project, blind), order)}
+
+
+def by_lot(session: Session, project: Project, order: str, blind: float = 0.0) -> frozenset[str] | None:
+    """The labelled examples that came by lot, of the newest; None where all did, or people go by no order of ours."""
+    if order == "random":
+        return None
+    found = _found(session, project, blind)
+    followed = order != "mixed" or len(found["first"]) >= FOLLOWED * found["keys"]
+    return found["first"] if followed else None
+
+
+def _found(session: Session, project: Project, blind: float) -> dict[str, Any]:
+    """Computed anew after some seconds at the earliest, if there are new labels."""
     newest = session.scalar(select(func.max(Label.event_id)).where(Label.project_id == project.id)) or 0
     with _lock:
         kept = _kept.setdefault(session.connection().engine.pool, {})
@@ -51,11 +65,11 @@ def gain(session: Session, project: Project, order: str, blind: float = 0.0) -> 
         if event != newest and (event < 0 or time.monotonic() - at >= SECONDS):
             found = _count(session, project.id, blind)
             kept[project.id] = time.monotonic(), newest, found
-    return {"name": order, **_judged(found, order)}
+    return found
 
 
 def _judged(found: dict[str, Any], order: str) -> dict[str, Any]:
-    halves = {name: _rated(*found[name]) for name in ("by_lot", "sought")}
+    halves = {name: rated(*found[name]) for name in ("by_lot", "sought")}
     by_lot, sought = halves["by_lot"], halves["sought"]
     every = by_lot["answered"] + sought["answered"]
     reason = None
@@ -67,7 +81,7 @@ def _judged(found: dict[str, Any], order: str) -> dict[str, Any]:
         reason = "people label in another order than the one that is shown"
     elif min(by_lot["answered"], sought["answered"]) < LEAST:
         reason = f"too little yet: {LEAST} suggestions of each half have to be answered"
-    return {**halves, "corrections": None if reason else _corrections(by_lot, sought), "reason": reason}
+    return {**halves, "corrections": None if reason else difference(by_lot, sought, 50), "reason": reason}
 
 
 def _count(session: Session, project_id: int, blind: float) -> dict[str, Any]:
@@ -87,34 +101,13 @@ def _count(session: Session, project_id: int, blind: float) -> dict[str, Any]:
     shown = not_(and_(*are_blind(blind)))
     left = sorted(map(lot, session.scalars(select(ExampleRow.key).where(*are_open(project_id), shown))))
     by_lot, sought, remaining = [0, 0], [0, 0], len(left)
+    first: set[str] = set()
     for key, origins in labels.items():  # the newest first: what was labelled later was left at that time
         number = lot(key)
         half = by_lot if bisect_left(left, number) < FIRST else sought
         insort(left, number)
+        if half is by_lot:
+            first.add(key)
         half[0] += sum(origin in ("accepted", "changed") for origin in origins)
         half[1] += origins.count("accepted")
-    return {"by_lot": by_lot, "sought": sought, "left": remaining}
-
-
-def _rated(answered: int, accepted: int) -> dict[str, Any]:
-    low, high = _wilson(accepted, answered)
-    rate = round(accepted / answered, 4) if answered else None
-    return {"answered": answered, "accepted": accepted, "rate": rate, "low": low, "high": high}
-
-
-def _corrections(by_lot: dict[str, Any], sought: dict[str, Any]) -> dict[str, float]:
-    """Half of the order is by chance, so it brings half of the difference; the interval is Newcombe's."""
-    a, b = by_lot["rate"], sought["rate"]
-    low = (a - b) - ((a - by_lot["low"]) ** 2 + (sought["high"] - b) ** 2) ** 0.5
-    high = (a - b) + ((by_lot["high"] - a) ** 2 + (b - sought["low"]) ** 2) ** 0.5
-    more, low, high = (round(50 * each, 1) for each in (a - b, low, high))
-    return {"more": more, "low": low, "high": high}
-
-
-def _wilson(hits: int, count: int) -> tuple[float, float]:
-    if not count:
-        return 0.0, 1.0
-    share, spread = hits / count, Z * Z / count
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z * ((share * (1 - share) + spread / 4) / count) ** 0.5 / (1 + spread)
-    return round(max(middle - half, 0.0), 4), round(min(middle + half, 1.0), 4)
+    return {"by_lot": by_lot, "sought": sought, "left": remaining, "first": frozenset(first), "keys": len(labels)}

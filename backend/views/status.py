@@ -27,7 +27,7 @@ from labelwheel.backend.projects import champion_groups, decisions, generations,
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import acceptance, counts, order_gain
+from labelwheel.backend.views import acceptance, anchoring, counts, order_gain
 from labelwheel.training.questions import Question
 
 DECISIONS = 20
@@ -104,6 +104,9 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
         "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
         "acceptance": accepted.get(None, []),
         "blind": settings.blind,
+        "anchoring": anchoring.read(
+            session, project, order_gain.by_lot(session, project, settings.order, settings.blind)
+        ),
         "order": order_gain.gain(session, project, settings.order, settings.blind),
         "questions": [_question(session, settings, row, accepted.get(row.name, [])) for row in questions],
         "decisions": [

@@ -228,6 +228,41 @@ class Order(_Part):
     reason: str | None = Field(description="why nothing can be said of corrections")
 
 
+class Pull(_Part):
+    """How many points of a hundred more people answer what is suggested where they see it, with its 95 % interval."""
+
+    more: float
+    low: float
+    high: float
+
+
+class Anchored(_Part):
+    """What seeing suggestions did to the labels of a question; `version` is None for all versions together."""
+
+    question: str
+    version: str | None
+    shown: Half = Field(description="suggestions that people saw, and accepted")
+    blind: Half = Field(description="those that nobody saw, and what people answered was the same")
+    pull: Pull | None = Field(description="None below thirty of each")
+
+
+class Saved(_Part):
+    """Median seconds of an answer with and without a suggestion in sight, and the difference's 95 % interval."""
+
+    shown: float
+    blind: float
+    saved: float
+    low: float
+    high: float
+
+
+class Anchoring(_Part):
+    """What seeing suggestions does to labels and to the time that they take; nothing before it can be told."""
+
+    questions: list[Anchored]
+    seconds: Saved | None
+
+
 class DecisionMade(_Part):
     """A line of the decision log."""
 
@@ -260,6 +295,7 @@ class ProjectStatus(_Part):
     backfill: BackfillState | None
     acceptance: list[Accepted]
     blind: float = Field(description="the share of all examples for which nobody is shown a suggestion")
+    anchoring: Anchoring
     order: Order
     unlearnt: list[NotLearnt]
     questions: list[QuestionStatus]

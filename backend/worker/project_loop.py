@@ -26,6 +26,7 @@ from labelwheel.backend.suggestions.backfill import Backfiller
 from labelwheel.backend.suggestions.next_shown import NextShown
 from labelwheel.backend.suggestions.reordering import Reordering
 from labelwheel.backend.suggestions.showing import Suggester
+from labelwheel.backend.suggestions.unseen import UnseenSuggestions
 from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.worker.intake_loop import IntakeLoop
 from labelwheel.plugins.addresses import check_allowed
@@ -61,6 +62,7 @@ class ProjectLoop:
         self._announcer = Announcer(hold, project_id)
         self._next_shown = NextShown(hold, project_id, suggester, settings.blind)
         self._reordering = Reordering(hold, project_id, suggester, settings.order, settings.blind)
+        self._unseen = UnseenSuggestions(hold, project_id, suggester)
         on_order = self._reordering.begin
         self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, settings.blind)
         self._connector: Connector | None = None
@@ -118,6 +120,7 @@ class ProjectLoop:
         if self._part("renew its wiring", lambda: self._wiring.step(self._reach(project), project)):
             return True
         busy = self._part(_INTAKE, lambda: self._intake.step(self._reach(project), project))
+        self._part("compare blind labels", self._unseen.step)
         busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
         busy = self._part("show what comes next", lambda: self._next_shown.step(self._reach(project))) or busy
         busy = self._part("order what comes next", lambda: self._reordering.step(self._reach(project))) or busy

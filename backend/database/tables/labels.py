@@ -147,6 +147,8 @@ class Label(Base):
     origin: Mapped[str | None] = mapped_column(String(16))
     version: Mapped[str | None]
     blind: Mapped[bool] = mapped_column(default=False)
+    unseen_version: Mapped[str | None]  # of a blind label: what would have been suggested, see suggestions.unseen
+    unseen_agrees: Mapped[bool | None]  # and whether people answered that; None where nothing would have been
     lead_time: Mapped[float | None]
     made_at: Mapped[datetime]
     event_id: Mapped[int]

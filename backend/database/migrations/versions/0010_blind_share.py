@@ -19,6 +19,8 @@ def upgrade() -> None:
     op.add_column("examples", sa.Column("blind_lot", sa.Double(), nullable=False, server_default="1"))
     for table in ("events", "labels"):
         op.add_column(table, sa.Column("blind", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("labels", sa.Column("unseen_version", sa.String(), nullable=True))
+    op.add_column("labels", sa.Column("unseen_agrees", sa.Boolean(), nullable=True))
     _draw(op.get_bind())
 
 

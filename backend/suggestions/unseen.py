@@ -1,0 +1,114 @@
+"""What would have been suggested for blind examples: asked about once people have answered, and shown to nobody.
+
+Against how often suggestions that people saw were accepted it says what seeing one does to labels. The model is the one
+that is served at that moment: it has learnt from no held-out label, so it answers as it would have answered before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import and_, func, select, update
+from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import ExampleRow, Label
+from labelwheel.backend.projects import projects
+from labelwheel.backend.suggestions import showing
+from labelwheel.backend.suggestions.showing import Suggester
+from labelwheel.plugins.connector import Suggestion
+from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.questions import Answer, Example, Question
+
+EVERY_SECONDS = 2.0
+_AT_ONCE = 100
+
+
+class Blind(NamedTuple):
+    """A label that was given without a suggestion in sight."""
+
+    label: int
+    event: int
+    question: str
+    answer: Answer
+    example: Example
+
+
+class UnseenSuggestions:
+    """Those of one project."""
+
+    def __init__(self, hold: Hold, project_id: int, suggester: Suggester) -> None:
+        self._hold, self._id, self._suggester = hold, project_id, suggester
+        self._again = 0.0
+        self._compared: dict[str, int | None] = {}  # by question, the newest label when nothing was left to compare
+
+    def step(self) -> bool:
+        """Compares some blind labels that are not yet; True where there were any."""
+        if time.monotonic() < self._again:
+            return False
+        self._again = time.monotonic() + EVERY_SECONDS
+        with self._hold.database.session() as session:
+            rows = projects.questions(session, self._id)
+            newest = {row.name: _newest(session, self._id, row.name) for row in rows}
+            if newest == self._compared:
+                return False
+            found = _pending(session, self._id)
+            asked = {row.name: Question.model_validate(row.spec) for row in rows}
+        if not found:
+            self._compared = newest
+            return False
+        said = showing.answers(self._suggester, self._id, {one.example.key: one.example for one in found})
+        if said is None:
+            return False
+        self._write(found, said, asked)
+        return True
+
+    def _write(self, found: Sequence[Blind], said: Sequence[Suggestion], asked: dict[str, Question]) -> None:
+        shown = {one.example.key: one for one in said}
+        with self._hold.transaction() as tx:
+            for one in found:
+                suggestion, question = shown.get(one.example.key), asked.get(one.question)
+                # a label that was changed meanwhile is looked at again
+                query = update(Label).where(Label.id == one.label, Label.event_id == one.event)
+                agrees = None
+                if suggestion is not None and question is not None:
+                    agrees = _agrees(question, one, suggestion)
+                version = suggestion.version if suggestion is not None else ""
+                tx.execute(query.values(unseen_version=version, unseen_agrees=agrees))
+
+
+def _newest(session: Session, project_id: int, question: str) -> int | None:
+    """The newest label's event; an index knows it."""
+    query = select(func.max(Label.event_id)).where(Label.project_id == project_id, Label.question == question)
+    return session.scalar(query)
+
+
+def _pending(session: Session, project_id: int) -> list[Blind]:
+    query = (
+        select(Label, ExampleRow)
+        .join(ExampleRow, and_(ExampleRow.project_id == Label.project_id, ExampleRow.key == Label.example_key))
+        .where(Label.project_id == project_id, Label.blind, Label.unseen_version.is_(None), ExampleRow.gone.is_(False))
+        .order_by(Label.event_id)
+        .limit(_AT_ONCE)
+    )
+    return [
+        Blind(label.id, label.event_id, label.question, label.answer, Example(key=row.key, fields=row.fields))
+        for label, row in session.execute(query)
+    ]
+
+
+def _agrees(question: Question, blind: Blind, suggestion: Suggestion) -> bool | None:
+    """Whether people answered what would have been suggested; None where that is nothing."""
+    said = suggestion.predictions.get(question.name)
+    if said is None or said.answer in (None, []):
+        return None
+    try:
+        given, would_be = (
+            question.comparable(question.check(answer, blind.example), blind.example)
+            for answer in (blind.answer, said.answer)
+        )
+    except InvalidAnswer:  # the configuration has changed since
+        return None
+    return given == would_be

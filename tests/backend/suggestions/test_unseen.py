@@ -1,0 +1,64 @@
+"""What would have been suggested for a blind example is asked once it is answered, and told nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from labelwheel.backend.database.tables import Label
+from labelwheel.backend.suggestions import unseen
+from tests.backend.world import World
+
+
+@pytest.fixture
+def blind(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(unseen, "EVERY_SECONDS", 0.0)
+    world.settings = world.settings.model_copy(update={"blind": 0.2, "first_round": 1000})
+    world.start()
+    world.tool.page_size = 100
+    world.tool.add(*(f"{chr(97 + number % 26) * 9} {chr(97 + number // 26) * 9}" for number in range(60)))
+    world.connect()
+    world.settle()
+    return world
+
+
+def compared(world: World) -> dict[str, tuple[str | None, bool | None]]:
+    with world.database.session() as session:
+        query = select(Label).where(Label.question == "topic")
+        return {label.example_key: (label.unseen_version, label.unseen_agrees) for label in session.scalars(query)}
+
+
+def test_each_blind_label_is_compared_with_what_would_have_been_suggested(blind: World) -> None:
+    first, second, *_ = sorted(blind.blind)
+    shown = next(key for key in blind.tool.examples if key not in blind.blind)
+    for key, answer in ((first, "sport"), (second, "politics"), (shown, "sport")):
+        blind.tool.submit(key, {"topic": answer, "places": []})
+    blind.settle()
+    blind.turns(3)
+    assert compared(blind) == {
+        first: (blind.generation, True), second: (blind.generation, False), shown: (None, None)
+    }  # fmt: skip
+    assert not blind.blind & blind.tool.shown.keys()
+    blind.tool.submit(second, {"topic": "sport"})
+    blind.settle()
+    blind.turns(3)
+    assert compared(blind)[second] == (blind.generation, True), "an answer that was changed is compared anew"
+
+
+def test_it_waits_for_a_web_process_and_asks_only_where_there_are_new_labels(
+    blind: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key, *_) = sorted(blind.blind)
+    blind.web.up = False
+    blind.tool.submit(key, {"topic": "sport"})
+    blind.turns(10)
+    assert compared(blind) == {key: (None, None)}
+    blind.web.up = True
+    blind.turns(3)
+    assert compared(blind) == {key: (blind.generation, True)}
+    asked: list[Any] = []
+    monkeypatch.setattr(unseen, "_pending", lambda *given: asked.append(given))
+    blind.turns(5)
+    assert asked == []
