@@ -8,14 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from labelwheel.backend.views.shares_body import Anchoring, Body, Order
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Worker(_Part):
+class Worker(Body):
     """The process that takes in labels and starts rounds; `problem` says why it gives no sign of life."""
 
     alive: bool
@@ -24,7 +22,7 @@ class Worker(_Part):
     problem: str | None
 
 
-class WebProcess(_Part):
+class WebProcess(Body):
     """A process that answers the labelling tools."""
 
     name: str
@@ -36,7 +34,7 @@ class WebProcess(_Part):
     models: dict[str, Any] = Field(description="`mb`, `budget_mb`, and the ids of the projects `unloaded`")
 
 
-class VersionsShown(_Part):
+class VersionsShown(Body):
     """Generations: the one that should be served, those that are, and the one that the labelling tool was told."""
 
     current: str | None
@@ -45,7 +43,7 @@ class VersionsShown(_Part):
     revision: str | None
 
 
-class Poll(_Part):
+class Poll(Body):
     """When the labelling tool was looked at last."""
 
     at: datetime | None
@@ -53,14 +51,14 @@ class Poll(_Part):
     hinted_at: datetime | None
 
 
-class Sweep(_Part):
+class Sweep(Body):
     """When the whole project was read last."""
 
     at: datetime | None
     running: bool
 
 
-class Examples(_Part):
+class Examples(Body):
     """How many examples there are, by their side of the split; `gone` are those that the tool has no more."""
 
     total: int
@@ -72,7 +70,7 @@ class Examples(_Part):
     blind: int = Field(description="held-out ones for which nobody is shown a suggestion")
 
 
-class WorkDone(_Part):
+class WorkDone(Body):
     """What people submitted; `reasons` says of some why parts of it were `rejected`."""
 
     total: int
@@ -81,14 +79,14 @@ class WorkDone(_Part):
     reasons: list[str]
 
 
-class SetAside(_Part):
+class SetAside(Body):
     """An example over which the labelling tool itself fails."""
 
     key: str
     reason: str
 
 
-class BackfillState(_Part):
+class BackfillState(Body):
     """Fresh suggestions on their way into the labelling tool."""
 
     version: str
@@ -98,7 +96,7 @@ class BackfillState(_Part):
     started_at: datetime | None
 
 
-class Accepted(_Part):
+class Accepted(Body):
     """What became of the suggestions of one generation; without a version: labels made without any."""
 
     version: str | None
@@ -108,14 +106,14 @@ class Accepted(_Part):
     rate: float | None = Field(description="accepted / (accepted + changed)")
 
 
-class NotLearnt(_Part):
+class NotLearnt(Body):
     """A question that is asked and not learnt."""
 
     name: str
     reason: str
 
 
-class Sharer(_Part):
+class Sharer(Body):
     """A question of another project that has the same champion."""
 
     project: int
@@ -125,7 +123,7 @@ class Sharer(_Part):
     question: str
 
 
-class Champion(_Part):
+class Champion(Body):
     """The checkpoint that answers."""
 
     version: str
@@ -140,7 +138,7 @@ class Champion(_Part):
     created_at: datetime | None
 
 
-class Labels(_Part):
+class Labels(Body):
     """Labelled examples of this project; on `disagreement` of them people gave different answers."""
 
     total: int
@@ -151,14 +149,14 @@ class Labels(_Part):
     blind: int = Field(description="labelled without a suggestion in sight")
 
 
-class NextRound(_Part):
+class NextRound(Body):
     """When a round will start, or why none will."""
 
     labels_left: int | None
     reason: str
 
 
-class ActiveRound(_Part):
+class ActiveRound(Body):
     """The round that is under way; `progress` is in [0, 1]."""
 
     id: int
@@ -172,7 +170,7 @@ class ActiveRound(_Part):
     started_at: datetime | None
 
 
-class CurvePoint(_Part):
+class CurvePoint(Body):
     """A champion so far."""
 
     version: str
@@ -183,7 +181,7 @@ class CurvePoint(_Part):
     high: float | None
 
 
-class QuestionStatus(_Part):
+class QuestionStatus(Body):
     """One question. `labels` are the project's own; champion, round and curve those of all that share it."""
 
     id: int
@@ -200,70 +198,7 @@ class QuestionStatus(_Part):
     acceptance: list[Accepted]
 
 
-class Half(_Part):
-    """The suggestions of one half of the order that people answered."""
-
-    answered: int
-    accepted: int
-    rate: float | None
-    low: float
-    high: float
-
-
-class Corrections(_Part):
-    """How many more suggestions of a hundred were corrected than by chance alone, with its 95 % interval."""
-
-    more: float
-    low: float
-    high: float
-
-
-class Order(_Part):
-    """What the order of examples has brought."""
-
-    name: str
-    by_lot: Half = Field(description="drawn by lot: how often suggestions are right over all")
-    sought: Half = Field(description="sought out, for the model needs them")
-    corrections: Corrections | None
-    reason: str | None = Field(description="why nothing can be said of corrections")
-
-
-class Pull(_Part):
-    """How many points of a hundred more people answer what is suggested where they see it, with its 95 % interval."""
-
-    more: float
-    low: float
-    high: float
-
-
-class Anchored(_Part):
-    """What seeing suggestions did to the labels of a question; `version` is None for all versions together."""
-
-    question: str
-    version: str | None
-    shown: Half = Field(description="suggestions that people saw, and accepted")
-    blind: Half = Field(description="those that nobody saw, and what people answered was the same")
-    pull: Pull | None = Field(description="None below thirty of each")
-
-
-class Saved(_Part):
-    """Median seconds of an answer with and without a suggestion in sight, and the difference's 95 % interval."""
-
-    shown: float
-    blind: float
-    saved: float
-    low: float
-    high: float
-
-
-class Anchoring(_Part):
-    """What seeing suggestions does to labels and to the time that they take; nothing before it can be told."""
-
-    questions: list[Anchored]
-    seconds: Saved | None
-
-
-class DecisionMade(_Part):
+class DecisionMade(Body):
     """A line of the decision log."""
 
     at: datetime | None
@@ -273,7 +208,7 @@ class DecisionMade(_Part):
     details: dict[str, Any]
 
 
-class ProjectStatus(_Part):
+class ProjectStatus(Body):
     """One project that is connected, or about to be."""
 
     id: int
@@ -302,7 +237,7 @@ class ProjectStatus(_Part):
     decisions: list[DecisionMade] = Field(description="the newest first")
 
 
-class Status(_Part):
+class Status(Body):
     """The state of everything."""
 
     store: str = Field(description="the folder of the checkpoints, or the URL")

@@ -13,7 +13,7 @@ from labelwheel.backend.commands.overview import _anchoring
 from labelwheel.backend.database.tables import Label, Project, now
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import anchoring
-from labelwheel.backend.views.status_body import Anchoring
+from labelwheel.backend.views.shares_body import Anchoring
 from tests.backend.stage import Stage
 
 NONE: dict[str, Any] = {"questions": [], "seconds": None}

@@ -8,7 +8,7 @@ from labelwheel.backend.database.tables import ExampleRow, Label, Project, now
 from labelwheel.backend.ledger.lots import lot
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import order_gain
-from labelwheel.backend.views.status_body import Order
+from labelwheel.backend.views.shares_body import Order
 from tests.backend.stage import Stage
 
 EXAMPLES = 600
