@@ -7,7 +7,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from labelwheel.backend.commands import connecting, exporting, inspection, learning, predicting, running, securing
+from labelwheel.backend.commands import (
+    connecting,
+    exporting,
+    inspection,
+    learning,
+    outlook,
+    predicting,
+    running,
+    securing,
+)
 from labelwheel.backend.commands.help import Command, Group
 from labelwheel.backend.validation import reworded
 from labelwheel.training.errors import LabelwheelError
@@ -30,6 +39,7 @@ app.command(cls=Command)(learning.train)
 app.command(cls=Command)(learning.rollback)
 app.command(cls=Command)(learning.checkpoints)
 app.command(cls=Command)(inspection.report)
+app.command(cls=Command)(outlook.forecast)
 app.command(cls=Command)(exporting.export)
 app.command(cls=Command)(predicting.predict)
 app.command(cls=Command)(securing.rotate)

@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 from labelwheel.backend import cli
 from labelwheel.backend.app import create_app
 from labelwheel.backend.commands.exporting import Measured, unpack
-from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow, Round, RoundState
+from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow, Round, RoundState
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.projects import decisions
 from labelwheel.backend.settings import Settings
@@ -431,3 +431,29 @@ def test_an_address_that_is_none_is_one_line(stage, run, url):
     assert (code, "word" in err) == (1, False)
     with stage.database.session() as session:
         assert [project.id for project in session.query(Project)] == [stage.project]
+
+
+def test_a_forecast_is_made_from_the_champions_scores(stage, run):
+    code, out, _ = run("forecast", "--question", "mood")
+    assert code == 0
+    assert "before anything can be said" in out
+    with stage.database.transaction() as tx:
+        home = tx.query(QuestionRow).filter_by(name="mood").one().id
+        for number, (labels, score) in enumerate([(40, 0.6), (80, 0.7), (160, 0.78), (320, 0.84)]):
+            common = {"question_id": home, "folder": "x", "recipe": "tuned", "digest": "d", "metric": "accuracy"}
+            tx.add(
+                CheckpointRow(
+                    version=f"f{number}", label_count=labels, last_event_id=0, score=score, low=score - 0.03,
+                    high=score + 0.03, **common,
+                )
+            )  # fmt: skip
+    code, out, _ = run("forecast", "--target", 0.9, "--json", "--question", "mood")
+    said = json.loads(out)["mood"]
+    assert (said["target"], said["labels"], said["reached"]) == (0.9, 320, False)
+    assert said["needed"]["low"] < said["needed"]["median"]
+    assert said["needed"]["median"] > 320
+    code, out, _ = run("forecast", "--target", 0.9)
+    assert f"{said['needed']['median']:,}" in out
+    assert "mood" in out
+    assert "tone" in out
+    assert run("forecast", "--target", 1.5)[0] != 0

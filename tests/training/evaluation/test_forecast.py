@@ -1,0 +1,77 @@
+"""How many labels a score takes: near where curves are simple, open where they rest, silent where little is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labelwheel.training.evaluation.forecast import MOST, Point, forecast
+
+COUNTS = (16, 32, 64, 128, 256)
+
+
+def power(labels: float, end: float = 0.05) -> float:
+    return 1 - (end + 0.6 * (1 + labels / 20) ** -0.7)
+
+
+def points(curve=power, counts=COUNTS, error: float = 0.01) -> list[Point]:
+    return [Point(count, curve(count), error) for count in counts]
+
+
+@pytest.mark.parametrize("target", [0.86, 0.88, 0.9])
+def test_a_plain_curve_is_followed_beyond_its_points(target: float) -> None:
+    truth = 20 * ((0.6 / (1 - target - 0.05)) ** (1 / 0.7) - 1)
+    assert truth > COUNTS[-1]
+    found = forecast(points(), target).needed
+    assert found is not None
+    assert found.low is not None
+    assert found.median is not None
+    assert found.low <= truth <= (found.high or MOST)
+    assert found.median == pytest.approx(truth, rel=0.4)
+
+
+def test_what_is_reached_is_called_that() -> None:
+    found = forecast(points(), 0.6)
+    assert found.reached
+    assert "is reached" in found.reason
+    assert found.needed is not None
+    assert found.needed.median == pytest.approx(20 * ((0.6 / 0.35) ** (1 / 0.7) - 1), rel=0.3)
+
+
+def test_a_curve_that_has_come_to_rest_does_not_get_there() -> None:
+    found = forecast([Point(count, 0.7, 0.01) for count in (0, 50, 100, 200, 400)], 0.95)
+    assert found.needed is not None
+    assert found.needed.median is None
+    assert "out of reach" in found.reason
+    assert found.gain is not None
+    assert abs(found.gain[0]) < 0.02
+
+
+def test_rough_scores_have_a_wide_interval() -> None:
+    def width(error: float) -> float:
+        needed = forecast(points(error=error), 0.85).needed
+        assert needed is not None
+        return float(np.log((needed.high or MOST) / max(needed.low or 1, 1)))
+
+    assert width(0.06) > width(0.01)
+
+
+def test_what_the_next_labels_bring_is_what_they_do() -> None:
+    found = forecast(points(), 0.9, more=256)
+    assert found.gain is not None
+    likely, low, high = found.gain
+    assert low <= power(512) - power(256) <= high
+    assert low <= likely <= high
+
+
+@pytest.mark.parametrize(
+    "known", [[], points()[:2], points(counts=(10, 20, 40)), [Point(64, score, 0.1) for score in (0.5, 0.6, 0.7)]]
+)
+def test_nothing_is_said_before_it_can_be(known: list[Point]) -> None:
+    found = forecast(known, 0.9)
+    assert (found.needed, found.gain, found.reached) == (None, None, False)
+    assert "before anything can be said" in found.reason
+
+
+def test_scores_in_another_order_say_the_same() -> None:
+    assert forecast(points()[::-1], 0.9) == forecast(points(), 0.9)
