@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -54,7 +55,7 @@ def main() -> None:
     for run in kept.read(RESULTS / "labels.json"):
         if run.method in METHODS and run.labels:
             curves[run.set, run.seed, run.method][run.labels] = run.score
-    rows = []
+    rows = list[dict[str, Any]]()
     for (name, seed, method), curve in sorted(curves.items()):
         needed = truth(curve, SHARE * curve[max(curve)])
         for until in KNOWN if needed is not None else ():
@@ -70,21 +71,23 @@ def main() -> None:
                     "median": said.median, "low": said.low, "high": said.high, "off": off,
                     "covers": said.low is not None and said.low <= needed <= high,
                 })  # fmt: skip
-    table = Table("known", "method", "forecasts", "covers", "median error", "ahead only: covers", "median error")
-    summary = []
-    for known in KNOWN:
-        for method in METHODS:
-            own = [row for row in rows if (row["known"], row["method"]) == (known, method)]
-            ahead = [row for row in own if row["needed"] > known]
-            figures = [known, method, len(own)]
-            for some in (own, ahead):
-                offs = [row["off"] if row["off"] is not None else 9.0 for row in some]
-                figures += [round(float(np.mean([row["covers"] for row in some])), 3) if some else None,
-                            round(float(np.median(offs)), 3) if some else None]  # fmt: skip
-            summary.append(figures)
-            table.add_row(*map(str, figures))
-    save("forecasts", {"machine": machine(), "summary": summary, "forecasts": rows})
+    table, summary = Table("forecasts", "number", "covers", "median error"), []
+    for name, own in _groups(rows).items():
+        offs = [row["off"] if row["off"] is not None else np.inf for row in own]
+        off, covers = float(np.median(offs)), float(np.mean([row["covers"] for row in own]))
+        summary.append({"of": name, "forecasts": len(own), "covers": round(covers, 3), "off": round(off, 3)})
+        table.add_row(name, str(len(own)), f"{covers:.2f}", f"{off:.2f}")
+    save("forecasts", {"machine": machine(), "summary": summary})
     Console().print(table)
+
+
+def _groups(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """All together, by what is known, by how it learns, and by set."""
+    found = {"all": rows}
+    for key, told in (("known", "after {} labels"), ("method", "{}"), ("set", "{}")):
+        for value in sorted({row[key] for row in rows}):
+            found[told.format(value)] = [row for row in rows if row[key] == value]
+    return found
 
 
 if __name__ == "__main__":
