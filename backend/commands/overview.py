@@ -142,7 +142,8 @@ def _round(current: Row) -> Text:
 
 def _lines(project: Row) -> Iterator[Text]:
     examples, poll = project["examples"], project["poll"]
-    line = f"{examples['total']} examples, {examples['labelled']} labelled"
+    blind = f" ({examples['blind']} blind)" if examples.get("blind") else ""
+    line = f"{examples['total']} examples{blind}, {examples['labelled']} labelled"
     if poll["at"]:
         line += f" · looked for labels {formatting.ago(poll['at'])}"
     yield Text(line, style="dim")

@@ -34,7 +34,9 @@ STATUS = {
             "state": "connected", "step": "", "problem": None,
             "version": {"current": "lw-1-0002-xyz", "served": ["lw-1-0001-uvw"], "announced": "lw-1-0001-uvw"},
             "poll": {"at": moment(3), "lag_seconds": 3, "hinted_at": None},
-            "examples": {"total": 500, "gone": 0, "labelled": 120, "train": 90, "held_out": 30, "apart": 0},
+            "examples": {
+                "total": 500, "gone": 0, "labelled": 120, "train": 90, "held_out": 30, "apart": 0, "blind": 48,
+            },
             "backfill": {"version": "lw-1-0002-xyz", "state": "running", "done": 120, "total": 380},
             "acceptance": [
                 {"version": "lw-1-0001-uvw", "accepted": 20, "changed": 5, "made": 5, "rate": 0.8},
@@ -87,7 +89,7 @@ def shown(status=STATUS, width=150):
         "42 %",
         "75 s left",
         "mentions none yet 15 after 1 more label",
-        "500 examples, 120 labelled",
+        "500 examples (48 blind), 120 labelled",
         "suggestions of lw-1-0002-xyz: running, 120 of 380 shown",
         "accepted as suggested: 80 % of 25 (lw-1-0001-uvw)",
         "not learnt: note: free text is not learnt yet",
@@ -196,3 +198,9 @@ def test_watching_goes_on_when_the_service_is_away_and_ends_with_ctrl_c(monkeypa
 )
 def test_durations(seconds, words):
     assert formatting.duration(seconds).replace("1 h 30 min", "90 min") == words
+
+
+def test_blind_labels_are_counted_once_there_are_any():
+    labels = {"total": 120, "held_out": 30, "blind": 11}
+    assert overview._labels(labels) == "120 (30 held out, 11 blind)"
+    assert overview._labels({**labels, "blind": 0}) == "120 (30 held out)"
