@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
@@ -45,11 +45,12 @@ def among(session: Session, project_id: int, examples: Collection[Example], shar
     """
     if not share or not examples:
         return frozenset()
-    query = select(ExampleRow).where(ExampleRow.project_id == project_id)
+    # no rows as objects: whoever waits for a suggestion waits for this, too
+    query = select(ExampleRow.key, and_(*are_blind(share))).where(ExampleRow.project_id == project_id)
     known = {
-        row.key: is_blind(row, share)
+        key: bool(blind)
         for piece in sliced(example.key for example in examples)
-        for row in session.scalars(query.where(ExampleRow.key.in_(piece)))
+        for key, blind in session.execute(query.where(ExampleRow.key.in_(piece)))
     }
     new = [example for example in examples if example.key not in known]
     return frozenset([key for key, blind in known.items() if blind]) | _of_new(session, project_id, new, share)
