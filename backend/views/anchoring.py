@@ -10,8 +10,8 @@ difference of median times. Below thirty of each nothing is said.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import or_, select
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import Label, Project
 from labelwheel.backend.projects import version_names
+from labelwheel.backend.views.remembered import Remembered
 from labelwheel.backend.views.shares import difference, rated
 
 LEAST = 30
@@ -28,45 +29,76 @@ LONGEST = 3600.0
 """Seconds; whoever took longer was away. Medians do not mind the others."""
 _RESAMPLES = 1000
 
+_kept = Remembered[dict[str, Any]]()
 
-def read(session: Session, project: Project, comparable: Collection[str] | None) -> dict[str, Any]:
+
+class Compared(NamedTuple):
+    """A label as far as it is compared."""
+
+    work_key: str
+    question: str
+    version: str
+    agrees: bool | None
+    blind: bool
+    lead_time: float | None
+
+
+def read(session: Session, project: Project, comparable: Callable[[], Collection[str] | None]) -> dict[str, Any]:
     """`questions`: for each, all versions together (None) and each version that has enough, how much labels are pulled.
 
     `pull` is by how many points of a hundred, with its interval, None where it cannot be said. `seconds` is the same of
     how much sooner an answer is there. Of shown labels those of the `comparable` examples count; None: of all.
     """
-    query = (
-        select(Label)
-        .where(Label.project_id == project.id, or_(Label.blind, Label.version.is_not(None)))
-        .order_by(Label.event_id.desc())
-        .limit(NEWEST)
-    )
-    known = None if comparable is None else frozenset(comparable)
-    counted = [label for label in session.scalars(query) if label.blind or known is None or label.example_key in known]
-    groups: dict[tuple[str, str | None], list[Label]] = defaultdict(list)
-    for label in counted:
-        version = (label.unseen_version if label.blind else label.version) or ""
+    return _kept.get(session, project.id, lambda: _count(session, project.id, comparable()))
+
+
+def _count(session: Session, project_id: int, comparable: Collection[str] | None) -> dict[str, Any]:
+    labels = _labels(session, project_id, comparable)
+    groups: dict[tuple[str, str | None], list[Compared]] = defaultdict(list)
+    for label in labels:
         groups[label.question, None].append(label)
-        if version:
-            groups[label.question, version_names.generation_of(version)].append(label)
-    rows = [_row(question, version, labels) for (question, version), labels in groups.items()]
+        if label.version:
+            groups[label.question, version_names.generation_of(label.version)].append(label)
+    rows = [_row(question, version, those) for (question, version), those in groups.items()]
     kept = [row for row in rows if row["version"] is None or row["pull"] is not None]
     return {
         "questions": sorted(kept, key=lambda row: (row["question"], row["version"] or "")),
-        "seconds": _seconds(counted),
+        "seconds": _seconds(labels),
     }
 
 
-def _row(question: str, version: str | None, labels: Sequence[Label]) -> dict[str, Any]:
-    shown = [label.origin == "accepted" for label in labels if label.origin in ("accepted", "changed")]
-    unseen = [label.unseen_agrees for label in labels if label.blind and label.unseen_agrees is not None]
-    one, other = rated(len(shown), sum(shown)), rated(len(unseen), sum(unseen))
-    enough = min(len(shown), len(unseen)) >= LEAST
-    pull = difference(one, other, 100) if enough else None
-    return {"question": question, "version": version, "shown": one, "blind": other, "pull": pull}
+def _labels(session: Session, project_id: int, comparable: Collection[str] | None) -> list[Compared]:
+    query = (
+        select(
+            Label.example_key, Label.work_key, Label.question, Label.version, Label.origin, Label.blind,
+            Label.unseen_version, Label.unseen_agrees, Label.lead_time,
+        )
+        .where(Label.project_id == project_id, or_(Label.blind, Label.version.is_not(None)))
+        .order_by(Label.event_id.desc())
+        .limit(NEWEST)
+    )  # fmt: skip
+    found = []
+    for row in session.execute(query):
+        if not row.blind and comparable is not None and row.example_key not in comparable:
+            continue
+        shown = {"accepted": True, "changed": False}.get(row.origin or "")
+        version, agrees = (row.unseen_version, row.unseen_agrees) if row.blind else (row.version, shown)
+        found.append(Compared(row.work_key, row.question, version or "", agrees, row.blind, row.lead_time))
+    return found
 
 
-def _seconds(labels: Sequence[Label]) -> dict[str, Any] | None:
+def _row(question: str, version: str | None, labels: Sequence[Compared]) -> dict[str, Any]:
+    told = {
+        blind: [label.agrees for label in labels if label.blind is blind and label.agrees is not None]
+        for blind in (False, True)
+    }
+    shown, unseen = (rated(len(told[blind]), sum(map(bool, told[blind]))) for blind in (False, True))
+    enough = min(map(len, told.values())) >= LEAST
+    pull = difference(shown, unseen, 100) if enough else None
+    return {"question": question, "version": version, "shown": shown, "blind": unseen, "pull": pull}
+
+
+def _seconds(labels: Sequence[Compared]) -> dict[str, Any] | None:
     """How much sooner people answer with a suggestion: of medians, over people's work, whatever it answered."""
     times: dict[bool, dict[str, float]] = {True: {}, False: {}}
     for label in labels:

@@ -7,11 +7,8 @@ are right over all; the other half costs acceptance, and brings corrections, of 
 
 from __future__ import annotations
 
-import threading
-import time
 from bisect import bisect_left, insort
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import and_, func, not_, select
 from sqlalchemy.orm import Session
@@ -20,6 +17,7 @@ from labelwheel.backend.database.tables import ExampleRow, Label, Project
 from labelwheel.backend.ledger.blind_share import are_blind
 from labelwheel.backend.ledger.lots import lot
 from labelwheel.backend.ledger.open_examples import are_open
+from labelwheel.backend.views.remembered import Remembered
 from labelwheel.backend.views.shares import difference, rated
 
 FIRST = 20
@@ -32,10 +30,8 @@ LEFT = 200
 """With fewer examples left, too many of those that were sought out are among the first by lot as well."""
 FOLLOWED = 0.25
 """Each half has at least this share of the labels where people go by the order."""
-SECONDS = 30.0
 
-_lock = threading.Lock()
-_kept: WeakKeyDictionary[Any, dict[int, tuple[float, int, dict[str, Any]]]] = WeakKeyDictionary()
+_kept = Remembered[dict[str, Any]]()
 
 
 def gain(session: Session, project: Project, order: str, blind: float = 0.0) -> dict[str, Any]:
@@ -57,15 +53,8 @@ def by_lot(session: Session, project: Project, order: str, blind: float = 0.0) -
 
 
 def _found(session: Session, project: Project, blind: float) -> dict[str, Any]:
-    """Computed anew after some seconds at the earliest, if there are new labels."""
     newest = session.scalar(select(func.max(Label.event_id)).where(Label.project_id == project.id)) or 0
-    with _lock:
-        kept = _kept.setdefault(session.connection().engine.pool, {})
-        at, event, found = kept.get(project.id, (0.0, -1, {}))
-        if event != newest and (event < 0 or time.monotonic() - at >= SECONDS):
-            found = _count(session, project.id, blind)
-            kept[project.id] = time.monotonic(), newest, found
-    return found
+    return _kept.get(session, project.id, lambda: _count(session, project.id, blind), newest)
 
 
 def _judged(found: dict[str, Any], order: str) -> dict[str, Any]:

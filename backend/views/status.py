@@ -105,7 +105,7 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
         "acceptance": accepted.get(None, []),
         "blind": settings.blind,
         "anchoring": anchoring.read(
-            session, project, order_gain.by_lot(session, project, settings.order, settings.blind)
+            session, project, lambda: order_gain.by_lot(session, project, settings.order, settings.blind)
         ),
         "order": order_gain.gain(session, project, settings.order, settings.blind),
         "questions": [_question(session, settings, row, accepted.get(row.name, [])) for row in questions],

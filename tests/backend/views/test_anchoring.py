@@ -12,7 +12,7 @@ import pytest
 from labelwheel.backend.commands.overview import _anchoring
 from labelwheel.backend.database.tables import Label, Project, now
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import anchoring
+from labelwheel.backend.views import anchoring, remembered
 from labelwheel.backend.views.shares_body import Anchoring
 from tests.backend.stage import Stage
 
@@ -20,7 +20,8 @@ NONE: dict[str, Any] = {"questions": [], "seconds": None}
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(remembered, "SECONDS", 0.0)
     stage = Stage(Settings(home=tmp_path))
     stage.connect("mood")
     yield stage
@@ -45,7 +46,7 @@ def label(stage: Stage, count: int, agrees: int, *, blind: bool, seconds: float 
 
 def read(stage: Stage, comparable: set[str] | None = None) -> dict[str, Any]:
     with stage.database.session() as session:
-        found = anchoring.read(session, session.get_one(Project, stage.project), comparable)
+        found = anchoring.read(session, session.get_one(Project, stage.project), lambda: comparable)
     Anchoring.model_validate(found)
     return found
 

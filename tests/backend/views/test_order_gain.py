@@ -7,7 +7,7 @@ import pytest
 from labelwheel.backend.database.tables import ExampleRow, Label, Project, now
 from labelwheel.backend.ledger.lots import lot
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import order_gain
+from labelwheel.backend.views import order_gain, remembered
 from labelwheel.backend.views.shares_body import Order
 from tests.backend.stage import Stage
 
@@ -100,7 +100,7 @@ def test_it_is_counted_anew_for_new_labels_alone_and_not_at_once(stage, monkeypa
     label(stage, [("1", "accepted")])
     gain(stage)
     assert len(counted) == 1, "not at once"
-    monkeypatch.setattr(order_gain, "SECONDS", 0.0)
+    monkeypatch.setattr(remembered, "SECONDS", 0.0)
     gain(stage)
     gain(stage)
     assert len(counted) == 2
