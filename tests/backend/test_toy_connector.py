@@ -109,6 +109,9 @@ class ShoeboxConnector:
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         taken = 0
         for one in suggestions:
+            if one.blind and one.example.key in self._box.cards:
+                self._box.cards[one.example.key].pencilled = None
+                continue
             said = one.predictions["topic"].answer
             if one.example.key in self._box.cards and said in ANSWERS:
                 self._box.cards[one.example.key].pencilled = one.version, said
@@ -116,7 +119,7 @@ class ShoeboxConnector:
         return taken
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
-        said = suggestion.predictions["topic"].answer
+        said = None if suggestion.blind else suggestion.predictions["topic"].answer
         return {"topic": said} if said in ANSWERS else {}
 
     def retire(self, versions: Iterable[str]) -> None:

@@ -97,6 +97,11 @@ class Calls(Client):
             shown = (one["value"] for one in body["data"]["filters"]["items"])
             self._people.ranks = {task: place for place, task in enumerate(shown) if task}
             return None
+        if method == "DELETE" and path.startswith("/api/predictions/"):
+            number = int(path.split("/")[3])
+            for key, rows in self._people.suggested.items():
+                self._people.suggested[key] = [one for one in rows if one["id"] != number]
+            return None
         if method == "DELETE":
             for key, rows in self._people.suggested.items():
                 self._people.suggested[key] = [one for one in rows if one["model_version"] != body["model_version"]]
