@@ -138,7 +138,7 @@ class Page(Frozen):
 class Suggestion(Frozen):
     """What the model says about one example, ready to be shown: by question name, of one generation.
 
-    Of a `blind` example nobody is shown anything: it has no predictions, and what a tool has of ours is taken away.
+    Of a `blind` example nobody is shown anything: nothing is predicted, and what a tool has of ours is taken away.
     """
 
     example: Example

@@ -61,9 +61,9 @@ class ServingHost:
         served = self._served_models.served(tool, reference)
         blind = self._blind(served.project, examples)
         shown = iter(self.suggest_with(served, [example for example in examples if example.key not in blind]))
-        version = served.version
+        version, nothing = served.version, {question.name: guard.NOTHING for question in served.questions}
         return [
-            Suggestion(example=example, version=version, predictions={}, blind=True)
+            Suggestion(example=example, version=version, predictions=nothing, blind=True)
             if example.key in blind else next(shown)
             for example in examples
         ]  # fmt: skip

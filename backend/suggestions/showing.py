@@ -62,7 +62,8 @@ def withheld(hold: Hold, project_id: int, examples: Iterable[Example], version: 
     there = {example.key: example for example in examples}
     with hold.database.session() as session:
         blind = blind_share.among(session, project_id, there.values(), share)
-    return [Suggestion(example=there[key], version=version, predictions={}, blind=True) for key in sorted(blind)]
+        nothing = {row.name: Prediction() for row in projects.questions(session, project_id)} if blind else {}
+    return [Suggestion(example=there[key], version=version, predictions=nothing, blind=True) for key in sorted(blind)]
 
 
 def show(hold: Hold, project_id: int, connector: Connector, found: Sequence[Suggestion]) -> int:

@@ -163,16 +163,15 @@ class Conformance:
     def test_a_blind_example_is_bare(self, stage: Stage) -> None:
         keys = [stage.add(text) for text in texts(3)]
         connector, (question,) = stage.connector(), stage.connector().config().questions
-        known = read(stage).examples
+        known, nothing = read(stage).examples, {question.name: Prediction()}
         said = [suggestion(known[key], question, NEW, SPORT) for key in keys]
-        connector.push(
-            [said[0], Suggestion(example=known[keys[1]], version=NEW, predictions={}, blind=True)], [question]
-        )
+        blind = [Suggestion(example=known[key], version=NEW, predictions=nothing, blind=True) for key in keys]
+        connector.push([said[0], blind[1]], [question])
         assert [stage.shown(key) for key in keys] == [SPORT, None, None]
         connector.push([said[1], said[2]], [question])
-        connector.push([Suggestion(example=known[keys[2]], version=NEW, predictions={}, blind=True)], [question])
+        connector.push([blind[2]], [question])
         assert [stage.shown(key) for key in keys] == [SPORT, SPORT, None], "what was shown of ours is taken away"
-        assert connector.shows(Suggestion(example=known[keys[2]], version=NEW, predictions={}, blind=True)) == {}
+        assert connector.shows(blind[2]) == {}
 
     def test_what_is_shown_can_be_answered(self, stage: Stage) -> None:
         stage.add("a text")

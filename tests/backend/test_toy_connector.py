@@ -119,7 +119,7 @@ class ShoeboxConnector:
         return taken
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
-        said = None if suggestion.blind else suggestion.predictions["topic"].answer
+        said = suggestion.predictions["topic"].answer
         return {"topic": said} if said in ANSWERS else {}
 
     def retire(self, versions: Iterable[str]) -> None:

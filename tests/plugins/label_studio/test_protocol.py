@@ -50,7 +50,7 @@ class Desk:
         spans = [{"start": 0, "end": 4, "label": "PER"}]
         said = {"mood": Prediction(answer="good", score=0.9), "who": Prediction(answer=spans, score=0.6)}
         return [
-            Suggestion(example=example, version="g3", predictions={}, blind=True)
+            Suggestion(example=example, version="g3", predictions=dict.fromkeys(said, Prediction()), blind=True)
             if example.key == BLIND else Suggestion(example=example, version="g3", predictions=said)
             for example in examples
         ]  # fmt: skip
