@@ -1,0 +1,31 @@
+"""Whether what Labelwheel promises about itself holds: `make bench-honest`, in ARGS the names of parts if not all."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.honest import gate
+
+PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
+    "gate": lambda asked: gate.run(asked.runs, asked.rounds, asked.seed),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all if none is named")
+    parser.add_argument("--runs", type=int, default=400, help="of each simulated project")
+    parser.add_argument("--rounds", type=int, default=1000, help="in each of them")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    unknown = sorted(set(asked.parts) - set(PARTS))
+    if unknown:
+        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    for name in asked.parts or PARTS:
+        PARTS[name](asked)
+
+
+if __name__ == "__main__":
+    main()
