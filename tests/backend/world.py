@@ -169,6 +169,15 @@ class World:
         wanted = {key: None if key in blind else version for key in self.tool.examples if key not in labelled}
         return all(shown.get(key) == version for key, version in wanted.items())
 
+    def begin_blind(self, share: float, **settings: Any) -> None:
+        """Connects sixty texts of which that share is blind, in place of the settings so far; no round starts."""
+        self.settings = self.settings.model_copy(update={"blind": share, "first_round": 1000, **settings})
+        self.start()
+        self.tool.page_size = 100
+        self.tool.add(*(f"{chr(97 + number % 26) * 9} {chr(97 + number // 26) * 9}" for number in range(60)))
+        self.connect()
+        self.settle()
+
     @property
     def blind(self) -> set[str]:
         """The keys of the examples for which nothing is shown."""

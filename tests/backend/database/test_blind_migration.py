@@ -4,42 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import MetaData, create_engine, select
+from sqlalchemy import select
 
-from labelwheel.backend.database import migrations
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Event, ExampleRow, Label, Project
 from labelwheel.backend.ledger.blind_share import lot_of
 from labelwheel.training.evaluation.splits import Placement, blind_lot
 from labelwheel.training.spec import Part
-from tests.backend.database.test_marks_migration import _filled
+from tests.backend.database.former import database_of, filled
 from tests.backend.ledger.helpers import KEYS
 
 
 def test_old_examples_draw_as_they_would_have(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0009")
-        tables = MetaData()
-        tables.reflect(connection)
+    with database_of(url, "0009") as (connection, tables):
         projects, examples, events, labels = (
             tables.tables[name] for name in ("projects", "examples", "events", "labels")
         )
         for number, pool in ((1, None), (2, 1)):
             place = {"url": f"http://{number}", "external_id": str(number), "tool": "argilla", "pool_id": pool}
-            connection.execute(projects.insert().values(_filled(projects, id=number, **place)))
+            connection.execute(projects.insert().values(filled(projects, id=number, **place)))
         for number in range(1, 2501):
             row = {"project_id": 1 + number % 2, "key": str(number), "group_key": f"g{number}", "part": "held_out"}
-            connection.execute(examples.insert().values(_filled(examples, id=number, **row)))
+            connection.execute(examples.insert().values(filled(examples, id=number, **row)))
         for table in (events, labels):
-            connection.execute(table.insert().values(_filled(table, id=1, project_id=1)))
-    engine.dispose()
+            connection.execute(table.insert().values(filled(table, id=1, project_id=1)))
     database = Database(url)
     database.migrate(KEYS)
     with database.session() as session:

@@ -32,12 +32,7 @@ def test_no_order_by_answers_sees_them() -> None:
 
 @pytest.fixture
 def blind(world: World) -> World:
-    world.settings = world.settings.model_copy(update={"blind": SHARE, "first_round": 1000, "order": "uncertain"})
-    world.start()
-    world.tool.page_size = 100
-    world.tool.add(*(f"{chr(97 + number % 26) * 9} {chr(97 + number // 26) * 9}" for number in range(60)))
-    world.connect()
-    world.settle()
+    world.begin_blind(SHARE, order="uncertain")
     return world
 
 

@@ -15,12 +15,7 @@ from tests.backend.world import World
 @pytest.fixture
 def blind(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(unseen, "EVERY_SECONDS", 0.0)
-    world.settings = world.settings.model_copy(update={"blind": 0.2, "first_round": 1000})
-    world.start()
-    world.tool.page_size = 100
-    world.tool.add(*(f"{chr(97 + number % 26) * 9} {chr(97 + number // 26) * 9}" for number in range(60)))
-    world.connect()
-    world.settle()
+    world.begin_blind(0.2)
     return world
 
 
