@@ -68,6 +68,5 @@ def _of_new(session: Session, project_id: int, examples: Sequence[Example], shar
 
 
 def _will_be(placement: Placement | None, text: Text, salt: str, share: float) -> bool:
-    own = text.key if text.is_numeric else text.signature.key
-    group, part = placement or Placement(own, side(own, salt=salt))
+    group, part = placement or Placement(text.group, side(text.group, salt=salt))
     return part is Part.HELD_OUT and blind_lot(group, salt=salt) < share

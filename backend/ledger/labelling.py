@@ -18,8 +18,7 @@ from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.questions import Example, Question
 
 _FACTS = ("example_key", "annotator", "answer", "origin", "version")
-_BLIND = "blind"
-_KEPT = (*_FACTS, _BLIND, "lead_time", "made_at")
+_KEPT = (*_FACTS, "blind", "lead_time", "made_at")
 
 
 class Labelling:
@@ -111,7 +110,7 @@ class Labelling:
             return
         # one who has seen a suggestion once, on whatever setting, is not led by it less when it is gone
         led = label is not None and not label.blind
-        facts |= {_BLIND: blind and version is None and not led}
+        facts |= {"blind": blind and version is None and not led}
         facts |= {"lead_time": work.lead_time, "made_at": work.updated_at}
         event = self._write("updated" if label else "created", question.name, work.key, facts)
         if label is None:

@@ -60,30 +60,26 @@ def push(project: Project, suggestions: Sequence[Suggestion], questions: Sequenc
     Of blind tasks the predictions that they have go.
     """
     known = {question.name for question in questions}
-    _bare(project, [one for one in suggestions if one.blind])
-    suggestions = [one for one in suggestions if not one.blind]
     taken = 0
     for start in range(0, len(suggestions), BATCH):
         batch = {one.example.key: one for one in suggestions[start : start + BATCH] if one.example.key.isdecimal()}
         tasks = project.batch(only=[int(key) for key in batch], size=BATCH).tasks if batch else []
-        items = [
-            prediction(project, task, batch[str(task["id"])], known)
-            for task in tasks
-            if batch[str(task["id"])].version not in _versions(task)
-        ]
+        items = []
+        for task in tasks:
+            suggestion = batch[str(task["id"])]
+            if suggestion.blind:
+                _bare(project, task, suggestion.version)
+            elif suggestion.version not in _versions(task):
+                items.append(prediction(project, task, suggestion, known))
         taken += _import(project, items)
     return taken
 
 
-def _bare(project: Project, blind: Sequence[Suggestion]) -> None:
-    """Takes away what a generation and its revisions suggest for tasks; others' predictions stay."""
-    names = {int(one.example.key): _generation(one.version) for one in blind if one.example.key.isdecimal()}
-    for start in range(0, len(names), BATCH):
-        ids = list(names)[start : start + BATCH]
-        for task in project.batch(only=ids, size=len(ids), include="id,predictions").tasks:
-            for shown in task.get("predictions") or []:
-                if _generation(str(shown.get("model_version"))) == names[task["id"]]:
-                    project.client.send("DELETE", f"/api/predictions/{shown['id']}/")
+def _bare(project: Project, task: Mapping[str, Any], version: str) -> None:
+    """Takes away what a generation and its revisions suggest for a task; others' predictions stay."""
+    for shown in task.get("predictions") or []:
+        if _generation(str(shown.get("model_version"))) == _generation(version):
+            project.client.send("DELETE", f"/api/predictions/{shown['id']}/")
 
 
 def _generation(version: str) -> str:

@@ -99,7 +99,7 @@ class Families:
         if found is None and before is not None and before.part is not Part.APART:
             found = before
         if found is None:
-            found = self._own(texts[0]) if texts[0].is_numeric else self._opened(texts[0])
+            found = self._drawn(texts[0].group)
         for text in texts:
             self.remember(text, found)
         found = self.settled(texts[0], found)
@@ -145,18 +145,12 @@ class Families:
         if not near:
             return None
         if self.is_cut(near[0].group):
-            return self._own(text)
+            return self._drawn(text.key)
         whole = [placement for placement in near if not self.is_cut(placement.group)]
         sides = {placement.part for placement in whole if placement.part is not Part.APART}
         if len(sides) > 1:
             return apart(text.signature.key)
         return next((placement for placement in whole if placement.part in sides), whole[0])
-
-    def _opened(self, text: Text) -> Placement:
-        return self._drawn(text.signature.key)
-
-    def _own(self, text: Text) -> Placement:
-        return self._drawn(text.key)
 
     def _drawn(self, group: str) -> Placement:
         # a project of one text still has something to learn

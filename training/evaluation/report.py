@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,9 @@ def build(findings: Findings) -> dict[str, Any]:
     scores = list(findings.scores)
     groups = [row.group for row in measured]
     blind = _blind(findings)
-    scored = [scores[place] for place in blind] or scores
-    headline = None
-    if scores:
-        headline = intervals.headline(kind, scored, [groups[place] for place in blind] or groups, seed=spec.seed)
+    places = blind or range(len(measured))
+    on = [groups[place] for place in places]
+    headline = intervals.headline(kind, [scores[place] for place in places], on, seed=spec.seed) if scores else None
     leaks = leakage.check(question, findings.rows)
     report = {
         "version": spec.version,
@@ -44,7 +43,13 @@ def build(findings: Findings) -> dict[str, Any]:
         "started_from": findings.started_from,
         "metric": kind.metric,
         "headline": headline.model_dump() if headline else None,
-        "scored_on": _scored_on(findings, blind),
+        "scored_on": {
+            "blind": bool(blind),
+            "examples": len(on),
+            "groups": len(set(on)),
+            "blind_groups": len({row.group for row in measured if row.blind}),
+            "enough": ENOUGH_BLIND,
+        },
         "champion": forgetting.told(findings),
         "measured_on": "cross_validation" if findings.cross_validated else "held_out",
         "examples": len(measured),
@@ -82,18 +87,6 @@ def _blind(findings: Findings) -> list[int]:
     """
     found = [place for place, row in enumerate(findings.measured) if row.blind]
     return found if len({findings.measured[place].group for place in found}) >= ENOUGH_BLIND else []
-
-
-def _scored_on(findings: Findings, blind: Sequence[int]) -> dict[str, Any]:
-    """Which labels the headline is about: so many `examples`, `blind` ones alone or not; and how many are blind."""
-    measured = findings.measured
-    return {
-        "blind": bool(blind),
-        "examples": len(blind) or len(measured),
-        "groups": len({measured[place].group for place in blind} or {row.group for row in measured}),
-        "blind_groups": len({row.group for row in measured if row.blind}),
-        "enough": ENOUGH_BLIND,
-    }
 
 
 def plain(value: Any) -> Any:

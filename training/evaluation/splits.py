@@ -93,6 +93,11 @@ class Text:
         characters = [character for character in self._text if character.isalnum()]
         return bool(characters) and 2 * sum(character.isdecimal() for character in characters) >= len(characters)
 
+    @property
+    def group(self) -> str:
+        """The name of the group that it opens where nothing is like it."""
+        return self.key if self.is_numeric else self.signature.key
+
     def __str__(self) -> str:
         return self._text
 
