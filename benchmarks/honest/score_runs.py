@@ -1,0 +1,157 @@
+"""One set of texts, learnt from a few labels as rounds and the fast lane do: what is shown, and how right it is.
+
+The test part comes from the same file as the labels, and no text is in both: an interval of a score is about texts like
+those that were labelled. Rounds try what takes seconds; a fifth of the labels is held out, as in projects.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks import spans, texts
+from benchmarks.common import data_folder, jsonl
+from benchmarks.honest.calibration_error import Error, error
+from benchmarks.labels import lanes
+from benchmarks.labels.champion import Served
+from benchmarks.labels.field import Field
+from benchmarks.rounds import HELD_OUT, stage
+from labelwheel.training.evaluation import intervals
+from labelwheel.training.job import read_rows
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.measurement import measure
+from labelwheel.training.model import Model
+from labelwheel.training.progress import Progress
+from labelwheel.training.questions import Answer, Example, Prediction, Question
+from labelwheel.training.run import Run as Job
+from labelwheel.training.spec import JobSpec, Part
+from labelwheel.training.strategies.base import Cost
+from labelwheel.training.strategies.selection import Selection
+
+POOL, TEST, UNLABELLED, SPAN_TEST = 2000, 2000, 500, 700
+SEED = 13
+
+
+class Run(NamedTuple):
+    """What one lane made of so many labels; `low` and `high` are what its report says of `score`, if it has one."""
+
+    set: str
+    labels: int
+    seed: int
+    lane: str
+    recipe: str
+    score: float
+    items: Error
+    whole: Error
+    reported: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def covers(self) -> bool | None:
+        """Whether the reported interval holds the score on the test part."""
+        return None if self.low is None or self.high is None else self.low <= self.score <= self.high
+
+
+def of_texts(data: str | None, name: str, counts: Sequence[int], seeds: Sequence[int]) -> Iterator[Run]:
+    """Both lanes on a set of whole texts; features are computed once."""
+    distinct = {" ".join(row["text"].lower().split()): row for row in texts.read(data, name, "train")}
+    rows = [row for text, row in distinct.items() if text]
+    drawn = [rows[place] for place in np.random.default_rng(0).permutation(len(rows))[: POOL + TEST]]
+    pool = list(range(min(POOL, len(drawn) // 2)))
+    test = list(range(len(pool), len(drawn)))
+    field = Field(stage(texts.question(rows), drawn), pool)
+    field.embed()
+    for seed in seeds:
+        order = field.stage.draw(pool, max(counts), seed, skewed=False)
+        sides = np.random.default_rng(seed).random(len(order)) < HELD_OUT
+        for count in counts:
+            yield _round(field, name, order[:count], sides, seed, test)
+            train = [place for place, held in zip(order[:count], sides, strict=False) if not held]
+            said = lanes.fast(field, train, seed)(test)
+            score = field.score(test, said)
+            yield Run(name, count, seed, "fast lane", "head", score, *_errors(field, test, said))
+
+
+def _round(field: Field, name: str, chosen: Sequence[int], sides: np.ndarray, seed: int, test: Sequence[int]) -> Run:
+    its, question = field.stage, field.stage.question
+    rows = [
+        its.rows[place].model_copy(update={"part": Part.HELD_OUT if held else Part.TRAIN})
+        for place, held in zip(chosen, sides, strict=False)
+    ]
+    train = [row for row in rows if row.part is Part.TRAIN]
+    free = np.random.default_rng(seed).permutation(np.setdiff1d(field.pool, chosen))[:UNLABELLED]
+    proposal = Selection(its.materials(train, rows, free.tolist())).propose(dearest=Cost.SECONDS)
+    calibration = dict(proposal.outcome.calibration)
+    served = Served.of(field, proposal.module, proposal.strategy.recipe, calibration, len(train))
+
+    def answer(examples: Sequence[Example]) -> list[Prediction]:
+        return served.answer([int(one.key) for one in examples])
+
+    spec = JobSpec(version="challenger", question=question, data="", output="", seed=SEED)
+    found = measure(spec, its.kind, rows, proposal, answer, None)
+    told = intervals.headline(its.kind, found.scores, [row.group for row in found.rows], seed=SEED)
+    said = served.answer(test)
+    return Run(
+        name, len(chosen), seed, "round", proposal.strategy.recipe, field.score(test, said),
+        *_errors(field, test, said), told.value, told.low, told.high,
+    )  # fmt: skip
+
+
+def _errors(field: Field, test: Sequence[int], said: Sequence[Prediction]) -> tuple[Error, Error]:
+    rows = [field.stage.rows[place] for place in test]
+    return errors(field.stage.question, [row.example for row in rows], [row.answer for row in rows], said)
+
+
+def errors(
+    question: Question, examples: Sequence[Example], golds: Sequence[Answer], said: Sequence[Prediction]
+) -> tuple[Error, Error]:
+    """Of the scores of items (a choice is one; of lists each label or span), and of whole answers."""
+    kind = kind_of(question)
+    shown = [each for each in zip(examples, golds, said, strict=True) if each[2].answer is not None]
+    whole = [kind.score(question, example, gold, one).loss == 0 for example, gold, one in shown]
+    sure = [one.score for _, _, one in shown]
+    if not any(isinstance(one.answer, list) for _, _, one in shown):
+        return error(sure, whole), error(sure, whole)
+    scores, right = list[float](), list[bool]()
+    for example, gold, one in shown:
+        wanted = question.comparable(gold, example)
+        given = question.comparable(one.answer, example)
+        scores += one.item_scores
+        right += [item in wanted for item in given]
+    return error(scores, right), error(sure, whole)
+
+
+def of_spans(data: str | None, name: str, counts: Sequence[int], seeds: Sequence[int]) -> Iterator[Run]:
+    """What jobs train on a set of texts with spans, in seconds."""
+    rows = [row for row in jsonl(data_folder(data, name) / "train.jsonl") if row["text"].strip()]
+    question = spans.question_for(rows)
+    for seed in seeds:
+        drawn = random.Random(seed).sample(rows, len(rows))
+        learnt = {row["text"] for row in drawn[: max(counts)]}
+        test = [row for row in drawn[max(counts) :] if row["text"] not in learnt][:SPAN_TEST]
+        for count in counts:
+            with tempfile.TemporaryDirectory(prefix="labelwheel-scores-") as scratch:
+                yield _job(question, name, drawn[:count], seed, test, Path(scratch))
+
+
+def _job(
+    question: Question, name: str, rows: list[dict[str, Any]], seed: int, test: list[dict[str, Any]], folder: Path
+) -> Run:
+    spec = spans.described(question, rows, folder, 1, 10.0).model_copy(update={"fine_tuning": False})
+    report = Job(spec, read_rows(Path(spec.data), spec), Progress()).execute().report
+    model = Model.load(spec.output, threads=1)
+    examples = [Example(key=str(number), fields={"text": row["text"]}) for number, row in enumerate(test)]
+    golds = [question.check(row["spans"], example) for row, example in zip(test, examples, strict=True)]
+    said, kind = model.predict(question, examples), kind_of(question)
+    scores = [kind.score(question, *each) for each in zip(examples, golds, said, strict=True)]
+    told: Any = report["headline"]
+    return Run(
+        name, len(rows), seed, "round", model.manifest.recipe, kind.headline(scores),
+        *errors(question, examples, golds, said), told["value"], told["low"], told["high"],
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""Whether scores mean what they say: the scores that people are shown, and the interval of the score in the report.
+
+Of each set: texts labelled at random, several draws; what rounds train in seconds, and the fast lane's head. The error
+of shown scores is over 15 bins of equally many (see `calibration_error`), of single items: a choice, a label, a span.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from benchmarks.common import machine, save
+from benchmarks.honest.score_runs import Run, of_spans, of_texts
+
+SPANS = frozenset({"wnut17", "btc", "ncbi_disease"})
+SETS = ("trec6", "snips", "sst2", "goemotions", "wnut17")
+LABELS, SEEDS = (100, 200), 2
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over draws; `covered` of `intervals` reported ones hold the score on the test part."""
+
+    set: str
+    labels: int
+    lane: str
+    runs: int
+    score: float
+    plain: float
+    debiased: float
+    surplus: float
+    whole: float
+    intervals: int
+    covered: int
+
+
+def run(data: str | None, sets: Sequence[str], labels: Sequence[int], seeds: int) -> dict[str, Any]:
+    """Measures everything, keeps the figures after each set and shows them."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    began, found, record = time.monotonic(), list[Run](), dict[str, Any]()
+    for name in sets:
+        ways = of_spans if name in SPANS else of_texts
+        found += ways(data, name, sorted(labels), range(seeds))
+        record = {
+            "machine": machine(), "seconds": round(time.monotonic() - began),
+            "summary": [vars(each) for each in summaries(found)], "runs": [_plain(each) for each in found],
+        }  # fmt: skip
+        save("honest-scores", record)
+    _show(found)
+    return record
+
+
+def summaries(runs: Sequence[Run]) -> list[Summary]:
+    """One for each set, number of labels and lane, in the order of the runs."""
+    found = []
+    for key in dict.fromkeys((one.set, one.labels, one.lane) for one in runs):
+        own = [one for one in runs if (one.set, one.labels, one.lane) == key]
+        said = [one.covers for one in own if one.covers is not None]
+        figures = (
+            [one.score for one in own], [one.items.plain for one in own], [one.items.debiased for one in own],
+            [one.items.surplus for one in own], [one.whole.debiased for one in own],
+        )  # fmt: skip
+        means = (round(float(np.mean(each)), 4) for each in figures)
+        found.append(Summary(*key, len(own), *means, len(said), sum(said)))
+    return found
+
+
+def _plain(one: Run) -> dict[str, Any]:
+    return one._asdict() | {"items": one.items._asdict(), "whole": one.whole._asdict(), "covers": one.covers}
+
+
+def _show(runs: Sequence[Run]) -> None:
+    table = Table("set", "labels", "lane", "score", "ECE", "debiased", "too sure by", "of whole answers", "covered")
+    there = summaries(runs)
+    for one in there:
+        figures = (one.score, one.plain, one.debiased, one.surplus, one.whole)
+        covered = f"{one.covered} of {one.intervals}" if one.intervals else ""
+        table.add_row(one.set, str(one.labels), one.lane, *(f"{each:.3f}" for each in figures), covered)
+    screen = Console(width=140)
+    screen.print(table)
+    for lane in dict.fromkeys(one.lane for one in there):
+        errors = [one.debiased for one in there if one.lane == lane]
+        screen.print(f"{lane}: debiased ECE {np.mean(errors):.3f} in the mean, {max(errors):.3f} at worst")
+    covered, all_of_them = sum(one.covered for one in there), sum(one.intervals for one in there)
+    screen.print(f"reported intervals that hold the score on the test part: {covered} of {all_of_them}")

@@ -1,0 +1,57 @@
+"""What the measured scores rest on: an error that knows its own bias, items told from whole answers, what covers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.honest.calibration_error import error
+from benchmarks.honest.score_runs import Run, errors
+from benchmarks.honest.scores import summaries
+from labelwheel.training.questions import Example, Option, Prediction, Question
+
+OPTIONS = (Option(value="a"), Option(value="b"))
+
+
+def test_the_error_of_perfect_scores_is_mostly_taken_for_chance() -> None:
+    generator = np.random.default_rng(1)
+    sure = generator.uniform(0.3, 1.0, 600)
+    found = error(sure.tolist(), (generator.random(600) < sure).tolist())
+    assert found.plain > 0.03
+    assert found.debiased < 0.7 * found.plain
+    assert abs(found.surplus) < 0.04
+
+
+def test_the_error_of_scores_that_boast_stays() -> None:
+    generator = np.random.default_rng(2)
+    sure = generator.uniform(0.5, 1.0, 4000)
+    found = error(sure.tolist(), (generator.random(4000) < sure - 0.15).tolist())
+    assert found.plain == pytest.approx(0.15, abs=0.02)
+    assert found.debiased == pytest.approx(0.15, abs=0.02)
+    assert found.surplus == pytest.approx(0.15, abs=0.02)
+    assert error([], []).scores == 0
+
+
+def test_a_choice_is_one_item_and_a_list_has_several() -> None:
+    examples = [Example(key=str(number), fields={"text": "x"}) for number in range(2)]
+    choice = Question(name="q", kind="choice", inputs=("text",), options=OPTIONS)
+    said = [Prediction(answer="a", score=0.75), Prediction(answer="b", score=0.75)]
+    items, whole = errors(choice, examples, ["a", "a"], said)
+    assert items == whole
+    assert (items.scores, items.surplus) == (2, 0.25)
+    several = Question(name="q", kind="choices", inputs=("text",), options=OPTIONS)
+    both = Prediction(answer=["a", "b"], score=0.5, item_scores=(0.5, 0.5))
+    items, whole = errors(several, examples, [["a"], ["a"]], [both, Prediction()])
+    assert (items.scores, items.surplus) == (2, 0.0)
+    assert (whole.scores, whole.surplus) == (1, 0.5)
+
+
+def test_an_interval_covers_what_is_within_it() -> None:
+    nothing = error([], [])
+    runs = [
+        Run("s", 100, seed, "round", "frozen", 0.8, nothing, nothing, 0.7, low, 0.9)
+        for seed, low in enumerate((0.7, 0.85))
+    ]
+    runs.append(Run("s", 100, 0, "fast lane", "head", 0.8, nothing, nothing))
+    assert [one.covers for one in runs] == [True, False, None]
+    assert [(one.intervals, one.covered) for one in summaries(runs)] == [(2, 1), (0, 0)]
