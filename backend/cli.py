@@ -14,6 +14,7 @@ from labelwheel.backend.commands import (
     learning,
     outlook,
     predicting,
+    replaying,
     running,
     securing,
 )
@@ -42,6 +43,7 @@ app.command(cls=Command)(inspection.report)
 app.command(cls=Command)(outlook.forecast)
 app.command(cls=Command)(exporting.export)
 app.command(cls=Command)(predicting.predict)
+app.command(cls=Command)(replaying.replay)
 app.command(cls=Command)(securing.rotate)
 app.command(cls=Command)(securing.audit)
 app.command(cls=Command, name="new-key")(securing.new_key)

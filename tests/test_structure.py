@@ -35,7 +35,8 @@ NAMED_AS_AN_EXAMPLE: frozenset[str] = frozenset()
 # Inside of backend/: a room imports those below it and its own files; `app` and `cli` put all of them together.
 FLOORS = {
     "database": 0, "projects": 1, "ledger": 2, "rounds": 3, "revisions": 4, "views": 4, "suggestions": 4,
-    "onboarding": 4, "serving": 4, "web": 5, "processes": 6, "worker": 7, "commands": 8,
+    "onboarding": 4, "serving": 4, "web": 5, "processes": 6, "worker": 7, "replay": 7,
+    "commands": 8,
 }  # fmt: skip
 # What stands beside the rooms, and any of them may use.
 SHARED = {"clock", "devices", "errors", "logs", "networks", "settings", "trouble", "validation"}
@@ -134,6 +135,9 @@ def test_imports_go_one_way() -> None:
         ("backend/settings.py", "backend.projects.projects", False),
         ("backend/processes/gunicorn_conf.py", "backend.app", True),
         ("backend/web/api.py", "backend.app", False),
+        ("backend/replay/answers.py", "backend.serving.models", True),
+        ("backend/replay/simulation.py", "backend.worker.main", False),
+        ("backend/rounds/runner.py", "backend.replay.simulation", False),
     ],
 )
 def test_the_import_rule_catches_what_it_should(path: str, module: str, allowed: bool) -> None:

@@ -143,6 +143,28 @@ class Labelling:
         return event
 
 
+def append(tx: Session, project_id: int, event: Event) -> None:
+    """Adds an event as another ledger recorded it, its number included where it has one, with the label it leaves.
+
+    For simulations alone: nothing is checked, and what people did comes in by `labelwheel.backend.ledger.intake`.
+    """
+    facts = {name: getattr(event, name) for name in _KEPT}
+    place = {"project_id": project_id, "question": event.question, "work_key": event.work_key}
+    copy = Event(id=event.id, action=event.action, recorded_at=event.recorded_at, **place, **facts)
+    tx.add(copy)
+    tx.flush()
+    label = tx.scalars(select(Label).filter_by(**place)).one_or_none()
+    if event.action == "deleted":
+        if label is not None:
+            tx.delete(label)
+    elif label is None:
+        tx.add(Label(event_id=copy.id, **place, **facts))
+    else:
+        for name, value in {**facts, "event_id": copy.id}.items():
+            setattr(label, name, value)
+    tx.flush()
+
+
 def rebuild(tx: Session, project_id: int) -> int:
     """Derives a project's current labels from its events anew; returns how many there are."""
     tx.execute(delete(Label).where(Label.project_id == project_id))

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -42,16 +42,18 @@ _LANES: dict[Row, type[Lane[Any]]] = {Row.TEXT: TextLane, Row.PAIR: TextLane, Ro
 class FastLane:
     """Looks after the fast heads of one project; what it knows is in memory, and read anew after a restart.
 
-    `wake` is set where labels have come: it need not be, but then they wait for a second.
+    `wake` is set where labels have come: it need not be, but then they wait for a second. `workers` do what takes
+    longer than a step; threads of its own if not given.
     """
 
-    def __init__(self, hold: Hold, project_id: int, source: FeatureSource) -> None:
+    def __init__(
+        self, hold: Hold, project_id: int, source: FeatureSource, workers: tuple[Executor, Executor] | None = None
+    ) -> None:
         self._hold, self._id, self._source = hold, project_id, source
         self._lanes: dict[int, tuple[object, Lane[Any]]] = {}
         self._troubles: dict[int, Trouble] = {}
         self.wake = threading.Event()
-        measuring = ThreadPoolExecutor(1, f"fast lane {project_id}", _politely)
-        self._threads = Threads(measuring, ThreadPoolExecutor(1, f"fast lane {project_id} fits"), self.wake.set)
+        self._threads = Threads(*(workers or _threads(project_id)), self.wake.set)
         self.wanted = True
 
     def step(self) -> float:
@@ -143,6 +145,11 @@ class FastLane:
             return None
         champion = session.get(CheckpointRow, question.champion_id)
         return None if champion is None or champion.broken else champion
+
+
+def _threads(project_id: int) -> tuple[Executor, Executor]:
+    measuring = ThreadPoolExecutor(1, f"fast lane {project_id}", _politely)
+    return measuring, ThreadPoolExecutor(1, f"fast lane {project_id} fits")
 
 
 def _politely() -> None:
