@@ -146,7 +146,7 @@ class Stage:
             self,
             last.weight.detach().numpy().copy(),
             last.bias.detach().numpy().copy(),
-            dict(proposal.outcome.calibration),
+            proposal.calibration,
             Manifest(len(train)),
         )
         spec = JobSpec(version="v", question=self.question, data="", output="")

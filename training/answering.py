@@ -24,7 +24,7 @@ def answerer(proposal: Proposal, base: Base, hide_below: float) -> Answerer:
             found = proposal.head.decode(question, examples, encodings, proposal.head.values(features, []))
         else:
             logits, labels = batches.forward(proposal.module, encodings, pad), proposal.outcome.problem.id2label
-            found = kind.decode(question, examples, encodings, logits, labels, proposal.outcome.calibration)
+            found = kind.decode(question, examples, encodings, logits, labels, proposal.calibration)
         return [kind.shown(one, hide_below) for one in found]
 
     return answer

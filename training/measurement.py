@@ -122,7 +122,7 @@ def learning_curve(
             place: (head(row) * frozen.problem.scale + frozen.problem.centre - there.centre) / there.scale
             for place, row in enumerate(features)
         }
-        predictions = there.predict(everything, logits, proposal.outcome.calibration)
+        predictions = there.predict(everything, logits, proposal.calibration)
         found = intervals.headline(kind, _scores(spec, kind, there.rows, predictions), groups, seed=spec.seed)
         points.append(CurvePoint(labels=count, score=found.value, low=found.low, high=found.high))
     return points

@@ -204,7 +204,7 @@ class Run:
         outcome = proposal.outcome
         source = make.Source(
             self.spec.question, self.kind, proposal.module.to("cpu"), self.base.tokenizer, self.base.max_length,
-            outcome.problem.id2label, outcome.calibration, self.spec.threads, proposal.head,
+            outcome.problem.id2label, proposal.calibration, self.spec.threads, proposal.head,
         )  # fmt: skip
         with batches.quiet():
             made = make.make(source, self.rows, self.spec.seed)
@@ -242,7 +242,7 @@ class Run:
             reason=proposal.reason,
             training_curve=proposal.curve,
             learning_curve=self.curve,
-            calibration=proposal.outcome.calibration,
+            calibration=proposal.calibration,
             settings=settings,
             libraries=checkpoint.libraries(),
             seconds=time.monotonic() - self.begin,
@@ -268,7 +268,7 @@ class Run:
             parent=findings.parent,
             recipe=strategy.recipe,
             max_length=length,
-            calibration=proposal.outcome.calibration,
+            calibration=proposal.calibration,
             label_set=label_set,
             label_count=len(problem) if strategy.learns else 0,
             seed=spec.seed,

@@ -87,7 +87,7 @@ def _round(field: Field, name: str, chosen: Sequence[int], sides: np.ndarray, se
     train = [row for row in rows if row.part is Part.TRAIN]
     free = np.random.default_rng(seed).permutation(np.setdiff1d(field.pool, chosen))[:UNLABELLED]
     proposal = Selection(its.materials(train, rows, free.tolist())).propose(dearest=Cost.SECONDS)
-    calibration = dict(proposal.outcome.calibration)
+    calibration = proposal.calibration
     served = Served.of(field, proposal.module, proposal.strategy.recipe, calibration, len(train))
 
     def answer(examples: Sequence[Example]) -> list[Prediction]:

@@ -74,6 +74,6 @@ def _round(field: Field, labelled: Sequence[int], seed: int, dearest: Cost) -> A
     def answer(places: Sequence[int]) -> list[Prediction]:
         encodings = [stage.encodings[place] for place in places]
         logits = batches.forward(proposal.module, encodings, stage.tokenizer.pad_token_id)
-        return field.decode(places, np.stack(logits), proposal.outcome.calibration)
+        return field.decode(places, np.stack(logits), proposal.calibration)
 
     return answer

@@ -147,7 +147,7 @@ class Loop:
         train, seed = [row for row in rows if row.part is Part.TRAIN], self._settings.seed
         free = [place for place in self._free if place not in self._labelled]
         proposal = Selection(stage.materials(train, rows, free, champion.model)).propose(self._dearest)
-        calibration = dict(proposal.outcome.calibration)
+        calibration = proposal.calibration
         challenger = Served.of(self.field, proposal.module, proposal.strategy.recipe, calibration, len(train))
         spec = JobSpec(version="challenger", question=stage.question, data="", output="", seed=seed)
 

@@ -25,12 +25,14 @@ class Cost(IntEnum):
 class Finished(NamedTuple):
     """A model that has learnt from all labels: a transformers module, and what the manifest says of how it was made.
 
-    A `head` on several layers of it answers in the place of its last one, if there is one.
+    A `head` on several layers of it answers in the place of its last one, if there is one. `calibration` is what makes
+    its scores true, where that is not what the outcome says.
     """
 
     module: Any
     settings: dict[str, Any]
     head: FastHead | None = None
+    calibration: dict[str, float] | None = None
 
 
 class Strategy(ABC):

@@ -12,11 +12,17 @@ import numpy as np
 from labelwheel.training import encoders
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import pad_token
+from labelwheel.training.strategies import calibration
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.lessons import Lesson
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.regression import Head
-from labelwheel.training.strategies.shrinkage import is_few
+from labelwheel.training.strategies.shrinkage import Setting, is_few
+
+CALIBRATION_FOLDS = 10
+"""Few labels make a great difference to how sure a regression may be: with five folds, the error of shown scores is
+.003 larger. Measured with 100 to 400 labels of trec6, snips, sst2, banking77 and clinc150, five draws: .030 and .033;
+.059 by the logits of what was measured."""
 
 
 class FrozenRegression(Strategy):
@@ -57,10 +63,27 @@ class FrozenRegression(Strategy):
         """Written into the base model's head."""
         given, setting = self.given, self.given.setting
         module = copy.deepcopy(given.base)
-        head = given.frozen.written(given.frozen.fit(range(len(given.problem)), setting))
+        learnt = given.frozen.fit(range(len(given.problem)), setting)
+        head = given.frozen.written(learnt)
         encoders.write_head(module, head.weight, head.bias)
         settings = {"names_share": setting.share, "penalty": setting.penalty, "balance": setting.balance}
-        return Finished(module, settings)
+        return Finished(module, settings, calibration=self._calibration(setting, learnt))
+
+    def _calibration(self, setting: Setting, learnt: Head) -> dict[str, float] | None:
+        """By regressions of the very strength that is written, on nine tenths of the labels each.
+
+        Those that are measured are held back each by its own strength: what makes their logits true makes these too
+        sure, or too shy. None where no other strength is searched for, or where that takes too long.
+        """
+        given, layout = self.given, self.given.layout
+        if not layout.nests:
+            return None
+        end, logits = time.monotonic() + given.search_seconds, dict[int, np.ndarray]()
+        for learn, measure in layout.folds(CALIBRATION_FOLDS):
+            if time.monotonic() > end:
+                return None
+            logits |= given.frozen.logits(given.frozen.fit(learn, setting, start=learnt), measure)
+        return calibration.fit(given.problem, sorted(given.problem.of(logits)), logits)
 
 
 def _said(head: Head, features: Sequence[np.ndarray], _: Sequence[Encoding]) -> list[np.ndarray]:

@@ -47,7 +47,7 @@ class LowRank(FromBase):
 
     def finish(self) -> Finished:
         """The model with its adapters merged."""
-        module, settings, _ = super().finish()
+        tuned = super().finish()
         layers = sorted({name.rpartition(".")[2] for name in adapters.targets(self.given.base)})
-        settings |= {"lora_rank": adapters.RANK, "lora_alpha": adapters.ALPHA, "lora_layers": ", ".join(layers)}
-        return Finished(adapters.merged(module), settings)
+        used = {"lora_rank": adapters.RANK, "lora_alpha": adapters.ALPHA, "lora_layers": ", ".join(layers)}
+        return Finished(adapters.merged(tuned.module), tuned.settings | used)

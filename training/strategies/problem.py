@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -94,6 +94,10 @@ class Problem:
     def encoded(self, indices: Sequence[int]) -> list[int]:
         """The numbers of the encodings of some examples, in order."""
         return [place for index in indices for place in self.places[index]]
+
+    def of(self, places: Iterable[int]) -> set[int]:
+        """The examples that some encodings are of."""
+        return {self.encodings[place].example for place in places}
 
     def predict(
         self, indices: Sequence[int], logits: Mapping[int, np.ndarray], calibration: Mapping[str, float]

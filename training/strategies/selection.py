@@ -26,7 +26,8 @@ _PERCENT = {Cost.SECONDS: (0, 30), Cost.MINUTES: (30, 70)}
 class Proposal:
     """The challenger: a model on its labels, and how it was chosen. `outcome` has its out-of-fold predictions.
 
-    A `head` answers in the place of the module's last layer, if there is one.
+    A `head` answers in the place of the module's last layer, if there is one. `calibrated` is what makes the module's
+    scores true, where that is not what does so for those out of fold.
     """
 
     module: Any
@@ -37,6 +38,12 @@ class Proposal:
     curve: Sequence[Epoch] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     head: FastHead | None = None
+    calibrated: Mapping[str, float] | None = None
+
+    @property
+    def calibration(self) -> dict[str, float]:
+        """For the checkpoint's manifest."""
+        return dict(self.outcome.calibration if self.calibrated is None else self.calibrated)
 
 
 class Selection:
@@ -78,8 +85,9 @@ class Selection:
         strategy, outcome, reason, finished = self._finish(winner, choice.outcome, choice.reason, tried[0])
         curve = next((each for each in (outcome.curve, *(other.curve for _, other in tried)) if each), ())
         return Proposal(
-            finished.module, type(strategy), outcome, reason, self.trials, curve, finished.settings, finished.head
-        )
+            finished.module, type(strategy), outcome, reason, self.trials, curve, finished.settings, finished.head,
+            finished.calibration,
+        )  # fmt: skip
 
     def _try_dear(self, cheap: float) -> list[tuple[Strategy, Outcome]]:
         labels = len(self.given.problem)

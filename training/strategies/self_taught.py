@@ -81,8 +81,8 @@ class SelfTaught(Contrastive):
 
     def finish(self) -> Finished:
         """As contrast does; `guesses` is how many texts were learnt from beside the labels."""
-        module, used, _ = super().finish()
-        return Finished(module, {**used, "guesses": self._guessed if self._guessing else 0})
+        tuned = super().finish()
+        return Finished(tuned.module, {**tuned.settings, "guesses": self._guessed if self._guessing else 0})
 
     def _learnt(self, indices: Sequence[int], told: Callable[[float], None]) -> Tuned:
         if not self._guessing:
