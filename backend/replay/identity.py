@@ -63,7 +63,7 @@ def _why(before: Manifest, after: Manifest, files: bool, notes: tuple[str, ...])
     if _cut(notes):
         return f"time ran out in one of the two{_cut(notes)}"
     differ = [name for name in _SAME[1:] if getattr(before, name) != getattr(after, name)]
-    return f"other {', '.join(differ) or 'weights'}: was it trained on another machine, with other settings or threads?"
+    return f"other {', '.join(differ) or 'weights'}: was it trained on another machine, or with other threads?"
 
 
 def _cut(notes: tuple[str, ...]) -> str:

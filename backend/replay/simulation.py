@@ -157,7 +157,7 @@ class Simulation:
             return None  # the runner says why
 
     def _compare(self, recorded: RecordedRound, found: Checkpoint | None, decided: Round) -> None:
-        before = self._store.read(recorded.version, verify=True) if self._store is not None and recorded.kept else None
+        before = self._kept(recorded)
         query = select(Decision.details).where(Decision.kind == str(decided.state)).order_by(Decision.id.desc())
         with self._scratch.database.session() as session:
             details = session.scalars(query.limit(1)).first() or {}
@@ -167,6 +167,13 @@ class Simulation:
         manifests = before.manifest if before else None, found.manifest if found else None
         said = identity.compare(recorded, *manifests, str(decided.state), details, notes)
         self.outcome.identity.append(said)
+
+    def _kept(self, recorded: RecordedRound) -> Checkpoint | None:
+        if self._store is None or not recorded.kept:
+            return None
+        with suppress(InvalidCheckpoint):  # what is damaged tells nothing
+            return self._store.read(recorded.version)
+        return None
 
     def _label(self, turn: Turn) -> None:
         """One label: scored against what was shown just before, and then learnt."""

@@ -11,7 +11,7 @@ from benchmarks.honest import gate, replay, scores
 PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "gate": lambda asked: gate.run(asked.runs, asked.rounds, asked.seed),
     "scores": lambda asked: scores.run(asked.data, asked.sets, asked.labels, asked.seeds),
-    "replay": lambda asked: replay.run(asked.data, asked.recorded, asked.seed),
+    "replay": lambda asked: replay.run(asked.data, asked.recorded, asked.seed, asked.policies),
 }
 
 
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=scores.LABELS, help="scores: how many of each")
     parser.add_argument("--seeds", type=int, default=scores.SEEDS, help="scores: how many draws")
     parser.add_argument("--recorded", type=int, default=80, help="replay: how many labels")
+    parser.add_argument("--policies", nargs="+", default=replay.POLICIES, help="replay: the first one is recorded")
     asked = parser.parse_args()
     unknown = sorted(set(asked.parts) - set(PARTS))
     if unknown:

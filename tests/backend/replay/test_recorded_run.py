@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import select
 
@@ -121,21 +125,22 @@ def test_the_recorded_rounds_come_out_bit_by_bit(
     assert not list(temporary.iterdir()), "nothing is left of a replay"
 
 
+def _file(folder: Path) -> Path:
+    """A hundred texts about sport and politics with their labels."""
+    topics = [("sport", "politics")[number % 2] for number in range(100)]
+    texts = [{"sport": SPORT, "politics": POLITICS}[topic].format(place**7) for place, topic in enumerate(topics)]
+    rows = (json.dumps({"text": text, "topic": topic}) + "\n" for text, topic in zip(texts, topics, strict=True))
+    path = folder / "given.jsonl"
+    path.write_text("".join(rows), "utf-8")
+    return path
+
+
 @pytest.mark.slow
 def test_a_labelled_file_is_labelled_in_an_order_of_the_product(
     settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    given = [
-        {
-            "text": (SPORT, POLITICS)[number % 2].format(f"{number} {number**7}"),
-            "topic": ("sport", "politics")[number % 2],
-        }
-        for number in range(100)
-    ]
-    path = tmp_path / "given.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in given), "utf-8")
-    arguments = "--data", str(path), "--label-field", "topic", "--labels", "14", "--only", "--policy", "order=uncertain"
-    (found,) = _replay(capsys, monkeypatch, *arguments)
+    arguments = "--label-field", "topic", "--labels", "14", "--only", "--policy", "order=uncertain"
+    (found,) = _replay(capsys, monkeypatch, "--data", str(_file(tmp_path)), *arguments)
     assert [each["recipe"] for each in found["rounds"]] == ["names", "auto"]
     assert {each["state"] for each in found["rounds"]} <= {"promoted", "rejected"}
     assert found["labels"] == len(found["accepted"]) == 14
@@ -145,3 +150,26 @@ def test_a_labelled_file_is_labelled_in_an_order_of_the_product(
     last = found["rounds"][-1]
     assert last["before"] is not None
     assert last["after"] is not None
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_neither_a_job_nor_a_folder(settings: Settings, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    def jobs() -> list[psutil.Process]:
+        found = psutil.process_iter(["cmdline"])
+        return [each for each in found if any(str(temporary) in word for word in each.info["cmdline"] or ())]
+
+    command = sys.executable, "-m", "labelwheel.backend.cli", "replay", "--label-field", "topic", "--data"
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen([*command, str(_file(tmp_path))], env=environment) as replay:
+        deadline = time.monotonic() + 300
+        while not jobs():
+            assert replay.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        replay.send_signal(signal.SIGINT)
+        assert replay.wait(120) == 130
+    assert not jobs()
+    assert not list(temporary.iterdir())
