@@ -56,6 +56,12 @@ class Outcome:
     identity: list[Identity] = field(default_factory=list)
     cpu_seconds: float = 0.0
 
+    def add(self, point: Point) -> None:
+        """One more point of the curve; what is served after as many labels as before takes that one's place."""
+        if self.curve and self.curve[-1].labels == point.labels:
+            self.curve.pop()
+        self.curve.append(point)
+
     def share(self, first: int | None = None) -> float | None:
         """The accepted share of the first labels, or of all; None where there are not so many."""
         if not self.accepted or (first is not None and len(self.accepted) < first):

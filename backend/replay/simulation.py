@@ -197,8 +197,8 @@ class Simulation:
 
     def _point(self) -> None:
         found = self._yardstick.point(len(self._done), self._answers.say(self._yardstick.known.examples))
-        if found is not None and (not self.outcome.curve or self.outcome.curve[-1].labels < found.labels):
-            self.outcome.curve.append(found)
+        if found is not None:
+            self.outcome.add(found)
 
     def _tell(self, what: str) -> None:
         self._told(what, len(self._done), self._labels)

@@ -24,6 +24,13 @@ def test_what_is_saved_is_counted_against_the_first_policy() -> None:
     assert rows[0]["accepted_share"] == {"100": 0.6, "300": None, "all": 0.6}
 
 
+def test_a_promotion_after_the_last_label_counts_at_the_end() -> None:
+    found = outcome("a", {0: 0.5, 80: 0.8}, [])
+    found.add(Point(80, 0.9, 50))
+    assert [point.labels for point in found.curve] == [0, 80]
+    assert found.final == 0.9
+
+
 def test_a_swap_is_bad_where_it_is_worse_on_what_came_later() -> None:
     found = outcome("a", {}, [])
     found.rounds = [
