@@ -53,7 +53,7 @@ class Service:
         self.served_models = ServedModels(engine, self.queue, self.ledger.wanted, budget, settings.checkpoints.read)
         self.store = FeatureStore(settings.home / "features", settings.features_mb) if settings.features_mb else None
         self.predictor = Predictor(
-            self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.hide_below, self.store
+            self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.shown_from, self.store
         )
         self.hints = HintWriter(self.ledger.write)
         self.host = ServingHost(

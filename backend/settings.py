@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,8 +15,12 @@ from labelwheel.backend.networks import networks
 from labelwheel.backend.validation import plain
 from labelwheel.plugins.addresses import Allowed, allow
 from labelwheel.plugins.errors import InvalidAddress
+from labelwheel.training import kinds
 from labelwheel.training.checkpoints.store import Store
 from labelwheel.training.evaluation.splits import HELD_OUT_SHARE
+from labelwheel.training.kinds.base import Costs
+
+Cost = Annotated[float, Field(ge=0)]
 
 
 class Settings(BaseSettings):
@@ -103,12 +109,17 @@ class Settings(BaseSettings):
     )
     max_length: int = Field(256, ge=16, le=8192, description="how many tokens of a text a model reads at once")
     max_characters: int = Field(20_000, ge=100, description="texts longer than this are not suggested anything")
-    hide_below: float = Field(
-        0.25,
-        ge=0,
-        le=1,
-        description="spans with a lower score are not suggested; a choice always is: a wrong one costs the one click "
-        "that none costs too",
+    show: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {},
+        description='by kind of question the score below which nothing is suggested, such as `{"spans": 0.3}`; of a '
+        "kind that is left out what `LABELWHEEL_COSTS` makes of it",
+    )
+    costs: dict[str, tuple[Cost, Cost, Cost]] = Field(
+        {},
+        description="by kind of question what a suggestion costs people that is wrong, missing or right, such as "
+        '`{"spans": [2, 2, 0]}`: one is shown where that costs no more than none. If not set, a wrong span costs two '
+        "clicks (choose it, take it away), a missing one two (draw it, name it), so they are shown from .5; the rest "
+        "is always shown, as a wrong answer costs the one click that none costs, too",
     )
     fast_lane: bool = Field(
         True, description="whether suggestions follow each label between two rounds, by heads that are fitted anew"
@@ -204,6 +215,19 @@ class Settings(BaseSettings):
         if value == "onnx" and str(info.data.get("device") or "cpu").startswith("cuda"):
             raise ValueError("onnx runs on a CPU; leave LABELWHEEL_DEVICE out, or take auto or torch")
         return value
+
+    @field_validator("show", "costs")
+    @classmethod
+    def _by_kind(cls, value: dict[str, object]) -> dict[str, object]:
+        if unknown := sorted(set(value) - set(kinds.names())):
+            raise ValueError(f"there is no kind of question {', '.join(unknown)}; there are {', '.join(kinds.names())}")
+        return value
+
+    @cached_property
+    def shown_from(self) -> Mapping[str, float]:
+        """For each kind of question the score below which nothing is suggested."""
+        costs = {name: Costs(*each) for name, each in self.costs.items()}
+        return {each.name: self.show.get(each.name, each.shown_from(costs.get(each.name))) for each in kinds.kinds()}
 
     @property
     def tool_places(self) -> tuple[Allowed, ...]:

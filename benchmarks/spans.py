@@ -30,7 +30,6 @@ from rich.table import Table
 
 from benchmarks.common import data_folder, jsonl, machine, save
 from demo import messages
-from labelwheel.backend.settings import Settings
 from labelwheel.training.checkpoints.checkpoint import read
 from labelwheel.training.evaluation import intervals, metrics
 from labelwheel.training.evaluation.families import split
@@ -43,7 +42,7 @@ from labelwheel.training.spec import JobSpec, LabelledExample
 
 SPANS = Spans()
 DEMO = "demo"
-HIDE_BELOW: float = Settings.model_fields["hide_below"].default
+HIDE_BELOW = SPANS.shown_from()
 Row = dict[str, Any]
 WITHIN = re.compile(r"(?<=[^\W_])(?=[^\W_])|(?<=\d)(?=[.,:/]\d)|(?<=\d[.,:/])(?=\d)|(?<=[$£€])(?=\d)")
 """Where an edge cuts a word, a number, or its sign off; said anew here, so as not to measure by the rule measured."""

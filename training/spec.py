@@ -73,7 +73,7 @@ class JobSpec(Frozen):
     max_minutes: float = 30.0
     device: str | None = None  # "cpu", "cuda", "cuda:1"; None takes a GPU where there is one
     threads: int | None = None
-    hide_below: float = 0.0  # spans with a lower score are not shown, so they are not measured either
+    hide_below: float = 0.0  # what has a lower score is not shown, so it is not measured either
     shares_card: bool = False  # serving computes on the same GPU: the job leaves it memory, and turns
     fine_tuning: bool = True  # encoders are trained, too; if not, only where nothing else can learn the question
     followed: bool = False  # fast heads follow the labels on the champion: the challenger has to beat those too

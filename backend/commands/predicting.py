@@ -53,7 +53,7 @@ def predict(
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("predicting", total=source.stat().st_size)
-        told = settings.max_characters, lambda size, _: bar.advance(task, size), settings.hide_below
+        told = settings.max_characters, lambda size, _: bar.advance(task, size), settings.shown_from
         bulk = Bulk(engine, members, *told)
         try:
             before, added = bulk.run(source, out)

@@ -40,7 +40,7 @@ class Answers:
             self._store.open()
         self._predictor = Predictor(
             self._queue, AnswerCache(), settings.max_characters, max(_AT_ONCE, settings.max_examples),
-            settings.hide_below, self._store,
+            settings.shown_from, self._store,
         )  # fmt: skip
 
     def follow(self) -> None:

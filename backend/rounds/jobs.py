@@ -67,7 +67,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         max_minutes=settings.job_minutes,
         device=settings.device,
         threads=settings.job_threads,
-        hide_below=settings.hide_below,
+        hide_below=settings.shown_from[question.kind],
         fine_tuning=settings.fine_tuning,
         followed=settings.fast_lane,
         artefact=settings.artefact,

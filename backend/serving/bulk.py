@@ -23,7 +23,7 @@ from labelwheel.backend.errors import Conflict, InvalidRequest
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.engine import Engine
-from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
+from labelwheel.backend.serving.predictor import SHOWN, Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.validation import plain
 from labelwheel.training.questions import Example, Prediction, Question
@@ -56,11 +56,11 @@ class Bulk:
         members: Mapping[str, ServedQuestion],
         max_characters: int = 20_000,
         count: Callable[[int, int], object] = lambda size, lines: None,
-        hide_below: float = 0.0,
+        shown_from: Mapping[str, float] = SHOWN,
     ) -> None:
         self._members, self._count = members, count
         self._queue = InferenceQueue(engine, limit=LINES * (_AHEAD + 1), bulk_limit=_AHEAD + 1)
-        self._predictor = Predictor(self._queue, AnswerCache(LINES), max_characters, LINES, hide_below)
+        self._predictor = Predictor(self._queue, AnswerCache(LINES), max_characters, LINES, shown_from)
         self._versions = {name: member.model.version for name, member in members.items()}
         self.failures = Failures()
 

@@ -32,7 +32,7 @@ def clean(
 ) -> tuple[Prediction, int]:
     """The prediction as it may be shown, and how many parts of it were dropped (unknown labels, spans outside).
 
-    Spans with a score of their own below `hide_below` are hidden, which is no fault and not counted.
+    What has a score below `hide_below` is hidden, of spans each by its own, which is no fault and not counted.
     """
     answer = prediction.answer
     if answer is None:
@@ -44,9 +44,10 @@ def clean(
         cleaned, dropped = _clean_items(question, example, prediction, score)
         return kind_of(question).shown(cleaned, hide_below), dropped
     try:
-        return Prediction(answer=question.check(answer, example), score=score), 0
+        cleaned = Prediction(answer=question.check(answer, example), score=score)
     except InvalidAnswer:
         return NOTHING, 1
+    return kind_of(question).shown(cleaned, hide_below), 0
 
 
 def _clean_items(question: Question, example: Example, prediction: Prediction, score: float) -> tuple[Prediction, int]:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -105,6 +106,10 @@ class _Shared:
         return pending.member.model.reading, question.inputs, kind_of(question).sides, tuple(pending.places)
 
 
+SHOWN: Mapping[str, float] = MappingProxyType({})
+"""By kind of question from which score on there is a suggestion; here always."""
+
+
 class Predictor:
     """Answers questions with models, through the queue. Every method may be called from any thread."""
 
@@ -114,10 +119,10 @@ class Predictor:
         cache: AnswerCache,
         max_characters: int = 20_000,
         max_examples: int = 10_000,
-        hide_below: float = 0.0,
+        shown_from: Mapping[str, float] = SHOWN,
         store: FeatureStore | None = None,
     ) -> None:
-        self._queue, self.cache, self._hide_below, self.store = queue, cache, hide_below, store
+        self._queue, self.cache, self._shown_from, self.store = queue, cache, shown_from, store
         self._max_characters, self._max_examples = max_characters, max_examples
         self.counts = Counts()
 
@@ -276,8 +281,9 @@ class Predictor:
         member = pending.member
         logits = member.model.head(features)
         predictions = member.model.decode(member.question, pending.examples, pending.encodings, logits)
+        least = self._shown_from.get(member.question.kind, 0.0)
         for place, example, prediction in zip(pending.places, pending.examples, predictions, strict=True):
-            cleaned, dropped = guard.clean(member.question, example, prediction, self._hide_below)
+            cleaned, dropped = guard.clean(member.question, example, prediction, least)
             self.counts.dropped += dropped
             answers[place][name] = cleaned
             self.cache.put(_key(member, example), cleaned)

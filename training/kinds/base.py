@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,14 @@ class Score:
 
     loss: float
     units: Mapping[str, Unit] = field(default_factory=dict)
+
+
+class Costs(NamedTuple):
+    """What people have to do, in clicks and drags, where a suggestion is wrong, missing, or right."""
+
+    wrong: float
+    missing: float
+    accepted: float = 0.0
 
 
 class Row(Enum):
@@ -86,6 +94,9 @@ class QuestionKind(ABC):
 
     hides: ClassVar[bool] = False
     """Whether parts of an answer are hidden that the model is not sure of; see `shown`."""
+
+    costs: ClassVar[Costs] = Costs(wrong=1, missing=1)
+    """As labelling tools have it: another option takes the one click that none takes, too."""
 
     # How it is learnt
 
@@ -247,8 +258,16 @@ class QuestionKind(ABC):
         """
 
     def shown(self, prediction: Prediction, least: float) -> Prediction:
-        """What is shown of a prediction; see `hides`."""
-        return prediction
+        """What is shown of a prediction: nothing below a score of `least`; see `hides`."""
+        return prediction if prediction.answer is None or prediction.score >= least else Prediction()
+
+    def shown_from(self, costs: Costs | None = None) -> float:
+        """The least score with which a suggestion costs people no more than none does.
+
+        Somebody has to answer in any case, so that none costs `missing` whatever is right.
+        """
+        wrong, missing, accepted = costs or self.costs
+        return min(max((wrong - missing) / (wrong - accepted), 0.0), 1.0) if wrong > accepted else 0.0
 
     # How it is measured
 

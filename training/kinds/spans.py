@@ -21,7 +21,7 @@ from labelwheel.training.kinds import (
     span_tags,
     span_windows,
 )
-from labelwheel.training.kinds.base import Encoding, QuestionKind, Row, Score, label_config
+from labelwheel.training.kinds.base import Costs, Encoding, QuestionKind, Row, Score, label_config
 from labelwheel.training.kinds.choices import rarest
 from labelwheel.training.kinds.objectives import Objective, Softmax
 from labelwheel.training.kinds.scaling import TEMPERATURE
@@ -43,6 +43,7 @@ class Spans(QuestionKind):
     fields = 1
     needs_text = True
     hides = True
+    costs = Costs(wrong=2, missing=2)  # to be chosen and taken away; to be drawn and named
     auto_class = "AutoModelForTokenClassification"
     metric = "span_f1"
     least_labels = 8
@@ -190,6 +191,12 @@ class Spans(QuestionKind):
         kept = [place for place, score in enumerate(items) if score >= least]
         answer, items = [prediction.answer[place] for place in kept], tuple(items[place] for place in kept)
         return prediction.model_copy(update={"answer": answer, "item_scores": items})
+
+    def shown_from(self, costs: Costs | None = None) -> float:
+        """Where there is nothing to mark, none costs nothing: only a right one is missing."""
+        wrong, missing, accepted = costs or self.costs
+        whole = wrong + missing - accepted
+        return min(max(wrong / whole, 0.0), 1.0) if whole > 0 else 0.0
 
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Strict, but for white space; see `span_scores.score`."""

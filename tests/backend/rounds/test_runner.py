@@ -42,7 +42,7 @@ def test_a_job_gets_the_labels_the_question_and_the_champion(running: World) -> 
     assert all(row["fresh"] for row in job.rows)  # names learnt from nothing
     assert job.spec.champion == str(running.settings.checkpoints.folder / running.checkpoints[0].folder)
     assert job.spec.question.name == "topic"
-    assert job.spec.hide_below == running.settings.hide_below == 0.25
+    assert job.spec.hide_below == running.settings.shown_from["choice"] == 0.0
     assert job.url == f"http://127.0.0.1:9090/api/v1/rounds/{running.rounds[-1].id}/progress"
     assert progress.digest(job.token or "") == running.rounds[-1].progress_token
 

@@ -153,7 +153,7 @@ def test_spans_of_low_score_are_hidden_as_they_are_in_the_labelling_tool(source,
             return [Prediction(answer=spans, score=0.1, item_scores=(0.84, 0.18)) for _ in examples]
 
     engine = FakeEngine()
-    made = bulk.Bulk(engine, {"who": ServedQuestion(asked, Unsure("v7", asked, engine))}, hide_below=0.25)
+    made = bulk.Bulk(engine, {"who": ServedQuestion(asked, Unsure("v7", asked, engine))}, shown_from={"spans": 0.25})
     try:
         made.run(source, target)
     finally:

@@ -75,10 +75,11 @@ def test_half_surrogates_are_replaced_one_for_one():
     assert guard.encodable(whole) is whole
 
 
-def test_spans_of_low_score_are_hidden_which_is_no_fault_and_choices_are_shown():
+def test_spans_of_low_score_are_hidden_which_is_no_fault_and_so_are_whole_answers():
     prediction = Prediction(answer=[span(0, 2), span(3, 5)], score=0.1, item_scores=(0.18, 0.84))
     cleaned, dropped = guard.clean(SPANS, example("hello"), prediction, hide_below=0.25)
     assert (cleaned.answer, cleaned.item_scores, cleaned.score, dropped) == ([span(3, 5)], (0.84,), 0.1, 0)
     for asked, answer in ((question(), "good"), (CHOICES, ["good"])):
         weak = Prediction(answer=answer, score=0.05, item_scores=(0.05,) if asked is CHOICES else ())
-        assert guard.clean(asked, example(), weak, hide_below=0.25) == (weak, 0)
+        assert guard.clean(asked, example(), weak, hide_below=0.25) == (guard.NOTHING, 0)
+        assert guard.clean(asked, example(), weak, hide_below=0.05) == (weak, 0)
