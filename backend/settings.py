@@ -17,6 +17,7 @@ from labelwheel.plugins.addresses import Allowed, allow
 from labelwheel.plugins.errors import InvalidAddress
 from labelwheel.training import kinds
 from labelwheel.training.checkpoints.store import Store
+from labelwheel.training.evaluation.looks import LEVEL
 from labelwheel.training.evaluation.splits import HELD_OUT_SHARE
 from labelwheel.training.kinds.base import Costs
 
@@ -161,9 +162,11 @@ class Settings(BaseSettings):
     sweep_minutes: float = Field(30.0, gt=0, description="how often a whole project is compared with the ledger")
     keep_checkpoints: int = Field(5, ge=2, description="how many checkpoints per question are kept to go back to")
     gate_floor: float = Field(0.10, ge=0, le=1, description="the F1 that no class may lose in a promotion")
-    gate_margin: float = Field(0.02, ge=0, le=1, description="the score a challenger may be worse by chance alone")
-    gate_few: int = Field(
-        50, ge=0, description="measured on fewer independent examples, a challenger has to be better, not only as good"
+    gate_level: float = Field(
+        LEVEL, gt=0, le=1, description="how often chance may promote, in all rounds against one champion together"
+    )
+    gate_margin: float = Field(
+        0.0, ge=0, le=1, description="what a challenger may be worse by, again and again; 0: it has to be better"
     )
     seed: int = Field(13, description="the seed of every round")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")

@@ -89,6 +89,14 @@ def decided(session: Session, question: QuestionRow) -> Round | None:
     return session.scalars(query.order_by(Round.id.desc()).limit(1)).first()
 
 
+def next_look(session: Session, question: QuestionRow, champion_id: int | None) -> int:
+    """The how-manieth challenger of a champion comes next, of those that share a level: each is a chance for luck."""
+    query = select(func.max(Round.look)).where(
+        Round.question_id == (question.home_id or question.id), Round.champion_id == champion_id
+    )
+    return 1 + ((session.scalar(query) or 0) if champion_id is not None else 0)
+
+
 def served_before(session: Session, question: QuestionRow) -> list[int]:
     """The ids of the checkpoints that were champions of a question, the latest first, each once."""
     first = home(session, question)

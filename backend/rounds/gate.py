@@ -12,7 +12,6 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.evaluation.comparison import compare
-from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.spec import JobResult, Recipe
 
@@ -31,10 +30,15 @@ class Judgement(NamedTuple):
     high: float | None
     details: dict[str, Any]
     digest: str | None = None  # of the manifest
+    look: int | None = None
 
 
-def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgement:
-    """Reads what a job has written and compares; raises InvalidCheckpoint where that is not whole."""
+def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int = 1, grown: bool = False) -> Judgement:
+    """Reads what a job has written and compares; raises InvalidCheckpoint where that is not whole.
+
+    `look` is the how-manieth of its champion's challengers it is that share one level (`champion_groups.next_look`),
+    `grown` tells that the labels have since the last one.
+    """
     written = checkpoint.read(folder)
     manifest = written.manifest
     try:
@@ -53,9 +57,10 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
     found = compare(
         result.pairs,
         floor=settings.gate_floor,
+        level=settings.gate_level,
+        look=look,
+        grown=grown,
         margin=settings.gate_margin,
-        few=settings.gate_few,
-        beyond_chance=result.followed and manifest.recipe in UNTRAINED,
         by_head=result.by_head,
         seed=settings.seed,
     )
@@ -63,7 +68,9 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings) -> Judgem
     details["report"] = {
         key: result.report[key] for key in ("chosen", "reason", "started_from", "scored_on") if key in result.report
     }
-    return Judgement(found.passes, found.reason, manifest, result.metric, score, low, high, details, written.digest)
+    return Judgement(
+        found.passes, found.reason, manifest, result.metric, score, low, high, details, written.digest, found.look
+    )
 
 
 def _measured(report: dict[str, Any]) -> tuple[float | None, float | None, float | None]:

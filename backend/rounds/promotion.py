@@ -45,6 +45,7 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
     tx.add(row)
     tx.flush()
     named = champion_groups.serve(tx, question, row.id, f"{question.name}: {judgement.reason}")
+    found.look = judgement.look
     _end(found, RoundState.PROMOTED, judgement.reason)
     details = {"round": found.id, "version": found.version, **judgement.details}
     champion_groups.decide(tx, question, "promoted", judgement.reason, details, named)
@@ -54,6 +55,7 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
 def reject(tx: Session, found: Round, judgement: Judgement) -> None:
     """The champion stays."""
     found, question = _open(tx, found)
+    found.look = judgement.look
     _end(found, RoundState.REJECTED, judgement.reason)
     details = {"round": found.id, "version": found.version, **judgement.details}
     champion_groups.decide(tx, question, "rejected", judgement.reason, details)

@@ -26,6 +26,7 @@ from labelwheel.backend.rounds.shared_jobs import JobStarter, next_group
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.trouble import line
 from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.evaluation.looks import has_grown
 from labelwheel.training.launchers.base import Launcher, Phase
 
 log = logging.getLogger(__name__)
@@ -156,9 +157,14 @@ class Runner:
         if found.fence != self._hold.fence:
             self._adopt(found)
             return True
+        with self._database.session() as session:
+            question = session.get_one(QuestionRow, found.question_id)
+            look = champion_groups.next_look(session, question, found.champion_id)
+            before = champion_groups.decided(session, question)
+        grown = before is None or has_grown(found.label_count, before.label_count)
         try:
             folder = self._settings.checkpoints.fetch(found.version)
-            judgement = gate.judge(folder, found.version, found.recipe, self._settings)
+            judgement = gate.judge(folder, found.version, found.recipe, self._settings, look, grown)
         except InvalidCheckpoint as error:
             self._fail(found, str(error))
             return True

@@ -17,12 +17,13 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks.common import machine, save
-from benchmarks.honest.rules import Rule, fixed_level, share, sign_test, spending
+from benchmarks.honest.rules import Rule, alone, naive, sign_test, spending
+from labelwheel.training.evaluation.looks import EARLY, FEW_GROUPS, LEVEL, allowed
 
-LEVEL, GAIN, POWER = 0.05, 0.05, 0.8
+FIXED, GAIN, POWER = 0.05, 0.05, 0.8
 TRUTH, DIFFER, FALL = 0.8, 0.1, 0.02
-RULES: dict[str, Rule] = {"today": fixed_level, f"spending {LEVEL:g}": spending(LEVEL)}
-TEXTS, LOOKS = (60, 200, 1000), (0, 20, 100)
+RULES: dict[str, Rule] = {"ours": spending(LEVEL), "each alone": alone, "better score": naive}
+FIRST, TEXTS, LOOKS = 10, (60, 200, 1000), (0, 1, 3, 20, 100)
 _GROWTH, _MOST_NEW, _GROWING_ROUNDS = 0.25, 40, 100
 _MOST_TEXTS = 20_000
 
@@ -38,7 +39,8 @@ class Null:
 
 NULLS = (
     Null("equal", 0.0, 0.0), Null("equal in the mean, ± .01", 0.0, 0.01), Null("equal in the mean, ± .02", 0.0, 0.02),
-    Null("worse by .005", -0.005, 0.0), Null("worse by .01", -0.01, 0.0), Null("worse by .03", -0.03, 0.0),
+    Null("worse by .005", -0.005, 0.0), Null("worse by .01", -0.01, 0.0), Null("worse by .021", -0.021, 0.0),
+    Null("worse by .03", -0.03, 0.0),
 )  # fmt: skip
 
 
@@ -62,7 +64,8 @@ def challenge(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the truth of what is served gained in each run, and how many challengers were promoted.
 
-    Where the part `grows`, a quarter more texts are held out before each next round, 40 at most.
+    Where the part `grows`, a quarter more texts are held out before each next round, 40 at most; looks at few of them
+    are early then.
     """
     chance = np.random.default_rng(seed)
     truth, held = np.full(runs, TRUTH), np.full(runs, texts)
@@ -72,11 +75,12 @@ def challenge(
         mends = np.clip((DIFFER + wanted) / 2 / (1 - truth), 0, 1)
         spoils = np.clip((DIFFER - wanted) / 2 / truth, 0, 1)
         won, lost = chance.binomial(held - right, mends), chance.binomial(right, spoils)
-        passes = rule(won, lost, held, looks)
+        early = grows & (held < FEW_GROUPS)
+        passes = rule(won, lost, held, np.where(early, EARLY, looks))
         right = right + np.where(passes, won - lost, 0)
         truth = np.clip(truth + np.where(passes, (1 - truth) * mends - truth * spoils, 0), 0.01, 0.99)
         promotions += passes
-        looks = np.where(passes, 1, looks + 1)
+        looks = np.where(passes, 1, looks + ~early)
         if grows:
             new = min(_MOST_NEW, int(np.ceil(held[0] * _GROWTH)))
             right, held = right + chance.binomial(new, truth), held + new
@@ -113,7 +117,7 @@ def run(runs: int, rounds: int, seed: int) -> dict[str, Any]:
     """Measures every rule, keeps the figures and shows them."""
     outcomes = []
     for rule in RULES:
-        for texts, grows in ((TEXTS[0], True), *((texts, False) for texts in TEXTS)):
+        for texts, grows in ((FIRST, True), (TEXTS[0], True), *((texts, False) for texts in TEXTS)):
             for null in NULLS:
                 count = min(rounds, _GROWING_ROUNDS) if grows else rounds
                 gained, promoted = challenge(RULES[rule], null, texts, count, runs, seed, grows)
@@ -121,18 +125,18 @@ def run(runs: int, rounds: int, seed: int) -> dict[str, Any]:
                 outcomes.append(
                     Outcome(rule, null.name, texts, grows, count, runs, fell, change, float(promoted.mean()))
                 )
-    fixed = needed(LEVEL)
-    labels = {looks: needed(LEVEL * float(share(looks + 1))) for looks in LOOKS}
+    fixed, same = needed(FIXED), needed(LEVEL)
+    labels = {looks: needed(allowed(LEVEL, looks + 1)) for looks in LOOKS}
     record = {
         "machine": machine(), "outcomes": [asdict(each) for each in outcomes],
-        "texts_needed": {"fixed test": fixed, "spending, after so many null looks": labels},
+        "texts_needed": {f"one test at {FIXED}": fixed, f"one at {LEVEL}": same, "ours, after so many looks": labels},
     }  # fmt: skip
     save("honest-gate", record)
-    _show(outcomes, fixed, labels)
+    _show(outcomes, fixed, same, labels)
     return record
 
 
-def _show(outcomes: list[Outcome], fixed: int, labels: dict[int, int]) -> None:
+def _show(outcomes: list[Outcome], fixed: int, same: int, labels: dict[int, int]) -> None:
     table = Table(
         "rule", "held out", "rounds", *(null.name for null in NULLS), title=f"runs that fell by more than {FALL}"
     )
@@ -144,6 +148,6 @@ def _show(outcomes: list[Outcome], fixed: int, labels: dict[int, int]) -> None:
     Console(width=200).print(table)
     told = ", ".join(f"after {looks} looks {count} ({count / fixed:.2f})" for looks, count in labels.items())
     Console(width=200).print(
-        f"texts until a challenger better by {GAIN} is promoted with a chance of {POWER}: one fixed test at {LEVEL} "
-        f"{fixed}; spending {told}"
+        f"texts until a challenger better by {GAIN} is promoted with a chance of {POWER}: one test at {FIXED} {fixed}, "
+        f"one at {LEVEL} {same}; ours, against the first, {told}"
     )

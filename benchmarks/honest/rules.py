@@ -1,7 +1,8 @@
 """Gates that see a champion and a challenger on the same texts, as functions of what was won and lost.
 
-`fixed_level` is the product's (`training.evaluation.comparison`), which looks at each round alone; `spending` is a
-candidate that knows how often the same champion was challenged before.
+`spending` at its level is the product's (`training.evaluation.comparison`), which knows how often the same champion was
+challenged before; `naive` is what a script does that keeps the better score; `alone` was the product's before, and
+looked at each round alone.
 """
 
 from __future__ import annotations
@@ -13,18 +14,24 @@ import numpy as np
 from scipy import stats
 
 from labelwheel.training.evaluation import intervals
-from labelwheel.training.evaluation.comparison import ENOUGH_GROUPS
+from labelwheel.training.evaluation.looks import allowed
 from labelwheel.training.evaluation.paired import LEVEL
 
-MARGIN = 0.02
+MARGIN, ENOUGH = 0.02, 50
 
 Counts = np.ndarray
 Rule = Callable[[Counts, Counts, Counts, Counts], np.ndarray]
-"""From texts won, texts lost, texts in all and the look's number (from 1 for each champion) to whether it promotes."""
+"""From texts won, texts lost, texts in all and the look's number (from 1 for each champion; 0 is an early one) to
+whether it promotes."""
 
 
-def fixed_level(won: Counts, lost: Counts, texts: Counts, looks: Counts) -> np.ndarray:
-    """Today's gate on ten texts and more, for answers that are right or wrong; the floors per class are left out."""
+def naive(won: Counts, lost: Counts, texts: Counts, looks: Counts) -> np.ndarray:
+    """Promotes what scores at least as high."""
+    return np.asarray(won) >= np.asarray(lost)
+
+
+def alone(won: Counts, lost: Counts, texts: Counts, looks: Counts) -> np.ndarray:
+    """A test for each round, with a margin of .02, for answers that are right or wrong; without floors per class."""
     there = zip(won.tolist(), lost.tolist(), texts.tolist(), strict=True)
     return np.array([_not_worse(*counts) for counts in there], dtype=bool)
 
@@ -38,27 +45,24 @@ def _not_worse(won: int, lost: int, texts: int) -> bool:
     low = np.quantile((drawn[:, 0] - drawn[:, 1]) / texts, intervals.tails(texts, LEVEL)[0])
     if low > 0:
         return True
-    if texts < ENOUGH_GROUPS:
+    if texts < ENOUGH:
         return won > lost
     return bool(low >= -MARGIN or won >= lost - 1)
 
 
 def spending(level: float) -> Rule:
-    """Promotes beyond chance, at a level that all looks at one champion share: the k-th has level * 6 / (pi * k) ** 2.
-
-    So the chance that a champion is ever replaced by a challenger that is no better stays below `level`, by the union
-    bound, however often it is looked at (after Lan and DeMets 1983). An exact sign test on the texts that differ.
-    """
+    """Promotes beyond chance, by a sign test at what each look may spend of a level that all at one champion share."""
 
     def rule(won: Counts, lost: Counts, texts: Counts, looks: Counts) -> np.ndarray:
-        return (won > lost) & (sign_test(won, lost) <= level * share(looks))
+        there = zip(won.tolist(), lost.tolist(), np.broadcast_to(looks, won.shape).tolist(), strict=True)
+        return np.array([_beyond_chance(level, *counts) for counts in there], dtype=bool)
 
     return rule
 
 
-def share(looks: Counts | int) -> np.ndarray:
-    """What the look with that number may spend of the level; all together spend 1."""
-    return 6 / (np.pi * np.asarray(looks, dtype=float)) ** 2
+@cache
+def _beyond_chance(level: float, won: int, lost: int, look: int) -> bool:
+    return bool(sign_test(np.array(won), np.array(lost)) <= allowed(level, look))
 
 
 def sign_test(won: Counts, lost: Counts) -> np.ndarray:

@@ -29,11 +29,11 @@ from labelwheel.backend.suggestions.ordering import ORDERS
 from labelwheel.backend.suggestions.so_far import TEXTS, SoFar
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.training.evaluation.comparison import compare
+from labelwheel.training.evaluation.looks import EARLY, has_grown
 from labelwheel.training.heads.fitting import Bench, Fitted, follow, labels_of, unseen
 from labelwheel.training.heads.fitting import measure as fit_and_measure
 from labelwheel.training.heads.followed import SECONDS
 from labelwheel.training.heads.seen import Seen, Unlabelled
-from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.measurement import measure
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
@@ -56,6 +56,7 @@ class Loop:
         self._free = [int(place) for place in np.random.default_rng(seed).permutation(field.pool)][:UNLABELLED]
         self._labelled: dict[int, LabelledExample] = {}
         self._decided: int | None = None  # labels in the last round
+        self._looks = 0  # challengers of the champion that share a level
         self._champion = Served.names(field)
         self._last: Fitted | None = None
         self._measured: Measured[Fitted] | None = None
@@ -143,7 +144,7 @@ class Loop:
     def _round(self) -> None:
         """A challenger, and the gate's word on it."""
         stage, champion, rows = self.field.stage, self._champion, list(self._labelled.values())
-        self._decided = len(rows)
+        before, self._decided = self._decided or 0, len(rows)
         train, seed = [row for row in rows if row.part is Part.TRAIN], self._settings.seed
         free = [place for place in self._free if place not in self._labelled]
         proposal = Selection(stage.materials(train, rows, free, champion.model)).propose(self._dearest)
@@ -157,12 +158,13 @@ class Loop:
         found = measure(spec, stage.kind, rows, proposal, answer, champion.model, self._followed())
         settings = self._settings
         said = compare(
-            found.pairs, floor=settings.gate_floor, margin=settings.gate_margin, few=settings.gate_few,
-            beyond_chance=found.followed and proposal.strategy.recipe in UNTRAINED, seed=seed,
+            found.pairs, floor=settings.gate_floor, level=settings.gate_level, look=self._looks + 1,
+            grown=has_grown(len(rows), before), margin=settings.gate_margin, seed=seed,
         )  # fmt: skip
+        self._looks += said.look != EARLY
         self.log.append(f"{len(rows)}: round, {proposal.strategy.name}, {said.reason}")
         if said.passes:
-            self._champion, self._last, self._measured = challenger, None, None
+            self._champion, self._last, self._measured, self._looks = challenger, None, None, 0
             self._labelled = {place: row.model_copy(update={"fresh": False}) for place, row in self._labelled.items()}
 
 

@@ -63,7 +63,6 @@ def quick(small_encoder: Path) -> dict[str, str]:
         "LABELWHEEL_FIRST_ROUND": "5000",
         "LABELWHEEL_GATE_MARGIN": "1",
         "LABELWHEEL_GATE_FLOOR": "1",
-        "LABELWHEEL_GATE_FEW": "0",
         "LABELWHEEL_POLL_SECONDS": "0.5",
         "LABELWHEEL_QUIET_SECONDS": "0.2",
         # what is served has one name then, from round to round; test_following.py has it on

@@ -1,30 +1,23 @@
-"""Champion against challenger on the same examples: is the challenger better, not worse, worse, or can nobody tell?
+"""Champion against challenger on the same examples: is the challenger better, beyond what chance brings?
 
-The difference is paired: each example's champion loss minus its challenger loss, averaged, with a 90 % interval by a
-cluster bootstrap over near-duplicate groups (Efron and Tibshirani 1993; for language processing: Koehn 2004,
-Berg-Kirkpatrick et al. 2012), expanded for few groups (`intervals.tails`). Below ten groups a bootstrap has nothing to
-resample: a one-sided exact sign test at 5 % decides then (five of five groups that differ), or else the mean: no round
-starts on so few (`sufficiency`) unless the project has not many more different texts, and then whatever does
-better on them is the better bet. The reason says that it knows nothing about others.
+What is served keeps its place until a challenger has beaten it. The paired differences of near-duplicate groups are
+held against chance by a randomisation test (`randomisation`; where answers are right or wrong it is the exact sign
+test), at what this look may spend of one level that all looks at the champion share (`looks`). So chance promotes
+nothing however many rounds there are; what is a little better waits for the labels that show it. Where the level is
+.1, a challenger that is better by .05 and answers a tenth of the texts otherwise is promoted on .94 times as many
+texts as a single test at .05 needs, at its champion's first look, and 1.4 times as many at the second
+(`benchmarks.honest`). On few examples, of labels that have grown, more is allowed. A `margin` lets pass what is not
+worse by more than that, again and again: a way down, and 0.
 
-Below fifty groups (`few`) what is served keeps its place on a tie: the challenger has to do better, if only by one
-answer, and, where each example has one class, not worse in the mean recall of the classes. The first labels of a
-project are few and skewed, and a challenger that has learnt their skew looks better on them than it is: the mean over
-classes does not see the skew. `benchmarks.rounds` measures what that protects and what it costs.
-
-From fifty on, "not worse" is a non-inferiority test: the lower end must stay above `-margin`, or the losses of all
-examples together must not have grown by more than one answer's. The second half is deliberate: what has learnt from
-more labels is the better bet until more than a single answer of so many speaks against it. Simulated with 50 examples
-of which a tenth is answered differently: a challenger that is truly better by .02 is promoted in 88 % of rounds (76 %
-if one answer could decide), one that is worse by .05 in 32 % (17 %), by .10 in 7 % (2 %); with 200 examples a
-challenger worse by .05 in 2 %.
-
-Where fast heads follow the labels on the champion, a challenger whose encoder has learnt nothing knows no more than
-they do, and would have them begin anew: it has to be better beyond chance (`beyond_chance`). Measured on TREC's six
-classes: challengers that were ahead by one or two answers of twenty took the place of heads that were .06 better.
+Below ten groups no test can tell: no round starts on so few (`sufficiency`) unless the project has not many more
+different texts, and then whatever does better on them is the better bet. The reason says that it knows nothing about
+others. Below fifty groups a challenger must, where each example has one class, not be worse in the mean recall of the
+classes either: the first labels of a project are few and skewed, and a challenger that has learnt their skew looks
+better on them than it is.
 
 A class that collapses does not hide in the mean: a class with at least five gold units whose F1 falls by more than
-`floor` rejects the challenger where the interval of its fall lies wholly below zero. Resamples without a gold unit of
+`floor` rejects the challenger where the interval of its fall lies wholly below zero. The intervals are by a cluster
+bootstrap over the groups (Koehn 2004, Berg-Kirkpatrick et al. 2012). Resamples without a gold unit of
 the class say nothing about it and are left out. The intervals are not corrected for looking at many classes:
 simulated with 77 classes of 5 units and 15 % of the answers drawn anew, a challenger as good as its champion is
 rejected for a class in 3 % of rounds and 94 % of true collapses are found; Bonferroni would find 40 % (10 runs).
@@ -36,24 +29,26 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
+from labelwheel.training.evaluation.looks import EARLY, FEW_GROUPS, LEVEL, allowed
 from labelwheel.training.evaluation.paired import ClassChange, Paired
+from labelwheel.training.evaluation.randomisation import p_value
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import Pair
 
-FEW_GROUPS = 10
-ENOUGH_GROUPS = 50
+LEAST_GROUPS = 10
 _NAMED = 3
 
 Verdict = Literal["better", "not_worse", "no_better", "worse", "too_few"]
+PASSING = ("better", "not_worse")
 
 
 class Comparison(Frozen):
     """The verdict and what it rests on; scores are means of 1 - loss, differences are challenger minus champion.
 
-    `champion_score` and the difference are None where there is no champion.
+    `champion_score` and the difference are None where there is no champion. `p_value` is how often chance alone would
+    bring as much, `allowed` how often it may at this `look`, the how-manieth at the champion.
     """
 
     verdict: Verdict
@@ -65,29 +60,33 @@ class Comparison(Frozen):
     difference: float | None = None
     low: float | None = None
     high: float | None = None
-    probability: float | None = None
+    p_value: float | None = None
+    allowed: float | None = None
+    look: int = 1
     classes: tuple[ClassChange, ...] = ()
 
     @property
     def passes(self) -> bool:
         """Whether the challenger may replace the champion, as far as the numbers go."""
-        return self.verdict in ("better", "not_worse")
+        return self.verdict in PASSING
 
 
 def compare(
     pairs: Sequence[Pair],
     *,
     floor: float = 0.10,
-    margin: float = 0.02,
-    few: int = ENOUGH_GROUPS,
-    beyond_chance: bool = False,
+    level: float = LEVEL,
+    look: int = 1,
+    grown: bool = False,
+    margin: float = 0.0,
     by_head: bool = False,
     seed: int = 13,
 ) -> Comparison:
     """Compares on the pairs that the champion was measured on; without any, only a sanity floor is asked for.
 
-    Below `few` groups a tie is not enough; nor is a gain that may be chance, where it has to be `beyond_chance`.
-    `by_head` has the reason say that a fast head answered for the champion.
+    `look` is the how-manieth challenger of this champion it is, from 1; all share the `level`. Where the labels have
+    `grown` and examples are few, it is an early one instead. `by_head` has the reason say that a fast head answered for
+    the champion.
     """
     known = [pair for pair in pairs if pair.champion_loss is not None]
     if not known:
@@ -98,16 +97,24 @@ def compare(
         [Score(pair.challenger_loss, pair.challenger) for pair in known],
         seed,
     )
-    differences, difference, (low, high) = paired.differences, paired.difference, paired.interval
-    probability = float(np.mean(differences > 1e-12) + np.mean(np.abs(differences) <= 1e-12) / 2)
-    classes = paired.classes(floor)
-    collapsed = [change for change in classes if change.collapsed]
-    recall = _recall(paired.totals, paired.half) if _is_single(known) else 0.0
-    verdict, reason = _verdict(
-        difference, low, high, paired.sums, paired.half, margin, len(known), collapsed, recall, few
-    )
-    if beyond_chance and verdict == "not_worse":
-        verdict, reason = "no_better", f"{reason}, which is not enough to begin anew from an encoder that is no better"
+    difference, (low, high) = paired.difference, paired.interval
+    classes, collapsed = paired.classes(floor), None
+    for change in sorted(classes, key=lambda change: change.change):
+        collapsed = collapsed or (change if change.collapsed else None)
+    chance = p_value(paired.gains + margin, seed)
+    groups = len(paired.sums)
+    look = EARLY if grown and groups < FEW_GROUPS else look
+    most = allowed(level, look)
+    recall = _recall(paired.totals, paired.half) if groups < FEW_GROUPS and _is_single(known) else 0.0
+    verdict: Verdict
+    if collapsed is not None:
+        verdict, reason = "worse", _fallen(collapsed, sum(change.collapsed for change in classes))
+    elif groups < LEAST_GROUPS:
+        verdict, reason = _of_few(groups, difference + margin)
+    else:
+        verdict, reason = _verdict(difference, high, margin, chance, most, look)
+    if verdict in PASSING and recall < -1e-12:
+        verdict, reason = "no_better", _skewed(recall)
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
     theirs = f"the champion's {'with the head that follows the labels ' if by_head else ''}{scores[0]:.3f}"
     opening = (
@@ -118,54 +125,52 @@ def compare(
         verdict=verdict,
         reason=f"{opening}: {reason}.{_lost(classes)}",
         examples=len(known),
-        groups=len(paired.sums),
+        groups=groups,
         challenger_score=float(scores[1]),
         champion_score=float(scores[0]),
         difference=difference,
         low=low,
         high=high,
-        probability=probability,
+        p_value=chance,
+        allowed=most,
+        look=look,
         classes=tuple(classes),
     )
 
 
 def _verdict(
-    difference: float,
-    low: float,
-    high: float,
-    sums: np.ndarray,
-    half: int,
-    margin: float,
-    examples: int,
-    collapsed: Sequence[ClassChange],
-    recall: float,
-    few: int,
+    difference: float, high: float, margin: float, chance: float, most: float, look: int
 ) -> tuple[Verdict, str]:
-    changes = sums[:, half + 1] - sums[:, 1]
-    if len(sums) < FEW_GROUPS:
-        won, lost = int((changes > 1e-12).sum()), int((changes < -1e-12).sum())
-        for verdict, hits in (("better", won), ("worse", lost)):
-            if hits and stats.binomtest(hits, won + lost, alternative="greater").pvalue <= 0.05:
-                return verdict, f"few, but {hits} of the {won + lost} that changed got {verdict}"  # type: ignore[return-value]
-        return _of_few(len(sums), difference, collapsed)
-    if collapsed:
-        worst = min(collapsed, key=lambda change: change.change)
-        more = f", and {len(collapsed) - 1} more" if len(collapsed) > 1 else ""
-        return "worse", (
-            f"{worst.label!r} falls from F1 {worst.champion_f1:.2f} to {worst.challenger_f1:.2f} "
-            f"on {worst.gold:g} gold labels{more}"
-        )
-    if low > 0:
-        return "better", "it is better"
-    if len(sums) < few:
-        return _among_few(difference, high, recall, few)
-    if low >= -margin:
-        return "not_worse", f"it is not worse by more than {margin:g}"
-    if difference >= -1e-12:
-        return "not_worse", "it does at least as well, though so few examples cannot prove it"
-    if difference * examples >= -1 - 1e-9:
-        return "not_worse", "a single answer is no reason against what has learnt from more labels"
-    return "worse", f"it may be worse by more than {margin:g}" if high >= 0 else "it is worse"
+    when = "where labels are few" if look == EARLY else f"at look {look}"
+    told = f"chance alone brings as much in {_percent(chance)} of cases, {_percent(most)} are allowed {when}"
+    if chance <= most:
+        if margin > 0 and difference <= 0:
+            return "not_worse", f"it is not worse by more than {margin:g} ({told})"
+        return "better", f"it is better ({told})"
+    if abs(difference) <= 1e-12:
+        return "no_better", "it does no better, and what is served keeps its place"
+    if difference > 0:
+        return "no_better", f"it does better, but what is served keeps its place until that is sure ({told})"
+    return "worse", "it is worse" if high < 0 else "it does worse"
+
+
+def _skewed(recall: float) -> str:
+    return (
+        f"it wins where labels are many and loses where they are few ({recall:+.3f} in the mean over classes), and on "
+        f"fewer than {FEW_GROUPS} independent examples what is served keeps its place"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 0.001 else "less than 0.1 %"
+
+
+def _fallen(worst: ClassChange, count: int) -> str:
+    more = f", and {count - 1} more" if count > 1 else ""
+    return (
+        f"{worst.label!r} falls from F1 {worst.champion_f1:.2f} to {worst.challenger_f1:.2f} "
+        f"on {worst.gold:g} gold labels{more}"
+    )
 
 
 def _lost(classes: Sequence[ClassChange]) -> str:
@@ -180,20 +185,6 @@ def _lost(classes: Sequence[ClassChange]) -> str:
     )
     more = f", and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return f" It loses beyond chance: {named}{more}."
-
-
-def _among_few(difference: float, high: float, recall: float, least: int) -> tuple[Verdict, str]:
-    few = f"fewer than {least} independent examples"
-    if abs(difference) <= 1e-12:
-        return "no_better", f"it does no better, and on {few} what is served keeps its place"
-    if difference < 0:
-        return "worse", "it is worse" if high < 0 else f"it does worse, and {few} give it no benefit of the doubt"
-    if recall < -1e-12:
-        return "no_better", (
-            f"it wins where labels are many and loses where they are few ({recall:+.3f} in the mean over classes), and "
-            f"on {few} what is served keeps its place"
-        )
-    return "not_worse", "it does better, though so few examples cannot prove it"
 
 
 def _recall(totals: np.ndarray, half: int) -> float:
@@ -218,11 +209,9 @@ def _sources(pairs: Sequence[Pair]) -> str:
     return f" ({len(pairs) - folded} held out, {folded} by cross-validation)" if folded else ""
 
 
-def _of_few(groups: int, difference: float, collapsed: Sequence[ClassChange]) -> tuple[Verdict, str]:
+def _of_few(groups: int, difference: float) -> tuple[Verdict, str]:
     """A project of few different texts has no more to decide by: what is served keeps its place on a tie."""
     unknown = f"of {_counted(groups, 'independent example')}, which says nothing about texts unlike them"
-    if collapsed:
-        return "worse", f"{collapsed[0].label!r} is lost {unknown}"
     if difference > 1e-12:
         return "not_worse", f"it does better {unknown}"
     return "too_few" if difference >= -1e-12 else "worse", f"it does no better {unknown}"

@@ -77,6 +77,11 @@ class Paired:
         return float(self._difference_of(self.totals))
 
     @property
+    def gains(self) -> np.ndarray:
+        """What the challenger wins in each group's mean score, (groups,)."""
+        return self._difference_of(self.sums)
+
+    @property
     def differences(self) -> np.ndarray:
         """The same in each draw, (resamples,)."""
         return self._difference_of(self.drawn)

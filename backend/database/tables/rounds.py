@@ -58,7 +58,8 @@ class Round(Base):
     """One attempt at a better checkpoint. At most one is active per question.
 
     `owner` and `fence` are those of the worker's lease when it claimed the round. A round that has ended and still has
-    a `handle` has a job that is to be stopped.
+    a `handle` has a job that is to be stopped. `look` numbers the challengers of a champion that
+    share the gate's level; 0 is an early one, None one that was not compared.
     """
 
     __tablename__ = "rounds"
@@ -70,6 +71,7 @@ class Round(Base):
     state: Mapped[str] = mapped_column(default=RoundState.QUEUED)
     version: Mapped[str] = mapped_column(unique=True)
     champion_id: Mapped[int | None]
+    look: Mapped[int | None]
     last_event_id: Mapped[int] = mapped_column(default=0)
     label_count: Mapped[int] = mapped_column(default=0)
     launcher: Mapped[str] = mapped_column(default="local")

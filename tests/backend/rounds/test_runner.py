@@ -368,3 +368,17 @@ def test_a_round_whose_champion_broke_meanwhile_still_ends(running: World) -> No
     running.settle()
     assert running.checkpoints[-1].recipe == "auto"
     assert running.question().champion_id == running.checkpoints[-1].id
+
+
+def test_challengers_of_one_champion_share_what_chance_may_do(running: World) -> None:
+    finish(running.launcher.last)
+    running.settle()
+    seen = len(running.rounds)
+    # seven of a hundred texts speak for it: enough at the second look at a champion, not at the third
+    for loss in (BAD, 0.33, BAD, BAD, 0.33):
+        running.launcher.automatic = loss
+        running.order(trigger="labels")
+        running.settle()
+    found = [(each.state, each.look) for each in running.rounds[seen:]]
+    assert found == [("rejected", 1), ("promoted", 2), ("rejected", 1), ("rejected", 2), ("rejected", 3)]
+    assert "at look 3" in (running.rounds[-1].reason or "")
