@@ -15,7 +15,7 @@ ORDERS = ("true", *get_args(Name))
 """In which examples are labelled: as they were, or as one of the orders of LABELWHEEL_ORDER would choose them."""
 
 CHANGEABLE = (
-    "first_round", "growth", "max_new", "quiet_seconds", "gate_floor", "gate_margin", "gate_few", "fine_tuning",
+    "first_round", "growth", "max_new", "quiet_seconds", "gate_floor", "gate_level", "gate_margin", "fine_tuning",
     "fast_lane", "seed", "base_model", "max_length", "max_characters", "hide_below", "artefact", "serve_max_ms",
     "job_minutes", "job_threads",
 )  # fmt: skip
