@@ -36,7 +36,7 @@ def replay(
         typer.Option(
             "--policy",
             metavar="NAME=VALUE,…",
-            help="settings in the place of today's, such as growth=0.5,gate_margin=0.02 or order=mixed; again for another",
+            help="settings in the place of today's, such as growth=0.5,gate_level=1 or order=mixed; again for another",
         ),
     ] = None,
     data: Annotated[
