@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.honest import gate, replay, scores
+from benchmarks.honest import gate, loop, replay, scores
 
 PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "gate": lambda asked: gate.run(asked.runs, asked.rounds, asked.seed),
+    "loop": lambda asked: loop.run(asked.data, asked.loops, asked.seeds),
     "scores": lambda asked: scores.run(asked.data, asked.sets, asked.labels, asked.seeds),
     "replay": lambda asked: replay.run(asked.data, asked.recorded, asked.seed, asked.policies),
 }
@@ -21,10 +22,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=400, help="gate: of each simulated project")
     parser.add_argument("--rounds", type=int, default=1000, help="gate: in each of them")
     parser.add_argument("--seed", type=int, default=0, help="gate, replay")
-    parser.add_argument("--data", help="scores, replay: the folder with the sets; or set LABELWHEEL_DATA")
+    parser.add_argument("--data", help="loop, scores, replay: the folder with the sets; or set LABELWHEEL_DATA")
+    parser.add_argument("--loops", nargs="+", default=loop.SETS, help="loop: which sets")
     parser.add_argument("--sets", nargs="+", default=scores.SETS, help="scores: which sets")
     parser.add_argument("--labels", type=int, nargs="+", default=scores.LABELS, help="scores: how many of each")
-    parser.add_argument("--seeds", type=int, default=scores.SEEDS, help="scores: how many draws")
+    parser.add_argument("--seeds", type=int, default=scores.SEEDS, help="loop, scores: how many draws")
     parser.add_argument("--recorded", type=int, default=80, help="replay: how many labels")
     parser.add_argument("--policies", nargs="+", default=replay.POLICIES, help="replay: the first one is recorded")
     asked = parser.parse_args()

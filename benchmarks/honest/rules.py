@@ -54,15 +54,14 @@ def spending(level: float) -> Rule:
     """Promotes beyond chance, by a sign test at what each look may spend of a level that all at one champion share."""
 
     def rule(won: Counts, lost: Counts, texts: Counts, looks: Counts) -> np.ndarray:
-        there = zip(won.tolist(), lost.tolist(), np.broadcast_to(looks, won.shape).tolist(), strict=True)
-        return np.array([_beyond_chance(level, *counts) for counts in there], dtype=bool)
+        return (won > lost) & (sign_test(won, lost) <= _levels(level, int(np.max(looks)))[looks])
 
     return rule
 
 
 @cache
-def _beyond_chance(level: float, won: int, lost: int, look: int) -> bool:
-    return bool(sign_test(np.array(won), np.array(lost)) <= allowed(level, look))
+def _levels(level: float, last: int) -> np.ndarray:
+    return np.array([allowed(level, look) for look in range(last + 1)])
 
 
 def sign_test(won: Counts, lost: Counts) -> np.ndarray:
