@@ -12,6 +12,7 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.evaluation.comparison import compare
+from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.spec import JobResult, Recipe
 
@@ -59,7 +60,8 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         floor=settings.gate_floor,
         level=settings.gate_level,
         look=look,
-        grown=grown,
+        # an encoder that has learnt nothing knows no more than heads that follow the labels, and has them begin anew
+        grown=grown and not (result.followed and manifest.recipe in UNTRAINED),
         margin=settings.gate_margin,
         by_head=result.by_head,
         seed=settings.seed,

@@ -34,6 +34,7 @@ from labelwheel.training.heads.fitting import Bench, Fitted, follow, labels_of, 
 from labelwheel.training.heads.fitting import measure as fit_and_measure
 from labelwheel.training.heads.followed import SECONDS
 from labelwheel.training.heads.seen import Seen, Unlabelled
+from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.measurement import measure
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
@@ -159,7 +160,8 @@ class Loop:
         settings = self._settings
         said = compare(
             found.pairs, floor=settings.gate_floor, level=settings.gate_level, look=self._looks + 1,
-            grown=has_grown(len(rows), before), margin=settings.gate_margin, seed=seed,
+            grown=has_grown(len(rows), before) and not (found.followed and proposal.strategy.recipe in UNTRAINED),
+            margin=settings.gate_margin, seed=seed,
         )  # fmt: skip
         self._looks += said.look != EARLY
         self.log.append(f"{len(rows)}: round, {proposal.strategy.name}, {said.reason}")

@@ -117,7 +117,14 @@ def crash(job: Job, line: str = "", code: int | None = 1) -> None:
     job.state = State(phase=Phase.FAILED, code=code)
 
 
-def write(spec: JobSpec, loss: float, champion_loss: float, recipe: str | None = None, followed: bool = False) -> None:
+def write(
+    spec: JobSpec,
+    loss: float,
+    champion_loss: float,
+    recipe: str | None = None,
+    followed: bool = False,
+    count: int = 100,
+) -> None:
     """A checkpoint as a job leaves it."""
     manifest = Manifest(
         version=spec.version, question=spec.question, base_model="base", encoder_digest="e",
@@ -126,7 +133,7 @@ def write(spec: JobSpec, loss: float, champion_loss: float, recipe: str | None =
     result = JobResult(
         version=spec.version,
         metric="macro F1",
-        pairs=[_pair(number, loss, champion_loss if spec.champion else None) for number in range(100)],
+        pairs=[_pair(number / count, loss, champion_loss if spec.champion else None) for number in range(count)],
         cross_validated=False,
         followed=followed,
         report={"headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0}},
@@ -135,13 +142,13 @@ def write(spec: JobSpec, loss: float, champion_loss: float, recipe: str | None =
         checkpoint.write(near.output, _Model(), None, manifest, {"result.json": result.model_dump_json()})
 
 
-def _pair(number: int, loss: float, champion_loss: float | None) -> Pair:
+def _pair(place: float, loss: float, champion_loss: float | None) -> Pair:
     def unit(wrong: bool) -> dict[str, Unit]:
         return {"a": Unit(false_negatives=1)} if wrong else {"a": Unit(true_positives=1)}
 
-    wrong, champion_wrong = number < loss * 100, number < (champion_loss or 0) * 100
+    wrong, champion_wrong = place < loss - 1e-9, place < (champion_loss or 0) - 1e-9
     return Pair(
-        key=str(number), group=str(number), held_out=True,
+        key=str(place), group=str(place), held_out=True,
         challenger_loss=float(wrong), challenger=unit(wrong),
         champion_loss=None if champion_loss is None else float(champion_wrong),
         champion={} if champion_loss is None else unit(champion_wrong),

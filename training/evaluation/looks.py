@@ -8,7 +8,9 @@ challenger is worse by .005 end far below where they began (`benchmarks.honest`)
 Early looks are another matter. On fewer than fifty independent examples nothing but a great leap is sure at such a
 level, while what has learnt from a fifth more labels mostly is better: on the first hundred labels of TREC it cost .05
 of what people were served. They pass at a level of their own and spend nothing. As each takes a fifth more labels than
-the last look had, a project has a dozen of them in its life.
+the last look had, a project has a dozen of them in its life. Where fast heads follow the labels on the champion, a
+challenger whose encoder has learnt nothing knows no more than they do, and would have them begin anew: the gate gives
+it no early look.
 """
 
 from __future__ import annotations

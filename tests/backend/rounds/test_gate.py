@@ -51,3 +51,14 @@ def test_a_level_is_shared_by_all_looks(tmp_path: Path, level: float, look: int,
     found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings(gate_level=level), look)
     assert found.promote is promotes, found.reason
     assert (found.details["look"], found.details["allowed"]) == (look, allowed(level, look))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "followed", "early"), [("frozen", True, False), ("frozen", False, True), ("finetuned", True, True)]
+)
+def test_where_heads_follow_an_encoder_that_has_learnt_nothing_has_no_early_look(
+    tmp_path: Path, recipe: str, followed: bool, early: bool
+) -> None:
+    write(job(tmp_path, Kind.CHOICE, Recipe.AUTO, champion="u"), 0.2, 0.3, recipe, followed, count=40)
+    found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings(), look=2, grown=True)
+    assert (found.look, found.promote) == ((0, True) if early else (2, False)), found.reason
