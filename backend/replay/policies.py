@@ -16,7 +16,7 @@ ORDERS = ("true", *get_args(Name))
 
 CHANGEABLE = (
     "first_round", "growth", "max_new", "quiet_seconds", "gate_floor", "gate_level", "gate_margin", "fine_tuning",
-    "fast_lane", "seed", "base_model", "max_length", "max_characters", "hide_below", "artefact", "serve_max_ms",
+    "fast_lane", "seed", "base_model", "max_length", "max_characters", "artefact", "serve_max_ms",
     "job_minutes", "job_threads",
 )  # fmt: skip
 """The settings that say what comes of labels."""
