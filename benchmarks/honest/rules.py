@@ -13,7 +13,6 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
-from labelwheel.training.evaluation import intervals
 from labelwheel.training.evaluation.looks import allowed
 from labelwheel.training.evaluation.paired import LEVEL
 
@@ -32,22 +31,11 @@ def naive(won: Counts, lost: Counts, texts: Counts, looks: Counts) -> np.ndarray
 
 def alone(won: Counts, lost: Counts, texts: Counts, looks: Counts) -> np.ndarray:
     """A test for each round, with a margin of .02, for answers that are right or wrong; without floors per class."""
-    there = zip(won.tolist(), lost.tolist(), texts.tolist(), strict=True)
-    return np.array([_not_worse(*counts) for counts in there], dtype=bool)
-
-
-@cache
-def _not_worse(won: int, lost: int, texts: int) -> bool:
-    # a draw of whole texts is a draw of how many are won, lost and alike
-    drawn = np.random.default_rng(13).multinomial(
-        texts, [won / texts, lost / texts, 1 - (won + lost) / texts], intervals.RESAMPLES
-    )
-    low = np.quantile((drawn[:, 0] - drawn[:, 1]) / texts, intervals.tails(texts, LEVEL)[0])
-    if low > 0:
-        return True
-    if texts < ENOUGH:
-        return won > lost
-    return bool(low >= -MARGIN or won >= lost - 1)
+    gain, differ = (won - lost) / texts, (won + lost) / texts
+    error = np.sqrt(np.maximum(differ - gain**2, 0) / np.maximum(texts - 1, 1))
+    low = gain + stats.t.ppf((1 - LEVEL) / 2, np.maximum(texts - 1, 1)) * error
+    tied = np.where(texts < ENOUGH, won > lost, (low >= -MARGIN) | (won >= lost - 1))
+    return (low > 0) | tied
 
 
 def spending(level: float) -> Rule:
