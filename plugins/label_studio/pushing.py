@@ -79,7 +79,22 @@ def _bare(project: Project, task: Mapping[str, Any], version: str) -> None:
     """Takes away what a generation and its revisions suggest for a task; others' predictions stay."""
     for shown in task.get("predictions") or []:
         if _generation(str(shown.get("model_version"))) == _generation(version):
-            project.client.send("DELETE", f"/api/predictions/{shown['id']}/")
+            _take_away(project, shown["id"], task["id"])
+
+
+def _take_away(project: Project, number: int, task: int) -> None:
+    try:
+        project.client.send("DELETE", f"/api/predictions/{number}/")
+    except (ToolUnreachable, ToolRefused):
+        raise
+    except ToolError as error:
+        if error.http_status == 404:
+            log.info("task %s or its prediction went away meanwhile", task)
+            return
+        if error.http_status != 500:
+            raise
+        project.get()  # raises where Label Studio itself has broken down
+        log.warning("Label Studio did not take away a prediction of task %s: %s", task, error)
 
 
 def _generation(version: str) -> str:
