@@ -168,6 +168,7 @@ class Settings(BaseSettings):
     gate_margin: float = Field(
         0.0, ge=0, le=1, description="what a challenger may be worse by, again and again; 0: it has to be better"
     )
+    target: float = Field(0.9, gt=0, le=1, description="the score for which `status` says how many labels it takes")
     seed: int = Field(13, description="the seed of every round")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 

@@ -1,4 +1,4 @@
-"""forecast: how many labels a score still takes, from the scores of the champions so far."""
+"""forecast: how many labels a score still takes, from what its rounds scored so far."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from rich.table import Table
 from labelwheel.backend.commands import formatting, targets
 
 if TYPE_CHECKING:
-    from labelwheel.training.evaluation.forecast import Forecast, Point
-
-_WIDTH = 2 * 1.96
-"""Of an interval of 95 %, in standard errors."""
+    from labelwheel.training.evaluation.forecast import Forecast
 
 
 def forecast(
@@ -25,12 +22,13 @@ def forecast(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Say how many labels a score still takes, with an interval of 80 %, and what the next ones bring."""
+    from labelwheel.training.evaluation.forecast import Point
     from labelwheel.training.evaluation.forecast import forecast as foresee
 
     client = targets.service()
     found = targets.project(client.status(), project)
     asked = [targets.question(found, question)] if question else [each for each in found["questions"] if each["active"]]
-    said = {each["name"]: foresee(points(each["curve"]), target, more) for each in asked}
+    said = {each["name"]: foresee([Point.of(**row) for row in each["scores"]], target, more) for each in asked}
     if as_json:
         typer.echo(json.dumps({name: one.model_dump() for name, one in said.items()}, indent=1, ensure_ascii=False))
         return
@@ -38,18 +36,6 @@ def forecast(
     for name, one in said.items():
         table.add_row(name, f"{one.labels:,}", *_needed(one), one.reason)
     formatting.console().print(table)
-
-
-def points(curve: list[targets.Row]) -> list[Point]:
-    """The champions' scores with their standard errors; the newest of those that have learnt from as many labels."""
-    from labelwheel.training.evaluation.forecast import Point
-
-    found = {}
-    for each in curve:
-        if each["score"] is not None and each["low"] is not None and each["high"] is not None:
-            error = max(each["high"] - each["low"], 0.01) / _WIDTH
-            found[each["labels"]] = Point(each["labels"], each["score"], error)
-    return list(found.values())
 
 
 def _needed(said: Forecast) -> tuple[str, str]:

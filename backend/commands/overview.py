@@ -158,6 +158,10 @@ def _lines(project: Row) -> Iterator[Text]:
     if order and order["by_lot"]["answered"]:
         yield Text(_order(order))
     yield from map(Text, _anchoring(project.get("anchoring")))
+    for each in project["questions"]:
+        ahead = each.get("outlook")
+        if ahead and ahead["needed"] and each["active"]:
+            yield Text(f"{each['name']} to {ahead['target']:g}: {ahead['reason']}")
     for line in formatting.shared(project):
         yield Text(line, style="green")
     for each in project["unlearnt"]:

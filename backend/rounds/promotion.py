@@ -45,7 +45,7 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
     tx.add(row)
     tx.flush()
     named = champion_groups.serve(tx, question, row.id, f"{question.name}: {judgement.reason}")
-    found.look = judgement.look
+    _note(found, judgement)
     _end(found, RoundState.PROMOTED, judgement.reason)
     details = {"round": found.id, "version": found.version, **judgement.details}
     champion_groups.decide(tx, question, "promoted", judgement.reason, details, named)
@@ -55,7 +55,7 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
 def reject(tx: Session, found: Round, judgement: Judgement) -> None:
     """The champion stays."""
     found, question = _open(tx, found)
-    found.look = judgement.look
+    _note(found, judgement)
     _end(found, RoundState.REJECTED, judgement.reason)
     details = {"round": found.id, "version": found.version, **judgement.details}
     champion_groups.decide(tx, question, "rejected", judgement.reason, details)
@@ -102,6 +102,11 @@ def _open(tx: Session, found: Round) -> tuple[Round, QuestionRow]:
     if current.state not in ACTIVE or current.fence != found.fence:
         raise Conflict(f"round {found.id} is {current.state} now, or in other hands")
     return current, tx.get_one(QuestionRow, found.question_id, populate_existing=True)
+
+
+def _note(found: Round, judgement: Judgement) -> None:
+    found.look = judgement.look
+    found.score, found.low, found.high = judgement.score, judgement.low, judgement.high
 
 
 def _end(found: Round, state: RoundState, reason: str) -> None:

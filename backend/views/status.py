@@ -27,7 +27,7 @@ from labelwheel.backend.projects import champion_groups, decisions, generations,
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import acceptance, anchoring, counts, order_gain
+from labelwheel.backend.views import acceptance, anchoring, counts, order_gain, outlook
 from labelwheel.training.questions import Question
 
 DECISIONS = 20
@@ -137,6 +137,8 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
     home = row.home_id or row.id
     active = session.scalars(select(Round).where(Round.question_id == home, Round.state.in_(ACTIVE))).first()
     verdict = judge(gather(session, row, settings), settings)
+    champions = champion_groups.checkpoints(session, row)
+    scores = outlook.scores(session, row, champions)
     return {
         "id": row.id,
         "name": row.name,
@@ -157,8 +159,10 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
                 "low": each.low,
                 "high": each.high,
             }
-            for each in reversed(champion_groups.checkpoints(session, row))
+            for each in reversed(champions)
         ],
+        "scores": scores,
+        "outlook": outlook.outlook(scores, settings.target),
         "acceptance": accepted,
     }
 

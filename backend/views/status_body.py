@@ -181,6 +181,35 @@ class CurvePoint(Body):
     high: float | None
 
 
+class RoundScore(Body):
+    """What a round's challenger scored after so many labels, promoted or not, with its 95 % interval."""
+
+    labels: int
+    score: float
+    low: float
+    high: float
+
+
+class LabelsNeeded(Body):
+    """Labels in all, with their 80 % interval; null is more than anybody gives."""
+
+    median: int | None
+    low: int | None
+    high: int | None
+
+
+class Outlook(Body):
+    """How many labels the `target` takes in all, and what the next `more` bring, with an interval of 80 %."""
+
+    target: float
+    labels: int
+    needed: LabelsNeeded | None = Field(description="null where nothing can be said yet; `reason` says why")
+    reached: bool
+    more: int
+    gain: tuple[float, float, float] | None = Field(description="the median, and the ends of its interval")
+    reason: str
+
+
 class QuestionStatus(Body):
     """One question. `labels` are the project's own; champion, round and curve those of all that share it."""
 
@@ -195,6 +224,8 @@ class QuestionStatus(Body):
     next_round: NextRound
     round: ActiveRound | None
     curve: list[CurvePoint] = Field(description="the oldest first")
+    scores: list[RoundScore] = Field(description="the fewest labels first")
+    outlook: Outlook
     acceptance: list[Accepted]
 
 

@@ -23,6 +23,7 @@ LEAST_POINTS, LEAST_LABELS = 3, 50
 MOST = 100_000
 """Labels, beyond which nobody asks."""
 
+_WIDTH = 2 * 1.96  # of an interval of 95 %, in standard errors
 _DRAWS = 20_000
 _ALIKE = 0.8  # of what is measured again with more labels, so much of the error is the same
 _ROUGH = 0.03  # no curve is right: each point may be off so far beside its own error
@@ -35,6 +36,11 @@ class Point(NamedTuple):
     labels: int
     score: float
     error: float
+
+    @classmethod
+    def of(cls, labels: int, score: float, low: float, high: float) -> Point:
+        """From the ends of its interval of 95 %."""
+        return cls(labels, score, max(high - low, 0.01) / _WIDTH)
 
 
 class Labels(Frozen):

@@ -59,7 +59,8 @@ class Round(Base):
 
     `owner` and `fence` are those of the worker's lease when it claimed the round. A round that has ended and still has
     a `handle` has a job that is to be stopped. `look` numbers the challengers of a champion that
-    share the gate's level; 0 is an early one, None one that was not compared.
+    share the gate's level; 0 is an early one, None one that was not compared. `score` with its interval is
+    the challenger's, promoted or not.
     """
 
     __tablename__ = "rounds"
@@ -72,6 +73,9 @@ class Round(Base):
     version: Mapped[str] = mapped_column(unique=True)
     champion_id: Mapped[int | None]
     look: Mapped[int | None]
+    score: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
     last_event_id: Mapped[int] = mapped_column(default=0)
     label_count: Mapped[int] = mapped_column(default=0)
     launcher: Mapped[str] = mapped_column(default="local")

@@ -48,6 +48,7 @@ STATUS = {
                     "id": 1, "name": "topic", "kind": "choice", "active": True, "pinned": True, "champion": CHAMPION,
                     "labels": {"total": 120, "held_out": 30, "unusable": 2},
                     "next_round": {"labels_left": None, "reason": "a round is running"}, "round": ROUND,
+                    "outlook": {"target": 0.9, "needed": {"median": 300}, "reason": "about 180 more labels: [x]"},
                     "acceptance": [
                         {"version": "lw-1-0001-uvw", "accepted": 1, "changed": 1, "made": 0, "rate": 0.5},
                         {"version": "lw-1-0002-xyz", "accepted": 13, "changed": 5, "made": 18, "rate": 0.7222},
@@ -88,6 +89,7 @@ def shown(status=STATUS, width=150):
         "running",
         "42 %",
         "75 s left",
+        "topic to 0.9: about 180 more labels: [x]",
         "mentions none yet 15 after 1 more label",
         "500 examples (48 blind), 120 labelled",
         "suggestions of lw-1-0002-xyz: running, 120 of 380 shown",

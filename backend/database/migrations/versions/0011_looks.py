@@ -1,4 +1,4 @@
-"""The how-manieth look at its champion each round was."""
+"""The how-manieth look at its champion each round was, and what its challenger scored."""
 
 from __future__ import annotations
 
@@ -13,3 +13,5 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("rounds", sa.Column("look", sa.Integer(), nullable=True))
+    for name in ("score", "low", "high"):
+        op.add_column("rounds", sa.Column(name, sa.Double(), nullable=True))
