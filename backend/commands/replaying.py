@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -72,11 +74,9 @@ def replay(
         recording = ledger_source.read(settings, project or "", question)
         first = Policy(RECORDED, recorded=True)
     most = labels or (len(recording.events) if data is None else _FILE_LABELS)
-    logging.getLogger("labelwheel").setLevel(logging.ERROR)
-    signal.signal(signal.SIGTERM, _end)
     store = settings.checkpoints if data is None else None
     outcomes: list[Outcome] = []
-    with _progress() as bar:
+    with _alone(), _progress() as bar:
         for each in asked if only else [first, *asked]:
             task = bar.add_task(each.name, total=None)
 
@@ -89,6 +89,20 @@ def replay(
         typer.echo(json.dumps(body(outcomes), indent=1, ensure_ascii=False))
     else:
         _show(recording, outcomes)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """What the simulated service logs is nobody's, and being ended leaves nothing; afterwards all is as it was."""
+    logger, handler = logging.getLogger("labelwheel"), signal.getsignal(signal.SIGTERM)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _progress() -> Progress:

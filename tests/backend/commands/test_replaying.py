@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -83,3 +85,12 @@ def test_the_table_compares_policies_and_says_which_rounds_are_not_the_same(caps
     assert "accuracy on 50 held-out examples" in shown[4]
     assert shown[-2].startswith("as recorded: 1 of 2 rounds came out the same; the files of 1 of 2 checkpoints")
     assert shown[-1] == "v2: other libraries: torch"
+
+
+def test_afterwards_the_process_logs_and_ends_as_before() -> None:
+    logger, handler = logging.getLogger("labelwheel"), signal.getsignal(signal.SIGTERM)
+    level = logger.level
+    with replaying._alone():
+        assert logger.level == logging.ERROR
+        assert signal.getsignal(signal.SIGTERM) is not handler
+    assert (logger.level, signal.getsignal(signal.SIGTERM)) == (level, handler)
