@@ -131,7 +131,7 @@ def test_a_span_inside_of_which_white_space_is_a_token_stays_one():
     assert suggested("on   the day", [("   ", "Date")], kind="bytes") == []
 
 
-def test_spans_of_low_score_are_hidden_and_choices_are_not():
+def test_spans_of_low_score_are_hidden_each_for_itself_and_choices_as_a_whole():
     spans = marked("one two", ("one", "Date"), ("two", "Date"))
     unsure = Prediction(answer=spans, score=0.1, item_scores=(0.18, 0.84))
     assert kind_of(QUESTION).shown(unsure, 0.25) == Prediction(answer=spans[1:], score=0.1, item_scores=(0.84,))
@@ -140,4 +140,5 @@ def test_spans_of_low_score_are_hidden_and_choices_are_not():
     assert kind_of(QUESTION).shown(Prediction(), 0.25) == Prediction()
     several = Question(name="c", kind=Kind.CHOICES, inputs=("text",), options=(Option(value="a"), Option(value="b")))
     weak = Prediction(answer=["a"], score=0.1, item_scores=(0.1,))
-    assert kind_of(several).shown(weak, 0.25) is weak
+    assert kind_of(several).shown(weak, 0.1) is weak
+    assert kind_of(several).shown(weak, 0.25) == Prediction()
