@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import signal
 import tempfile
@@ -23,7 +24,7 @@ from typing import Self
 from testkit.label_studio_api import LabelStudioAPI
 from testkit.server import REPOSITORY, Process, answers, clean_environment, end, locked
 
-SCHEMA = 2  # Raise it when what the template holds changes.
+SCHEMA = 3  # Raise it when what the template holds changes.
 
 
 def executable() -> Path:
@@ -102,6 +103,18 @@ class LabelStudioServer(LabelStudioAPI):
             self._process = None
 
 
+def _give_secret(data: Path) -> None:
+    """A key that reads back as it was written.
+
+    One that Label Studio makes itself may begin with "$", one in fifty does; from its second start on it takes that for
+    the name of another variable, and every token is invalid.
+    """
+    data.mkdir(mode=0o700)
+    kept = data / ".env"
+    kept.touch(mode=0o600)
+    kept.write_text(f"SECRET_KEY={secrets.token_hex(25)}\n", encoding="ascii")
+
+
 def _template() -> Path:
     """The data folder of a migrated Label Studio with one user and a token; made once for each installed version."""
     command = executable()
@@ -113,6 +126,7 @@ def _template() -> Path:
     with locked(root / "lock"):
         if not ready.exists():
             building = Path(tempfile.mkdtemp(prefix="building-", dir=root))
+            _give_secret(building / "data")
             server = LabelStudioServer(folder=building)
             try:
                 server._launch(timeout=600)
