@@ -12,7 +12,7 @@ TIMED = {REPORT, CARD, "result.json"}
 """Files of a checkpoint that say how long things took; what they measured is in the gate's word, too."""
 
 _CUT = ("was given up", "won, but")
-_SAME = ("label_set", "base_model", "encoder_digest", "seed", "max_length", "settings", "recipe", "calibration")
+_SAME = ("base_model", "encoder_digest", "seed", "max_length", "settings", "recipe", "calibration")
 
 
 class Identity(NamedTuple):
@@ -57,12 +57,11 @@ def _why(before: Manifest, after: Manifest, files: bool, notes: tuple[str, ...])
     if other:
         told = ", ".join(f"{name} {before.libraries[name]} then, {after.libraries.get(name)} now" for name in other)
         return f"other libraries: {told}"
-    for name in _SAME[:1]:
-        if getattr(before, name) != getattr(after, name):
-            return "it learnt from other labels: examples were edited, deleted or set apart since"
+    if before.label_set != after.label_set:
+        return "it learnt from other labels: examples were edited, deleted or set apart since"
     if _cut(notes):
         return f"time ran out in one of the two{_cut(notes)}"
-    differ = [name for name in _SAME[1:] if getattr(before, name) != getattr(after, name)]
+    differ = [name for name in _SAME if getattr(before, name) != getattr(after, name)]
     return f"other {', '.join(differ) or 'weights'}: was it trained on another machine, or with other threads?"
 
 

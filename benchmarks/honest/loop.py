@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common import machine, save
+from benchmarks.honest.gate import FALL
 from benchmarks.labels.field import Field
 from benchmarks.labels.lanes import by_head
 from benchmarks.labels.learning import Answerer
@@ -24,7 +25,6 @@ from labelwheel.training.strategies.base import Cost
 
 SETS = ("demo", "trec6", "snips", "sst2", "banking77", "clinc150", "vader_tweets", "goemotions")
 COUNTS = (0, 8, 16, 32, 64, 128)
-FALL = 0.02
 _TEXTS, _TESTS = 2000, 1000
 
 

@@ -98,17 +98,16 @@ def compare(
         seed,
     )
     difference, (low, high) = paired.difference, paired.interval
-    classes, collapsed = paired.classes(floor), None
-    for change in sorted(classes, key=lambda change: change.change):
-        collapsed = collapsed or (change if change.collapsed else None)
+    classes = paired.classes(floor)
+    collapsed = [change for change in classes if change.collapsed]
     chance = p_value(paired.gains + margin, seed)
     groups = len(paired.sums)
     look = EARLY if grown and groups < FEW_GROUPS else look
     most = allowed(level, look)
     recall = _recall(paired.totals, paired.half) if groups < FEW_GROUPS and _is_single(known) else 0.0
     verdict: Verdict
-    if collapsed is not None:
-        verdict, reason = "worse", _fallen(collapsed, sum(change.collapsed for change in classes))
+    if collapsed:
+        verdict, reason = "worse", _fallen(collapsed)
     elif groups < LEAST_GROUPS:
         verdict, reason = _of_few(groups, difference + margin)
     else:
@@ -165,8 +164,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share >= 0.001 else "less than 0.1 %"
 
 
-def _fallen(worst: ClassChange, count: int) -> str:
-    more = f", and {count - 1} more" if count > 1 else ""
+def _fallen(collapsed: Sequence[ClassChange]) -> str:
+    worst = min(collapsed, key=lambda change: change.change)
+    more = f", and {len(collapsed) - 1} more" if len(collapsed) > 1 else ""
     return (
         f"{worst.label!r} falls from F1 {worst.champion_f1:.2f} to {worst.challenger_f1:.2f} "
         f"on {worst.gold:g} gold labels{more}"
