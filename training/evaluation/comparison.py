@@ -36,8 +36,8 @@ from labelwheel.training.evaluation.randomisation import p_value
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import Pair
+from labelwheel.training.sufficiency import DECIDING_GROUPS
 
-LEAST_GROUPS = 10
 _NAMED = 3
 
 Verdict = Literal["better", "not_worse", "no_better", "worse", "too_few"]
@@ -108,7 +108,7 @@ def compare(
     verdict: Verdict
     if collapsed:
         verdict, reason = "worse", _fallen(collapsed)
-    elif groups < LEAST_GROUPS:
+    elif groups < DECIDING_GROUPS:
         verdict, reason = _of_few(groups, difference + margin)
     else:
         verdict, reason = _verdict(difference, high, margin, chance, most, look)
