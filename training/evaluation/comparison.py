@@ -12,8 +12,8 @@ worse by more than that, again and again: a way down, and 0.
 Below ten groups no test can tell: no round starts on so few (`sufficiency`) unless the project has not many more
 different texts, and then whatever does better on them is the better bet. The reason says that it knows nothing about
 others. Below fifty groups a challenger must, where each example has one class, not be worse in the mean recall of the
-classes either: the first labels of a project are few and skewed, and a challenger that has learnt their skew looks
-better on them than it is.
+classes either, by more than the margin: the first labels of a project are few and skewed, and a challenger that has
+learnt their skew looks better on them than it is.
 
 A class that collapses does not hide in the mean: a class with at least five gold units whose F1 falls by more than
 `floor` rejects the challenger where the interval of its fall lies wholly below zero. The intervals are by a cluster
@@ -112,7 +112,7 @@ def compare(
         verdict, reason = _of_few(groups, difference + margin)
     else:
         verdict, reason = _verdict(difference, high, margin, chance, most, look)
-    if verdict in PASSING and recall < -1e-12:
+    if verdict in PASSING and recall < -margin - 1e-12:
         verdict, reason = "no_better", _skewed(recall)
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
     theirs = f"the champion's {'with the head that follows the labels ' if by_head else ''}{scores[0]:.3f}"

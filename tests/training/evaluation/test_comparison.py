@@ -175,7 +175,9 @@ def test_among_many_classes_collapses_are_found_and_chance_is_not_mistaken_for_o
 
 def test_of_few_it_is_not_the_skew_that_wins():
     assert compare(pairs((10, "a", "a", "a"), (4, "b", "b", "b"), (6, "a", "b", "a"))).passes
-    found = compare(pairs((2, "a", "a", "a"), (9, "a", "b", "a"), (1, "b", "b", "a")))
+    skewed = pairs((2, "a", "a", "a"), (9, "a", "b", "a"), (1, "b", "b", "a"))
+    assert compare(skewed, margin=1.0, floor=1.0).passes
+    found = compare(skewed)
     assert found.difference == pytest.approx(8 / 12)
     assert found.p_value < found.allowed
     assert found.verdict == "no_better"
