@@ -1,0 +1,7 @@
+"""The sections of an inspection, in the order in which they are done and shown: what people need first comes first."""
+
+from __future__ import annotations
+
+from labelwheel.training.inspection.subject import Section
+
+SECTIONS: tuple[Section, ...] = ()
