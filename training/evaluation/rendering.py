@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from labelwheel.training.evaluation.markdown import cell as _cell
+from labelwheel.training.evaluation.markdown import code as _code
+from labelwheel.training.evaluation.markdown import number as _number
+from labelwheel.training.evaluation.markdown import table as _table
+from labelwheel.training.evaluation.markdown import words as _words
 
 _MOST_CLASSES = 40
 _SMALL_SLICE = 5
@@ -240,29 +246,3 @@ def _trace(report: Mapping[str, Any]) -> str:
 
 def _list(title: str, lines: Sequence[str]) -> str:
     return f"## {title}\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
-    if not lines:
-        return ""
-    return "\n".join([f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}", *lines])
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _words(name: str) -> str:
-    text = name.replace("_", " ").replace("f1", "F1")
-    return text[:1].upper() + text[1:]
-
-
-def _cell(text: str) -> str:
-    """What people named must not break the table, nor become markup."""
-    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return " ".join(escaped.split())
-
-
-def _code(text: object) -> str:
-    return f"`{str(text).replace('`', ' ')}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labelwheel.training.evaluation.robustness import ROBUSTNESS
 from labelwheel.training.inspection.subject import Section
 
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (ROBUSTNESS,)

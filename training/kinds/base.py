@@ -7,7 +7,7 @@ measured is what is served; any engine that turns encodings into logits (torch, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, NamedTuple
@@ -157,6 +157,14 @@ class QuestionKind(ABC):
     def comparable(self, question: Question, answer: Answer, example: Example) -> Answer:
         """An answer that fits, as it is learnt from and compared with others."""
         return answer
+
+    def moved(self, answer: Answer, move: Callable[[int, int], tuple[int, int]]) -> Answer:
+        """An answer after its text was edited; `move` says where a range of the old text is in the new one."""
+        return answer
+
+    def marked(self, answer: Answer) -> list[tuple[int, int, str]]:
+        """The ranges of the text that an answer names, with their labels."""
+        return []
 
     @abstractmethod
     def agree(self, answers: Sequence[Answer]) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,13 @@ class Spans(QuestionKind):
     def comparable(self, question: Question, answer: Answer, example: Example) -> Answer:
         """Without the white space that people took along at the edges, in whole characters."""
         return span_edges.comparable(question.text(example), answer) if answer else answer
+
+    def moved(self, answer: Answer, move: Callable[[int, int], tuple[int, int]]) -> Answer:
+        places = [(*move(start, end), label) for start, end, label in self.marked(answer)]
+        return [{"start": start, "end": end, "label": label} for start, end, label in places if start < end]
+
+    def marked(self, answer: Answer) -> list[tuple[int, int, str]]:
+        return [(span["start"], span["end"], span["label"]) for span in answer]
 
     def agree(self, answers: Sequence[Answer]) -> Answer:
         """What more than half of them marked."""
