@@ -168,6 +168,17 @@ class Settings(BaseSettings):
     gate_margin: float = Field(
         0.0, ge=0, le=1, description="what a challenger may be worse by, again and again; 0: it has to be better"
     )
+    inspect: bool = Field(
+        True,
+        description="whether what is served is inspected where no round runs, at the lowest priority: label errors, "
+        "weak slices, robustness and more for its report",
+    )
+    inspect_minutes: float = Field(30.0, gt=0, description="how long one inspection may take, all in all")
+    groups: str = Field(
+        "",
+        description="columns of metadata, with commas, whose values name groups of people or texts that should be "
+        "answered equally well; inspections look for gaps between them",
+    )
     target: float = Field(0.9, gt=0, le=1, description="the score for which `status` says how many labels it takes")
     seed: int = Field(13, description="the seed of every round")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from labelwheel.training import card_share, exchange, places
 from labelwheel.training.errors import InvalidAnswer, InvalidJob, LabelwheelError
 from labelwheel.training.progress import Listener
+from labelwheel.training.questions import Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Recipe
 
 if TYPE_CHECKING:  # NumPy is not imported before `prepare` has set its threads
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         spec = read_spec(Path(arguments[0]))
         prepare(spec)
         with exchange.at_hand(spec) as near:
-            rows = read_rows(Path(near.data), near)
+            rows = read_rows(Path(near.data), near.question)
             result = execute(near, rows)
     except LabelwheelError as error:
         return _refuse(error)
@@ -83,7 +84,7 @@ def _one_by_one(paths: list[Path]) -> int:
                 place = spec.failure or place
                 prepare(spec)
                 with exchange.at_hand(spec) as near:
-                    rows = read_rows(Path(near.data), near)
+                    rows = read_rows(Path(near.data), near.question)
                     embed = embed or _features()
                     result = execute(near, rows, Listener.beside(path), embed)
                 logger.info("%s is ready, measured on %d examples", result, len(rows))
@@ -143,7 +144,7 @@ def read_spec(path: Path) -> JobSpec:
     return spec
 
 
-def read_rows(path: Path, spec: JobSpec) -> list[LabelledExample]:
+def read_rows(path: Path, question: Question) -> list[LabelledExample]:
     """The labelled examples of a JSON lines file, with their answers in canonical form; raises InvalidJob."""
     rows: list[LabelledExample] = []
     seen: dict[str, int] = {}
@@ -154,7 +155,7 @@ def read_rows(path: Path, spec: JobSpec) -> list[LabelledExample]:
                 if not line.strip():
                     continue
                 row = LabelledExample.model_validate_json(line)
-                answer = spec.question.comparable(spec.question.check(row.answer, row.example), row.example)
+                answer = question.comparable(question.check(row.answer, row.example), row.example)
                 first = seen.setdefault(row.example.key, number)
                 if first != number:
                     raise InvalidJob(f"{path}, line {number}: {row.example.key!r} stands on line {first} already")
@@ -221,7 +222,8 @@ def execute(
     try:
         on_gpu = (spec.device or default_device()).startswith("cuda")
         with card_share.held_back(spec.shares_card and on_gpu):
-            return Run(spec, rows, Progress(listener), unlabelled=unlabelled.read(spec), **more).execute().version
+            loose = unlabelled.read(spec.unlabelled)
+            return Run(spec, rows, Progress(listener), unlabelled=loose, **more).execute().version
     except Exception as error:
         if memory.ran_out(error):
             raise OutOfMemory(f"memory ran out ({str(error).splitlines()[0]}); use a smaller base model") from error

@@ -15,14 +15,14 @@ from labelwheel.training.evaluation.leakage import Neighbours
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Question
-from labelwheel.training.spec import JobSpec, LabelledExample
+from labelwheel.training.spec import LabelledExample
 
 
-def read(spec: JobSpec) -> list[Example]:
+def read(place: str | None) -> list[Example]:
     """The examples of a job's JSON lines file, none where it has no such file; raises InvalidJob."""
-    if spec.unlabelled is None:
+    if place is None:
         return []
-    path, found, number = Path(spec.unlabelled), dict[str, Example](), 0
+    path, found, number = Path(place), dict[str, Example](), 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):

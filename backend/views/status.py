@@ -27,7 +27,7 @@ from labelwheel.backend.projects import champion_groups, decisions, generations,
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import acceptance, anchoring, counts, order_gain, outlook
+from labelwheel.backend.views import acceptance, anchoring, counts, inspected, order_gain, outlook
 from labelwheel.training.questions import Question
 
 DECISIONS = 20
@@ -163,6 +163,7 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
         ],
         "scores": scores,
         "outlook": outlook.outlook(scores, settings.target),
+        "inspection": inspected.of_champion(session, champion),
         "acceptance": accepted,
     }
 

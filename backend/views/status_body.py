@@ -210,6 +210,17 @@ class Outlook(Body):
     reason: str
 
 
+class Inspection(Body):
+    """How the inspection of the champion stands: which of its sections are done, and why others found nothing."""
+
+    version: str
+    state: str
+    problem: str | None
+    label_count: int
+    done: list[str]
+    problems: dict[str, str]
+
+
 class QuestionStatus(Body):
     """One question. `labels` are the project's own; champion, round and curve those of all that share it."""
 
@@ -226,6 +237,7 @@ class QuestionStatus(Body):
     curve: list[CurvePoint] = Field(description="the oldest first")
     scores: list[RoundScore] = Field(description="the fewest labels first")
     outlook: Outlook
+    inspection: Inspection | None
     acceptance: list[Accepted]
 
 

@@ -17,6 +17,7 @@ from labelwheel.backend.errors import NotFound
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.backend.rounds import data, round_commands
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import inspected
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import asked
 from labelwheel.backend.web.request_bodies import VersionQuery
@@ -85,7 +86,10 @@ def routes(settings: Settings, database: Database) -> Blueprint:
     @described("What the round of a checkpoint measured", query=VersionQuery, gives=ReportBody, refuses=_REFUSES)
     def report(number: int, name: str) -> Response:
         found = find(number, name)
-        return ReportBody(version=found.manifest.version, report=found.report).answer()
+        version = found.manifest.version
+        with database.session() as session:
+            inspection = inspected.of_version(session, version)
+        return ReportBody(version=version, report=found.report, inspection=inspection).answer()
 
     @exports.get("/projects/<int:number>/questions/<path:name>/report.md")
     @audit.taken
@@ -95,7 +99,10 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         path = found.folder / checkpoint.CARD
         if not path.exists():
             raise NotFound(f"{found.manifest.version} has no report")
-        return Response(path.read_text("utf-8"), content_type="text/markdown; charset=utf-8")
+        with database.session() as session:
+            more = inspected.markdown(session, found.manifest.version)
+        text = path.read_text("utf-8") + (f"\n{more}\n" if more else "")
+        return Response(text, content_type="text/markdown; charset=utf-8")
 
     @exports.get("/projects/<int:number>/questions/<path:name>/labels")
     @audit.taken

@@ -141,10 +141,11 @@ class AuditLines(Body):
 
 
 class ReportBody(Body):
-    """What a round measured."""
+    """What a round measured, and what an inspection found since then; null where there was none yet."""
 
     version: str
     report: dict[str, Any]
+    inspection: dict[str, Any] | None
 
 
 class OpenAPI(Body):

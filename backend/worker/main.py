@@ -24,6 +24,7 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.web.client import Client
+from labelwheel.backend.worker.inspection_loop import InspectionLoop
 from labelwheel.backend.worker.project_loop import ProjectLoop
 from labelwheel.training.launchers.base import Launcher
 
@@ -85,7 +86,9 @@ class Worker:
 
     def work(self, stop: threading.Event) -> None:
         """Works until `stop` is set, or the lease is lost."""
-        rounds = self._thread("rounds", self._rounds)
+        rounds = [self._thread("rounds", self._rounds)]
+        if self._settings.inspect:
+            rounds.append(self._thread("inspections", self._inspect))
         with self._hold.kept(self._ended):
             while not stop.is_set() and not self._ended.is_set():
                 self._guarded("look for projects", self._attend)
@@ -98,7 +101,7 @@ class Worker:
             for lane, _ in self._lanes.values():
                 lane.wake.set()
             lanes = [thread for _, thread in self._lanes.values()]
-            for thread in (rounds, *self._threads.values(), *lanes):
+            for thread in (*rounds, *self._threads.values(), *lanes):
                 thread.join(max(0.0, deadline - time.monotonic()))
             if not lost:
                 self._guarded("stop the running job", self._runner.stop)
@@ -143,6 +146,14 @@ class Worker:
         while not self._ended.is_set():
             busy = self._guarded("work on the rounds", self._runner.step)
             self._ended.wait(0.05 if busy is True else 0.5)
+
+    def _inspect(self) -> None:
+        loop = InspectionLoop(self._hold, self._settings)
+        try:
+            while not self._ended.is_set():
+                self._ended.wait(self._guarded("inspect what is served", loop.step))
+        finally:
+            loop.stop()
 
     def _guarded(self, what: str, step: Callable[[], object]) -> float:
         """One error never ends the worker; returns how long to wait."""

@@ -144,7 +144,7 @@ def _job(
     question: Question, name: str, rows: list[dict[str, Any]], seed: int, test: list[dict[str, Any]], folder: Path
 ) -> Run:
     spec = spans.described(question, rows, folder, 1, 10.0).model_copy(update={"fine_tuning": False})
-    report = Job(spec, read_rows(Path(spec.data), spec), Progress()).execute().report
+    report = Job(spec, read_rows(Path(spec.data), spec.question), Progress()).execute().report
     model = Model.load(spec.output, threads=1)
     examples = [Example(key=str(number), fields={"text": row["text"]}) for number, row in enumerate(test)]
     golds = [question.check(row["spans"], example) for row, example in zip(test, examples, strict=True)]

@@ -70,7 +70,7 @@ class ToyLauncher:
         for task in tasks:
             try:
                 with exchange.at_hand(task.spec) as spec:
-                    job.execute(spec, job.read_rows(Path(spec.data), spec), Listener())
+                    job.execute(spec, job.read_rows(Path(spec.data), spec.question), Listener())
             except Exception as error:
                 self.said[task.name] = f"loading\n{error}"
                 self.codes[handle] = 3

@@ -59,6 +59,7 @@ def quick(small_encoder: Path) -> dict[str, str]:
     return {
         "LABELWHEEL_BASE_MODEL": str(small_encoder),
         "LABELWHEEL_FINE_TUNING": "false",
+        "LABELWHEEL_INSPECT": "false",
         "LABELWHEEL_BLIND": "0",
         "LABELWHEEL_FIRST_ROUND": "5000",
         "LABELWHEEL_GATE_MARGIN": "1",

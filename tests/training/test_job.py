@@ -57,7 +57,8 @@ def test_spans_are_learnt_from_without_the_white_space_around_them(tmp_path: Pat
     marked = [{"start": 4, "end": 10, "label": "a"}, {"start": 5, "end": 9, "label": "a"}]
     row = LabelledExample(example=example("hear jazz now"), answer=marked, part=Part.TRAIN, group="g")
     spec = job.read_spec(write(tmp_path, [row], question))
-    assert [each.answer for each in job.read_rows(Path(spec.data), spec)] == [[{"start": 5, "end": 9, "label": "a"}]]
+    read = job.read_rows(Path(spec.data), spec.question)
+    assert [each.answer for each in read] == [[{"start": 5, "end": 9, "label": "a"}]]
 
 
 @pytest.mark.parametrize("hidden", [0.0, 1.0])
@@ -217,10 +218,10 @@ def test_a_bad_row_is_refused_with_its_line(tmp_path: Path) -> None:
         with (tmp_path / "labels.jsonl").open("w", encoding="utf-8", errors="surrogatepass") as file:
             file.write(good.model_dump_json() + "\n" + line + "\n")
         with pytest.raises(InvalidJob, match="line 2: "):
-            job.read_rows(tmp_path / "labels.jsonl", read)
+            job.read_rows(tmp_path / "labels.jsonl", read.question)
     write(tmp_path, [good, good])
     with pytest.raises(InvalidJob, match="stands on line 1 already"):
-        job.read_rows(tmp_path / "labels.jsonl", read)
+        job.read_rows(tmp_path / "labels.jsonl", read.question)
 
 
 def test_what_cannot_be_done_is_said_in_one_line_of_json(tmp_path: Path) -> None:

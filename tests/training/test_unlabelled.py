@@ -78,9 +78,8 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, content: str | None
     path = tmp_path / "unlabelled.jsonl"
     if content is not None:
         path.write_text(content, "utf-8")
-    spec = JobSpec(version="v1", question=choice(), data="", unlabelled=str(path), output="")
     with pytest.raises(InvalidJob, match=said):
-        unlabelled.read(spec)
+        unlabelled.read(str(path))
 
 
 class Curious(Strategy):

@@ -1,13 +1,8 @@
-"""What an inspection is given, and what it leaves."""
+"""What an inspection is given."""
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from labelwheel.training.questions import Frozen, Question
-
-PARTS = "parts"
-"""The folder, inside of the output, with a JSON file for each section that is done."""
 
 
 class InspectionSpec(Frozen):
@@ -17,6 +12,7 @@ class InspectionSpec(Frozen):
     already is not done again. `groups` are columns of metadata whose values name groups of people.
     """
 
+    version: str
     question: Question
     checkpoint: str
     data: str
@@ -26,7 +22,7 @@ class InspectionSpec(Frozen):
     seed: int = 13
     max_length: int = 256
     max_minutes: float = 30.0
-    device: str | None = None
+    device: str = "cpu"  # a card is for what people wait for
     threads: int | None = None
     hide_below: float = 0.0
-    groups: tuple[str, ...] = Field(default=())
+    groups: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from labelwheel.training import places
 from labelwheel.training.checkpoints.store import whole
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.job import LOG
+from labelwheel.training.launchers import child
 from labelwheel.training.launchers.base import Phase, Site, State, Task
 from labelwheel.training.progress import FILE
 from labelwheel.training.questions import Frozen
@@ -94,7 +95,7 @@ class LocalLauncher:
             else:
                 secret = _write_secret(log.with_name(f"{log.name}.token"), first.token)
             with log.open("ab") as file:
-                child = subprocess.Popen(
+                process = subprocess.Popen(
                     [*self._command, *map(str, specs)],
                     stdin=subprocess.DEVNULL,
                     stdout=file,
@@ -107,18 +108,18 @@ class LocalLauncher:
                 f"the job of {first.spec.version} cannot be started: {error}; check {self._folder} and its disk"
             ) from error
         with self._lock:
-            self._children[child.pid] = child
+            self._children[process.pid] = process
         if not all(
             each.spec.recipe is Recipe.NAMES for each in tasks
         ):  # it takes seconds, and nothing is shown until then
-            _lower(child.pid, self._niceness)
+            child.lower(process.pid, self._niceness)
         try:
-            started = psutil.Process(child.pid).create_time()
+            started = psutil.Process(process.pid).create_time()
         except psutil.NoSuchProcess:  # not ours to reap yet, so this is a platform where a zombie cannot be looked at
             started = time.time()
         output, *other_outputs = (each.spec.output for each in tasks)
         return Handle(
-            pid=child.pid, started=started, output=output, secret=secret, other_outputs=tuple(other_outputs),
+            pid=process.pid, started=started, output=output, secret=secret, other_outputs=tuple(other_outputs),
             other_secrets=tuple(secrets),
         ).model_dump_json()  # fmt: skip
 
@@ -126,11 +127,11 @@ class LocalLauncher:
         """By the exit code of a child of this process; of an orphan that ended, by whether its output is there."""
         job = Handle.model_validate_json(handle)
         with self._lock:
-            child = self._children.get(job.pid)
-            code = child.poll() if child else None
-        if child and code is None:
+            process = self._children.get(job.pid)
+            code = process.poll() if process else None
+        if process and code is None:
             return State(phase=Phase.RUNNING)
-        if not child and self._alive(job):
+        if not process and self._alive(job):
             return State(phase=Phase.RUNNING)
         for secret in filter(None, (job.secret, *job.other_secrets)):
             Path(secret).unlink(missing_ok=True)
@@ -189,16 +190,7 @@ class LocalLauncher:
         return secret
 
     def _environment(self, progress_url: str | None, secret: str | None) -> dict[str, str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(self._withheld)}
-        environment["PYTHONUNBUFFERED"] = "1"
-        environment["TOKENIZERS_PARALLELISM"] = "false"
-        # a thread that waits for the others would spin: where a core is wanted elsewhere too, eight times as slow
-        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        if self._threads:
-            for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-                environment[name] = str(self._threads)
-        if not self._hub:
-            environment["HF_HUB_OFFLINE"] = environment["TRANSFORMERS_OFFLINE"] = "1"
+        environment = child.environment(self._threads, hub=self._hub, withheld=self._withheld)
         for name, value in ((_URL, progress_url), (_TOKEN_FILE, secret)):
             environment.pop(name, None)
             if value:
@@ -237,18 +229,6 @@ class LocalLauncher:
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
-
-
-def _lower(leader: int, niceness: int) -> None:
-    """A low priority for a session that has just begun, by its first process.
-
-    Set from here, for it needs no code between fork and exec, which threads make unsafe. Linux shares time among
-    sessions before it heeds the niceness of processes (sched(7), autogroups), and a job is a session of its own.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PGRP, leader, niceness)
-    with contextlib.suppress(OSError):  # not Linux, or a kernel without them
-        Path(f"/proc/{leader}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 def _runs(words: list[str], command: list[str], spec: str) -> bool:

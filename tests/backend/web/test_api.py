@@ -3,9 +3,10 @@ import json
 import tarfile
 
 import pytest
+from sqlalchemy import select
 
 from labelwheel.backend.app import create_app
-from labelwheel.backend.database.tables import Project, Round
+from labelwheel.backend.database.tables import CheckpointRow, InspectionRow, Project, Round
 from labelwheel.backend.rounds.progress import digest
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.addresses import allow
@@ -289,7 +290,18 @@ def test_reports(client, stage):
     stage.promote({"mood": "v2"})
     answer = client.get(f"{path}/report.md")
     assert (answer.text, answer.mimetype) == ("# How it does 👍", "text/markdown")
-    assert client.get(f"{path}/report").json == {"version": "v2", "report": {"headline": 1}}
+    assert client.get(f"{path}/report").json == {"version": "v2", "report": {"headline": 1}, "inspection": None}
+    with stage.database.transaction() as tx:
+        [row] = tx.scalars(select(CheckpointRow).where(CheckpointRow.version == "v2"))
+        parts = {"weak": {"place": 0, "found": {"slices": 2}, "text": "## Weak", "seconds": 1.0}}
+        tx.add(
+            InspectionRow(
+                question_id=row.question_id, checkpoint_id=row.id, version="v2", state="done", parts=parts
+            )
+        )  # fmt: skip
+    assert client.get(f"{path}/report.md").text == "# How it does 👍\n## Weak\n"
+    told = client.get(f"{path}/report").json["inspection"]
+    assert (told["state"], told["sections"]) == ("done", {"weak": {"found": {"slices": 2}, "seconds": 1.0}})
 
 
 @pytest.mark.parametrize("path", ["/projects/99", "/rounds/99", "/projects/1/questions/no/checkpoints"])
