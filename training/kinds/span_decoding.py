@@ -19,7 +19,7 @@ def prediction(
 ) -> Prediction:
     """The most probable valid tags of one text as spans; `scores` are log probabilities (tokens, tags)."""
     places = seams(text)
-    glued = _glued(places, offsets, tags, habits)
+    glued = _glued(text, places, offsets, tags, habits)
     scores = span_tags.within(scores, tags, glued)
     path = span_tags.best_tags(scores, tags, glued)
     likely = scores[np.arange(len(path)), path]
@@ -63,14 +63,18 @@ def _joined(
 
 
 def _glued(
-    places: Mapping[int, Seam], offsets: Sequence[tuple[int, int]], tags: Sequence[str], habits: Habits
+    text: str,
+    places: Mapping[int, Seam],
+    offsets: Sequence[tuple[int, int]],
+    tags: Sequence[str],
+    habits: Habits,
 ) -> np.ndarray:
     """Between which tokens (tokens, tags) no span of a label may begin or end."""
     labels = [tag.partition("-")[2] for tag in tags]
     found = np.zeros((len(offsets), len(tags)), dtype=bool)
     rows: dict[Seam, list[bool]] = {}
     for number, (one, other) in enumerate(pairwise(offsets), start=1):
-        if _nested(one, other):
+        if _nested(text, one, other):
             found[number] = True
         elif one[1] == other[0] and (seam := places.get(other[0])) is not None:
             if seam not in rows:
@@ -79,6 +83,13 @@ def _glued(
     return found
 
 
-def _nested(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two tokens are parts of one thing: the bytes of an emoji, a marker and the word that it marks."""
-    return (one[0] <= other[0] and other[1] <= one[1]) or (other[0] <= one[0] and one[1] <= other[1])
+def _nested(text: str, one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two tokens are parts of one thing: the bytes of an emoji, a marker and the word that it marks.
+
+    A marker that stands for nothing that can be seen, such as a space of no width, is no part of the word.
+    """
+    for inner, outer in ((one, other), (other, one)):
+        if outer[0] <= inner[0] and inner[1] <= outer[1]:
+            low, high = bare(text, *inner)
+            return inner == outer or low < high
+    return False

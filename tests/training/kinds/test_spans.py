@@ -190,6 +190,13 @@ def test_spans_of_whole_words_survive_any_window(kind, text, data):
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
+def test_a_space_of_no_width_is_no_part_of_the_word_behind_it(kind):
+    text = "ParisPariscafe\u0301cafe\u0301" + 4 * "👩\u200d👩\u200d👧" + "\u200b日本語"
+    gold = [span(41, 44, "PLACE")]
+    assert round_trip(text, gold, kind, 512, FREE).answer == gold
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
 @given(text=TEXTS, max_length=st.integers(5, 30))
 @settings(deadline=None, max_examples=60)
 def test_windows_put_together_are_the_text(kind, text, max_length):
