@@ -58,13 +58,15 @@ def fit(
     groups: Sequence[str] | None = None,
     before: SpanHead | None = None,
     seed: int = 0,
+    most: float | None = None,
 ) -> Fitted:
     """A head from labelled examples; `features[i]`, (tokens, width), belongs to `encodings[i]`; the width may be 0.
 
     `unlabelled` are features of other texts, for what is usual here. Examples of one of `groups` are in one fold.
-    `before` is a head on features of the same encoder: its components are taken over, which saves time.
+    `before` is a head on features of the same encoder: its components are taken over, which saves time. `most` is
+    what the work may be instead of `MOST_WORK`.
     """
-    places = affordable(question, examples, seed)
+    places = affordable(question, examples, seed, most)
     rows, kept = _of(places, encodings, features)
     seen = np.concatenate([*kept, *unlabelled, np.zeros((0, _width(features)), np.float32)])
     found = before.projection if before is not None and before.projection.serves(seen) else projection.learn(seen, seed)
@@ -105,25 +107,30 @@ def follow(
     return _head(material, weights, before.projection, before.manner._replace(habits=material.habits()))
 
 
-def affordable(question: Question, examples: Sequence[Example], seed: int = 0) -> list[int]:
+def affordable(question: Question, examples: Sequence[Example], seed: int = 0, most: float | None = None) -> list[int]:
     """Which examples are learnt from, in order, as many as the work allows; the newest are expected last.
 
     Half of it is for the newest, so that each label counts at once; the other half is for any, always the same ones.
     """
-    newest = range(len(examples) - 1, -1, -1)
+    most, newest = MOST_WORK if most is None else most, range(len(examples) - 1, -1, -1)
     by_lot = sorted(newest, key=lambda place: hashlib.sha256(f"{seed} {examples[place].key}".encode()).digest())
     kept, work = dict[int, None](), 0
-    for order, most in ((newest, MOST_WORK / 2), (by_lot, MOST_WORK)):
+    for order, room in ((newest, most / 2), (by_lot, most)):
         for place in order:
             if place in kept:
                 continue
-            # words are counted only where they are learnt from: a tenth of characters is too few, a half too many
-            own = max(1, len(question.text(examples[place])) // 5) * (2 * len(question.values) + 1 + _BESIDE)
-            if work + own > most and kept:
+            own = expected_work(question, examples[place])
+            if work + own > room and kept:
                 break
             kept[place] = None
             work += own
     return sorted(kept)
+
+
+def expected_work(question: Question, example: Example) -> int:
+    """What it takes to learn from an example, before its words are counted: they are about five characters long."""
+    # words are counted only where they are learnt from: a tenth of characters is too few, a half too many
+    return max(1, len(question.text(example)) // 5) * (2 * len(question.values) + 1 + _BESIDE)
 
 
 def _material(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from labelwheel.training.evaluation.label_errors import LABEL_ERRORS
 from labelwheel.training.evaluation.robustness import ROBUSTNESS
 from labelwheel.training.inspection.subject import Section
 
-SECTIONS: tuple[Section, ...] = (ROBUSTNESS,)
+SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, ROBUSTNESS)
