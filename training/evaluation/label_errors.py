@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training.evaluation.doubts import Doubts, can_doubt, doubts
+from labelwheel.training.evaluation.markdown import code, table
 from labelwheel.training.evaluation.neighbours import Nearest, short, shown, whole
 from labelwheel.training.inspection.subject import Section, Subject
 
@@ -66,11 +67,20 @@ class LabelErrors:
         )
         if not found["labels"]:
             return text.rstrip() + "\n"
-        lines = [f"- {_line(label)}" for label in found["labels"][:RENDERED]]
-        more = len(found["labels"]) - len(lines)
-        if more > 0:
-            lines.append(f"- and {more:,} more: `labelwheel errors`")
-        return text + "The most doubtful first, to be looked at again:\n\n" + "\n".join(lines) + "\n"
+        first = found["labels"][:RENDERED]
+        rows = [
+            (
+                code(each["key"]),
+                code(_said(each["answer"])),
+                code(_said(each["suggestion"])),
+                f"{each['probability']:.2f}",
+            )
+            for each in first
+        ]
+        more = len(found["labels"]) - len(first)
+        end = f"\n\n{more:,} more are listed by `labelwheel errors`." if more else ""
+        listed = table(("example", "labelled", "the model would say", "probability"), rows)
+        return f"{text}The most doubtful first:\n\n{listed}{end}\n"
 
 
 def most_doubtful(subject: Subject, found: Doubts) -> list[int]:
@@ -97,13 +107,6 @@ def _reason(subject: Subject) -> str:
     return "All labels are alike, or of near-duplicates: there is nothing to weigh them against."
 
 
-def _line(label: Mapping[str, Any]) -> str:
-    return (
-        f"{_code(label['key'])}: labelled {_code(_said(label['answer']))}, the model would say "
-        f"{_code(_said(label['suggestion']))} ({label['probability']:.2f})"
-    )
-
-
 def _said(answer: Any) -> str:
     """An answer on one line."""
     if not isinstance(answer, list):
@@ -115,10 +118,6 @@ def _item(item: Any) -> str:
     if isinstance(item, dict):
         return f"{item['label']} {item['start']}–{item['end']}"
     return " › ".join(item) if isinstance(item, list) else str(item)
-
-
-def _code(text: object) -> str:
-    return f"`{' '.join(str(text).replace('`', ' ').split())}`"
 
 
 LABEL_ERRORS: Section = LabelErrors()

@@ -152,7 +152,7 @@ def test_planted_errors_come_first_with_what_is_right_and_what_lies_around_them(
     assert len(scores) <= label_errors.LEAST
     text = LABEL_ERRORS.render(found)
     assert text.startswith("## Label errors\n")
-    assert f"`{first[0]['key']}`: labelled `{first[0]['answer']}`" in text
+    assert f"| `{first[0]['key']}` | `{first[0]['answer']}` | `{first[0]['suggestion']}` | " in text
     assert first[0]["text"] not in text
 
 
@@ -170,7 +170,7 @@ def test_of_several_labels_one_that_is_missing_and_one_too_many_are_found() -> N
     found = LABEL_ERRORS.look(subject(TOPICS, labelled))
     said = {one["key"]: one["suggestion"] for one in found["labels"][:2]}
     assert said == {missing: ["weather"], added: ["music"]}
-    assert "labelled `nothing`, the model would say `weather`" in LABEL_ERRORS.render(found)
+    assert "| `nothing` | `weather` |" in LABEL_ERRORS.render(found)
 
 
 def test_a_span_that_was_dropped_and_one_of_another_label_are_found() -> None:
