@@ -17,9 +17,11 @@ from labelwheel.plugins.addresses import Allowed, allow
 from labelwheel.plugins.errors import InvalidAddress
 from labelwheel.training import kinds
 from labelwheel.training.checkpoints.store import Store
+from labelwheel.training.evaluation import named_slices
 from labelwheel.training.evaluation.looks import LEVEL
 from labelwheel.training.evaluation.splits import HELD_OUT_SHARE
 from labelwheel.training.kinds.base import Costs
+from labelwheel.training.spec import NamedSlice
 
 Cost = Annotated[float, Field(ge=0)]
 
@@ -179,6 +181,12 @@ class Settings(BaseSettings):
         description="columns of metadata, with commas, whose values name groups of people or texts that should be "
         "answered equally well; inspections look for gaps between them",
     )
+    slices: str = Field(
+        "",
+        description="parts of the examples that no challenger may leave behind, with commas, such as "
+        "`source=mobile, length=under 40 characters`: a column of the labelling tool and its value, or `length`, "
+        "`characters`; none of them may lose more than `LABELWHEEL_GATE_FLOOR` of mean score in a promotion",
+    )
     target: float = Field(0.9, gt=0, le=1, description="the score for which `status` says how many labels it takes")
     seed: int = Field(13, description="the seed of every round")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
@@ -197,6 +205,12 @@ class Settings(BaseSettings):
             allow(value)
         except InvalidAddress as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("slices")
+    @classmethod
+    def _slices(cls, value: str) -> str:
+        named_slices.read(value)
         return value
 
     @field_validator("token", "read_token", "secret_key", mode="before")
@@ -243,6 +257,11 @@ class Settings(BaseSettings):
         """For each kind of question the score below which nothing is suggested."""
         costs = {name: Costs(*each) for name, each in self.costs.items()}
         return {each.name: self.show.get(each.name, each.shown_from(costs.get(each.name))) for each in kinds.kinds()}
+
+    @cached_property
+    def named_slices(self) -> tuple[NamedSlice, ...]:
+        """What no challenger may leave behind."""
+        return named_slices.read(self.slices)
 
     @property
     def tool_places(self) -> tuple[Allowed, ...]:

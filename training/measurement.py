@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from labelwheel.training import encoders
-from labelwheel.training.evaluation import intervals
+from labelwheel.training.evaluation import intervals, named_slices
 from labelwheel.training.evaluation.findings import CurvePoint
 from labelwheel.training.kinds.base import QuestionKind, Score
 from labelwheel.training.model import Model, pad_token
@@ -85,6 +85,7 @@ def measure(
             challenger_loss=ours.loss,
             champion=dict(their.units) if their else {},
             challenger=dict(ours.units),
+            slices=named_slices.of(spec.question, row),
         )
         for row, ours, their in zip(measured, scores, theirs, strict=True)
     ]

@@ -40,6 +40,16 @@ class LabelledExample(Frozen):
     slices: dict[str, str] = Field(default_factory=dict)
 
 
+class NamedSlice(Frozen):
+    """A part of the examples that people name: those with this value of a column, or of what every text has."""
+
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
 class Serving(Frozen):
     """How long a single text may take where checkpoints are served, in milliseconds, and what computes it there.
 
@@ -78,6 +88,7 @@ class JobSpec(Frozen):
     fine_tuning: bool = True  # encoders are trained, too; if not, only where nothing else can learn the question
     followed: bool = False  # fast heads follow the labels on the champion: the challenger has to beat those too
     artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
+    slices: tuple[NamedSlice, ...] = ()  # those that no challenger may leave behind: the report says how they did
     serving: Serving | None = None  # the limit that what is served has to keep; None is none
 
 
@@ -93,7 +104,8 @@ class Pair(Frozen):
     """One example that neither model has learnt from, with what each of them made of it, by class.
 
     `loss` is in [0, 1]: 1 - the example's own score (wrong or not; 1 - F1 of its spans; a rating's or number's
-    distance over the range), so that a paired bootstrap works for every kind of question.
+    distance over the range), so that a paired bootstrap works for every kind of question. `slices` has the value of
+    each slice that the example is in (`evaluation.slices`).
     """
 
     key: str
@@ -103,6 +115,7 @@ class Pair(Frozen):
     challenger_loss: float
     champion: dict[str, Unit] = Field(default_factory=dict)
     challenger: dict[str, Unit] = Field(default_factory=dict)
+    slices: dict[str, str] = Field(default_factory=dict)
 
 
 class JobResult(Frozen):

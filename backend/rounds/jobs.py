@@ -73,6 +73,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         artefact=settings.artefact,
         shares_card=_beside_serving(settings),
         serving=_served(settings),
+        slices=settings.named_slices,
     )
     places.remove(f"{shared}/{FAILED}")
     (place / _COMPANY).unlink(missing_ok=True)

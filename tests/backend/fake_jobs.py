@@ -124,8 +124,9 @@ def write(
     recipe: str | None = None,
     followed: bool = False,
     count: int = 100,
+    pairs: Sequence[Pair] = (),
 ) -> None:
-    """A checkpoint as a job leaves it."""
+    """A checkpoint as a job leaves it; `pairs` stand for what the losses would make."""
     manifest = Manifest(
         version=spec.version, question=spec.question, base_model="base", encoder_digest="e",
         recipe=recipe or spec.recipe, max_length=spec.max_length, label_set="l", label_count=1, seed=spec.seed,
@@ -133,7 +134,8 @@ def write(
     result = JobResult(
         version=spec.version,
         metric="macro F1",
-        pairs=[_pair(number / count, loss, champion_loss if spec.champion else None) for number in range(count)],
+        pairs=pairs
+        or [pair(number / count, loss, champion_loss if spec.champion else None) for number in range(count)],
         cross_validated=False,
         followed=followed,
         report={"headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0}},
@@ -142,7 +144,9 @@ def write(
         checkpoint.write(near.output, _Model(), None, manifest, {"result.json": result.model_dump_json()})
 
 
-def _pair(place: float, loss: float, champion_loss: float | None) -> Pair:
+def pair(place: float, loss: float, champion_loss: float | None) -> Pair:
+    """One example, wrong where its place is below the loss."""
+
     def unit(wrong: bool) -> dict[str, Unit]:
         return {"a": Unit(false_negatives=1)} if wrong else {"a": Unit(true_positives=1)}
 

@@ -18,7 +18,9 @@ learnt their skew looks better on them than it is.
 A class that collapses does not hide in the mean: a class with at least five gold units whose F1 falls by more than
 `floor` rejects the challenger where the interval of its fall lies wholly below zero. The intervals are by a cluster
 bootstrap over the groups (Koehn 2004, Berg-Kirkpatrick et al. 2012). Resamples without a gold unit of
-the class say nothing about it and are left out. The intervals are not corrected for looking at many classes:
+the class say nothing about it and are left out. So does a slice that people
+named, by its mean score: nobody sees that a challenger is better for most and worse for those who write from a phone
+unless that is asked for. The intervals are not corrected for looking at many classes:
 simulated with 77 classes of 5 units and 15 % of the answers drawn anew, a challenger as good as its champion is
 rejected for a class in 3 % of rounds and 94 % of true collapses are found; Bonferroni would find 40 % (10 runs).
 """
@@ -30,12 +32,14 @@ from typing import Literal
 
 import numpy as np
 
+from labelwheel.training.evaluation import left_behind
+from labelwheel.training.evaluation.left_behind import SliceChange
 from labelwheel.training.evaluation.looks import EARLY, FEW_GROUPS, LEVEL, allowed
 from labelwheel.training.evaluation.paired import ClassChange, Paired
 from labelwheel.training.evaluation.randomisation import p_value
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Frozen
-from labelwheel.training.spec import Pair
+from labelwheel.training.spec import NamedSlice, Pair
 from labelwheel.training.sufficiency import DECIDING_GROUPS
 
 _NAMED = 3
@@ -64,6 +68,7 @@ class Comparison(Frozen):
     allowed: float | None = None
     look: int = 1
     classes: tuple[ClassChange, ...] = ()
+    slices: tuple[SliceChange, ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -80,13 +85,14 @@ def compare(
     grown: bool = False,
     margin: float = 0.0,
     by_head: bool = False,
+    slices: Sequence[NamedSlice] = (),
     seed: int = 13,
 ) -> Comparison:
     """Compares on the pairs that the champion was measured on; without any, only a sanity floor is asked for.
 
     `look` is the how-manieth challenger of this champion it is, from 1; all share the `level`. Where the labels have
     `grown` and examples are few, it is an early one instead. `by_head` has the reason say that a fast head answered for
-    the champion.
+    the champion. None of the `slices` may be left behind.
     """
     known = [pair for pair in pairs if pair.champion_loss is not None]
     if not known:
@@ -100,6 +106,8 @@ def compare(
     difference, (low, high) = paired.difference, paired.interval
     classes = paired.classes(floor)
     collapsed = [change for change in classes if change.collapsed]
+    parts = [left_behind.in_pairs(named, known, floor, seed) for named in slices]
+    behind = [change for change in parts if change.left_behind]
     chance = p_value(paired.gains + margin, seed)
     groups = len(paired.sums)
     look = EARLY if grown and groups < FEW_GROUPS else look
@@ -108,6 +116,8 @@ def compare(
     verdict: Verdict
     if collapsed:
         verdict, reason = "worse", _fallen(collapsed)
+    elif behind:
+        verdict, reason = "worse", left_behind.refusal(behind)
     elif groups < DECIDING_GROUPS:
         verdict, reason = _of_few(groups, difference + margin)
     else:
@@ -122,7 +132,7 @@ def compare(
     )
     return Comparison(
         verdict=verdict,
-        reason=f"{opening}: {reason}.{_lost(classes)}",
+        reason=f"{opening}: {reason}.{_lost(classes)}{left_behind.told(parts)}",
         examples=len(known),
         groups=groups,
         challenger_score=float(scores[1]),
@@ -134,6 +144,7 @@ def compare(
         allowed=most,
         look=look,
         classes=tuple(classes),
+        slices=tuple(parts),
     )
 
 

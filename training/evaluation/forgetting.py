@@ -7,10 +7,15 @@ few (simulated, 15 % of the answers drawn anew: 1 % of classes with 5 examples, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from labelwheel.training.evaluation import named_slices
 from labelwheel.training.evaluation.findings import Findings
+from labelwheel.training.evaluation.left_behind import change_of
 from labelwheel.training.evaluation.paired import LEVEL, Paired
+from labelwheel.training.kinds.base import Score
+from labelwheel.training.spec import LabelledExample, NamedSlice
 
 
 def told(findings: Findings) -> dict[str, Any] | None:
@@ -18,16 +23,18 @@ def told(findings: Findings) -> dict[str, Any] | None:
 
     Scores are the kind's headline, `difference` is that of the mean score, by which the gate decides.
 
-    `lost` and `won` are the classes whose change is beyond chance. Kinds without classes have the overall change only.
+    `slices` has those that people named, by mean score. `lost` and `won` are the classes whose change is beyond
+    chance. Kinds without classes have the overall change only.
     """
     theirs = findings.champion_scores or ()
-    both = [
-        (row.group, old, new)
+    rows = [
+        (row, old, new)
         for row, old, new in zip(findings.measured, theirs, findings.scores, strict=False)
         if old is not None
     ]
-    if not both:
+    if not rows:
         return None
+    both = [(row.group, old, new) for row, old, new in rows]
     champion, challenger = [old for _, old, _ in both], [new for _, _, new in both]
     paired = Paired.of([group for group, _, _ in both], champion, challenger, findings.spec.seed)
     low, high = paired.interval
@@ -55,6 +62,32 @@ def told(findings: Findings) -> dict[str, Any] | None:
             }
             for each in classes
         ],
+        "slices": [_slice(findings, named, rows) for named in findings.spec.slices],
         "lost": [each.label for each in classes if each.beyond_chance and each.change < 0],
         "won": [each.label for each in reversed(classes) if each.beyond_chance and each.change > 0],
+    }
+
+
+def _slice(
+    findings: Findings, named: NamedSlice, rows: Sequence[tuple[LabelledExample, Score, Score]]
+) -> dict[str, Any]:
+    question, spec = findings.spec.question, findings.spec
+    here = [each for each in rows if named_slices.of(question, each[0]).get(named.name) == named.value]
+    found = change_of(
+        named,
+        [row.group for row, _, _ in here],
+        [old.loss for _, old, _ in here],
+        [new.loss for _, _, new in here],
+        0.0,
+        spec.seed,
+    )
+    return {
+        "slice": named.name,
+        "value": named.value,
+        "examples": found.examples,
+        "champion_score": found.champion_score,
+        "challenger_score": found.challenger_score,
+        "change": found.change,
+        "low": found.low,
+        "high": found.high,
     }

@@ -1,8 +1,7 @@
-"""What a model gets right and wrong: one summary per kind of question, per class, per confusion and per slice."""
+"""What a model gets right and wrong: one summary per kind of question, per class and per confusion."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +10,9 @@ import numpy as np
 
 from labelwheel.training.evaluation.intervals import f1
 from labelwheel.training.kinds import kind_of
-from labelwheel.training.kinds.base import QuestionKind, Score
+from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Answer, Prediction, Question
-from labelwheel.training.spec import LabelledExample, Unit
-
-_LENGTHS = ((40, "under 40 characters"), (160, "40 to 159"), (640, "160 to 639"))
-_LONGEST = "640 and more"
+from labelwheel.training.spec import Unit
 
 
 def summary(question: Question, golds: Sequence[Answer], predictions: Sequence[Prediction]) -> dict[str, float]:
@@ -70,30 +66,3 @@ def confusions(
         counted.update(kind_of(question).confused(question, gold, prediction.answer))
     ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return [{"gold": gold, "predicted": given, "count": count} for (gold, given), count in ranked[:most]]
-
-
-def by_slice(
-    kind: QuestionKind, question: Question, examples: Sequence[LabelledExample], scores: Sequence[Score]
-) -> list[dict[str, Any]]:
-    """The headline in each slice: the examples' own, the texts' length, and what characters they are written in."""
-    members: dict[tuple[str, str], list[int]] = {}
-    for index, row in enumerate(examples):
-        for key, value in {**features(question.text(row.example)), **row.slices}.items():
-            members.setdefault((key, value), []).append(index)
-    return [
-        {
-            "slice": key,
-            "value": value,
-            "examples": len(indices),
-            "score": kind.headline([scores[index] for index in indices]),
-        }
-        for (key, value), indices in sorted(members.items())
-    ]
-
-
-def features(text: str) -> dict[str, str]:
-    """The slices that every text has."""
-    length = next((name for limit, name in _LENGTHS if len(text) < limit), _LONGEST)
-    if any(unicodedata.category(character) == "So" for character in text):
-        return {"length": length, "characters": "with emoji or symbols"}
-    return {"length": length, "characters": "ASCII" if text.isascii() else "other scripts and accents"}

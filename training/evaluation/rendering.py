@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labelwheel.training.evaluation import slice_tables
 from labelwheel.training.evaluation.markdown import cell as _cell
 from labelwheel.training.evaluation.markdown import code as _code
 from labelwheel.training.evaluation.markdown import number as _number
@@ -12,7 +13,6 @@ from labelwheel.training.evaluation.markdown import table as _table
 from labelwheel.training.evaluation.markdown import words as _words
 
 _MOST_CLASSES = 40
-_SMALL_SLICE = 5
 _SIDES = (("Lost beyond chance", "lost"), ("Won beyond chance", "won"))
 _MIB = 1 << 20
 
@@ -25,7 +25,7 @@ def render(report: Mapping[str, Any]) -> str:
         _classes(report),
         _against(report),
         _confusions(report),
-        _slices(report),
+        slice_tables.render(report),
         _how(report),
         _curves(report),
         _scores(report),
@@ -130,15 +130,6 @@ def _more(rows: Sequence[Any]) -> str:
 def _confusions(report: Mapping[str, Any]) -> str:
     rows = [(_cell(row["gold"]), _cell(row["predicted"]), row["count"]) for row in report["confusions"]]
     return "## What is taken for what\n\n" + _table(("people say", "the model says", "times"), rows) if rows else ""
-
-
-def _slices(report: Mapping[str, Any]) -> str:
-    rows = [
-        (_cell(row["slice"]), _cell(row["value"]), f"{row['examples']:,}", _number(row["score"]))
-        for row in report["slices"]
-        if row["examples"] >= _SMALL_SLICE
-    ]
-    return "## Slices\n\n" + _table(("slice", "value", "examples", _words(report["metric"])), rows) if rows else ""
 
 
 def _how(report: Mapping[str, Any]) -> str:

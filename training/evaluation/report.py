@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.training.evaluation import calibration, curves, forgetting, intervals, leakage, metrics
+from labelwheel.training.evaluation import calibration, curves, forgetting, intervals, leakage, metrics, slices
 from labelwheel.training.evaluation.findings import Findings
 from labelwheel.training.evaluation.rendering import render
 from labelwheel.training.kinds import kind_of
@@ -57,7 +57,10 @@ def build(findings: Findings) -> dict[str, Any]:
         "metrics": metrics.summary(question, golds, list(findings.predictions)),
         "classes": _classes(findings),
         "confusions": metrics.confusions(question, golds, list(findings.predictions)),
-        "slices": metrics.by_slice(kind, question, measured, scores),
+        "slices": slices.by_slice(
+            kind, question, measured, scores, seed=spec.seed, strata=[row.part.value for row in measured]
+        ),
+        "named_slices": [each.model_dump() for each in spec.slices],
         "calibration": _calibration(findings),
         "trials": [trial.model_dump() for trial in findings.trials],
         "chosen": findings.chosen,

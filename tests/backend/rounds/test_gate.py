@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.rounds import gate
-from labelwheel.backend.settings import Settings
+from labelwheel.backend.settings import Settings, load
 from labelwheel.training.evaluation.looks import allowed
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.spec import JobSpec, Recipe
-from tests.backend.fake_jobs import write
+from tests.backend.fake_jobs import pair, write
 
 
 def job(folder: Path, kind: Kind, recipe: Recipe, champion: str | None = None) -> JobSpec:
@@ -62,3 +63,24 @@ def test_where_heads_follow_an_encoder_that_has_learnt_nothing_has_no_early_look
     write(job(tmp_path, Kind.CHOICE, Recipe.AUTO, champion="u"), 0.2, 0.3, recipe, followed, count=40)
     found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings(), look=2, grown=True)
     assert (found.look, found.promote) == ((0, True) if early else (2, False)), found.reason
+
+
+def test_a_challenger_that_is_better_overall_and_leaves_a_named_slice_behind_is_refused(tmp_path: Path) -> None:
+    web = [pair(number / 100, 0.1, 0.5) for number in range(100)]
+    mobile = [pair(number / 20, 0.7, 0.1).model_copy(update={"slices": {"source": "mobile"}}) for number in range(20)]
+    together = [each.model_copy(update={"key": str(n), "group": str(n)}) for n, each in enumerate([*web, *mobile])]
+    write(job(tmp_path, Kind.CHOICE, Recipe.AUTO, champion="u"), 0, 0, pairs=together)
+    assert gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings()).promote
+    found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings(slices="source=mobile"))
+    assert not found.promote
+    assert "it leaves behind 'source=mobile', which LABELWHEEL_SLICES names" in found.reason
+    (change,) = found.details["slices"]
+    assert (change["slice"], change["examples"]) == ({"name": "source", "value": "mobile"}, 20)
+    assert gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings(slices="source=mobile", gate_floor=0.7)).promote
+
+
+def test_a_slice_that_is_none_is_said_at_start() -> None:
+    with pytest.raises(InvalidSettings, match=r"LABELWHEEL_SLICES: .*'mobile' is no slice: write NAME=VALUE"):
+        load(slices="mobile")
+    with pytest.raises(InvalidSettings, match=r"LABELWHEEL_SLICES: .*there is no length 'short'"):
+        load(slices="length=short")

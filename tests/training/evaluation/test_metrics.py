@@ -5,9 +5,8 @@ import pytest
 from labelwheel.training.evaluation import metrics
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.scores import NOTHING
-from labelwheel.training.kinds.spans import Spans
-from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
-from labelwheel.training.spec import LabelledExample, Part, Unit
+from labelwheel.training.questions import Kind, Option, Prediction, Question
+from labelwheel.training.spec import Unit
 
 
 def question(kind, values="abc", **more):
@@ -95,37 +94,3 @@ def test_the_class_table_adds_up_the_units():
         {"label": "a", "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "support": 4, "predicted": 2},
         {"label": "b", "precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0, "predicted": 1},
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "length", "characters"),
-    [
-        ("short", "under 40 characters", "ASCII"),
-        ("é" * 40, "40 to 159", "other scripts and accents"),
-        ("🙂" + "x" * 700, "640 and more", "with emoji or symbols"),
-    ],
-)
-def test_every_text_has_slices(text, length, characters):
-    assert metrics.features(text) == {"length": length, "characters": characters}
-
-
-def test_slices_have_their_own_headline():
-    kind = Spans()
-    rows = [
-        LabelledExample(
-            example=Example(key=str(number), fields={"text": "hi" * 30 * number}),
-            answer=[],
-            part=Part.HELD_OUT,
-            group=str(number),
-            slices={"channel": "mail"},
-        )
-        for number in range(2)
-    ]
-    scores = [Score(0.0, {"a": Unit(true_positives=1)}), Score(1.0, {"a": Unit(false_negatives=1)})]
-    found = {
-        (row["slice"], row["value"]): (row["examples"], row["score"])
-        for row in metrics.by_slice(kind, question(Kind.SPANS), rows, scores)
-    }
-    assert found[("channel", "mail")] == (2, pytest.approx(2 / 3))
-    assert found[("length", "under 40 characters")] == (1, 1.0)
-    assert found[("length", "40 to 159")] == (1, 0.0)
