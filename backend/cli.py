@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from labelwheel.backend.commands import (
+    agreement,
     connecting,
     exporting,
     inspection,
@@ -41,6 +42,7 @@ app.command(cls=Command)(learning.rollback)
 app.command(cls=Command)(learning.checkpoints)
 app.command(cls=Command)(inspection.report)
 app.command(cls=Command)(outlook.forecast)
+app.command(cls=Command)(agreement.agreement)
 app.command(cls=Command)(exporting.export)
 app.command(cls=Command)(predicting.predict)
 app.command(cls=Command)(replaying.replay)

@@ -172,7 +172,18 @@ def test_only_the_registry_names_a_strategy(path: str) -> None:
 # What may be known of kinds by those who ask them: their contract and what several of them share, not a single one.
 OF_KINDS = {
     f"training.kinds.{name}"
-    for name in ("agreement", "base", "kind_of", "kinds", "names", "objectives", "registry", "scaling", "texts")
+    for name in (
+        "agreement",
+        "base",
+        "coding",
+        "kind_of",
+        "kinds",
+        "names",
+        "objectives",
+        "registry",
+        "scaling",
+        "texts",
+    )
 } | {"training.kinds", "training.kinds.choices", "training.kinds.span_windows"}
 KINDS = {"choice", "choices", "spans", "rating", "taxonomy", "number", "pairwise"}
 

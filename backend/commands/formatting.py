@@ -26,6 +26,25 @@ def score(row: dict[str, Any]) -> str:
     return f"{row.get('metric') or 'score'} {_share(row['score'])}{interval}".replace("_", " ")
 
 
+def agreed(found: dict[str, Any]) -> str:
+    """Such as `alpha .72 (.68–.76), 3 people on 120 examples`, or why it cannot be said."""
+    if found["alpha"] is None:
+        return str(found["reason"])
+    newest = "the newest " if found["most"] else ""
+    people = f"{found['annotators']} people on {newest}{found['examples']:,} examples"
+    return f"alpha {interval(found['alpha'])}, {people}"
+
+
+def share(value: float | None) -> str:
+    """Such as `.72`; empty for None."""
+    return "" if value is None else _signed(value)
+
+
+def interval(found: dict[str, Any]) -> str:
+    """Such as `.72 (.68–.76)`."""
+    return f"{_signed(found['value'])} ({_signed(found['low'])}–{_signed(found['high'])})"
+
+
 def shared(project: dict[str, Any]) -> list[str]:
     """A line for each question of a project that shares its champion."""
     lines = []
@@ -64,3 +83,8 @@ def ago(time: str | None) -> str:
 
 def _share(value: float) -> str:
     return f"{value:.2f}".removeprefix("0") if value < 1 else "1.0"
+
+
+def _signed(value: float) -> str:
+    """A figure that may be below zero, as alpha is where people agree less than by chance."""
+    return f"−{_share(-value)}" if round(value, 2) < 0 else _share(max(value, 0.0))

@@ -159,6 +159,9 @@ def _lines(project: Row) -> Iterator[Text]:
         yield Text(_order(order))
     yield from map(Text, _anchoring(project.get("anchoring")))
     for each in project["questions"]:
+        if (agreed := each.get("agreement")) and each["active"]:
+            yield Text(f"people agree on {each['name']}: {formatting.agreed(agreed)}")
+    for each in project["questions"]:
         ahead = each.get("outlook")
         if ahead and ahead["needed"] and each["active"]:
             yield Text(f"{each['name']} to {ahead['target']:g}: {ahead['reason']}")

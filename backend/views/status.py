@@ -27,7 +27,7 @@ from labelwheel.backend.projects import champion_groups, decisions, generations,
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import acceptance, anchoring, counts, inspected, order_gain, outlook
+from labelwheel.backend.views import acceptance, agreement, anchoring, counts, inspected, order_gain, outlook
 from labelwheel.training.questions import Question
 
 DECISIONS = 20
@@ -78,6 +78,7 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
     serving = {server.serving.get(str(project.id)) for server in servers.alive(session)}
     shown = ("id", "tool", "url", "external_id", "title", "state", "step", "problem", "unlearnt")
     accepted = acceptance.by_version(session, project.id)
+    agreed = agreement.brief(session, project)
     questions = session.scalars(
         select(QuestionRow).where(QuestionRow.project_id == project.id).order_by(QuestionRow.id)
     )
@@ -108,7 +109,10 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
             session, project, lambda: order_gain.by_lot(session, project, settings.order, settings.blind)
         ),
         "order": order_gain.gain(session, project, settings.order, settings.blind),
-        "questions": [_question(session, settings, row, accepted.get(row.name, [])) for row in questions],
+        "questions": [
+            _question(session, settings, row, accepted.get(row.name, [])) | {"agreement": agreed.get(row.name)}
+            for row in questions
+        ],
         "decisions": [
             {
                 "at": _time(row.made_at),

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from labelwheel.backend.views.agreement_body import BriefAgreement
 from labelwheel.backend.views.shares_body import Anchoring, Body, Order
 
 
@@ -239,6 +240,7 @@ class QuestionStatus(Body):
     outlook: Outlook
     inspection: Inspection | None
     acceptance: list[Accepted]
+    agreement: BriefAgreement | None = Field(description="null where no two people answered the same examples")
 
 
 class DecisionMade(Body):

@@ -13,6 +13,7 @@ from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.connector_host import ServingHost
 from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import agreement
 from labelwheel.backend.views import status as ledger_status
 from labelwheel.backend.web import audit, auth
 from labelwheel.backend.web.body import asked, json_object, taken
@@ -30,7 +31,7 @@ from labelwheel.backend.web.response_bodies import (
     Suggestions,
     Withdrawn,
 )
-from labelwheel.backend.web.roles import current
+from labelwheel.backend.web.roles import Role, current
 from labelwheel.plugins.connector import body_limit, own_credentials, readable
 from labelwheel.plugins.descriptions import described
 from labelwheel.plugins.errors import InvalidAddress, UnknownProject
@@ -131,6 +132,14 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
             rows = round_commands.checkpoints(session, question.id)
             shown = [CheckpointBody.of(row, champion=row.id == question.champion_id) for row in rows]
             return Checkpoints(checkpoints=shown).answer()
+
+    @api.get("/projects/<int:number>/questions/<path:name>/agreement")
+    @readable
+    @described("How far people agree, who have names for the admin alone", gives=agreement.body, refuses=(NotFound,))
+    def agreed(number: int, name: str) -> Response:
+        with database.session() as session:
+            question = projects.question(session, number, name)
+            return jsonify(agreement.read(session, question, named=current().role is Role.ADMIN))
 
     @api.get("/rounds/<int:number>")
     @readable

@@ -81,6 +81,10 @@ class Client:
         found: list[dict[str, Any]] = self._json("GET", f"{_question(number, question)}/checkpoints")["checkpoints"]
         return found
 
+    def agreement(self, number: int, question: str) -> dict[str, Any]:
+        """How far people agree on a question, as `backend.views.agreement_body` has it."""
+        return self._json("GET", f"{_question(number, question)}/agreement")
+
     def suggest(self, number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
         """`{"version", "suggestions": [{"key", "predictions"}]}` for examples of `{"key", "fields"}`.
 

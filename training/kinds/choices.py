@@ -9,6 +9,8 @@ import numpy as np
 
 from labelwheel.training.kinds import agreement, checks, scaling, texts
 from labelwheel.training.kinds.base import Score
+from labelwheel.training.kinds.coding import Distance
+from labelwheel.training.kinds.coding import Unit as Coded
 from labelwheel.training.kinds.objectives import Objective, Sigmoid
 from labelwheel.training.kinds.scaling import TEMPERATURE, THRESHOLD
 from labelwheel.training.kinds.scores import NOTHING, micro_f1
@@ -32,6 +34,7 @@ class Several(texts.TextKind):
     metric = "micro_f1"
     problem_type = "multi_label_classification"
     named = True
+    distance = Distance.SETS
 
     def item(self, value: str) -> Answer:
         """An option as it stands in an answer."""
@@ -40,6 +43,9 @@ class Several(texts.TextKind):
     def agree(self, answers: Sequence[Answer]) -> Answer:
         """What more than half of them chose."""
         return agreement.items(answers)
+
+    def coded(self, question: Question, example: Example, answers: Sequence[Answer]) -> list[Coded]:
+        return [Coded([frozenset(self.labels(question, answer)) for answer in answers])]
 
     def alternatives(self, question: Question, example: Example, answer: Answer) -> Iterator[Answer]:
         """One more or one less."""

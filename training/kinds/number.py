@@ -11,6 +11,7 @@ import numpy as np
 
 from labelwheel.training.kinds import checks, scores, texts
 from labelwheel.training.kinds.base import Score
+from labelwheel.training.kinds.coding import Distance, Unit
 from labelwheel.training.kinds.objectives import Objective, Squared
 from labelwheel.training.kinds.texts import Outputs
 from labelwheel.training.questions import Answer, Example, Prediction, Question
@@ -38,6 +39,7 @@ class Number(texts.TextKind):
     standardised = True
     searched_by_loss = True
     tolerance = 0.01
+    distance = Distance.INTERVAL
 
     def outputs(self, question: Question) -> Sequence[str]:
         return (question.name,)
@@ -48,6 +50,9 @@ class Number(texts.TextKind):
     def agree(self, answers: Sequence[Answer]) -> Answer:
         """The median."""
         return statistics.median(answers)
+
+    def coded(self, question: Question, example: Example, answers: Sequence[Answer]) -> list[Unit]:
+        return [Unit([float(answer) for answer in answers])]
 
     def alternatives(self, question: Question, example: Example, answer: Answer) -> Iterator[Answer]:
         """A tenth of the range to either side, or of the number itself where no range is set."""

@@ -11,6 +11,8 @@ from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.kinds import agreement, checks, scores, texts
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.choice import Single
+from labelwheel.training.kinds.coding import Distance
+from labelwheel.training.kinds.coding import Unit as Coded
 from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.kinds.texts import Outputs
 from labelwheel.training.questions import Answer, Example, Prediction, Question, brief
@@ -24,6 +26,7 @@ class Rating(Single):
     metric = "closeness"
     needs_options = False
     least_labels = 6
+    distance = Distance.ORDINAL
 
     def check_question(self, question: Question) -> None:
         super().check_question(question)
@@ -45,6 +48,9 @@ class Rating(Single):
     def agree(self, answers: Sequence[Answer]) -> Answer:
         """The median."""
         return agreement.middle(answers)
+
+    def coded(self, question: Question, example: Example, answers: Sequence[Answer]) -> list[Coded]:
+        return [Coded([float(answer) for answer in answers])]
 
     def alternatives(self, question: Question, example: Example, answer: Answer) -> Iterator[Answer]:
         others = (int(value) for value in self.values(question) if value != str(answer))

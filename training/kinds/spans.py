@@ -14,6 +14,7 @@ from labelwheel.training.kinds import (
     agreement,
     checks,
     scaling,
+    span_coding,
     span_decoding,
     span_habits,
     span_schedule,
@@ -23,6 +24,7 @@ from labelwheel.training.kinds import (
 )
 from labelwheel.training.kinds.base import Costs, Encoding, QuestionKind, Row, Score, label_config
 from labelwheel.training.kinds.choices import rarest
+from labelwheel.training.kinds.coding import Distance, Part, Unit
 from labelwheel.training.kinds.objectives import Objective, Softmax
 from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.kinds.schedules import Schedule
@@ -51,6 +53,7 @@ class Spans(QuestionKind):
     nests = False  # a token's labels are too many for that
     penalties = (0.001, 0.0003, 0.0001)
     searched_by_loss = True
+    distance = Distance.SETS
 
     def check(self, question: Question, answer: Answer, example: Example) -> Answer:
         length = len(question.text(example))
@@ -80,6 +83,12 @@ class Spans(QuestionKind):
     def agree(self, answers: Sequence[Answer]) -> Answer:
         """What more than half of them marked."""
         return agreement.items(answers)
+
+    def coded(self, question: Question, example: Example, answers: Sequence[Answer]) -> list[Unit]:
+        return span_coding.units(len(question.text(example)), answers)
+
+    def parts(self, question: Question, answer: Answer) -> set[Part]:
+        return {Part(span["label"], (span["start"], span["end"])) for span in answer}
 
     def alternatives(self, question: Question, example: Example, answer: Answer) -> Iterator[Answer]:
         """One span of another label, or one less; the whole text where nothing is marked."""
