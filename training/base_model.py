@@ -25,6 +25,11 @@ class Base:
     tokenizer: Any
     max_length: int
 
+    @property
+    def source(self) -> str | None:
+        """What it was loaded by: a hub name or a folder, None for the embedded one."""
+        return None if self.name == DEFAULT else self.name
+
     @classmethod
     def load(cls, base_model: str | None, question: Question, most_tokens: int, device: str) -> Base:
         """A hub name or a folder, the embedded one where it is None; raises InvalidJob where it cannot be loaded."""

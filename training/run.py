@@ -14,6 +14,7 @@ from labelwheel.training.base_model import Base
 from labelwheel.training.checkpoints import checkpoint, layered_head
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
+from labelwheel.training.evaluation import base_card, model_card
 from labelwheel.training.evaluation import report as reports
 from labelwheel.training.evaluation.findings import CurvePoint, Findings
 from labelwheel.training.heads import followed
@@ -281,6 +282,7 @@ class Run:
             **made.files,
             checkpoint.REPORT: json.dumps(report, indent=1, ensure_ascii=False),
             checkpoint.CARD: reports.render(report),
+            checkpoint.MODEL_CARD: model_card.write(manifest, report, base_card.read(self.base.source)),
             "result.json": result.model_dump_json(),
         }
         if proposal.head is not None:

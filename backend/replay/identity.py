@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from labelwheel.backend.replay.recording import RecordedRound
-from labelwheel.training.checkpoints.checkpoint import CARD, REPORT, Manifest
+from labelwheel.training.checkpoints.checkpoint import CARD, MODEL_CARD, REPORT, Manifest
 
-TIMED = {REPORT, CARD, "result.json"}
+TIMED = {REPORT, CARD, MODEL_CARD, "result.json"}
 """Files of a checkpoint that say how long things took; what they measured is in the gate's word, too."""
 
 _CUT = ("was given up", "won, but")

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 
 from labelwheel.training import encoders
 from labelwheel.training.base_model import DEFAULT
 from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.evaluation import base_card
 from labelwheel.training.latency import Latency
 from labelwheel.training.model import Model
 from labelwheel.training.progress import Listener, Progress
@@ -159,6 +161,8 @@ def test_rounds_of_seconds_have_no_teacher(tmp_path: Path, folder: Path) -> None
 def test_before_there_are_labels_the_small_model_answers_from_the_names(tmp_path: Path, folder: Path) -> None:
     run(tmp_path, folder, [], recipe=Recipe.NAMES, texts=())
     manifest = checkpoint.read(tmp_path / "v1").manifest
+    card = ModelCard.load(tmp_path / "v1" / checkpoint.MODEL_CARD).data
+    assert (card.base_model, card.license) == (base_card.EMBEDDED, base_card.UNKNOWN)  # this one here has no card
     assert (manifest.recipe, manifest.base_model) == (LabelNames.recipe, DEFAULT)
 
 

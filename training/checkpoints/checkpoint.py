@@ -26,13 +26,13 @@ from typing import Any, Literal
 import psutil
 from pydantic import Field, ValidationError
 
-from labelwheel.training.checkpoints import layered_head
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
 from labelwheel.training.questions import Frozen, Question
 
 MANIFEST = "labelwheel.json"
 REPORT = "report.json"
 CARD = "report.md"
+MODEL_CARD = "README.md"
 _PRIVATE = (MANIFEST, CARD, "result.json")  # an export leaves them out: they name people's examples, or other files
 _SERVED = "onnx/"  # nor what only serving reads: an export is a plain folder for transformers
 _TEMPORARY = ".writing-"
@@ -169,23 +169,20 @@ def read(folder: str | Path, verify: bool = True, digest: str | None = None) -> 
     return Checkpoint(folder, manifest, found)
 
 
-def export(checkpoint: Checkpoint, folder: str | Path) -> Path:
-    """Copies the model as a folder that `transformers.pipeline()` and a model hub take, its report as the README.
+def export(checkpoint: Checkpoint, folder: str | Path, more: str = "") -> Path:
+    """Copies the model as a folder that `transformers.pipeline()` and a model hub take, with its card as the README.
 
-    Raises InvalidJob where `folder` exists.
+    `more` is Markdown at the card's end. Raises InvalidJob where `folder` exists.
     """
     folder = Path(folder)
-    manifest = checkpoint.manifest
     with _appearing(folder) as temporary:
         for name in _names(checkpoint.folder):
             if name not in _PRIVATE and not name.startswith(_SERVED):
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(checkpoint.folder / name, temporary / name)
-        card = checkpoint.folder / CARD
-        front = ["---", "library_name: transformers", f"base_model: {json.dumps(manifest.base_model)}", "---", ""]
-        body = card.read_text("utf-8") if card.exists() else f"# {manifest.question.name}, {manifest.version}\n"
-        front += [f"> {layered_head.NOTE}", "", ""] if manifest.head else []
-        (temporary / "README.md").write_text("\n".join(front) + body, "utf-8")
+        card = temporary / MODEL_CARD
+        known = [path.read_text("utf-8").rstrip() for path in (card, checkpoint.folder / CARD) if path.exists()]
+        card.write_text("\n\n".join([*known[:1], more]).strip() + "\n", "utf-8")
         _sync(temporary)
     return folder
 
