@@ -27,7 +27,7 @@ from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.records import ServingLedger
 from labelwheel.backend.settings import Settings, load
-from labelwheel.backend.web import api, audit, auth, errors, exports, features, limits, openapi
+from labelwheel.backend.web import api, audit, auth, errors, exports, features, label_errors, limits, openapi
 from labelwheel.backend.web import metrics as web_metrics
 from labelwheel.backend.web.body import StrictJSON
 from labelwheel.backend.web.known_secrets import KnownSecrets
@@ -126,6 +126,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
         api.routes(settings, service.database, service.served_models, service.host), url_prefix="/api/v1"
     )
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
+    app.register_blueprint(label_errors.routes(service.database), url_prefix="/api/v1")
     app.register_blueprint(features.routes(settings, service.served_models, service.predictor), url_prefix="/api/v1")
     app.register_blueprint(openapi.routes(app, tools), url_prefix="/api/v1")
     for tool in connectors.names():

@@ -12,6 +12,7 @@ from labelwheel.backend.commands import (
     connecting,
     exporting,
     inspection,
+    label_errors,
     learning,
     outlook,
     predicting,
@@ -41,6 +42,7 @@ app.command(cls=Command)(learning.train)
 app.command(cls=Command)(learning.rollback)
 app.command(cls=Command)(learning.checkpoints)
 app.command(cls=Command)(inspection.report)
+app.command(cls=Command)(label_errors.errors)
 app.command(cls=Command)(outlook.forecast)
 app.command(cls=Command)(agreement.agreement)
 app.command(cls=Command)(exporting.export)

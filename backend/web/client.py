@@ -106,6 +106,10 @@ class Client:
         with self._answer("GET", path, params={"version": version}) as answer:
             return answer.text if markdown else answer.json()
 
+    def label_errors(self, number: int, question: str) -> dict[str, Any]:
+        """Labels that are probably wrong, as `LabelErrors` of the API has them."""
+        return self._json("GET", f"{_question(number, question)}/label-errors")
+
     @contextmanager
     def export(self, number: int, question: str, version: str | None = None) -> Iterator[requests.Response]:
         """A checkpoint as a streamed tar; `raw` of the response is the stream."""

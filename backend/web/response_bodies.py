@@ -148,6 +148,53 @@ class ReportBody(Body):
     inspection: dict[str, Any] | None
 
 
+class GivenLabel(Body):
+    """What somebody answered."""
+
+    annotator: str
+    label: Any
+
+
+class NearLabel(Body):
+    """A labelled example that is like another one; `cosine` says how much."""
+
+    key: str
+    text: str
+    label: Any
+    cosine: float
+
+
+class LabelError(Body):
+    """A label that is probably wrong.
+
+    `suggestion` is what models that have not learnt from it would say, with `probability`; `score` in [0, 1] is how
+    doubtful the label is.
+    """
+
+    key: str
+    text: str
+    label: Any
+    suggestion: Any
+    probability: float
+    score: float
+    annotators: list[GivenLabel]
+    nearest: list[NearLabel]
+
+
+class LabelErrors(Body):
+    """What the latest inspection found, of `version`, without the labels that were `changed` since.
+
+    `suspected` of the labels it `looked_at` are estimated to be wrong. Where there are none, `reason` may say why.
+    """
+
+    version: str | None
+    reason: str | None
+    looked_at: int
+    suspected: int
+    changed: int
+    labels: list[LabelError]
+
+
 class OpenAPI(Body):
     """This description."""
 

@@ -15,7 +15,15 @@ from werkzeug.serving import make_server
 from labelwheel.backend import cli
 from labelwheel.backend.app import create_app
 from labelwheel.backend.commands.exporting import Measured, unpack
-from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow, Round, RoundState
+from labelwheel.backend.database.tables import (
+    CheckpointRow,
+    InspectionRow,
+    Project,
+    ProjectState,
+    QuestionRow,
+    Round,
+    RoundState,
+)
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.projects import decisions
 from labelwheel.backend.settings import Settings
@@ -457,3 +465,31 @@ def test_a_forecast_is_made_from_the_champions_scores(stage, run):
     assert "mood" in out
     assert "tone" in out
     assert run("forecast", "--target", 1.5)[0] != 0
+
+
+def test_label_errors_are_listed_with_who_answered_and_what_the_model_says(stage, run):
+    code, out, _ = run("errors")
+    assert code == 0
+    assert "mood: no inspection has looked for label errors yet" in out
+    assert "tone: no inspection has looked for label errors yet" in out
+    stage.label("mood", {"[bold]rain again": "bad", "sun at last": "good"})
+    label = {
+        "key": "e0", "text": "[bold]rain again", "answer": "bad", "suggestion": "good", "probability": 0.876,
+        "score": 0.9, "nearest": [{"key": "e1", "text": "sun at last", "answer": "good", "cosine": 0.8}],
+    }  # fmt: skip
+    with stage.database.transaction() as tx:
+        question = tx.query(QuestionRow).filter_by(name="mood").one()
+        section = {"found": {"looked_at": 1200, "suspected": 31, "labels": [label]}}
+        tx.add(
+            InspectionRow(
+                question_id=question.id, checkpoint_id=question.champion_id, version="v1", state="done",
+                parts={"label_errors": section}, last_event_id=10,
+            )
+        )  # fmt: skip
+    code, out, _ = run("errors", "--question", "mood")
+    assert "mood: confident learning suspects 31 of 1,200 labels (with v1)" in out
+    assert "│ e0 │ [bold]rain again │ bad │ ann │ good │ 0.88 │" in out
+    said = json.loads(run("errors", "--question", "mood", "--json")[1])
+    [told] = said["mood"]["labels"]
+    assert (told["label"], told["annotators"]) == ("bad", [{"annotator": "ann", "label": "bad"}])
+    assert told["nearest"] == [{"key": "e1", "text": "sun at last", "label": "good", "cosine": 0.8}]

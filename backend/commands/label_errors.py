@@ -1,0 +1,63 @@
+"""errors: labels that are probably wrong, for somebody to look at again."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from labelwheel.backend.commands import formatting, targets
+
+SHOWN = 20
+
+
+def errors(
+    project: targets.ProjectOption = None,
+    question: targets.QuestionOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs: all of them, with the nearest labels")] = False,
+) -> None:
+    """List labels that are probably wrong, with what the model would say; found by the last inspection."""
+    client = targets.service()
+    found = targets.project(client.status(), project)
+    asked = [targets.question(found, question)] if question else [each for each in found["questions"] if each["active"]]
+    said = {each["name"]: client.label_errors(found["id"], each["name"]) for each in asked}
+    if as_json:
+        typer.echo(json.dumps(said, indent=1, ensure_ascii=False))
+        return
+    console = formatting.console()
+    for name, one in said.items():
+        _show(console, name, one)
+
+
+def _show(console: Console, name: str, found: targets.Row) -> None:
+    if found["reason"]:
+        console.print(f"{escape(name)}: {escape(found['reason'])}")
+        return
+    done = f", {found['changed']:,} of those listed were changed since" if found["changed"] else ""
+    console.print(
+        f"{escape(name)}: confident learning suspects {found['suspected']:,} of {found['looked_at']:,} labels "
+        f"(with {escape(found['version'])}){done}"
+    )
+    if not found["labels"]:
+        return
+    table = Table("example", "text", "labelled", "by", "the model would say", "probability")
+    for one in found["labels"][:SHOWN]:
+        people = ", ".join(dict.fromkeys(each["annotator"] for each in one["annotators"]))
+        cells = (one["key"], one["text"], _said(one["label"]), people, _said(one["suggestion"]))
+        table.add_row(*map(escape, cells), f"{one['probability']:.2f}")
+    console.print(table)
+    if (more := len(found["labels"]) - SHOWN) > 0:
+        console.print(f"and {more:,} more: --json has all of them")
+
+
+def _said(answer: Any) -> str:
+    """An answer on one line."""
+    if isinstance(answer, dict):
+        return f"{answer['label']} {answer['start']}–{answer['end']}"
+    if isinstance(answer, list):
+        return ", ".join(" › ".join(item) if isinstance(item, list) else _said(item) for item in answer) or "nothing"
+    return str(answer)
