@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.evaluation.edits import Edited, Rewritten
+from labelwheel.training.evaluation.markdown import cell, table
 from labelwheel.training.evaluation.perturbations import Given, Perturbation, names_in
 from labelwheel.training.inspection.subject import Subject
-from labelwheel.training.questions import Answer, Example, Prediction
+from labelwheel.training.questions import Answer, Example, Prediction, brief
 from labelwheel.training.spec import LabelledExample
 
 _NAMES = 500  # of a label: enough to draw from
@@ -99,3 +100,16 @@ def told(subject: Subject, change: Change, after: Answer) -> dict[str, Any]:
         "key": change.row.example.key, "before": clipped(old, new), "after": clipped(new, old),
         "answered": change.before, "then": after,
     }  # fmt: skip
+
+
+def texts(worst: Sequence[Mapping[str, Any]]) -> str:
+    """What `told` has, as a table."""
+    rows = [
+        (cell(one["key"]), cell(one["before"]), cell(one["after"]), _brief(one["answered"]), _brief(one["then"]))
+        for one in worst
+    ]
+    return table(("example", "before", "after", "answer", "answer after"), rows)
+
+
+def _brief(answer: Answer) -> str:
+    return "–" if answer is None else cell(brief(answer))

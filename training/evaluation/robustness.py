@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training.evaluation import adversary, many_looks
-from labelwheel.training.evaluation.markdown import cell, change, number, table
+from labelwheel.training.evaluation.markdown import change, number, table
 from labelwheel.training.evaluation.paired import Paired
 from labelwheel.training.evaluation.perturbations import ALL, Perturbation
 from labelwheel.training.evaluation.randomisation import p_value
-from labelwheel.training.evaluation.rewriting import Rewriting, differs, told
+from labelwheel.training.evaluation.rewriting import Rewriting, differs, texts, told
 from labelwheel.training.inspection.subject import Subject
-from labelwheel.training.questions import brief
 
 LEVEL = 0.05
 """Of all changes together."""
@@ -73,7 +72,7 @@ class Robustness:
         said = f"**Costs beyond chance**: {weak}." if weak else "No change of the texts costs anything beyond chance."
         worst = [one for row in found["changes"] if row["beyond_chance"] for one in row["worst"]][:_SHOWN_WORST]
         parts = ["## When texts are typed differently", said, table(header, rows), _searched(found["search"])]
-        parts += [_texts(worst or found["search"].get("worst", []))]
+        parts += [texts(worst or found["search"].get("worst", []))]
         return "\n\n".join(filter(None, parts))
 
 
@@ -127,15 +126,3 @@ def _searched(search: Mapping[str, Any]) -> str:
         f"{search['flipped']} of {search['examples']} texts that are answered rightly ({search['share']:.0%}, 95 % "
         f"interval {search['low']:.0%} to {search['high']:.0%})."
     )
-
-
-def _texts(worst: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        (cell(one["key"]), cell(one["before"]), cell(one["after"]), _brief(one["answered"]), _brief(one["then"]))
-        for one in worst
-    ]
-    return table(("example", "before", "after", "answer", "answer after"), rows)
-
-
-def _brief(answer: Any) -> str:
-    return "–" if answer is None else cell(brief(answer))

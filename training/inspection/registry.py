@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from labelwheel.training.evaluation.fairness import FAIRNESS
 from labelwheel.training.evaluation.label_errors import LABEL_ERRORS
 from labelwheel.training.evaluation.robustness import ROBUSTNESS
 from labelwheel.training.inspection.subject import Section
 
-SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, ROBUSTNESS)
+SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, ROBUSTNESS, FAIRNESS)
