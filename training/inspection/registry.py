@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from labelwheel.training.evaluation.fairness import FAIRNESS
 from labelwheel.training.evaluation.label_errors import LABEL_ERRORS
+from labelwheel.training.evaluation.label_leaks import LABEL_LEAKS
 from labelwheel.training.evaluation.robustness import ROBUSTNESS
 from labelwheel.training.inspection.subject import Section
 
-SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, ROBUSTNESS, FAIRNESS)
+SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, ROBUSTNESS, FAIRNESS, LABEL_LEAKS)
