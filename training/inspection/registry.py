@@ -6,6 +6,7 @@ from labelwheel.training.evaluation.fairness import FAIRNESS
 from labelwheel.training.evaluation.label_errors import LABEL_ERRORS
 from labelwheel.training.evaluation.label_leaks import LABEL_LEAKS
 from labelwheel.training.evaluation.robustness import ROBUSTNESS
+from labelwheel.training.evaluation.sensitivity import SENSITIVITY
 from labelwheel.training.inspection.subject import Section
 
-SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, ROBUSTNESS, FAIRNESS, LABEL_LEAKS)
+SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, ROBUSTNESS, FAIRNESS, SENSITIVITY, LABEL_LEAKS)
