@@ -86,12 +86,11 @@ class Config(Frozen):
 class Work(Frozen):
     """What one person has submitted for one example, as it stands now: an annotation, a response.
 
-    `answers` holds the questions that were answered, in canonical form (an empty list says "none of them", a question
-    that is not a key was left open). `silent` names those of them that are an empty list because nothing was said about
-    the question: that says "none of them" only if it was asked by then, which the ledger knows. `origins` says for each
-    of them how it came about: "accepted", "changed" or "made" (by hand). `version` is that of the suggestion it started
-    from; None where nothing was shown. A connector that does not trace suggestions leaves both to the ledger.
-    `rejected` counts or explains parts that could not be taken (an unknown label, say); they never stop the rest.
+    `answers` holds what was answered, in canonical form (an empty list says "none of them"; what was left open is no
+    key). `silent` names those with an empty list because nothing was said about them: that says "none" only if they
+    were asked by then, which the ledger knows. `origins` says how each came about: "accepted", "changed" or "made" (by
+    hand); `version` is that of the suggestion it started from, if any, and `suggested` what it said, while the tool
+    has it. A connector that does not trace leaves all three to the ledger. `rejected` explains what could not be taken.
     """
 
     key: str
@@ -104,6 +103,7 @@ class Work(Frozen):
     version: str | None = None
     silent: tuple[str, ...] = ()
     origins: Mapping[str, str] = Field(default_factory=dict)
+    suggested: Mapping[str, Answer] = Field(default_factory=dict)
     skipped: bool = False
     rejected: tuple[str, ...] = ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -19,6 +20,23 @@ NONE = ""
 
 KEPT = 4
 """So many versions are remembered per example: answers reach the ledger long before there are more."""
+
+
+class Start(NamedTuple):
+    """What an answer started from: a version, and what it suggested; None where that was nothing."""
+
+    version: str | None
+    suggested: Answer | None
+
+    def origin(self, question: Question, example: Example, answer: Answer) -> str:
+        """What became of it."""
+        if self.suggested is None:
+            return "made"
+        same = question.comparable(self.suggested, example) == question.comparable(answer, example)
+        return "accepted" if same else "changed"
+
+
+NOWHERE = Start(None, None)
 
 
 def note(tx: Session, project_id: int, version: str, answers: Mapping[str, Mapping[str, Answer]], at: datetime) -> None:
@@ -41,24 +59,32 @@ def note(tx: Session, project_id: int, version: str, answers: Mapping[str, Mappi
     tx.flush()
 
 
+def withdraw(tx: Session, project_id: int, version: str, keys: Iterable[str], at: datetime) -> None:
+    """Forgets what was noted at a moment and then not shown; what the version had shown before stays."""
+    for piece in sliced(keys):
+        tx.execute(
+            delete(Impression).where(
+                Impression.project_id == project_id, Impression.example_key.in_(piece),
+                Impression.version == version, Impression.shown_at == at,
+            )
+        )  # fmt: skip
+
+
 class Trace:
     """What was shown for the examples of one page."""
 
     def __init__(self, tx: Session, project_id: int, examples: Iterable[str]) -> None:
         self._rows = _rows(tx, project_id, list(examples))
 
-    def origin(self, work: Work, question: Question, example: Example, answer: Answer) -> tuple[str, str | None]:
-        """How an answer came about, and the version that was shown when it was given; ("made", None) for none."""
+    def start(self, work: Work, question: Question) -> Start:
+        """What was shown when an answer was given."""
         before = [row for row in self._rows[work.example] if row.shown_at <= work.updated_at]
         if not before:
-            return "made", None
+            return NOWHERE
         last = max(before, key=lambda row: row.shown_at)
         if last.version == NONE:
-            return "made", None
-        if question.name not in last.answers:
-            return "made", last.version
-        same = question.comparable(last.answers[question.name], example) == question.comparable(answer, example)
-        return ("accepted" if same else "changed"), last.version
+            return NOWHERE
+        return Start(last.version, last.answers.get(question.name))
 
 
 def _rows(tx: Session, project_id: int, examples: list[str]) -> dict[str, list[Impression]]:

@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import Event, Label
-from labelwheel.backend.ledger.impressions import Trace
+from labelwheel.backend.ledger.impressions import Start, Trace
 from labelwheel.backend.ledger.silence import Silence
 from labelwheel.plugins.connector import Work
 from labelwheel.training.errors import InvalidAnswer
-from labelwheel.training.questions import Example, Question
+from labelwheel.training.questions import Answer, Example, Question
 
 _FACTS = ("example_key", "annotator", "answer", "origin", "version")
-_KEPT = (*_FACTS, "blind", "lead_time", "made_at")
+_KEPT = (*_FACTS, "suggested", "blind", "lead_time", "made_at")
 
 
 class Labelling:
@@ -93,24 +93,21 @@ class Labelling:
 
     def _set(self, work: Work, question: Question, example: Example, label: Label | None, blind: bool) -> None:
         answer = question.check(work.answers[question.name], example)
-        origin, version = work.origins.get(question.name), work.version
-        if self._trace is not None and not work.origins:
-            if label is not None and label.answer == answer:
-                origin, version = label.origin, label.version  # it came about as it did, whatever is shown since
-            else:
-                origin, version = self._trace.origin(work, question, example, answer)
+        origin, start = self._came_about(work, question, example, label, answer)
         facts = {
             "example_key": work.example,
             "annotator": work.annotator,
             "answer": answer,
             "origin": origin,
-            "version": version,
+            "version": start.version,
         }
         if label is not None and all(getattr(label, name) == facts[name] for name in _FACTS):
+            if label.suggested is None:
+                label.suggested = start.suggested  # of a label that is older than this column
             return
         # one who has seen a suggestion once, on whatever setting, is not led by it less when it is gone
         led = label is not None and not label.blind
-        facts |= {"blind": blind and version is None and not led}
+        facts |= {"suggested": start.suggested, "blind": blind and start.version is None and not led}
         facts |= {"lead_time": work.lead_time, "made_at": work.updated_at}
         event = self._write("updated" if label else "created", question.name, work.key, facts)
         if label is None:
@@ -120,6 +117,27 @@ class Labelling:
             setattr(label, name, value)
         label.unseen_version = label.unseen_agrees = None
         self._pending.append((event, label))
+
+    def _came_about(
+        self, work: Work, question: Question, example: Example, label: Label | None, answer: Answer
+    ) -> tuple[str | None, Start]:
+        """How an answer came about, and from what: by the tool, as long as it knows, and else by this ledger.
+
+        A tool that has forgotten the suggestion makes of it what it can: what was known before is nearer to the truth.
+        Whoever changes an answer that is there started from what stood there the first time, and not from what is shown
+        since.
+        """
+        told = Start(work.version, work.suggested.get(question.name))
+        if label is not None and not work.suggested and told.version in (None, label.version):
+            start = Start(label.version, label.suggested)
+            if label.answer == answer:
+                return label.origin, start
+            if start.suggested is not None or label.origin == "made":
+                return start.origin(question, example, answer), start
+        if self._trace is not None and not work.origins:
+            start = self._trace.start(work, question)
+            return start.origin(question, example, answer), start
+        return work.origins.get(question.name), told
 
     def _delete(self, label: Label) -> None:
         facts = {name: getattr(label, name) for name in _KEPT}

@@ -11,6 +11,7 @@ from labelwheel.backend.database.tables import now
 from labelwheel.backend.ledger import blind_share, impressions
 from labelwheel.backend.projects import projects
 from labelwheel.plugins.connector import Connector, Suggestion
+from labelwheel.plugins.errors import ToolError
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
@@ -77,10 +78,17 @@ def show(hold: Hold, project_id: int, connector: Connector, found: Sequence[Sugg
         # before it is shown: what people answer to it may come in the next moment
         answers = {one.example.key: connector.shows(one) for one in found if not one.blind}
         nothing: dict[str, dict[str, Answer]] = {one.example.key: {} for one in found if one.blind}
+        moment = now()
         with hold.transaction() as tx:
-            moment = now()
             impressions.note(tx, project_id, found[0].version, answers, moment)
             impressions.note(tx, project_id, impressions.NONE, nothing, moment)
     with hold.database.session() as session:
         asked = [Question.model_validate(row.spec) for row in projects.questions(session, project_id)]
-    return connector.push(found, asked)
+    try:
+        return connector.push(found, asked)
+    except ToolError:
+        if not connector.traces:
+            # whoever labels until it is shown after all has not seen it
+            with hold.transaction() as tx:
+                impressions.withdraw(tx, project_id, found[0].version, answers, moment)
+        raise

@@ -17,7 +17,8 @@ ORIGINS = ("accepted", "changed", "made")
 def by_version(session: Session, project_id: int) -> dict[str | None, list[dict[str, Any]]]:
     """Per question (None: all together) a line for each generation, the oldest first; those without labels left out.
 
-    What its revisions suggested counts as the generation's.
+    What its revisions suggested counts as the generation's. What is none of the generations that are known, such as
+    another program's predictions or a generation of long ago, stands first: the last line is today's.
 
     `rate` is accepted / (accepted + changed), None where nothing of the version was shown with an answer. Labels made
     without a suggestion are counted under the version None, at the end.
@@ -34,12 +35,11 @@ def by_version(session: Session, project_id: int) -> dict[str | None, list[dict[
             line = counts[key].setdefault(version, dict.fromkeys(ORIGINS, 0))
             line[origin if origin in ORIGINS else "made"] += count
     order = {name: number for number, name in enumerate(_generations(session, project_id))}
-    last = len(order)
     return {
         key: [
             {"version": version, **line, "rate": _rate(line)}
             for version, line in sorted(
-                lines.items(), key=lambda item: (order.get(item[0] or "", last), item[0] or "~")
+                lines.items(), key=lambda item: (item[0] is None, order.get(item[0] or "", -1), item[0] or "")
             )
         ]
         for key, lines in counts.items()

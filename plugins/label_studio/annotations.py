@@ -66,6 +66,7 @@ def _said(
         "silent": tuple(name for name, answer in answers.items() if answer == [] and name not in named),
         "version": _version(parent, regions),
         "origins": {name: _origin(layout, example, name, answer, shown, regions) for name, answer in answers.items()},
+        "suggested": shown or {},
         "rejected": tuple(rejected[:MOST_REASONS]),
     }
 

@@ -123,6 +123,7 @@ class Event(Base):
     answer: Mapped[Any] = mapped_column(JSON)
     origin: Mapped[str | None] = mapped_column(String(16))  # accepted, changed, made
     version: Mapped[str | None]
+    suggested: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)  # what it started from
     blind: Mapped[bool] = mapped_column(default=False)  # nobody could see a suggestion when it was given
     lead_time: Mapped[float | None]
     made_at: Mapped[datetime]
@@ -146,6 +147,7 @@ class Label(Base):
     answer: Mapped[Any] = mapped_column(JSON)
     origin: Mapped[str | None] = mapped_column(String(16))
     version: Mapped[str | None]
+    suggested: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
     blind: Mapped[bool] = mapped_column(default=False)
     unseen_version: Mapped[str | None]  # of a blind label: what would have been suggested, see suggestions.unseen
     unseen_agrees: Mapped[bool | None]  # and whether people answered that; None where nothing would have been

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import Impression
+from labelwheel.backend.database.tables import Impression, Label
 from labelwheel.backend.ledger import impressions
 from labelwheel.plugins.testing.fake_tool import START
 from tests.backend.ledger.helpers import Ledger
@@ -92,3 +93,86 @@ def test_white_space_that_was_dragged_along_is_no_change_and_stays_in_the_ledger
     ledger.poll()
     assert origins(ledger) == {("1/ann", "places"): ("accepted", "lw-1"), ("1/bob", "places"): ("changed", "lw-1")}
     assert ledger.labels["1/ann", "places"] == [marked]
+
+
+def kept(ledger: Ledger) -> dict[tuple[str, str], Any]:
+    """What labels say that was suggested to whoever gave them."""
+    with ledger.database.session() as session:
+        rows = session.scalars(select(Label).where(Label.project_id == ledger.id))
+        return {(row.work_key, row.question): row.suggested for row in rows}
+
+
+def test_labels_keep_what_was_suggested_where_the_ledger_traces(ledger: Ledger) -> None:
+    note(ledger, "lw-1", at(0.5), "sport")
+    ledger.tool.submit("1", {"topic": "politics", "places": []}, origins={})
+    ledger.tool.submit("2", {"topic": "politics"}, origins={})
+    ledger.poll()
+    for number in range(2, 9):  # what was shown is forgotten meanwhile, but for the label
+        note(ledger, f"lw-{number}", at(1.0 + number / 10), "politics")
+    expected = {("1/ann", "topic"): "sport", ("1/ann", "places"): None, ("2/ann", "topic"): None}
+    assert kept(ledger) == expected
+    assert ledger.rebuilt
+    assert kept(ledger) == expected
+
+
+def test_a_label_that_was_begun_without_a_suggestion_stays_so_when_it_is_changed(ledger: Ledger) -> None:
+    ledger.tool.submit("1", {"topic": "sport"}, origins={})
+    ledger.poll()
+    note(ledger, "lw-1", at(1.5), "politics")  # for the next one who is to answer
+    ledger.tool.submit("1", {"topic": "politics"}, origins={})
+    ledger.tool.submit("1", {"topic": "politics"}, "bob", origins={})
+    ledger.poll()
+    assert origins(ledger) == {("1/ann", "topic"): ("made", None), ("1/bob", "topic"): ("accepted", "lw-1")}
+
+
+def test_a_label_that_is_changed_is_compared_with_what_it_started_from(ledger: Ledger) -> None:
+    note(ledger, "lw-1", at(0.5), "sport")
+    ledger.tool.submit("1", {"topic": "sport"}, origins={})
+    ledger.poll()
+    note(ledger, "lw-2", at(1.5), "politics")
+    ledger.tool.submit("1", {"topic": "politics"}, origins={})
+    ledger.poll()
+    assert origins(ledger)["1/ann", "topic"] == ("changed", "lw-1")
+    assert kept(ledger)["1/ann", "topic"] == "sport"
+
+
+def test_a_tool_that_traces_may_forget_and_the_ledger_does_not(ledger: Ledger) -> None:
+    """When a version is retired its predictions go from labelled tasks, too, and the tool goes by what is left."""
+    shown = {"topic": "sport", "places": [{"start": 13, "end": 17, "label": "city"}]}
+    answers = {"topic": "sport", "places": []}
+    told = {"topic": "accepted", "places": "changed"}
+    ledger.tool.submit("1", answers, origins=told, version="lw-1", suggested=shown)
+    ledger.poll()
+    before = ledger.facts, ledger.events
+    work = ledger.tool.work["1/ann"]
+    for version in ("lw-1", None):  # as marks of regions still name it, or nothing does
+        left = {"topic": "accepted", "places": "made"}
+        ledger.tool.work["1/ann"] = work.model_copy(update={"origins": left, "version": version, "suggested": {}})
+        ledger.sweep()
+        assert (ledger.facts, ledger.events) == before
+    assert kept(ledger) == {("1/ann", name): answer for name, answer in shown.items()}
+    ledger.tool.submit("1", {"topic": "politics", "places": shown["places"]}, origins=left, version=None)
+    ledger.poll()
+    assert origins(ledger) == {("1/ann", "topic"): ("changed", "lw-1"), ("1/ann", "places"): ("accepted", "lw-1")}
+
+
+def test_labels_of_before_learn_what_was_suggested_without_an_event(ledger: Ledger) -> None:
+    ledger.tool.submit("1", {"topic": "sport"}, origins={"topic": "changed"}, version="lw-1")
+    ledger.poll()
+    events = ledger.events
+    work = ledger.tool.work["1/ann"]
+    ledger.tool.work["1/ann"] = work.model_copy(update={"suggested": {"topic": "politics"}})
+    ledger.sweep()
+    assert (ledger.events, kept(ledger)) == (events, {("1/ann", "topic"): "politics"})
+
+
+def test_what_could_not_be_shown_is_not_taken_for_shown(ledger: Ledger) -> None:
+    note(ledger, "lw-1", at(0.1), "sport")
+    note(ledger, "lw-2", at(0.5), "politics")
+    note(ledger, "lw-1", at(0.5), "sport")
+    with ledger.database.transaction() as tx:
+        impressions.withdraw(tx, ledger.id, "lw-2", ["1"], at(0.5))
+        impressions.withdraw(tx, ledger.id, "lw-1", ["1"], at(0.5))  # had been shown before
+    ledger.tool.submit("1", {"topic": "sport"}, origins={})
+    ledger.poll()
+    assert origins(ledger)["1/ann", "topic"] == ("accepted", "lw-1")

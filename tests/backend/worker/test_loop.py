@@ -10,7 +10,7 @@ from labelwheel.backend.database.tables import Impression, Project
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.onboarding.connecting import check_alone
 from labelwheel.backend.projects import projects
-from labelwheel.plugins.errors import AddressRefused, ToolRefused, ToolUnreachable
+from labelwheel.plugins.errors import AddressRefused, ToolFailed, ToolRefused, ToolUnreachable
 from labelwheel.plugins.testing.fake_tool import FakeConnector
 from tests.backend.fake_jobs import BAD
 from tests.backend.world import World
@@ -259,6 +259,17 @@ def test_what_is_shown_is_remembered_for_a_tool_that_does_not(world: World, monk
         key: {name: one.answer for name, one in item.predictions.items() if one.answer not in (None, [])}
         for key, item in world.tool.shown.items()
     }
+
+
+def test_what_the_tool_refuses_is_not_remembered_as_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeConnector, "traces", False)
+    world.tool.add("text")
+    world.tool.failing["push"] = ToolFailed("not now")
+    world.connect()
+    world.turns(20)
+    assert "push" in world.tool.calls
+    with world.database.session() as session:
+        assert session.scalars(select(Impression)).all() == []
 
 
 def test_a_place_is_connected_once(world: World) -> None:

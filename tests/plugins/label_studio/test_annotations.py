@@ -112,6 +112,14 @@ def test_origins_by_marks_where_what_was_shown_is_gone() -> None:
     assert origins([mood("good", "manual")], None, None)["mood"] == "made"
 
 
+def test_what_was_suggested_is_told_as_long_as_it_is_there() -> None:
+    shown = [mood("good"), who(0, 4)]
+    (work,) = works([{"id": 9, "result": [mood("bad")], "parent_prediction": 1}], [{"id": 1, "result": shown}])
+    assert dict(work.suggested) == {"mood": "good", "who": [{"start": 0, "end": 4, "label": "PER"}]}
+    (work,) = works([{"id": 9, "result": [mood("bad", "prediction-changed")], "parent_prediction": None}])
+    assert dict(work.suggested) == {}
+
+
 def test_the_version_survives_the_prediction() -> None:
     region = mood("good", "prediction", id=region_id("5", "mood", "g.7", 0))
     (work,) = works([{"id": 9, "result": [region], "parent_prediction": None}])
