@@ -184,8 +184,8 @@ class Settings(BaseSettings):
     slices: str = Field(
         "",
         description="parts of the examples that no challenger may leave behind, with commas, such as "
-        "`source=mobile, length=under 40 characters`: a column of the labelling tool and its value, or `length`, "
-        "`characters`; none of them may lose more than `LABELWHEEL_GATE_FLOOR` of mean score in a promotion",
+        "`length=under 40 characters, origin=made`: any slice that the report has, as it has it; none of them may lose "
+        "more than `LABELWHEEL_GATE_FLOOR` of mean score in a promotion",
     )
     target: float = Field(0.9, gt=0, le=1, description="the score for which `status` says how many labels it takes")
     seed: int = Field(13, description="the seed of every round")

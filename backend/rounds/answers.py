@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
 
+from labelwheel.backend import clock
 from labelwheel.backend.database.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.training.errors import InvalidAnswer
@@ -17,6 +18,9 @@ from labelwheel.training.questions import Example, Question
 from labelwheel.training.spec import Part
 
 _AT_ONCE = 500
+_AGES = ((7, "under a week"), (30, "a week to a month"))
+_OLDEST = "over a month"
+_SEVERAL = "several"
 
 
 class Answered(NamedTuple):
@@ -55,13 +59,16 @@ def read(
             yield from read(session, question, spec, champion, shared, keys[start : start + _AT_ONCE])
         return
     own, project = Question.model_validate(question.spec), projects.get(session, question.project_id)
+    people: dict[str, int] = {}
     seen = _seen(session, question, champion, keys)
     for row, labels in _rows(session, question, keys):
-        example, slices, place = Example(key=row.key, fields=row.fields), {"origin": labels[-1].origin or "made"}, ""
+        example, slices, place = Example(key=row.key, fields=row.fields), _slices(labels, people), ""
         if shared:
             example = spec.posed(own, Example(key=f"{project.id}/{row.key}", fields=row.fields))
             # the same person may work in two projects of one tool
             place = f"{project.tool} {project.url} "
+            if slices["annotator"] != _SEVERAL:
+                slices["annotator"] += f" of project {project.id}"
             slices["project"] = f"{project.title or project.external_id} ({project.id})"
         votes = _votes(spec, example, labels, place)
         if votes:
@@ -100,6 +107,20 @@ def _rows(
     for _, group in groupby(rows, key=lambda row: row[0].id):
         found = list(group)
         yield found[0][0], [row[1] for row in found]
+
+
+def _slices(labels: list[Label], people: dict[str, int]) -> dict[str, str]:
+    """How an example's labels came about: the newest one's origin and age, and by whom.
+
+    `people` numbers annotators as they are met: reports go where their names should not.
+    """
+    numbers = {people.setdefault(label.annotator, len(people) + 1) for label in labels}
+    days = clock.age(labels[-1].made_at) / 86_400
+    return {
+        "origin": labels[-1].origin or "made",
+        "label age": next((name for limit, name in _AGES if days < limit), _OLDEST),
+        "annotator": f"person {min(numbers)}" if len(numbers) == 1 else _SEVERAL,
+    }
 
 
 def _votes(spec: Question, example: Example, labels: list[Label], place: str) -> list[Vote]:

@@ -1,8 +1,7 @@
 """How good a model is on parts of the examples: where they come from, how long they are, who labelled them, and when.
 
 Each slice has an interval of its own, and a mark where it is worse than the rest beyond what looking at so many slices
-brings (`family_wise`). A language is not among them: nothing that is installed tells one of a short text well, and a
-column of the labelling tool that names it is a slice like any other.
+brings (`family_wise`). A language is not among them: nothing that is installed tells one of a short text well.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from labelwheel.training.evaluation.label_errors import LABEL_ERRORS
 from labelwheel.training.evaluation.label_leaks import LABEL_LEAKS
 from labelwheel.training.evaluation.robustness import ROBUSTNESS
 from labelwheel.training.evaluation.sensitivity import SENSITIVITY
+from labelwheel.training.evaluation.weak_slices import WEAK_SLICES
 from labelwheel.training.inspection.subject import Section
 
-SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, ROBUSTNESS, FAIRNESS, SENSITIVITY, LABEL_LEAKS)
+SECTIONS: tuple[Section, ...] = (LABEL_ERRORS, WEAK_SLICES, ROBUSTNESS, FAIRNESS, SENSITIVITY, LABEL_LEAKS)
