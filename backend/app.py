@@ -19,6 +19,7 @@ from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.connector_host import ServingHost
 from labelwheel.backend.serving.engine import Engine
 from labelwheel.backend.serving.engines.choice import ChosenEngine
+from labelwheel.backend.serving.explaining import Explainer
 from labelwheel.backend.serving.feature_store import FeatureStore
 from labelwheel.backend.serving.follower import Follower
 from labelwheel.backend.serving.hint_writer import HintWriter
@@ -27,7 +28,18 @@ from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.records import ServingLedger
 from labelwheel.backend.settings import Settings, load
-from labelwheel.backend.web import api, audit, auth, errors, exports, features, label_errors, limits, openapi
+from labelwheel.backend.web import (
+    api,
+    audit,
+    auth,
+    errors,
+    explanations,
+    exports,
+    features,
+    label_errors,
+    limits,
+    openapi,
+)
 from labelwheel.backend.web import metrics as web_metrics
 from labelwheel.backend.web.body import StrictJSON
 from labelwheel.backend.web.known_secrets import KnownSecrets
@@ -55,6 +67,7 @@ class Service:
         self.predictor = Predictor(
             self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.shown_from, self.store
         )
+        self.explainer = Explainer(self.queue, self.ledger.trained_on, settings.max_characters, settings.shown_from)
         self.hints = HintWriter(self.ledger.write)
         self.host = ServingHost(
             self.served_models,
@@ -128,6 +141,9 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
     app.register_blueprint(label_errors.routes(service.database), url_prefix="/api/v1")
     app.register_blueprint(features.routes(settings, service.served_models, service.predictor), url_prefix="/api/v1")
+    app.register_blueprint(
+        explanations.routes(service.served_models, service.explainer, service.ledger.example), url_prefix="/api/v1"
+    )
     app.register_blueprint(openapi.routes(app, tools), url_prefix="/api/v1")
     for tool in connectors.names():
         blueprint = connectors.load(tool).routes(ScopedHost(service.host))

@@ -10,6 +10,7 @@ import typer
 from labelwheel.backend.commands import (
     agreement,
     connecting,
+    explaining,
     exporting,
     inspection,
     label_errors,
@@ -43,6 +44,7 @@ app.command(cls=Command)(learning.rollback)
 app.command(cls=Command)(learning.checkpoints)
 app.command(cls=Command)(inspection.report)
 app.command(cls=Command)(label_errors.errors)
+app.command(cls=Command)(explaining.explain)
 app.command(cls=Command)(outlook.forecast)
 app.command(cls=Command)(agreement.agreement)
 app.command(cls=Command)(exporting.export)

@@ -41,6 +41,12 @@ class DuplicateKind(LabelwheelError):
     """Two kinds of question have one name, and a checkpoint could not tell them apart. Give one of them another."""
 
 
+class MissingExtra(LabelwheelError):
+    """Something needs a package that is only installed on demand. The message names the extra."""
+
+    status = 422
+
+
 class OutOfMemory(LabelwheelError):
     """The device has too little memory even for a batch of one. Use a smaller base model or a shorter `max_length`."""
 

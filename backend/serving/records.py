@@ -6,18 +6,22 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import ExampleRow
+from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.ledger import blind_share, given_together, hints
 from labelwheel.backend.projects import generations, projects, servers, tool_secrets
-from labelwheel.backend.rounds import scheduling
+from labelwheel.backend.rounds import newest, scheduling
 from labelwheel.backend.serving.hint_writer import Place
 from labelwheel.backend.serving.models import Wanted
 from labelwheel.backend.settings import Settings
 from labelwheel.training.questions import Example, Question
+from labelwheel.training.spec import LabelledExample
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +73,22 @@ class ServingLedger:
         """Which answers people gave together."""
         with self._database.session() as session:
             return given_together.read(session, project, [question.name for question in questions])
+
+    def trained_on(self, project: int, question: str) -> list[LabelledExample]:
+        """The newest labels that the question's model may have learnt from."""
+        with self._database.session() as session:
+            return newest.trained_on(session, projects.question(session, project, question))
+
+    def example(self, project: int, key: str) -> Example:
+        """An example as the ledger knows it; raises NotFound, and Conflict where nothing may be suggested for it."""
+        with self._database.session() as session:
+            query = select(ExampleRow).filter_by(project_id=project, key=key, gone=False)
+            row = session.scalars(query).one_or_none()
+        if row is None:
+            raise NotFound(f"project {project} has no example {key!r:.100}")
+        if blind_share.is_blind(row, self._settings.blind):
+            raise Conflict(f"example {key!r:.100} is blind: nobody is told what the model says of it; take another one")
+        return Example(key=row.key, fields=row.fields)
 
     def blind(self, project: int, examples: Sequence[Example]) -> frozenset[str]:
         """The keys of the examples for which nobody is shown a suggestion.

@@ -79,6 +79,14 @@ class SuggestionsWanted(ExamplesGiven):
     )
 
 
+class ExplanationWanted(BaseModel):
+    """What is to be explained: an example that is known, fields, or a text. Later ones are left out."""
+
+    key: _Text | None = Field(None, description="of an example of the project, by its key in the labelling tool")
+    fields: dict[str, str] | None = Field(None, description="the texts of an example that need not be in any tool")
+    text: str | None = Field(None, description="for the first field that the question reads")
+
+
 class AuditQuery(BaseModel):
     """Which lines of the audit log."""
 

@@ -10,7 +10,7 @@ from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
 from labelwheel.backend.database.tables import ProjectState, RoundState
-from labelwheel.training.questions import Prediction
+from labelwheel.training.questions import Prediction, Question
 
 _Body = TypeVar("_Body", bound="Body")
 Time = Annotated[
@@ -120,6 +120,49 @@ class Suggestions(Body):
 
     version: str
     suggestions: list[SuggestionBody]
+
+
+class WordBody(Body):
+    """A word of a field, as code points."""
+
+    field: str
+    start: int
+    end: int
+    text: str
+
+
+class CarriedBody(Body):
+    """One item of the answer (a label of several, a span; else the answer), and what carried it.
+
+    `weights` has for each word what the item's score loses without it; `marked` are the places of few words, the most
+    important first, without which together it is gone, or as little of it left as without any others.
+    """
+
+    item: Any
+    weights: list[float]
+    marked: list[int]
+
+
+class NeighbourBody(Body):
+    """A labelled example that is near, with its label, and the cosine of both examples' features."""
+
+    key: str
+    fields: dict[str, str]
+    label: Any
+    likeness: float
+
+
+class ExplanationBody(Body):
+    """An answer, what carried it, and what is labelled near it. `compared` is how many labels were looked through."""
+
+    version: str
+    question: Question
+    fields: dict[str, str]
+    prediction: Prediction
+    words: list[WordBody]
+    carried: list[CarriedBody]
+    nearest: list[NeighbourBody]
+    compared: int
 
 
 class AuditLineBody(Body):

@@ -233,13 +233,9 @@ class QuestionKind(Coding, ABC):
         return {}
 
     def unlearnable(
-        self,
-        question: Question,
-        examples: Sequence[Example],
-        answers: Sequence[Answer],
-        tokenizer: Any,
+        self, question: Question, examples: Sequence[Example], answers: Sequence[Answer], tokenizer: Any,
         max_length: int,
-    ) -> str | None:
+    ) -> str | None:  # fmt: skip
         """A sentence for the report about what the model cannot express of these answers; None where it can all."""
         return None
 
@@ -279,6 +275,10 @@ class QuestionKind(Coding, ABC):
         return min(max((wrong - missing) / (wrong - accepted), 0.0), 1.0) if wrong > accepted else 0.0
 
     # How it is measured
+
+    def held(self, question: Question, item: Answer, prediction: Prediction) -> float:
+        """Its score where a prediction still says an item of another one; else from -1 to 0, the surer the less."""
+        return prediction.score if prediction.answer == item else -prediction.score
 
     @abstractmethod
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:

@@ -86,6 +86,11 @@ class Several(texts.TextKind):
             item_scores=tuple(float(probabilities[outputs.places[value]]) for value in chosen),
         )
 
+    def held(self, question: Question, item: Answer, prediction: Prediction) -> float:
+        """An option's own score; without the option, less the surer all decisions are."""
+        answer = prediction.answer or []
+        return prediction.item_scores[answer.index(item)] if item in answer else -prediction.score
+
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Loss is 1 - F1 of the two sets; 0 where both are empty."""
         wanted, given = set(self.labels(question, gold)), set(self.labels(question, prediction.answer or []))

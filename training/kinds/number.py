@@ -102,6 +102,10 @@ class Number(texts.TextKind):
         number = min(max(round(min(max(float(logits[0]), low), high), decimals), low), high)
         return Prediction(answer=int(number) if decimals == 0 else number, score=_sureness(question, calibration))
 
+    def held(self, question: Question, item: Answer, prediction: Prediction) -> float:
+        """1 where it is the same, 0 where it is so far away that it no longer counts as right."""
+        return max(1.0 - self.score(question, Example(key="", fields={}), item, prediction).loss / TOLERANCE, -1.0)
+
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Loss is the distance over the range, or over the greater of both numbers without one; at most 1."""
         if prediction.answer is None:

@@ -72,6 +72,12 @@ class Rating(Single):
         median = int(order[np.searchsorted(np.cumsum(probabilities[order]), 0.5 - 1e-9)])
         return Prediction(answer=int(values[median]), score=float(probabilities[median]))
 
+    def held(self, question: Question, item: Answer, prediction: Prediction) -> float:
+        """The score of the same value; of another, less the further it is away."""
+        if prediction.answer is None or prediction.answer == item:
+            return prediction.score
+        return -abs(prediction.answer - item) / ((question.maximum or 0) - (question.minimum or 0))
+
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Loss is the distance over the range; 1 where nothing was answered."""
         if prediction.answer is None:

@@ -65,6 +65,12 @@ def confused(gold: Sequence[Mapping[str, Any]], answer: Sequence[Mapping[str, An
     return found + [(NOTHING, span["label"]) for span in alone]
 
 
+def likeness(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
+    """The share of the characters of two spans that both have (Jaccard); 0 where they have none in common."""
+    shared = max(_shared(a, b), 0)
+    return shared / max(a["end"] - a["start"] + b["end"] - b["start"] - shared, 1)
+
+
 def keys(spans: Answer) -> set[tuple[int, int, str]]:
     """What makes a span the same as another."""
     return {(span["start"], span["end"], span["label"]) for span in spans or ()}

@@ -214,6 +214,13 @@ class Spans(QuestionKind):
         whole = wrong + missing - accepted
         return min(max(wrong / whole, 0.0), 1.0) if whole > 0 else 0.0
 
+    def held(self, question: Question, item: Answer, prediction: Prediction) -> float:
+        """The score of the span of the same label that shares most with it, the less the more it differs."""
+        scored = zip(prediction.answer or (), prediction.item_scores, strict=False)
+        found = [span_scores.likeness(item, span) * score for span, score in scored if span["label"] == item["label"]]
+        best = max(found, default=0.0)
+        return best if best > 0 else -prediction.score
+
     def score(self, question: Question, example: Example, gold: Answer, prediction: Prediction) -> Score:
         """Strict, but for white space; see `span_scores.score`."""
         return span_scores.score(*(question.comparable(one, example) for one in (gold, prediction.answer)))

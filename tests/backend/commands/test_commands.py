@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 
 from labelwheel.backend import cli
 from labelwheel.backend.app import create_app
+from labelwheel.backend.commands import explaining
 from labelwheel.backend.commands.exporting import Measured, unpack
 from labelwheel.backend.database.tables import (
     CheckpointRow,
@@ -39,6 +40,7 @@ def stage(tmp_path, monkeypatch):
     stage.promote({"mood": "v1", "tone": "v1001"})
     stage.promote({"mood": "v2"})
     app = create_app(stage.settings, FakeEngine(), start=False)
+    stage.models = app.extensions["labelwheel"].served_models
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -493,3 +495,39 @@ def test_label_errors_are_listed_with_who_answered_and_what_the_model_says(stage
     [told] = said["mood"]["labels"]
     assert (told["label"], told["annotators"]) == ("bad", [{"annotator": "ann", "label": "bad"}])
     assert told["nearest"] == [{"key": "e1", "text": "sun at last", "label": "good", "cosine": 0.8}]
+
+
+def test_an_answer_is_explained(stage, run):
+    stage.label("mood", {f"text number {number} of some": "bad" for number in range(20)})
+    stage.models.follow()
+    code, out, _ = run("explain", "hello [there]", "-q", "mood")
+    assert code == 0
+    for expected in ("mood: good 0.00", "hello [there]", "carried by no word by itself", "nearest of", "1.00 bad text"):
+        assert expected in out
+    code, out, _ = run("explain", "hello there", "-q", "mood", "--json")
+    assert (code, json.loads(out)["prediction"]["answer"]) == (0, "good")
+    assert run("explain", "-q", "mood")[2].startswith("labelwheel: give a text, or the key")
+    assert run("explain", "hello", "--example", "e1", "-q", "mood")[0] == 1
+    assert "has no example 'e99'" in run("explain", "--example", "e99", "-q", "mood")[2]
+
+
+def test_marked_words_and_spans_stand_out_in_the_terminal():
+    span = {"start": 12, "end": 16, "label": "city"}
+    body = {
+        "question": {"name": "places"}, "version": "lw-1", "fields": {"text": "we two sit in Rome"},
+        "prediction": {"answer": [{"start": 14, "end": 18, "label": "city"}], "score": 0.7, "item_scores": [0.9]},
+        "words": [{"field": "text", "start": 11, "end": 13, "text": "in"}],
+        "carried": [{"item": {"start": 14, "end": 18, "label": "city"}, "weights": [0.8], "marked": [0]}],
+        "nearest": [{"key": "1", "fields": {"text": "a day in Oslo"}, "label": [{**span, "start": 9, "end": 13}],
+                     "likeness": 0.61}],
+        "compared": 1200,
+    }  # fmt: skip
+    found = list(explaining.lines(body))
+    told = [line.plain.strip() for line in found]
+    assert told == [
+        "places: city “Rome”  0.70  lw-1", "city “Rome”  0.90", "we two sit in Rome", "carried by in (+0.80)",
+        "nearest of 1,200 labels", "0.61  city “Oslo”  a day in Oslo",
+    ]  # fmt: skip
+    assert {(part.start, part.end, part.style) for part in found[2].spans} == {
+        (11, 13, "bold reverse"), (14, 18, "underline"),
+    }  # fmt: skip

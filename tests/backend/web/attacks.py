@@ -55,6 +55,7 @@ BODIES: dict[str, Any] = {
         "options": {"a": 1}, "share_with": 1,
     },
     "api.suggest": {"examples": [{"key": "1", "fields": {"text": "hello"}}, {"key": "2", "fields": {}}]},
+    "explanations.explain": {"text": "hello there"},
     "api.progress": {
         "trainerStatus": {
             "progressPercentage": 40, "estimatedRemainingSeconds": 12, "metrics": [{"name": "loss", "value": "0.5"}],

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from labelwheel.backend.app import create_app
-from labelwheel.backend.database.tables import CheckpointRow, InspectionRow, Project, Round
+from labelwheel.backend.database.tables import CheckpointRow, ExampleRow, InspectionRow, Project, Round
 from labelwheel.backend.rounds.progress import digest
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.addresses import allow
+from labelwheel.training.spec import Part
 from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
 from tests.backend.stage import Stage
 
@@ -173,6 +174,57 @@ def test_suggestions_carry_one_version_and_every_question(client, stage):
 def test_examples_are_checked(client, stage, examples, status):
     answer = client.post(f"/api/v1/projects/{stage.project}/suggest", json={"examples": examples})
     assert answer.status_code == status
+
+
+def test_an_answer_is_explained_with_its_words_and_the_nearest_labels(client, stage):
+    # whichever side of the split a text is on: only those that train are compared with
+    stage.label("mood", {f"text number {number} of some": "bad" for number in range(20)})
+    path = f"/api/v1/projects/{stage.project}/questions/mood/explain"
+    answer = client.post(path, json={"text": "hello there"}).json
+    assert answer["version"].startswith("lw-")
+    assert answer["question"]["name"] == "mood"
+    assert answer["prediction"] == {"answer": "good", "score": 0.0001, "item_scores": []}
+    assert [(word["text"], word["start"]) for word in answer["words"]] == [("hello", 0), ("there", 6)]
+    assert answer["carried"] == [{"item": "good", "weights": [0.0, 0.0], "marked": []}]
+    assert [each["label"] for each in answer["nearest"]] == ["bad"] * 3
+    assert 3 < answer["compared"] <= 20
+    known = client.post(path, json={"fields": {"text": "hello there"}}).json
+    assert known["words"] == answer["words"]
+
+
+def test_an_example_is_explained_by_its_key_unless_it_is_blind(client, app, stage, monkeypatch):
+    half = stage.settings.model_copy(update={"blind": 0.5})
+    monkeypatch.setattr(app.extensions["labelwheel"].ledger, "_settings", half)
+    stage.label("mood", {f"some text about {word}": "bad" for word in ("cats", "dogs", "trees", "rivers", "music")})
+    path = f"/api/v1/projects/{stage.project}/questions/mood/explain"
+    assert client.post(path, json={"key": "e99"}).status_code == 404
+    with stage.database.transaction() as tx:
+        for row in tx.query(ExampleRow):
+            row.part, row.blind_lot = (Part.HELD_OUT, 0.0) if row.key == "e0" else (Part.TRAIN, 1.0)
+    answer = client.post(path, json={"key": "e1"}).json
+    assert answer["fields"] == {"text": "some text about dogs"}
+    assert "e1" not in [each["key"] for each in answer["nearest"]]
+    assert "e0" not in [each["key"] for each in answer["nearest"]], "what is held out has taught nothing"
+    assert answer["compared"] == 3
+    blind = client.post(path, json={"key": "e0"})
+    assert (blind.status_code, blind.json["error"]["type"]) == (409, "Conflict")
+
+
+@pytest.mark.parametrize(
+    ("question", "body", "status"),
+    [
+        ("mood", {}, 404),
+        ("mood", {"text": " "}, 404),
+        ("mood", {"fields": {"title": "hello"}}, 404),
+        ("mood", {"text": 5}, 400),
+        ("mood", {"key": ""}, 400),
+        ("mood", {"text": "word " * 5000}, 413),
+        ("none", {"text": "hello"}, 404),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(client, stage, question, body, status):
+    path = f"/api/v1/projects/{stage.project}/questions/{question}/explain"
+    assert client.post(path, json=body).status_code == status
 
 
 def test_overload_says_when_to_come_back(client, app, stage):

@@ -1,0 +1,133 @@
+"""explain: why the model says what it says of one text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands.targets import Row
+from labelwheel.backend.errors import InvalidRequest
+from labelwheel.backend.web.client import Client
+
+_AT_ONCE = 50
+_TOLD = 200  # characters of a neighbour
+
+
+def explain(
+    text: Annotated[str | None, typer.Argument(help="what to explain the answer to", show_default=False)] = None,
+    example: Annotated[
+        str | None, typer.Option("--example", metavar="KEY", help="an example of the project, by its key in the tool")
+    ] = None,
+    project: targets.ProjectOption = None,
+    question: targets.QuestionOption = None,
+    shapley: Annotated[
+        bool, typer.Option("--shapley", help="weigh words by Shapley values: some hundred answers, labelwheel[shapley]")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Show what the model answers to a text, which words carried it, and the nearest labelled examples."""
+    if (text is None) == (example is None):
+        raise InvalidRequest("give a text, or the key of an example with --example")
+    client = targets.service()
+    found = targets.project(client.status(), project)
+    asked = targets.question(found, question)
+    body = client.explain(found["id"], asked["name"], key=example, text=text)
+    if shapley:
+        body["carried"] = _shapley(client, found["id"], body)
+    if as_json:
+        typer.echo(json.dumps(body, indent=1, ensure_ascii=False))
+        return
+    for line in lines(body):
+        formatting.console().print(line, soft_wrap=True)
+
+
+def lines(body: Row) -> Iterator[Text]:
+    """An explanation for a terminal: the answer, its words, and what is labelled near it."""
+    said = body["prediction"]
+    if said["answer"] is None:
+        yield Text("nothing is suggested", style="yellow")
+    else:
+        head = Text(f"{body['question']['name']}: ").append(_answer(said["answer"], body["fields"]), style="bold")
+        yield head.append(f"  {said['score']:.2f}  {body['version']}", style="dim")
+    several = isinstance(said["answer"], list)
+    for number, each in enumerate(body["carried"]):
+        if several:
+            score = said["item_scores"][number]
+            yield Text(f"\n{_item(each['item'], body['fields'])}  ").append(f"{score:.2f}", style="dim")
+        yield from _marked(body, each)
+        told = ", ".join(f"{body['words'][place]['text']} ({each['weights'][place]:+.2f})" for place in each["marked"])
+        if not told:
+            told = "no word beside it" if _is_span(each["item"]) else "no word by itself"
+        yield Text(f"carried by {told}", style="dim")
+    if not body["carried"]:
+        yield from map(Text, filter(None, body["fields"].values()))
+    if body["nearest"]:
+        yield Text(f"\nnearest of {body['compared']:,} labels")
+    for each in body["nearest"]:
+        line = Text(f"  {each['likeness']:.2f}  ", style="dim")
+        line.append(_answer(each["label"], each["fields"]), style="not dim cyan")
+        yield line.append(f"  {' '.join(' / '.join(each['fields'].values()).split())[:_TOLD]}", style="not dim")
+
+
+def _marked(body: Row, carried: Row) -> Iterator[Text]:
+    """The fields, a line each; the marked words stand out, and so does a span."""
+    for name, text in body["fields"].items():
+        if not text:
+            continue
+        line = Text(text)
+        if _is_span(carried["item"]):
+            line.stylize("underline", carried["item"]["start"], carried["item"]["end"])
+        for place in carried["marked"]:
+            word = body["words"][place]
+            if word["field"] == name:
+                line.stylize("bold reverse", word["start"], word["end"])
+        yield line
+
+
+def _is_span(item: Any) -> bool:
+    return isinstance(item, dict)
+
+
+def _answer(answer: Any, fields: Mapping[str, str]) -> str:
+    if not isinstance(answer, list):
+        return str(answer)
+    return ", ".join(_item(item, fields) for item in answer) or "none"
+
+
+def _item(item: Any, fields: Mapping[str, str]) -> str:
+    if _is_span(item):
+        [text] = fields.values()
+        return f"{item['label']} “{text[item['start'] : item['end']]}”"
+    return " › ".join(item) if isinstance(item, list) else str(item)
+
+
+def _shapley(client: Client, project: int, body: Row) -> list[Row]:
+    """The same items with Shapley values as weights: counted here, so that the service's threads stay free."""
+    from labelwheel.training.evaluation import shapley
+    from labelwheel.training.evaluation.explanation import Occluded, most
+    from labelwheel.training.questions import Example, Prediction, Question
+
+    question = Question.model_validate(body["question"])
+
+    def answer(examples: Sequence[Example]) -> list[Prediction]:
+        found: list[Prediction] = []
+        for start in range(0, len(examples), _AT_ONCE):
+            piece = [one.model_dump(mode="json") for one in examples[start : start + _AT_ONCE]]
+            said = client.suggest(project, piece)["suggestions"]
+            found += [Prediction.model_validate(one["predictions"][question.name]) for one in said]
+        return found
+
+    prediction = Prediction.model_validate(body["prediction"])
+    occluded = Occluded(question, Example(key="", fields=body["fields"]), answer, prediction)
+    weights = shapley.values(occluded)
+    found = []
+    for number, item in enumerate(occluded.items):
+        places = sorted(occluded.beside(number), key=lambda place: -weights[place, number])[: most(len(weights))]
+        marked = [place for place in places if weights[place, number] > 0]
+        found.append({"item": item, "weights": weights[:, number].tolist(), "marked": marked})
+    return found

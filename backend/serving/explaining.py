@@ -1,0 +1,84 @@
+"""Why the model says what it says of one example: the words that carried the answer, and the nearest labels.
+
+All of it is bulk work, one example at a time: while people wait for suggestions, it takes a small batch now and then.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from labelwheel.backend.errors import NotFound, Overloaded, TooLarge
+from labelwheel.backend.serving import guard
+from labelwheel.backend.serving.batching import Priority
+from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.nearest import Labelled, NearestLabels, Neighbours
+from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.evaluation.explanation import Explanation, explain
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.questions import Example, Prediction, Question
+
+SECONDS = 40.0
+"""What an explanation may take: whoever asks waits for a minute."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The answer of what is served in `version`, what carried it, and what is labelled near it."""
+
+    version: str
+    explanation: Explanation
+    neighbours: Neighbours
+
+
+class Explainer:
+    """Explains answers through the serving queue. Texts without some of their words are neither cached nor kept."""
+
+    def __init__(
+        self, queue: InferenceQueue, labelled: Labelled, max_characters: int, shown_from: Mapping[str, float]
+    ) -> None:
+        # answers are asked for as they are: what is hidden is still held to some degree
+        self._predictor = Predictor(queue, AnswerCache(0), max_characters)
+        self._nearest = NearestLabels(queue, labelled, max_characters)
+        self._max_characters, self._shown_from = max_characters, shown_from
+        self._busy = threading.Lock()
+
+    def explain(self, project: int, member: ServedQuestion, version: str, example: Example) -> Explained:
+        """Raises NotFound where there is nothing to read, TooLarge, and Overloaded: also while one is explained."""
+        if not guard.readable(member.question, example, self._max_characters):
+            raise _unreadable(member.question, example, self._max_characters)
+        deadline = time.monotonic() + SECONDS
+
+        def answer(examples: Sequence[Example]) -> list[Prediction]:
+            left = max(0.1, deadline - time.monotonic())
+            found = self._predictor.suggest({"": member}, examples, Priority.BULK, left)
+            return [one[""] for one in found]
+
+        with self._alone():
+            whole = guard.encodable(example)
+            [said] = answer([whole])
+            least = self._shown_from.get(member.question.kind, 0.0)
+            shown = kind_of(member.question).shown(said, least)
+            found = explain(member.question, whole, answer, shown)
+            return Explained(version, found, self._nearest.of(project, member, whole, deadline))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._busy.acquire(blocking=False):
+            raise Overloaded("another answer is being explained; try again in a few seconds")
+        try:
+            yield
+        finally:
+            self._busy.release()
+
+
+def _unreadable(question: Question, example: Example, most: int) -> LabelwheelError:
+    length = sum(map(len, question.texts(example)))
+    if length > most:
+        return TooLarge(f"the text has {length} characters; at most LABELWHEEL_MAX_CHARACTERS={most} are read")
+    return NotFound(f"there is no text: {question.name!r} is asked about {' and '.join(map(repr, question.inputs))}")

@@ -1,0 +1,137 @@
+"""Explanations come from what is served, beside the nearest labels, and nobody waits for them."""
+
+import threading
+
+import pytest
+
+from labelwheel.backend.errors import NotFound, Overloaded, TooLarge
+from labelwheel.backend.serving.engines.onnx import OnnxEngine
+from labelwheel.backend.serving.explaining import Explainer
+from labelwheel.backend.serving.nearest import NearestLabels
+from labelwheel.backend.serving.predictor import ServedQuestion
+from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.training.questions import Example
+from labelwheel.training.spec import LabelledExample, Part
+from tests.backend import real
+from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
+
+
+def labelled(key: str, text: str, answer: str) -> LabelledExample:
+    return LabelledExample(example=Example(key=key, fields={"text": text}), answer=answer, part=Part.TRAIN, group=key)
+
+
+LABELS = [
+    labelled("1", "the parcel never came", "parcel lost"),
+    labelled("2", "my card was refused", "card blocked"),
+    labelled("3", "what a wonderful shop", "praise"),
+    labelled("4", "where is my package?", "parcel lost"),
+    labelled("5", "", "praise"),
+]
+
+
+@pytest.fixture(scope="module")
+def served():
+    engine = OnnxEngine(cores=1)
+    queue = InferenceQueue(engine)
+    yield queue, ServedQuestion(real.TOPIC, engine.load(real.store() / "n1"))
+    queue.close()
+
+
+def text(words: str, key: str = "9") -> Example:
+    return Example(key=key, fields={"text": words})
+
+
+def test_a_real_checkpoint_in_int8_is_explained_with_its_nearest_labels(served):
+    queue, member = served
+    explainer = Explainer(queue, lambda project, name: LABELS, 1000, {})
+    found = explainer.explain(1, member, "g1", text("yesterday evening my parcel got lost on its way to us"))
+    said = found.explanation
+    assert (found.version, said.prediction.answer) == ("g1", "parcel lost")
+    marked = {said.words[place].text for place in said.carried[0].marked}
+    assert marked & {"parcel", "lost"}
+    nearest = [one.row.example.key for one in found.neighbours.nearest]
+    assert (set(nearest[:2]), len(nearest), found.neighbours.among) == ({"1", "4"}, 3, 4)
+    likeness = [one.likeness for one in found.neighbours.nearest]
+    assert likeness == sorted(likeness, reverse=True)
+
+
+def test_an_example_is_not_its_own_neighbour_and_is_like_its_copy(served):
+    queue, member = served
+    nearest = NearestLabels(queue, lambda project, name: LABELS, 1000)
+    found = nearest.of(1, member, text("the parcel never came", key="1"), deadline())
+    assert "1" not in [one.row.example.key for one in found.nearest]
+    copy = nearest.of(1, member, text("the parcel never came"), deadline())
+    assert copy.nearest[0].row.example.key == "1"
+    assert copy.nearest[0].likeness == pytest.approx(1.0, abs=1e-3)
+
+
+def deadline() -> float:
+    import time
+
+    return time.monotonic() + 60
+
+
+class Fake:
+    """An engine that answers at once, unless it is held up."""
+
+    def __init__(self, tmp_path):
+        self.engine = FakeEngine()
+        self.queue = InferenceQueue(self.engine)
+        model = self.engine.load(write_checkpoint(tmp_path / "v1", "v1"))
+        self.member = ServedQuestion(question(), model)
+
+
+@pytest.fixture
+def fake(tmp_path):
+    fake = Fake(tmp_path)
+    yield fake
+    fake.queue.close()
+
+
+def test_what_was_read_of_labels_is_read_once(fake):
+    nearest = NearestLabels(fake.queue, lambda project, name: LABELS, 1000)
+    nearest.of(1, fake.member, text("hello"), deadline())
+    before = sum(rows for _, rows in fake.engine.batches)
+    nearest.of(1, fake.member, text("hello"), deadline())
+    assert sum(rows for _, rows in fake.engine.batches) == before == 5
+
+
+def test_without_features_there_are_no_neighbours(fake):
+    fake.member.model.width = None
+    found = NearestLabels(fake.queue, lambda project, name: LABELS, 1000).of(1, fake.member, text("hello"), deadline())
+    assert (list(found.nearest), found.among) == ([], 0)
+
+
+def test_one_answer_is_explained_at_a_time(fake):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(project, name):
+        begun.set()
+        go_on.wait(10)
+        return []
+
+    explainer = Explainer(fake.queue, slow, 1000, {})
+    other = threading.Thread(target=explainer.explain, args=(1, fake.member, "g1", text("hello")))
+    other.start()
+    try:
+        assert begun.wait(10)
+        with pytest.raises(Overloaded, match="another answer"):
+            explainer.explain(1, fake.member, "g1", text("hello"))
+    finally:
+        go_on.set()
+        other.join()
+    explainer.explain(1, fake.member, "g1", text("hello"))
+
+
+def test_what_cannot_be_read_is_refused(fake):
+    explainer = Explainer(fake.queue, lambda project, name: [], 20, {})
+    with pytest.raises(NotFound, match="no text"):
+        explainer.explain(1, fake.member, "g1", text(" "))
+    with pytest.raises(TooLarge, match="LABELWHEEL_MAX_CHARACTERS=20"):
+        explainer.explain(1, fake.member, "g1", text("word " * 5))
+
+
+def test_what_is_hidden_is_not_explained(fake):
+    explainer = Explainer(fake.queue, lambda project, name: [], 1000, {"choice": 0.5})
+    found = explainer.explain(1, fake.member, "g1", text("hello there"))
+    assert (found.explanation.prediction.answer, list(found.explanation.carried)) == (None, [])
