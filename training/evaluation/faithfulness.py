@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from labelwheel.training.evaluation.explanation import Answerer, Explanation, Occluded, most
+from labelwheel.training.evaluation.explanation import Answerer, Explanation, Occluded, explain, most
+from labelwheel.training.evaluation.markdown import cell, table
+from labelwheel.training.inspection.subject import Subject
 from labelwheel.training.questions import Example, Question
 
 DRAWS = 5
@@ -46,3 +50,72 @@ def deletion(
             gone = occluded.held([marked, *drawn])[:, number] <= 0
             found.append(Deleted(bool(gone[0]), float(gone[1:].mean())))
     return found
+
+
+MOST = 100
+"""Of more held-out texts so many are drawn."""
+
+FEW = 20
+"""With fewer items nothing is said."""
+
+_LABELS, _WORDS = 20, 5
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """Whether what explanations mark is what the checkpoint goes by, and the words it goes by for each label."""
+
+    name: str = "explanations"
+
+    def look(self, subject: Subject) -> dict[str, Any]:
+        """Shares of items that are gone; by label the words that were marked in most texts, more than one."""
+        told = [place for place, one in enumerate(subject.predictions) if one.answer not in (None, [])]
+        if len(told) > MOST:
+            told = sorted(np.random.default_rng(subject.seed).choice(told, MOST, replace=False).tolist())
+        examples = [subject.measured[place].example for place in told]
+        explanations = [
+            explain(subject.question, example, subject.answer, subject.predictions[place])
+            for place, example in zip(told, examples, strict=True)
+        ]
+        found = deletion(subject.question, examples, subject.answer, subject.seed, explanations)
+        if len(found) < FEW:
+            return {}
+        return {
+            "texts": len(examples),
+            "items": len(found),
+            "marked": float(np.mean([one.marked for one in found])),
+            "random": float(np.mean([one.random for one in found])),
+            "words": _words(subject, explanations),
+        }
+
+    def render(self, found: Mapping[str, Any]) -> str:
+        """Two sentences, and a table of the words."""
+        marked, random = found["marked"], found["random"]
+        more = f", {marked / random:.1f} times as many" if random else ""
+        said = (
+            f"Without the fifth of its words that `labelwheel explain` marks, {marked:.0%} of {found['items']} answers "
+            f"are gone; without as many by chance {random:.0%}{more}."
+        )
+        if marked < 2 * random:
+            said += " That is little: explanations of this checkpoint say hardly more than chance."
+        rows = [(cell(one["label"]), cell(", ".join(one["words"]))) for one in found["words"]]
+        return "\n\n".join(filter(None, ["## Which words carry answers", said, table(("label", "words"), rows)]))
+
+
+EXPLANATIONS = Explanations()
+
+
+def _words(subject: Subject, explanations: Sequence[Explanation]) -> list[dict[str, Any]]:
+    counts: dict[str, Counter[str]] = {}
+    for explained in explanations:
+        for one in explained.carried:
+            for label in subject.kind.labels(subject.question, [one.item] if _listed(explained) else one.item):
+                said = {explained.words[place].text.casefold() for place in one.marked}
+                counts.setdefault(label, Counter()).update(said)
+    often = {label: [word for word, times in each.most_common(_WORDS) if times > 1] for label, each in counts.items()}
+    order = sorted(often, key=lambda label: -counts[label].total())
+    return [{"label": label, "words": often[label]} for label in order if often[label]][:_LABELS]
+
+
+def _listed(explained: Explanation) -> bool:
+    return isinstance(explained.prediction.answer, list)
