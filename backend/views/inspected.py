@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from labelwheel.backend.database.tables import CheckpointRow, InspectionRow, QuestionRow
 from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.rounds import inspections
+from labelwheel.training.questions import Question
 
 
 def of_version(session: Session, version: str) -> dict[str, Any] | None:
@@ -54,6 +55,24 @@ def section(session: Session, question: QuestionRow, name: str) -> dict[str, Any
         if "found" in (part := row.parts.get(name, {})):
             return {"version": row.version, "event": row.last_event_id, "found": part["found"]}
     return None
+
+
+def voices(session: Session, question: QuestionRow) -> dict[str, list[float]]:
+    """By an example's key, how probable each value of the question is to models that have not learnt its label.
+
+    Empty where no inspection has found that out, or the question's values have changed since.
+    """
+    told = section(session, question, "voices")
+    spec, shared = Question.model_validate(question.spec), len(champion_groups.members(session, question)) > 1
+    if told is None or set(told["found"].get("values", ())) != set(spec.values):
+        return {}
+    places = [told["found"]["values"].index(value) for value in spec.values]
+    own = f"{question.project_id}/" if shared else ""
+    return {
+        key.removeprefix(own): [chances[place] for place in places]
+        for key, chances in told["found"]["probabilities"].items()
+        if key.startswith(own)
+    }
 
 
 def _told(row: InspectionRow) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.connector_host import ServingHost
 from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import agreement
+from labelwheel.backend.views import agreement, inspected
 from labelwheel.backend.views import status as ledger_status
 from labelwheel.backend.web import audit, auth
 from labelwheel.backend.web.body import asked, json_object, taken
@@ -139,7 +139,8 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
     def agreed(number: int, name: str) -> Response:
         with database.session() as session:
             question = projects.question(session, number, name)
-            return jsonify(agreement.read(session, question, named=current().role is Role.ADMIN))
+            voices = inspected.voices(session, question)
+            return jsonify(agreement.read(session, question, current().role is Role.ADMIN, voices))
 
     @api.get("/rounds/<int:number>")
     @readable

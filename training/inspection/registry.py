@@ -9,6 +9,7 @@ from labelwheel.training.evaluation.label_errors import LABEL_ERRORS
 from labelwheel.training.evaluation.label_leaks import LABEL_LEAKS
 from labelwheel.training.evaluation.robustness import ROBUSTNESS
 from labelwheel.training.evaluation.sensitivity import SENSITIVITY
+from labelwheel.training.evaluation.voices import VOICES
 from labelwheel.training.evaluation.weak_slices import WEAK_SLICES
 from labelwheel.training.inspection.subject import Section
 
@@ -21,4 +22,5 @@ SECTIONS: tuple[Section, ...] = (
     SENSITIVITY,
     LABEL_LEAKS,
     EXPLANATIONS,
+    VOICES,
 )

@@ -13,10 +13,18 @@ import pytest
 from labelwheel.backend.app import create_app
 from labelwheel.backend.commands import agreement as command
 from labelwheel.backend.commands import formatting
-from labelwheel.backend.database.tables import ExampleRow, Label, Project, QuestionRow, now
+from labelwheel.backend.database.tables import (
+    CheckpointRow,
+    ExampleRow,
+    InspectionRow,
+    Label,
+    Project,
+    QuestionRow,
+    now,
+)
 from labelwheel.backend.projects import projects
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import agreement, remembered
+from labelwheel.backend.views import agreement, inspected, remembered
 from labelwheel.backend.views.agreement_body import Agreement, BriefAgreement
 from labelwheel.backend.views.annotator_quality import Probabilities
 from labelwheel.training.questions import Answer, Option, Question
@@ -259,6 +267,29 @@ def test_the_model_is_one_more_voice_about_each_annotator_and_says_where_to_look
     assert looks == sorted(looks, key=lambda look: (look["score"], look["key"]))
     assert {look["action"] for look in looks} == {"label", "relabel"}
     assert all((look["action"] == "label") is (int(look["key"][1:]) >= 200) for look in looks)
+
+
+def test_the_models_voice_is_that_of_the_latest_inspection(stage: Stage) -> None:
+    """In the order of the question's values, which may have changed since; of other values it says nothing."""
+    probabilities = simulated(stage, 1)
+    ask(stage, "choice", options=TOPICS)
+    stage.promote({"topic": "v1"})
+    values = ["science", "sport", "politics"]
+    turned = {key: [chances[2], chances[0], chances[1]] for key, chances in probabilities.items()}
+    with stage.database.transaction() as tx:
+        row = tx.query(CheckpointRow).one()
+        found = {"values": values, "probabilities": turned}
+        parts = {"voices": {"place": 0, "found": found, "text": "", "seconds": 1.0}}
+        tx.add(InspectionRow(question_id=row.question_id, checkpoint_id=row.id, version="v1", parts=parts))
+    with stage.database.session() as session:
+        assert inspected.voices(session, projects.question(session, stage.project, "topic")) == probabilities
+    client = create_app(stage.settings, FakeEngine(), start=False).test_client()
+    path = f"/api/v1/projects/{stage.project}/questions/topic/agreement"
+    said = client.get(path, headers={"Authorization": f"Bearer {ADMIN}"}).json["quality"]
+    assert (said["reason"], said["annotators"][0]["annotator"]) == (None, "p3")
+    ask(stage, "choice", options=TOPICS[:2])
+    with stage.database.session() as session:
+        assert inspected.voices(session, projects.question(session, stage.project, "topic")) == {}
 
 
 def test_too_few_probabilities_are_no_voice(stage: Stage) -> None:
