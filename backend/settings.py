@@ -178,8 +178,8 @@ class Settings(BaseSettings):
     inspect_minutes: float = Field(30.0, gt=0, description="how long one inspection may take, all in all")
     groups: str = Field(
         "",
-        description="columns of metadata, with commas, whose values name groups of people or texts that should be "
-        "answered equally well; inspections look for gaps between them",
+        description="names of slices, with commas, such as `annotator, characters`, whose values should be answered "
+        "equally well; inspections look for gaps between them",
     )
     slices: str = Field(
         "",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,8 +49,12 @@ def can_doubt(problem: Problem) -> bool:
     return problem.kind.row is not Row.PAIR and isinstance(objective, Softmax | Sigmoid)
 
 
+@lru_cache(maxsize=1)
 def doubts(subject: Subject) -> Doubts | None:
-    """Of all labels; None where they are all alike, or near-duplicates of each other."""
+    """Of all labels; None where they are all alike, or near-duplicates of each other.
+
+    Remembered for the subject: several sections ask.
+    """
     problem = replace(subject.problem, hide_below=0.0)
     if not can_doubt(problem) or len({str(answer) for answer in problem.answers}) < 2:
         return None

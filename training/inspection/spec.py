@@ -9,7 +9,7 @@ class InspectionSpec(Frozen):
     """One inspection of a checkpoint. `checkpoint`, `data`, `unlabelled` and `output` are absolute paths.
 
     `data` and `unlabelled` are as a job has them. Each section leaves a file in `output`, and one that lies there
-    already is not done again. `groups` are columns of metadata whose values name groups of people.
+    already is not done again. `groups` are names of slices whose values should be answered equally well.
     """
 
     version: str

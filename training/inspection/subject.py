@@ -20,12 +20,12 @@ from labelwheel.training.strategies.problem import Problem
 Answer = Callable[[Sequence[Example]], list[Prediction]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """A checkpoint that answers by `answer`, as people are shown it, and the labelled `rows`, canonical.
 
-    `load` gives the base model before anything was learnt, and is called where a section needs it. `groups` are columns
-    of metadata whose values name groups of people.
+    `load` gives the base model before anything was learnt, and is called where a section needs it. `groups` are names
+    of slices whose values should be answered equally well.
     """
 
     question: Question
