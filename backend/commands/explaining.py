@@ -60,10 +60,7 @@ def lines(body: Row) -> Iterator[Text]:
             score = said["item_scores"][number]
             yield Text(f"\n{_item(each['item'], body['fields'])}  ").append(f"{score:.2f}", style="dim")
         yield from _marked(body, each)
-        told = ", ".join(f"{body['words'][place]['text']} ({each['weights'][place]:+.2f})" for place in each["marked"])
-        if not told:
-            told = "no word beside it" if _is_span(each["item"]) else "no word by itself"
-        yield Text(f"carried by {told}", style="dim")
+        yield Text(_carried(body, each), style="dim")
     if not body["carried"]:
         yield from map(Text, filter(None, body["fields"].values()))
     if body["nearest"]:
@@ -72,6 +69,18 @@ def lines(body: Row) -> Iterator[Text]:
         line = Text(f"  {each['likeness']:.2f}  ", style="dim")
         line.append(_answer(each["label"], each["fields"]), style="not dim cyan")
         yield line.append(f"  {' '.join(' / '.join(each['fields'].values()).split())[:_TOLD]}", style="not dim")
+
+
+def _carried(body: Row, each: Row) -> str:
+    """The marked words; of Shapley values what each is worth, else what is left of the answer without them."""
+    words = [(body["words"][place]["text"], each["weights"][place]) for place in each["marked"]]
+    if not words:
+        return f"carried by {'no word beside it' if _is_span(each['item']) else 'no word by itself'}"
+    if "rest" not in each:
+        return "carried by " + ", ".join(f"{word} ({weight:+.2f})" for word, weight in words)
+    left = "gone" if each["rest"] <= 0 else f"left at {each['rest']:.2f}"
+    told = ", ".join(word for word, _ in words)
+    return f"carried by {told}; without {'it' if len(words) == 1 else 'them'} the answer is {left}"
 
 
 def _marked(body: Row, carried: Row) -> Iterator[Text]:

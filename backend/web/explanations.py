@@ -55,7 +55,12 @@ def body(question: Question, example: Example, found: Explained) -> ExplanationB
         prediction=said.prediction,
         words=[WordBody(**word._asdict()) for word in said.words],
         carried=[
-            CarriedBody(item=one.item, weights=[float(weight) for weight in one.weights], marked=list(one.marked))
+            CarriedBody(
+                item=one.item,
+                weights=[float(weight) for weight in one.weights],
+                marked=list(one.marked),
+                rest=max(one.rest, 0.0),
+            )
             for one in said.carried
         ],
         nearest=[

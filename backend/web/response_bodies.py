@@ -135,12 +135,14 @@ class CarriedBody(Body):
     """One item of the answer (a label of several, a span; else the answer), and what carried it.
 
     `weights` has for each word what the item's score loses without it; `marked` are the places of few words, the most
-    important first, without which together it is gone, or as little of it left as without any others.
+    important first, without which together it is gone, or as little of it left as without any others. `rest` is its
+    score without all of these; 0 where it is gone.
     """
 
     item: Any
     weights: list[float]
     marked: list[int]
+    rest: float
 
 
 class NeighbourBody(Body):

@@ -34,12 +34,14 @@ class Carried:
     """One item of an answer, and what carried it.
 
     `weights` (words,) is what it loses without each word alone; `marked` are places of a few words, those first that it
-    loses most without, which together take it away or as much of it as so few words can.
+    loses most without, which together take it away or as much of it as so few words can. `rest` is how firmly it is
+    said without all of these, see `QuestionKind.held`: where several words say the same, none counts alone.
     """
 
     item: Answer
     weights: np.ndarray
     marked: tuple[int, ...]
+    rest: float
     place: tuple[int, int] | None = None
 
 
@@ -105,8 +107,8 @@ def explain(
     if not occluded.items or not occluded.words:
         return Explanation(occluded.prediction, occluded.words, [])
     weights = _weights(occluded)
-    marks = _marks(occluded, weights)
-    columns = zip(occluded.items, weights.T, marks, occluded.places, strict=True)
+    marks, rest = _marks(occluded, weights)
+    columns = zip(occluded.items, weights.T, marks, rest, occluded.places, strict=True)
     return Explanation(occluded.prediction, occluded.words, [Carried(*each) for each in columns])
 
 
@@ -134,16 +136,19 @@ def _weights(occluded: Occluded) -> np.ndarray:
     return found
 
 
-def _marks(occluded: Occluded, weights: np.ndarray) -> list[tuple[int, ...]]:
-    """For each item the words that take it away, greedily: the next one is what it loses most without, the others gone.
+def _marks(occluded: Occluded, weights: np.ndarray) -> tuple[list[tuple[int, ...]], list[float]]:
+    """For each item the words that take it away, greedily, and how firmly it is said without them.
 
-    Words by themselves say little where several say the same. All items go on together, so that they share batches.
+    The next word is what it loses most without, the others gone. Words by themselves say little where several say the
+    same. All items go on together, so that they share batches.
     """
     count = range(len(occluded.items))
     free = [_ordered(occluded.beside(number), weights[:, number]) for number in count]
     limits = [min(most(len(one)), MOST // CLOSE) for one in free]
     found = [[one[0]] if one and weights[one[0], number] > 0 else [] for number, one in enumerate(free)]
-    left = [number for number in count if found[number] and not _gone(occluded, weights, number, found[number][0])]
+    base = occluded.base()
+    rest = [float(base[number] - (weights[found[number][0], number] if found[number] else 0)) for number in count]
+    left = [number for number in count if found[number] and rest[number] > 0]
     while left := [number for number in left if len(found[number]) < limits[number]]:
         tried = [
             (number, place)
@@ -156,13 +161,10 @@ def _marks(occluded: Occluded, weights: np.ndarray) -> list[tuple[int, ...]]:
             rows = [(held[row, number], place) for row, (other, place) in enumerate(tried) if other == number]
             lowest, place = min(rows)
             found[number].append(place)
+            rest[number] = float(lowest)
             going += [number] if lowest > 0 else []
         left = going
-    return [tuple(one) for one in found]
-
-
-def _gone(occluded: Occluded, weights: np.ndarray, number: int, place: int) -> bool:
-    return bool(occluded.base()[number] - weights[place, number] <= 0)
+    return [tuple(one) for one in found], rest
 
 
 def _ordered(places: Sequence[int], weights: np.ndarray) -> list[int]:

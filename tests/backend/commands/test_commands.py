@@ -517,7 +517,8 @@ def test_marked_words_and_spans_stand_out_in_the_terminal():
         "question": {"name": "places"}, "version": "lw-1", "fields": {"text": "we two sit in Rome"},
         "prediction": {"answer": [{"start": 14, "end": 18, "label": "city"}], "score": 0.7, "item_scores": [0.9]},
         "words": [{"field": "text", "start": 11, "end": 13, "text": "in"}],
-        "carried": [{"item": {"start": 14, "end": 18, "label": "city"}, "weights": [0.8], "marked": [0]}],
+        "carried": [{"item": {"start": 14, "end": 18, "label": "city"}, "weights": [0.8], "marked": [0],
+                     "rest": 0.1}],
         "nearest": [{"key": "1", "fields": {"text": "a day in Oslo"}, "label": [{**span, "start": 9, "end": 13}],
                      "likeness": 0.61}],
         "compared": 1200,
@@ -525,7 +526,8 @@ def test_marked_words_and_spans_stand_out_in_the_terminal():
     found = list(explaining.lines(body))
     told = [line.plain.strip() for line in found]
     assert told == [
-        "places: city “Rome”  0.70  lw-1", "city “Rome”  0.90", "we two sit in Rome", "carried by in (+0.80)",
+        "places: city “Rome”  0.70  lw-1", "city “Rome”  0.90", "we two sit in Rome",
+        "carried by in; without it the answer is left at 0.10",
         "nearest of 1,200 labels", "0.61  city “Oslo”  a day in Oslo",
     ]  # fmt: skip
     assert {(part.start, part.end, part.style) for part in found[2].spans} == {

@@ -86,13 +86,15 @@ def test_words_that_say_the_same_are_marked_together():
     found = explain(asked(), example("lovely and great but never ever only fine so to say"), model)
     assert set(said(found)) == {"lovely", "great"}
     left = Occluded(asked(), example("lovely and great but never ever only fine so to say"), model)
-    assert left.held([found.carried[0].marked])[0, 0] <= 0
+    assert left.held([found.carried[0].marked])[0, 0] == pytest.approx(found.carried[0].rest)
+    assert found.carried[0].rest <= 0
 
 
 def test_nothing_carries_an_answer_that_rests_on_no_word():
     found = explain(asked(), example("some words without any weight"), Model())
     assert found.carried[0].marked == ()
     assert not found.carried[0].weights.any()
+    assert found.carried[0].rest == found.prediction.score
 
 
 @pytest.mark.parametrize("text", ["", "   "])
