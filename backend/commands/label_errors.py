@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -47,17 +47,8 @@ def _show(console: Console, name: str, found: targets.Row) -> None:
     table = Table("example", "text", "labelled", "by", "the model would say", "probability")
     for one in found["labels"][:SHOWN]:
         people = ", ".join(dict.fromkeys(each["annotator"] for each in one["annotators"]))
-        cells = (one["key"], one["text"], _said(one["label"]), people, _said(one["suggestion"]))
+        cells = (one["key"], one["text"], one["labelled"], people, one["would_say"])
         table.add_row(*map(escape, cells), f"{one['probability']:.2f}")
     console.print(table)
     if (more := len(found["labels"]) - SHOWN) > 0:
         console.print(f"and {more:,} more: --json has all of them")
-
-
-def _said(answer: Any) -> str:
-    """An answer on one line."""
-    if isinstance(answer, dict):
-        return f"{answer['label']} {answer['start']}–{answer['end']}"
-    if isinstance(answer, list):
-        return ", ".join(" › ".join(item) if isinstance(item, list) else _said(item) for item in answer) or "nothing"
-    return str(answer)

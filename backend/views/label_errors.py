@@ -39,7 +39,7 @@ def read(session: Session, question: QuestionRow) -> dict[str, Any]:
 
 
 def _told(key: str, one: Mapping[str, Any], annotators: list[dict[str, Any]]) -> dict[str, Any]:
-    said = {name: one[name] for name in ("text", "suggestion", "probability", "score")}
+    said = {name: one[name] for name in ("text", "suggestion", "labelled", "would_say", "probability", "score")}
     nearest = [{"label" if name == "answer" else name: each[name] for name in each} for each in one["nearest"]]
     return {"key": key, "label": one["answer"], **said, "annotators": annotators, "nearest": nearest}
 

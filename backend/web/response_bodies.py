@@ -213,13 +213,15 @@ class LabelError(Body):
     """A label that is probably wrong.
 
     `suggestion` is what models that have not learnt from it would say, with `probability`; `score` in [0, 1] is how
-    doubtful the label is.
+    doubtful the label is. `labelled` and `would_say` are both on a line, with the words of spans.
     """
 
     key: str
     text: str
     label: Any
     suggestion: Any
+    labelled: str
+    would_say: str
     probability: float
     score: float
     annotators: list[GivenLabel]

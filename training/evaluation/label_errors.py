@@ -11,6 +11,7 @@ from labelwheel.training.evaluation.doubts import Doubts, can_doubt, doubts
 from labelwheel.training.evaluation.markdown import code, table
 from labelwheel.training.evaluation.neighbours import Nearest, short, shown, whole
 from labelwheel.training.inspection.subject import Section, Subject
+from labelwheel.training.questions import Example, Question
 
 NAME = "label_errors"
 
@@ -47,6 +48,8 @@ class LabelErrors:
                 "text": short(subject.question, problem.rows[place].example),
                 "answer": problem.rows[place].answer,
                 "suggestion": found.said[place].answer,
+                "labelled": _quoted(subject.question, problem.rows[place].example, problem.rows[place].answer),
+                "would_say": _quoted(subject.question, problem.rows[place].example, found.said[place].answer),
                 "probability": round(float(found.said[place].score), 3),
                 "score": round(float(found.values[place]), 3),
                 "nearest": shown(subject.question, problem.rows, others),
@@ -107,16 +110,22 @@ def _reason(subject: Subject) -> str:
     return "All labels are alike, or of near-duplicates: there is nothing to weigh them against."
 
 
-def _said(answer: Any) -> str:
-    """An answer on one line."""
+def _quoted(question: Question, example: Example, answer: Any) -> str:
+    """An answer on one line, with the words that spans mark."""
+    return _said(answer, question.text(example))
+
+
+def _said(answer: Any, text: str | None = None) -> str:
+    """An answer on one line; spans by their places where the text is not to be shown."""
     if not isinstance(answer, list):
         return str(answer)
-    return ", ".join(_item(item) for item in answer) or "nothing"
+    return ", ".join(_item(item, text) for item in answer) or "nothing"
 
 
-def _item(item: Any) -> str:
+def _item(item: Any, text: str | None) -> str:
     if isinstance(item, dict):
-        return f"{item['label']} {item['start']}–{item['end']}"
+        start, end = item["start"], item["end"]
+        return f"{item['label']} “{text[start:end]}”" if text is not None else f"{item['label']} {start}–{end}"
     return " › ".join(item) if isinstance(item, list) else str(item)
 
 

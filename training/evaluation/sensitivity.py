@@ -2,7 +2,7 @@
 
 - Labels: the regression on the base model's features, learnt from other four fifths and halves of the training labels
   and measured on the same held-out texts. It says how much these labels matter to it, and nothing about a fine-tuned
-  checkpoint, whose training would take its whole time again for each.
+  checkpoint, whose training would take its whole time again for each. Not of spans, which no regression learns here.
 - Threshold: what is shown and how good it is, if less sure answers are hidden.
 - Length: what is lost if texts are cut after some words, against chance with Holm's correction.
 """
@@ -26,18 +26,22 @@ from labelwheel.training.evaluation.perturbations import Given
 from labelwheel.training.evaluation.randomisation import p_value
 from labelwheel.training.evaluation.rewriting import Rewriting, differs
 from labelwheel.training.inspection.subject import Subject
+from labelwheel.training.kinds.base import Row
 from labelwheel.training.questions import Prediction
 from labelwheel.training.spec import Part
 
 LEVEL = 0.05
 FEW = 10
+LEAST = 20
+"""With fewer independent held-out examples nothing is said."""
+
 MOST = 1000
 REFITS = 8
 SHARES = (0.8, 0.5)
 """Of the training labels, that a refit learns from."""
 
 SECONDS = 60.0
-"""After which no further refit begins: spans have a row for each token."""
+"""After which no further refit begins."""
 
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 WORDS = (4, 8, 16, 32, 64, 128)
@@ -51,12 +55,12 @@ class Sensitivity:
 
     def look(self, subject: Subject) -> dict[str, Any]:
         """`labels`, `thresholds` and `lengths`; `cut` has the numbers of words after which a cut costs score."""
-        if not subject.measured:
+        if len({row.group for row in subject.measured}) < LEAST:
             return {}
         lengths = _lengths(subject)
         return {
             "metric": subject.kind.metric,
-            "labels": _labels(subject),
+            "labels": [] if subject.kind.row is Row.TOKEN else _labels(subject),
             "thresholds": _thresholds(subject),
             "lengths": lengths,
             "cut": [row["words"] for row in lengths if row["beyond_chance"]],

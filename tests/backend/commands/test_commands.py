@@ -476,7 +476,8 @@ def test_label_errors_are_listed_with_who_answered_and_what_the_model_says(stage
     assert "tone: no inspection has looked for label errors yet" in out
     stage.label("mood", {"[bold]rain again": "bad", "sun at last": "good"})
     label = {
-        "key": "e0", "text": "[bold]rain again", "answer": "bad", "suggestion": "good", "probability": 0.876,
+        "key": "e0", "text": "[bold]rain again", "answer": "bad", "suggestion": "good", "labelled": "bad",
+        "would_say": "good", "probability": 0.876,
         "score": 0.9, "nearest": [{"key": "e1", "text": "sun at last", "answer": "good", "cosine": 0.8}],
     }  # fmt: skip
     with stage.database.transaction() as tx:

@@ -12,7 +12,8 @@ from tests.backend.world import World
 
 def found(key: str, answer: str = "sport", suggestion: str = "politics") -> dict[str, Any]:
     return {
-        "key": key, "text": f"text {key}", "answer": answer, "suggestion": suggestion, "probability": 0.9, "score": 0.8,
+        "key": key, "text": f"text {key}", "answer": answer, "suggestion": suggestion, "labelled": answer,
+        "would_say": suggestion, "probability": 0.9, "score": 0.8,
         "nearest": [{"key": "9", "text": "near", "answer": suggestion, "cosine": 0.7}],
     }  # fmt: skip
 
@@ -61,7 +62,8 @@ def test_each_is_told_with_who_answered_what(world: World) -> None:
     assert (told["version"], told["reason"], told["looked_at"], told["suspected"]) == ("v1", None, 40, 3)
     assert [one["key"] for one in told["labels"]] == [keys[2], keys[0]]
     assert told["labels"][0] == {
-        "key": keys[2], "text": f"text {keys[2]}", "label": "sport", "suggestion": "politics", "probability": 0.9,
+        "key": keys[2], "text": f"text {keys[2]}", "label": "sport", "suggestion": "politics", "labelled": "sport",
+        "would_say": "politics", "probability": 0.9,
         "score": 0.8, "annotators": [{"annotator": f"person {keys[2]}", "label": "sport"}],
         "nearest": [{"key": "9", "text": "near", "label": "politics", "cosine": 0.7}],
     }  # fmt: skip

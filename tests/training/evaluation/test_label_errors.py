@@ -183,6 +183,11 @@ def test_a_span_that_was_dropped_and_one_of_another_label_are_found() -> None:
     found = LABEL_ERRORS.look(subject(chains.PLACES, labelled))
     said = {one["key"]: one["suggestion"] for one in found["labels"][:2]}
     assert said == {dropped.example.key: dropped.answer, renamed.example.key: renamed.answer}
+    lines = {one["key"]: (one["labelled"], one["would_say"]) for one in found["labels"][:2]}
+    [span] = dropped.answer
+    name = dropped.example.fields["text"][span["start"] : span["end"]]
+    assert lines[dropped.example.key] == ("nothing", f"{span['label']} “{name}”")
+    assert name not in LABEL_ERRORS.render(found)
     assert found["suspected"] >= 2
 
 

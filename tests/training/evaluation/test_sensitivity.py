@@ -102,3 +102,11 @@ def test_what_is_hidden_below_a_score_is_not_counted_among_what_is_shown(base: s
 
 def test_nothing_held_out_is_nothing_to_say() -> None:
     assert SENSITIVITY.look(subjects.subject(QUESTION, [], by_first)) == {}
+
+
+def test_of_a_few_texts_nothing_is_said(base: str) -> None:
+    def load() -> Base:
+        return Base.load(base, QUESTION, 64, "cpu")
+
+    few = subjects.subject(QUESTION, rows(held_out=19), by_last, load)
+    assert SENSITIVITY.look(few) == {}
