@@ -151,6 +151,7 @@ class InspectionLoop:
                 env=child.environment(settings.job_threads, hub=hub, withheld=("LABELWHEEL_", "PGPASSWORD")),
             )
         child.lower(process.pid, NICENESS)
+        child.first_to_go(process.pid)
         return process
 
     def _watch(self, running: Running) -> None:

@@ -35,3 +35,9 @@ def lower(leader: int, niceness: int) -> None:
         os.setpriority(os.PRIO_PGRP, leader, niceness)
     with contextlib.suppress(OSError):  # not Linux, or a kernel without them
         Path(f"/proc/{leader}/autogroup").write_text(str(niceness), encoding="ascii")
+
+
+def first_to_go(process: int) -> None:
+    """Has the kernel end it before anything else where memory runs out: what is served is worth more (proc(5))."""
+    with contextlib.suppress(OSError):  # not Linux
+        Path(f"/proc/{process}/oom_score_adj").write_text("1000", encoding="ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -140,6 +141,9 @@ def test_a_round_ends_it_and_it_goes_on_afterwards(stage: Stage) -> None:
     stage.mode.write_text("hang")
     stage.begin()
     process = stage.loop._running.process
+    if sys.platform == "linux":
+        assert Path(f"/proc/{process.pid}/oom_score_adj").read_text().strip() == "1000", "it goes before what is served"
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
     stage.world.launcher.automatic = None
     stage.world.order(trigger="labels")
     stage.loop.step()
