@@ -140,15 +140,16 @@ def _marks(occluded: Occluded, weights: np.ndarray) -> tuple[list[tuple[int, ...
     """For each item the words that take it away, greedily, and how firmly it is said without them.
 
     The next word is what it loses most without, the others gone. Words by themselves say little where several say the
-    same. All items go on together, so that they share batches.
+    same, so that one after which nothing is lost may be needed by the next; the last ones are left out where they take
+    nothing. All items go on together, so that they share batches.
     """
     count = range(len(occluded.items))
     free = [_ordered(occluded.beside(number), weights[:, number]) for number in count]
     limits = [min(most(len(one)), MOST // CLOSE) for one in free]
     found = [[one[0]] if one and weights[one[0], number] > 0 else [] for number, one in enumerate(free)]
     base = occluded.base()
-    rest = [float(base[number] - (weights[found[number][0], number] if found[number] else 0)) for number in count]
-    left = [number for number in count if found[number] and rest[number] > 0]
+    rest = [[float(base[number] - weights[place, number]) for place in found[number]] for number in count]
+    left = [number for number in count if found[number] and rest[number][0] > 0]
     while left := [number for number in left if len(found[number]) < limits[number]]:
         tried = [
             (number, place)
@@ -161,10 +162,12 @@ def _marks(occluded: Occluded, weights: np.ndarray) -> tuple[list[tuple[int, ...
             rows = [(held[row, number], place) for row, (other, place) in enumerate(tried) if other == number]
             lowest, place = min(rows)
             found[number].append(place)
-            rest[number] = float(lowest)
+            rest[number].append(float(lowest))
             going += [number] if lowest > 0 else []
         left = going
-    return [tuple(one) for one in found], rest
+    last = [int(np.argmin(np.round(each, 9))) if each else -1 for each in rest]
+    ends = [rest[number][place] if place >= 0 else float(base[number]) for number, place in enumerate(last)]
+    return [tuple(one[: place + 1]) for one, place in zip(found, last, strict=True)], ends
 
 
 def _ordered(places: Sequence[int], weights: np.ndarray) -> list[int]:

@@ -110,8 +110,9 @@ def _words(subject: Subject, explanations: Sequence[Explanation]) -> list[dict[s
     for explained in explanations:
         for one in explained.carried:
             for label in subject.kind.labels(subject.question, [one.item] if _listed(explained) else one.item):
-                said = {explained.words[place].text.casefold() for place in one.marked}
-                counts.setdefault(label, Counter()).update(said)
+                # in their order, the most important first: it decides among those that are marked as often
+                said = dict.fromkeys(explained.words[place].text.casefold() for place in one.marked)
+                counts.setdefault(label, Counter()).update(list(said))
     often = {label: [word for word, times in each.most_common(_WORDS) if times > 1] for label, each in counts.items()}
     order = sorted(often, key=lambda label: -counts[label].total())
     return [{"label": label, "words": often[label]} for label in order if often[label]][:_LABELS]

@@ -185,7 +185,9 @@ def test_an_answer_is_explained_with_its_words_and_the_nearest_labels(client, st
     assert answer["question"]["name"] == "mood"
     assert answer["prediction"] == {"answer": "good", "score": 0.0001, "item_scores": []}
     assert [(word["text"], word["start"]) for word in answer["words"]] == [("hello", 0), ("there", 6)]
-    assert answer["carried"] == [{"item": "good", "weights": [0.0, 0.0], "marked": []}]
+    [carried] = answer["carried"]
+    assert carried.pop("rest") == pytest.approx(answer["prediction"]["score"])
+    assert carried == {"item": "good", "weights": [0.0, 0.0], "marked": []}
     assert [each["label"] for each in answer["nearest"]] == ["bad"] * 3
     assert 3 < answer["compared"] <= 20
     known = client.post(path, json={"fields": {"text": "hello there"}}).json

@@ -90,6 +90,13 @@ def test_words_that_say_the_same_are_marked_together():
     assert found.carried[0].rest <= 0
 
 
+def test_words_that_take_nothing_are_not_marked_beside_one_that_does():
+    found = explain(
+        asked(), example("a dull and rather long tale of some old town far away"), Model(dull=-2.0, tale=0.0)
+    )
+    assert said(found) == ["dull"]
+
+
 def test_nothing_carries_an_answer_that_rests_on_no_word():
     found = explain(asked(), example("some words without any weight"), Model())
     assert found.carried[0].marked == ()
