@@ -40,7 +40,9 @@ class Settings(BaseSettings):
         description="the admin's, for commands and programs: as a bearer, or as the password of Basic; no tool gets it",
     )
     read_token: SecretStr | None = Field(
-        None, min_length=16, description="opens what changes nothing: status, metrics, health, checkpoints' scores"
+        None,
+        min_length=16,
+        description="opens what changes nothing: status, metrics, health, checkpoints' scores, agreement without names",
     )
     url: str = Field("http://127.0.0.1:9090", description="where the commands find the running service")
     public_url: str | None = Field(
