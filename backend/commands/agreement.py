@@ -26,7 +26,7 @@ def agreement(
     """Say how far people agree beyond chance, on which classes, each two of them, and what wants another look."""
     client = targets.service()
     found = targets.project(client.status(), project)
-    asked = [targets.question(found, question)] if question else [each for each in found["questions"] if each["active"]]
+    asked = targets.questions(found, question)
     said = [client.agreement(found["id"], each["name"]) for each in asked]
     if as_json:
         typer.echo(json.dumps(said, indent=1, ensure_ascii=False))

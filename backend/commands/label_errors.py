@@ -23,7 +23,7 @@ def errors(
     """List labels that are probably wrong, with what the model would say; found by the last inspection."""
     client = targets.service()
     found = targets.project(client.status(), project)
-    asked = [targets.question(found, question)] if question else [each for each in found["questions"] if each["active"]]
+    asked = targets.questions(found, question)
     said = {each["name"]: client.label_errors(found["id"], each["name"]) for each in asked}
     if as_json:
         typer.echo(json.dumps(said, indent=1, ensure_ascii=False))

@@ -27,7 +27,7 @@ def forecast(
 
     client = targets.service()
     found = targets.project(client.status(), project)
-    asked = [targets.question(found, question)] if question else [each for each in found["questions"] if each["active"]]
+    asked = targets.questions(found, question)
     said = {each["name"]: foresee([Point.of(**row) for row in each["scores"]], target, more) for each in asked}
     if as_json:
         typer.echo(json.dumps({name: one.model_dump() for name, one in said.items()}, indent=1, ensure_ascii=False))

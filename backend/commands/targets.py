@@ -63,6 +63,11 @@ def question(project: Row, wanted: str | None) -> Row:
     return found[0]
 
 
+def questions(project: Row, wanted: str | None) -> list[Row]:
+    """The question that is meant, or all that are asked."""
+    return [question(project, wanted)] if wanted else [each for each in project["questions"] if each["active"]]
+
+
 def title(project: Row) -> str:
     """How people call a project."""
     return project["title"] or f"{project['tool']} {project['external_id']}"

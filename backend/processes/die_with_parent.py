@@ -6,8 +6,14 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
+
+
+def tied(command: Sequence[str]) -> list[str]:
+    """The command, so that it ends with the thread that starts it, in this process."""
+    return [sys.executable, "-m", "labelwheel.backend.processes.die_with_parent", str(os.getpid()), *command]
 
 
 def main(parent: int, command: list[str]) -> None:

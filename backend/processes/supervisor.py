@@ -17,7 +17,7 @@ import requests
 from rich.console import Console
 from rich.text import Text
 
-from labelwheel.backend.processes import home_folder
+from labelwheel.backend.processes import die_with_parent, home_folder
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.http import own_session
 
@@ -37,10 +37,9 @@ class Child:
 
     def start(self) -> None:
         """Must be called from the main thread: what it is tied to ends with the thread that started it."""
-        tied = [sys.executable, "-m", "labelwheel.backend.processes.die_with_parent", str(os.getpid())]
         self._started = time.monotonic()
         self.process = subprocess.Popen(
-            [*tied, *self._command],
+            die_with_parent.tied(self._command),
             env=dict(self._environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

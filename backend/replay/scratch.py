@@ -47,12 +47,11 @@ class Scratch:
 
     def __init__(self, recording: Recording, settings: Settings, hold: Hold) -> None:
         self.recording, self.settings, self.hold, self.database = recording, settings, hold, hold.database
-        hub = settings.base_model is not None and not Path(settings.base_model).exists()
         self._launcher = UnheardLauncher(
             str(launchers.folder(settings)),
             threads=settings.job_threads,
-            hub=hub,
-            withheld=("LABELWHEEL_", "PGPASSWORD"),
+            hub=launchers.needs_hub(settings),
+            withheld=launchers.WITHHELD,
         )
         self._runner = Runner(hold, settings, self._launcher)
         self._arrived = 0

@@ -51,7 +51,7 @@ def desk(settings: Settings, found: Round) -> str:
 def specify(settings: Settings, found: Round, question: Question, champion: str | None) -> JobSpec:
     """The job's specification, with its data where it names them; `champion` is what it has to beat, by its name."""
     place, shared = folder(settings, found.id), desk(settings, found)
-    base, store = settings.base_model, settings.checkpoints
+    store = settings.checkpoints
     spec = JobSpec(
         version=found.version,
         question=question,
@@ -61,7 +61,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
         failure=f"{shared}/{FAILED}",
         recipe=Recipe(found.recipe),
         champion=None if champion is None else store.place(champion),
-        base_model=str(Path(base).absolute()) if base and Path(base).is_dir() else base,
+        base_model=launchers.base_model(settings),
         seed=settings.seed,
         max_length=settings.max_length,
         max_minutes=settings.job_minutes,

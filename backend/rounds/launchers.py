@@ -14,11 +14,24 @@ GROUP = "labelwheel.launchers"
 
 _LOCAL = EntryPoint(name="local", value="labelwheel.training.launchers.local:launcher", group=GROUP)
 _GRACE_SECONDS = 4.0
+WITHHELD = ("LABELWHEEL_", "PGPASSWORD")
+"""What variables with the service's secrets begin with: no process that computes for it gets them."""
 
 
 def folder(settings: Settings) -> Path:
     """Where jobs have their files on this machine, a folder for each round."""
     return settings.home.absolute() / "jobs"
+
+
+def needs_hub(settings: Settings) -> bool:
+    """Whether the base model is to be fetched from a hub; what needs none is kept from asking one."""
+    return settings.base_model is not None and not Path(settings.base_model).exists()
+
+
+def base_model(settings: Settings) -> str | None:
+    """The base model as any process of this machine finds it: a hub name, or an absolute path."""
+    base = settings.base_model
+    return str(Path(base).absolute()) if base and Path(base).is_dir() else base
 
 
 def check(settings: Settings) -> None:
@@ -34,10 +47,7 @@ def check(settings: Settings) -> None:
 def load(settings: Settings) -> Launcher:
     """The launcher that is set. Raises InvalidSettings, or whatever says that it cannot be used."""
     check(settings)
-    hub = settings.base_model is not None and not Path(settings.base_model).exists()
-    site = Site(
-        str(folder(settings)), settings.job_threads, hub, _GRACE_SECONDS, withheld=("LABELWHEEL_", "PGPASSWORD")
-    )
+    site = Site(str(folder(settings)), settings.job_threads, needs_hub(settings), _GRACE_SECONDS, withheld=WITHHELD)
     made: Launcher = _installed()[settings.launcher].load()(site)
     return made
 

@@ -19,7 +19,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from labelwheel.backend.database.lease import Hold, LeaseLost
-from labelwheel.backend.rounds import data, inspections
+from labelwheel.backend.processes import die_with_parent
+from labelwheel.backend.rounds import data, inspections, launchers
 from labelwheel.backend.rounds.inspections import Due
 from labelwheel.backend.rounds.jobs import DATA, UNLABELLED, last_words
 from labelwheel.backend.settings import Settings
@@ -117,7 +118,6 @@ class InspectionLoop:
             data.write_unlabelled(session, found.question, settings.seed, place / UNLABELLED)
         champion = found.champion
         checkpoint = settings.checkpoints.read(champion.folder, digest=champion.manifest_digest)
-        base = settings.base_model
         spec = InspectionSpec(
             version=champion.version,
             question=question,
@@ -125,7 +125,7 @@ class InspectionLoop:
             data=str(place / DATA),
             unlabelled=str(place / UNLABELLED),
             output=str(place / FOUND),
-            base_model=str(Path(base).absolute()) if base and Path(base).is_dir() else base,
+            base_model=launchers.base_model(settings),
             seed=settings.seed,
             max_length=settings.max_length,
             max_minutes=settings.inspect_minutes,
@@ -138,17 +138,15 @@ class InspectionLoop:
             return inspections.begin(tx, found, written)
 
     def _launch(self, place: Path) -> subprocess.Popen[bytes]:
-        settings = self._settings
-        hub = settings.base_model is not None and not Path(settings.base_model).exists()
-        tied = (sys.executable, "-m", "labelwheel.backend.processes.die_with_parent", str(os.getpid()))
+        threads, hub = self._settings.job_threads, launchers.needs_hub(self._settings)
         with (place / LOG).open("ab") as file:
             process = subprocess.Popen(
-                [*tied, *self._command, str(place / SPEC)],
+                die_with_parent.tied([*self._command, str(place / SPEC)]),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=child.environment(settings.job_threads, hub=hub, withheld=("LABELWHEEL_", "PGPASSWORD")),
+                env=child.environment(threads, hub=hub, withheld=launchers.WITHHELD),
             )
         child.lower(process.pid, NICENESS)
         child.first_to_go(process.pid)
@@ -169,7 +167,7 @@ class InspectionLoop:
             return
         with self._hold.transaction() as tx:
             again = inspections.try_again(tx, running.number)
-        words = last_words(_tail(running.place / LOG)) or f"it ended with exit code {code}"
+        words = last_words(child.tail(running.place / LOG)) or f"it ended with exit code {code}"
         log.warning("an inspection ended too early: %s", words)
         if not again:
             self._end(running.number, running.place / FOUND, words)
@@ -185,12 +183,3 @@ def _is_of(path: Path, version: str) -> bool:
         return InspectionSpec.model_validate_json(path.read_bytes()).version == version
     except (OSError, ValidationError):
         return False
-
-
-def _tail(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - 20_000))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -49,9 +49,7 @@ class Fairness:
         _judge(subject, columns)
         rewriting = Rewriting(subject)
         swaps = [row for name, one in counterfactuals.ALL.items() if (row := _swap(rewriting, name, one))]
-        for row, corrected in zip(swaps, many_looks.holm([row["p_value"] for row in swaps]), strict=True):
-            row["p_value"] = corrected
-            row["beyond_chance"] = corrected <= LEVEL
+        many_looks.mark(swaps, LEVEL)
         if not columns and not swaps:
             return {}
         worse = [f"{one['column']} {row['group']}" for one in columns for row in one["groups"] if row["worse"]]

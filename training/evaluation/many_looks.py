@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -15,3 +16,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
         found[place] = largest
     return found
+
+
+def mark(rows: Sequence[dict[str, Any]], level: float) -> None:
+    """Corrects the `p_value` of each for all of them, and says which are `beyond_chance`."""
+    for row, corrected in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+        row |= {"p_value": corrected, "beyond_chance": corrected <= level}

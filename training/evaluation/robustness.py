@@ -45,9 +45,7 @@ class Robustness:
             return {}
         rewriting = Rewriting(subject)
         rows = [row for name, one in ALL.items() if (row := _measured(rewriting, name, one))]
-        for row, corrected in zip(rows, many_looks.holm([row["p_value"] for row in rows]), strict=True):
-            row["p_value"] = corrected
-            row["beyond_chance"] = corrected <= LEVEL
+        many_looks.mark(rows, LEVEL)
         rows.sort(key=lambda row: row["difference"])
         return {
             "metric": subject.kind.metric,

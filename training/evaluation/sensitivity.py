@@ -175,6 +175,5 @@ def _lengths(subject: Subject) -> list[dict[str, Any]]:
                 "p_value": p_value(-paired.gains, subject.seed),
             }
         )  # fmt: skip
-    for row, corrected in zip(found, many_looks.holm([row["p_value"] for row in found]), strict=True):
-        row |= {"p_value": corrected, "beyond_chance": corrected <= LEVEL}
+    many_looks.mark(found, LEVEL)
     return found

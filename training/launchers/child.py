@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+_TAIL = 20_000  # bytes of a log
+
 
 def environment(threads: int | None, *, hub: bool, withheld: tuple[str, ...]) -> dict[str, str]:
     """This process's variables, less those whose names begin with one of `withheld`, and what makes it compute well.
@@ -41,3 +43,13 @@ def first_to_go(process: int) -> None:
     """Has the kernel end it before anything else where memory runs out: what is served is worth more (proc(5))."""
     with contextlib.suppress(OSError):  # not Linux
         Path(f"/proc/{process}/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def tail(log: Path) -> str:
+    """The end of what a process wrote; empty where there is nothing."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -30,7 +30,6 @@ from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import Recipe
 
 MODULE = (sys.executable, "-m", "labelwheel.training.job")
-_LOG_TAIL = 20_000
 _SAME_START = 2.0  # seconds: a start time is derived from the boot time, which an adjusted clock moves a little
 _URL = "KUBEFLOW_TRAINER_SERVER_URL"
 _TOKEN_FILE = "KUBEFLOW_TRAINER_SERVER_TOKEN"  # noqa: S105  (a variable's name; transformers reads the file it names)
@@ -158,12 +157,7 @@ class LocalLauncher:
 
     def logs(self, handle: str, name: str) -> str:
         """The end of a task's log."""
-        try:
-            with self._spec(name).with_name(LOG).open("rb") as file:
-                file.seek(max(0, file.seek(0, 2) - _LOG_TAIL))
-                return file.read().decode("utf-8", "replace")
-        except OSError:
-            return ""
+        return child.tail(self._spec(name).with_name(LOG))
 
     def collect(self, handle: str) -> None:
         """Its child is forgotten; specification and log stay for whoever looks for a reason."""
