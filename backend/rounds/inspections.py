@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import (
     ACTIVE,
     CheckpointRow,
+    InspectionPart,
     InspectionRow,
     InspectionState,
     QuestionRow,
@@ -79,10 +80,11 @@ def begin(tx: Session, found: Due, written: Written) -> InspectionRow:
             question_id=found.question.id, checkpoint_id=found.champion.id, version=found.champion.version
         )
         tx.add(row)
-    row.state, row.problem, row.parts, row.attempts = InspectionState.RUNNING, None, {}, 0
+    row.state, row.problem, row.attempts = InspectionState.RUNNING, None, 0
     row.label_count, row.last_event_id = written.examples, written.last_event_id
     row.started_at, row.ended_at = now(), None
     tx.flush()
+    tx.execute(delete(InspectionPart).where(InspectionPart.inspection_id == row.id))
     others = update(InspectionRow).where(
         InspectionRow.question_id == row.question_id,
         InspectionRow.id != row.id,
@@ -94,27 +96,27 @@ def begin(tx: Session, found: Due, written: Written) -> InspectionRow:
 
 
 def give_up(tx: Session, found: Due, problem: str) -> None:
-    """Notes that a champion cannot be looked at, with the labels of now."""
-    last, labels = champion_groups.last_event(tx, found.question), _labels(tx, found.question, found.champion)
-    row = found.begun and tx.get(InspectionRow, found.begun.id)
-    parts = row.parts if row else {}
-    row = begin(tx, found, Written(labels, last))
-    end(tx, row.id, parts, problem)
-
-
-def note(tx: Session, number: int, parts: Mapping[str, Any]) -> None:
-    """Keeps what the sections have found so far; nothing where the row is gone, with its project."""
-    if (row := tx.get(InspectionRow, number, with_for_update=True)) is not None:
-        row.parts = dict(parts)
-
-
-def end(tx: Session, number: int, parts: Mapping[str, Any], problem: str | None = None) -> None:
-    """The inspection is over; with a `problem` it failed, and has what was found until then."""
-    row = tx.get(InspectionRow, number, with_for_update=True)
-    if row is None:
+    """Notes that a champion cannot be looked at: what was begun ends as it is, or one of the labels of now."""
+    if found.begun is not None:
+        end(tx, found.begun.id, {}, problem)
         return
-    row.state = InspectionState.FAILED if problem else InspectionState.DONE
-    row.parts, row.problem, row.ended_at = dict(parts), problem, now()
+    last, labels = champion_groups.last_event(tx, found.question), _labels(tx, found.question, found.champion)
+    end(tx, begin(tx, found, Written(labels, last)).id, {}, problem)
+
+
+def note(tx: Session, number: int, parts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keeps what the sections have found so far; nothing where the row is gone, with its project."""
+    if tx.get(InspectionRow, number, with_for_update=True) is not None:
+        for name, part in parts.items():
+            tx.merge(InspectionPart(inspection_id=number, name=name, **part))
+
+
+def end(tx: Session, number: int, parts: Mapping[str, Mapping[str, Any]], problem: str | None = None) -> None:
+    """The inspection is over; with a `problem` it failed, and has what was found until then."""
+    note(tx, number, parts)
+    if (row := tx.get(InspectionRow, number)) is not None:
+        row.state = InspectionState.FAILED if problem else InspectionState.DONE
+        row.problem, row.ended_at = problem, now()
 
 
 def try_again(tx: Session, number: int) -> bool:

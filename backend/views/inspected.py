@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from labelwheel.backend.database.tables import CheckpointRow, InspectionRow, QuestionRow
+from labelwheel.backend.database.tables import CheckpointRow, InspectionPart, InspectionRow, QuestionRow
 from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.rounds import inspections
 from labelwheel.training.questions import Question
@@ -20,27 +20,35 @@ def of_version(session: Session, version: str) -> dict[str, Any] | None:
     left out.
     """
     row = session.scalars(select(InspectionRow).where(InspectionRow.version == version)).one_or_none()
-    return None if row is None else _told(row)
+    if row is None:
+        return None
+    query = select(InspectionPart).where(InspectionPart.inspection_id == row.id).order_by(InspectionPart.place)
+    return _summary(session, row) | {"sections": {part.name: _told(part) for part in session.scalars(query)}}
 
 
 def of_champion(session: Session, champion: CheckpointRow | None) -> dict[str, Any] | None:
     """How a champion's inspection stands, for `status`; None where there was none yet."""
     row = None if champion is None else inspections.of(session, champion.id)
-    return None if row is None else _summary(row)
+    return None if row is None else _summary(session, row)
 
 
-def _summary(row: InspectionRow) -> dict[str, Any]:
-    shown, parts = ("version", "state", "problem", "label_count"), _parts(row)
-    return {name: getattr(row, name) for name in shown} | {
-        "done": [name for name, part in parts.items() if "found" in part],
-        "problems": {name: part["problem"] for name, part in parts.items() if "problem" in part},
+def _summary(session: Session, row: InspectionRow) -> dict[str, Any]:
+    query = select(InspectionPart.name, InspectionPart.problem).where(InspectionPart.inspection_id == row.id)
+    problems = {part.name: part.problem for part in session.execute(query.order_by(InspectionPart.place))}
+    return {name: getattr(row, name) for name in ("version", "state", "problem", "label_count")} | {
+        "done": [name for name, problem in problems.items() if problem is None],
+        "problems": {name: problem for name, problem in problems.items() if problem is not None},
     }
+
+
+def _told(part: InspectionPart) -> dict[str, Any]:
+    return {"found": part.found, "seconds": part.seconds} if part.problem is None else {"problem": part.problem}
 
 
 def markdown(session: Session, version: str) -> str:
     """What sections say to people about a checkpoint; empty where nothing was found yet."""
-    row = session.scalars(select(InspectionRow).where(InspectionRow.version == version)).one_or_none()
-    texts = [part.get("text", "") for part in _parts(row).values()] if row else []
+    query = select(InspectionPart.text).join(InspectionRow, InspectionRow.id == InspectionPart.inspection_id)
+    texts = session.scalars(query.where(InspectionRow.version == version).order_by(InspectionPart.place))
     return "\n\n".join(filter(None, texts))
 
 
@@ -50,11 +58,12 @@ def section(session: Session, question: QuestionRow, name: str) -> dict[str, Any
     `event` is the newest of the ledger that it knows. None where there is nothing yet.
     """
     home = champion_groups.home(session, question)
-    query = select(InspectionRow).where(InspectionRow.question_id == home.id)
-    for row in session.scalars(query.order_by(InspectionRow.started_at.desc(), InspectionRow.id.desc()).limit(10)):
-        if "found" in (part := row.parts.get(name, {})):
-            return {"version": row.version, "event": row.last_event_id, "found": part["found"]}
-    return None
+    query = select(InspectionRow.version, InspectionRow.last_event_id, InspectionPart.found)
+    query = query.join(InspectionPart, InspectionPart.inspection_id == InspectionRow.id)
+    query = query.where(InspectionRow.question_id == home.id, InspectionPart.name == name)
+    query = query.where(InspectionPart.problem.is_(None))
+    latest = session.execute(query.order_by(InspectionRow.started_at.desc(), InspectionRow.id.desc()).limit(1)).first()
+    return None if latest is None else dict(zip(("version", "event", "found"), latest, strict=True))
 
 
 def voices(session: Session, question: QuestionRow) -> dict[str, list[float]]:
@@ -73,15 +82,3 @@ def voices(session: Session, question: QuestionRow) -> dict[str, list[float]]:
         for key, chances in told["found"]["probabilities"].items()
         if key.startswith(own)
     }
-
-
-def _told(row: InspectionRow) -> dict[str, Any]:
-    parts = _parts(row).items()
-    return _summary(row) | {
-        "sections": {name: {key: part[key] for key in part if key not in ("place", "text")} for name, part in parts}
-    }
-
-
-def _parts(row: InspectionRow) -> dict[str, dict[str, Any]]:
-    """In the order of the report."""
-    return dict(sorted(row.parts.items(), key=lambda item: item[1].get("place", 0)))

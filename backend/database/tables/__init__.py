@@ -3,7 +3,7 @@
 from labelwheel.backend.database.tables.access import AuditLine, ToolSecret
 from labelwheel.backend.database.tables.base import Base, Moment, now
 from labelwheel.backend.database.tables.impressions import Impression
-from labelwheel.backend.database.tables.inspections import InspectionRow, InspectionState
+from labelwheel.backend.database.tables.inspections import InspectionPart, InspectionRow, InspectionState
 from labelwheel.backend.database.tables.labels import (
     Band,
     Event,
@@ -32,6 +32,7 @@ __all__ = [
     "Generation",
     "HeadRow",
     "Impression",
+    "InspectionPart",
     "InspectionRow",
     "InspectionState",
     "Label",

@@ -18,7 +18,6 @@ from labelwheel.backend.commands import explaining
 from labelwheel.backend.commands.exporting import Measured, unpack
 from labelwheel.backend.database.tables import (
     CheckpointRow,
-    InspectionRow,
     Project,
     ProjectState,
     QuestionRow,
@@ -28,6 +27,7 @@ from labelwheel.backend.database.tables import (
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.projects import decisions
 from labelwheel.backend.settings import Settings
+from tests.backend import inspection_rows
 from tests.backend.processes.processes import until
 from tests.backend.serving.fakes import LABELS, FakeEngine, question
 from tests.backend.stage import Stage
@@ -482,15 +482,11 @@ def test_label_errors_are_listed_with_who_answered_and_what_the_model_says(stage
     }  # fmt: skip
     with stage.database.transaction() as tx:
         question = tx.query(QuestionRow).filter_by(name="mood").one()
-        section = {"found": {"looked_at": 1200, "suspected": 31, "labels": [label]}}
-        tx.add(
-            InspectionRow(
-                question_id=question.id, checkpoint_id=question.champion_id, version="v1", state="done",
-                parts={"label_errors": section}, last_event_id=10,
-            )
-        )  # fmt: skip
+        section = {"looked_at": 1200, "suspected": 31, "labels": [label]}
+        checkpoint = tx.get_one(CheckpointRow, question.champion_id)
+        inspection_rows.add(tx, checkpoint, {"label_errors": section}, last_event_id=10)
     code, out, _ = run("errors", "--question", "mood")
-    assert "mood: confident learning suspects 31 of 1,200 labels (with v1)" in out
+    assert "mood: confident learning suspects 31 of 1,200 labels (with v2)" in out
     assert "│ e0 │ [bold]rain again │ bad │ ann │ good │ 0.88 │" in out
     said = json.loads(run("errors", "--question", "mood", "--json")[1])
     [told] = said["mood"]["labels"]

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from labelwheel.backend.database import engine as database_module
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Project, Round
 from labelwheel.backend.errors import InvalidSettings
+from labelwheel.backend.views import inspected
 from testkit import postgresql
 from tests.backend.ledger.helpers import KEYS
+
+
+def upgrade(connection: Connection, revision: str, **attributes: object) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(database_module.__file__).parent / "migrations"))
+    config.attributes.update(attributes, connection=connection)
+    command.upgrade(config, revision)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -28,11 +37,8 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
         server: postgresql.Server = request.getfixturevalue("postgresql_server")
         url = server.create(f"old-{abs(hash(request.node.name)) % 10**9}")
     database = Database(url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(database_module.__file__).parent / "migrations"))
     with database.connection() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        upgrade(connection, "0001")
         for number, state in ((1, "connected"), (2, "disconnected")):
             connection.execute(
                 text(
@@ -81,4 +87,35 @@ def test_without_a_key_nothing_is_changed_and_one_line_says_so(old: Database) ->
     with pytest.raises(InvalidSettings, match="no key to do it with"):
         old.migrate()
     old.migrate(KEYS)
+    old.dispose()
+
+
+def test_what_inspections_have_found_gets_rows_of_its_own(old: Database) -> None:
+    with old.connection() as connection:
+        upgrade(connection, "0013", keys=KEYS)
+        connection.execute(
+            text(
+                "INSERT INTO checkpoints (id, question_id, version, folder, recipe, label_count, last_event_id, "
+                "metric, kind, digest, removed, created_at) VALUES (1, 1, 'v', 'v', '', 0, 0, '', '', '', :no, :now)"
+            ),
+            {"now": datetime.now(UTC), "no": False},
+        )
+        parts = {"weak": {"place": 2, "found": {"slices": []}, "text": "## Weak", "seconds": 1.5}}
+        failed = {"fairness": {"place": 1, "problem": "no names"}}
+        connection.execute(
+            text(
+                "INSERT INTO inspections (id, question_id, checkpoint_id, version, state, parts, label_count, "
+                "last_event_id, attempts, started_at) VALUES (1, 1, 1, 'v', 'done', :parts, 0, 0, 0, :now)"
+            ),
+            {"parts": json.dumps(parts | failed), "now": datetime.now(UTC)},
+        )
+    old.migrate(KEYS)
+    with old.session() as session:
+        found = inspected.of_version(session, "v")
+        assert found is not None
+        assert found["sections"] == {
+            "fairness": {"problem": "no names"},
+            "weak": {"found": {"slices": []}, "seconds": 1.5},
+        }
+        assert inspected.markdown(session, "v") == "## Weak"
     old.dispose()

@@ -16,7 +16,6 @@ from labelwheel.backend.commands import formatting
 from labelwheel.backend.database.tables import (
     CheckpointRow,
     ExampleRow,
-    InspectionRow,
     Label,
     Project,
     QuestionRow,
@@ -28,6 +27,7 @@ from labelwheel.backend.views import agreement, inspected, remembered
 from labelwheel.backend.views.agreement_body import Agreement, BriefAgreement
 from labelwheel.backend.views.annotator_quality import Probabilities
 from labelwheel.training.questions import Answer, Option, Question
+from tests.backend import inspection_rows
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
 
@@ -279,8 +279,7 @@ def test_the_models_voice_is_that_of_the_latest_inspection(stage: Stage) -> None
     with stage.database.transaction() as tx:
         row = tx.query(CheckpointRow).one()
         found = {"values": values, "probabilities": turned}
-        parts = {"voices": {"place": 0, "found": found, "text": "", "seconds": 1.0}}
-        tx.add(InspectionRow(question_id=row.question_id, checkpoint_id=row.id, version="v1", parts=parts))
+        inspection_rows.add(tx, row, {"voices": found})
     with stage.database.session() as session:
         assert inspected.voices(session, projects.question(session, stage.project, "topic")) == probabilities
     client = create_app(stage.settings, FakeEngine(), start=False).test_client()

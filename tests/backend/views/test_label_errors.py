@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from labelwheel.backend.database.tables import Event, ExampleRow, InspectionRow, InspectionState, QuestionRow
+from labelwheel.backend.database.tables import CheckpointRow, Event, ExampleRow, QuestionRow
 from labelwheel.backend.views import label_errors
 from labelwheel.backend.web.response_bodies import LabelErrors
+from tests.backend import inspection_rows
 from tests.backend.world import World
 
 
@@ -24,12 +25,8 @@ def inspect(world: World, keys: list[str], name: str = "topic", **more: Any) -> 
         question = tx.query(QuestionRow).filter_by(name=name).one()
         last = max((number for (number,) in tx.query(Event.id)), default=0)
         section = {"looked_at": 40, "suspected": 3, "labels": [found(key) for key in keys], **more}
-        tx.add(
-            InspectionRow(
-                question_id=question.id, checkpoint_id=question.champion_id, version="v1", state=InspectionState.DONE,
-                parts={"label_errors": {"found": section, "seconds": 1.0, "place": 0, "text": ""}}, last_event_id=last,
-            )
-        )  # fmt: skip
+        checkpoint = tx.get_one(CheckpointRow, question.champion_id)
+        inspection_rows.add(tx, checkpoint, {"label_errors": section}, last_event_id=last)
 
 
 def read(world: World, name: str = "topic") -> dict[str, Any]:
@@ -59,7 +56,12 @@ def test_each_is_told_with_who_answered_what(world: World) -> None:
     keys = labelled(world)
     inspect(world, [keys[2], keys[0]])
     told = read(world)
-    assert (told["version"], told["reason"], told["looked_at"], told["suspected"]) == ("v1", None, 40, 3)
+    assert (told["version"], told["reason"], told["looked_at"], told["suspected"]) == (
+        world.checkpoints[-1].version,
+        None,
+        40,
+        3,
+    )
     assert [one["key"] for one in told["labels"]] == [keys[2], keys[0]]
     assert told["labels"][0] == {
         "key": keys[2], "text": f"text {keys[2]}", "label": "sport", "suggestion": "politics", "labelled": "sport",

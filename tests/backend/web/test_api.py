@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from labelwheel.backend.app import create_app
-from labelwheel.backend.database.tables import CheckpointRow, ExampleRow, InspectionRow, Project, Round
+from labelwheel.backend.database.tables import CheckpointRow, ExampleRow, Project, Round
 from labelwheel.backend.rounds.progress import digest
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.addresses import allow
 from labelwheel.training.spec import Part
+from tests.backend import inspection_rows
 from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
 from tests.backend.stage import Stage
 
@@ -347,13 +348,8 @@ def test_reports(client, stage):
     assert client.get(f"{path}/report").json == {"version": "v2", "report": {"headline": 1}, "inspection": None}
     with stage.database.transaction() as tx:
         [row] = tx.scalars(select(CheckpointRow).where(CheckpointRow.version == "v2"))
-        parts = {"weak": {"place": 0, "found": {"slices": 2}, "text": "## Weak", "seconds": 1.0}}
-        tx.add(
-            InspectionRow(
-                question_id=row.question_id, checkpoint_id=row.id, version="v2", state="done", parts=parts
-            )
-        )  # fmt: skip
-    assert client.get(f"{path}/report.md").text == "# How it does 👍\n## Weak\n"
+        inspection_rows.add(tx, row, {"weak": {"slices": 2}})
+    assert client.get(f"{path}/report.md").text == "# How it does 👍\n## weak\n"
     told = client.get(f"{path}/report").json["inspection"]
     assert (told["state"], told["sections"]) == ("done", {"weak": {"found": {"slices": 2}, "seconds": 1.0}})
 
