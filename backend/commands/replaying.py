@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,11 +76,13 @@ def replay(
     most = labels or (len(recording.events) if data is None else _FILE_LABELS)
     store = settings.checkpoints if data is None else None
     outcomes: list[Outcome] = []
-    with _alone(), _progress() as bar:
+    with _alone() as ended, _progress() as bar:
         for each in asked if only else [first, *asked]:
             task = bar.add_task(each.name, total=None)
 
             def told(what: str, done: int, total: int, task: object = task, name: str = each.name) -> None:
+                if ended.is_set():
+                    raise KeyboardInterrupt
                 bar.update(task, completed=done, total=total, description=f"{name}: {what}")  # type: ignore[arg-type]
 
             with Simulation(recording, each, most, store, told) as simulation:
@@ -92,28 +94,30 @@ def replay(
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """What the simulated service logs is nobody's, and being ended leaves nothing; afterwards all is as it was."""
-    logger, handler = logging.getLogger("labelwheel"), signal.getsignal(signal.SIGTERM)
+def _alone() -> Iterator[threading.Event]:
+    """What the simulated service logs is nobody's; afterwards all is as it was. The event says that somebody ended it.
+
+    Jobs end, and folders go, at SIGTERM as at Ctrl-C. Handlers raise nothing: Python drops that where it falls into
+    the collection of garbage, and kills itself where it falls into an `exec`, of which imports are full.
+    """
+    ended, logger = threading.Event(), logging.getLogger("labelwheel")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    signal.signal(signal.SIGTERM, _end)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: ended.set())
     try:
-        yield
+        yield ended
     finally:
         logger.setLevel(level)
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _progress() -> Progress:
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn()
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """As Ctrl-C: jobs end, and folders go."""
-    raise KeyboardInterrupt
 
 
 def _show(recording: Recording, outcomes: list[Outcome]) -> None:

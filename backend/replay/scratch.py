@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -42,11 +42,16 @@ _LOOK_SECONDS = 0.1
 _PAGE = 500
 
 
+Waiting = Callable[[], object]
+"""Called again and again while a job runs; may raise to end the simulation."""
+
+
 class Scratch:
     """The project of one simulation, as its worker sees it. Made by `opened`."""
 
-    def __init__(self, recording: Recording, settings: Settings, hold: Hold) -> None:
+    def __init__(self, recording: Recording, settings: Settings, hold: Hold, waiting: Waiting) -> None:
         self.recording, self.settings, self.hold, self.database = recording, settings, hold, hold.database
+        self._waiting = waiting
         self._launcher = UnheardLauncher(
             str(launchers.folder(settings)),
             threads=settings.job_threads,
@@ -120,14 +125,18 @@ class Scratch:
         """Until a round's job has ended."""
         found = self.found(number)
         while found.handle is not None and self._launcher.poll(found.handle).phase is Phase.RUNNING:
-            time.sleep(_LOOK_SECONDS)
+            self._pause()
 
     def decide(self, number: int) -> Round:
         """Has the gate decide; a job that was killed is tried once more, as in the product."""
         while (found := self.found(number)).state in ACTIVE:
             if not self._runner.step():
-                time.sleep(_LOOK_SECONDS)
+                self._pause()
         return found
+
+    def _pause(self) -> None:
+        self._waiting()
+        time.sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
         """Ends a job that still runs."""
@@ -145,14 +154,14 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def opened(recording: Recording, settings: Settings) -> Iterator[Scratch]:
+def opened(recording: Recording, settings: Settings, waiting: Waiting = lambda: None) -> Iterator[Scratch]:
     """A scratch with its project planted; whatever runs of it ends with the block."""
     database = Database(settings.database_url)
     try:
         database.migrate()
         hold = Hold(database)
         hold.acquire()
-        scratch = Scratch(recording, settings, hold)
+        scratch = Scratch(recording, settings, hold, waiting)
         try:
             scratch.plant()
             yield scratch

@@ -30,7 +30,7 @@ POINTS = 16
 _BEGIN = datetime(1, 1, 1, tzinfo=UTC)
 
 Told = Callable[[str, int, int], object]
-"""Is told what goes on, after how many labels of how many."""
+"""Is told what goes on, after how many labels of how many, again and again while that takes; may raise to end it."""
 
 
 class _Running(NamedTuple):
@@ -55,12 +55,14 @@ class Simulation:
         self._labels = min(labels, self._all)
         self._clock, self._done = _BEGIN, set[str]()
         self._running: _Running | None = None
+        self._doing = "labels"
         self.outcome = Outcome(policy.name, recording.metric)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             home = stack.enter_context(scratch.folder()) / "home"
-            self._scratch = stack.enter_context(scratch.opened(self._recording, self._policy.settings(home)))
+            opened = scratch.opened(self._recording, self._policy.settings(home), self._tell)
+            self._scratch = stack.enter_context(opened)
             settings, hold = self._scratch.settings, self._scratch.hold
             self._answers = Answers(hold.database, settings, scratch.PROJECT, self._recording.question)
             stack.callback(self._answers.close)
@@ -200,8 +202,9 @@ class Simulation:
         if found is not None:
             self.outcome.add(found)
 
-    def _tell(self, what: str) -> None:
-        self._told(what, len(self._done), self._labels)
+    def _tell(self, what: str | None = None) -> None:
+        self._doing = what or self._doing
+        self._told(self._doing, len(self._done), self._labels)
 
 
 def _cpu_seconds() -> float:
