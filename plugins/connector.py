@@ -10,17 +10,15 @@ What only some tools can do, labelwheel.plugins.capabilities has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from flask import Blueprint
 from pydantic import Field, SecretStr
 
 from labelwheel.training.questions import Answer, Example, Frozen, Prediction, Question
-
-_View = TypeVar("_View", bound=Callable[..., Any])
 
 
 class Argument(Frozen):
@@ -212,48 +210,12 @@ class Connector(Protocol):
     def routes(cls, host: Host) -> Blueprint:
         """The routes that the tool calls. Credentials and the body's size are checked before they are reached.
 
-        They are open to the admin's token and to the project's `predict_secret`. A route is marked with
-        `takes_webhooks` where the `webhook_secret` is enough, with `readable` where the read-only token is, and with
-        `own_credentials` where its caller can send none of them: it checks what it can send; one
-        that takes more than a small body with `body_limit`. What labelwheel.plugins.descriptions marks is described
-        in the OpenAPI document.
+        They are open to the admin's token and to the project's `predict_secret`. What else opens one, and how much it
+        takes, labelwheel.plugins.route_marks says: `takes_webhooks` where the `webhook_secret` is enough, `readable`
+        where the read-only token is, `own_credentials` where its caller can send none of them and it checks what it
+        can send, `body_limit` where it takes more than a small body. What labelwheel.plugins.descriptions marks is
+        described in the OpenAPI document.
         """
-
-
-def own_credentials(check: Callable[..., object]) -> Callable[[_View], _View]:
-    """Marks a route whose caller cannot send the token.
-
-    `check` is called with the arguments of the route before a byte of the body is read, and raises what is to be
-    answered. What it has to see the body for, such as a signature, the route itself checks.
-    """
-
-    def mark(view: _View) -> _View:
-        view.own_credentials = check  # type: ignore[attr-defined]
-        return view
-
-    return mark
-
-
-def body_limit(size: int | None) -> Callable[[_View], _View]:
-    """Marks a route that takes bodies of up to `size` bytes; None: as large as the settings allow at all."""
-
-    def mark(view: _View) -> _View:
-        view.body_limit = size  # type: ignore[attr-defined]
-        return view
-
-    return mark
-
-
-def takes_webhooks(view: _View) -> _View:
-    """Marks a route that the secret in a webhook's headers opens too."""
-    view.takes_webhooks = True  # type: ignore[attr-defined]
-    return view
-
-
-def readable(view: _View) -> _View:
-    """Marks a route that the read-only token opens too: it changes nothing and tells nobody's texts."""
-    view.readable = True  # type: ignore[attr-defined]
-    return view
 
 
 class Host(Protocol):

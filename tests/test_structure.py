@@ -27,6 +27,7 @@ CONTRACT = {
         "halving",
         "http",
         "limits",
+        "route_marks",
     )
 }
 TOOLS = re.compile(r"label[\s_-]?studio|argilla", re.IGNORECASE)

@@ -32,9 +32,9 @@ from labelwheel.backend.web.response_bodies import (
     Withdrawn,
 )
 from labelwheel.backend.web.roles import Role, current
-from labelwheel.plugins.connector import body_limit, own_credentials, readable
 from labelwheel.plugins.descriptions import described
 from labelwheel.plugins.errors import InvalidAddress, UnknownProject
+from labelwheel.plugins.route_marks import body_limit, own_credentials, readable
 from labelwheel.training.spec import Recipe
 
 BULK_SECONDS = 300.0

@@ -14,9 +14,9 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import taken
 from labelwheel.backend.web.request_bodies import ExamplesGiven
-from labelwheel.plugins.connector import body_limit
 from labelwheel.plugins.descriptions import described
 from labelwheel.plugins.errors import UnknownProject
+from labelwheel.plugins.route_marks import body_limit
 from labelwheel.training.questions import Example
 
 SECONDS = 60.0

@@ -18,8 +18,8 @@ from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.views import gauges
-from labelwheel.plugins.connector import readable
 from labelwheel.plugins.descriptions import described
+from labelwheel.plugins.route_marks import readable
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from pydantic.json_schema import models_json_schema
 from labelwheel.backend.web.errors import ErrorBody
 from labelwheel.backend.web.operations import GIVEN, JSON, SCHEMA, SCHEMES, Model, Route, operation, refusals
 from labelwheel.backend.web.response_bodies import OpenAPI
-from labelwheel.plugins.connector import readable
 from labelwheel.plugins.descriptions import Description, described
+from labelwheel.plugins.route_marks import readable
 
 _TEXT = """\
 The model that learns while people label. Every refusal is `{"error": {"type", "message"}}`: `type` is one of the names

@@ -11,9 +11,10 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 from werkzeug.datastructures import Headers
 
-from labelwheel.plugins.connector import Host, body_limit, own_credentials
+from labelwheel.plugins.connector import Host
 from labelwheel.plugins.descriptions import Foreign, described
 from labelwheel.plugins.errors import InvalidPayload, InvalidSignature, UnknownProject
+from labelwheel.plugins.route_marks import body_limit, own_credentials
 
 TOOL = "argilla"
 

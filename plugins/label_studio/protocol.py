@@ -11,13 +11,14 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from labelwheel.plugins.connector import Host, Suggestion, body_limit, readable, takes_webhooks
+from labelwheel.plugins.connector import Host, Suggestion
 from labelwheel.plugins.descriptions import Foreign, described
 from labelwheel.plugins.errors import InvalidConfig, InvalidPayload, UnknownProject
 from labelwheel.plugins.label_studio import drafts
 from labelwheel.plugins.label_studio.layout import Layout, read
 from labelwheel.plugins.label_studio.project import reference
 from labelwheel.plugins.label_studio.regions import encode, score_of
+from labelwheel.plugins.route_marks import body_limit, readable, takes_webhooks
 from labelwheel.training.questions import Answer, Example, Question
 
 TOOL = "label-studio"

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.settings import Settings
-from labelwheel.plugins.connector import own_credentials
+from labelwheel.plugins.route_marks import own_credentials
 from tests.backend.serving.fakes import FakeEngine
 
 TOKEN = "a-token-of-sixteen"
