@@ -23,6 +23,7 @@ from labelwheel.backend.serving.explaining import Explainer
 from labelwheel.backend.serving.feature_store import FeatureStore
 from labelwheel.backend.serving.follower import Follower
 from labelwheel.backend.serving.hint_writer import HintWriter
+from labelwheel.backend.serving.known_reasons import KnownReasons
 from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
@@ -67,7 +68,10 @@ class Service:
         self.predictor = Predictor(
             self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.shown_from, self.store
         )
-        self.explainer = Explainer(self.queue, self.ledger.trained_on, settings.max_characters, settings.shown_from)
+        reasons = KnownReasons()
+        self.explainer = Explainer(
+            self.queue, self.ledger.trained_on, settings.max_characters, settings.shown_from, reasons
+        )
         self.hints = HintWriter(self.ledger.write)
         self.host = ServingHost(
             self.served_models,
@@ -78,6 +82,7 @@ class Service:
             train=self.ledger.train,
             given_together=self.ledger.given_together,
             blind=self.ledger.blind,
+            known=reasons if settings.explain else None,
             request_seconds=settings.request_seconds,
         )
         self.follower = Follower(self.served_models, self.ledger.report)

@@ -177,6 +177,11 @@ class Settings(BaseSettings):
         description="whether what is served is inspected where no round runs, at the lowest priority: label errors, "
         "weak slices, robustness and more for its report",
     )
+    explain: bool = Field(
+        False,
+        description="whether people are shown which words carried a suggestion: found out for what comes next while "
+        "nothing else is to be done, and shown where the labelling tool has a place for it",
+    )
     inspect_minutes: float = Field(30.0, gt=0, description="how long one inspection may take, all in all")
     groups: str = Field(
         "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from labelwheel.plugins.connector import Page
+from labelwheel.plugins.connector import Page, Suggestion
 from labelwheel.training.questions import Example, Frozen
 
 
@@ -32,6 +32,14 @@ class Foresees(Protocol):
 
     def upcoming(self, count: int) -> Sequence[Example]:
         """At most so many examples that people are still to answer, those that they see next first."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A connector that can show people which words carried a suggestion, in a way that never becomes a label."""
+
+    def explain(self, suggestion: Suggestion) -> None:
+        """Show a suggestion's reasons beside it, in place of those before; nothing where something else is shown."""
 
 
 class Candidate(Frozen):

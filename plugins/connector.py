@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol
 from flask import Blueprint
 from pydantic import Field, SecretStr
 
+from labelwheel.plugins.reasons import Reason
 from labelwheel.training.questions import Answer, Example, Frozen, Prediction, Question
 
 
@@ -134,7 +135,7 @@ class Page(Frozen):
 
 
 class Suggestion(Frozen):
-    """What the model says about one example, ready to be shown: by question name, of one generation.
+    """What the model says about one example, ready to be shown: by question, of one generation; `reasons` as known.
 
     Of a `blind` example nobody is shown anything: nothing is predicted, and what a tool has of ours is taken away.
     """
@@ -143,6 +144,7 @@ class Suggestion(Frozen):
     version: str
     predictions: Mapping[str, Prediction]
     blind: bool = False
+    reasons: Mapping[str, tuple[Reason, ...]] = Field(default_factory=dict)
 
 
 class Connector(Protocol):

@@ -27,6 +27,7 @@ CONTRACT = {
         "halving",
         "http",
         "limits",
+        "reasons",
         "route_marks",
     )
 }

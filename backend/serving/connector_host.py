@@ -11,6 +11,7 @@ from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.hint_writer import HintWriter
 from labelwheel.backend.serving.implications import Implications
+from labelwheel.backend.serving.known_reasons import KnownReasons
 from labelwheel.backend.serving.models import Served, ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.plugins.connector import Suggestion
@@ -38,10 +39,12 @@ class ServingHost:
         train: Callable[[str, str], Mapping[str, str]] = lambda tool, reference: {},
         given_together: Callable[[int, Sequence[Question]], Together] = lambda project, questions: {},
         blind: Callable[[int, Sequence[Example]], frozenset[str]] = lambda project, examples: frozenset(),
+        known: KnownReasons | None = None,
     ) -> None:
         self._served_models, self._predictor, self._hints, self._names = served_models, predictor, writer, names
         self._wait_seconds, self._kept, self._request_seconds = wait_seconds, kept, request_seconds
         self._train, self._implications, self._blind = train, Implications(given_together), blind
+        self._known = known or KnownReasons()
 
     def version(self, tool: str, reference: str) -> str:
         return self._served_models.served(tool, reference).version
@@ -64,9 +67,14 @@ class ServingHost:
         version, nothing = served.version, {question.name: guard.NOTHING for question in served.questions}
         return [
             Suggestion(example=example, version=version, predictions=nothing, blind=True)
-            if example.key in blind else next(shown)
+            if example.key in blind else self._explained(served, next(shown))
             for example in examples
         ]  # fmt: skip
+
+    def _explained(self, served: Served, suggestion: Suggestion) -> Suggestion:
+        questions = {question.name: question for question in served.questions}
+        reasons = self._known.of(served.project, questions, suggestion.example, suggestion.predictions)
+        return suggestion.model_copy(update={"reasons": reasons}) if reasons else suggestion
 
     def blind(self, tool: str, reference: str, example: Example) -> bool:
         return bool(self._blind(self._served_models.served(tool, reference).project, [example]))

@@ -15,6 +15,7 @@ from labelwheel.backend.errors import NotFound, Overloaded, TooLarge
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.known_reasons import KnownReasons
 from labelwheel.backend.serving.nearest import Labelled, NearestLabels, Neighbours
 from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
@@ -37,15 +38,23 @@ class Explained:
 
 
 class Explainer:
-    """Explains answers through the serving queue. Texts without some of their words are neither cached nor kept."""
+    """Explains answers through the serving queue. Texts without some of their words are neither cached nor kept.
+
+    `known` is told what was found, for suggestions of the same examples.
+    """
 
     def __init__(
-        self, queue: InferenceQueue, labelled: Labelled, max_characters: int, shown_from: Mapping[str, float]
+        self,
+        queue: InferenceQueue,
+        labelled: Labelled,
+        max_characters: int,
+        shown_from: Mapping[str, float],
+        known: KnownReasons,
     ) -> None:
         # answers are asked for as they are: what is hidden is still held to some degree
         self._predictor = Predictor(queue, AnswerCache(0), max_characters)
         self._nearest = NearestLabels(queue, labelled, max_characters)
-        self._max_characters, self._shown_from = max_characters, shown_from
+        self._max_characters, self._shown_from, self._known = max_characters, shown_from, known
         self._busy = threading.Lock()
 
     def explain(self, project: int, member: ServedQuestion, version: str, example: Example) -> Explained:
@@ -65,6 +74,7 @@ class Explainer:
             least = self._shown_from.get(member.question.kind, 0.0)
             shown = kind_of(member.question).shown(said, least)
             found = explain(member.question, whole, answer, shown)
+            self._known.add(project, member.question, example, found)
             return Explained(version, found, self._nearest.of(project, member, whole, deadline))
 
     @contextmanager

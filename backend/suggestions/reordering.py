@@ -55,6 +55,10 @@ class Reordering:
         """Goes on from an order that was made of all that is left."""
         self._had_place, self._shown, self._made = list(keys), None, None
 
+    def first(self) -> list[str]:
+        """The keys of the examples that come first, as it was shown last."""
+        return self._had_place
+
     def step(self, connector: Connector) -> bool:
         """Makes an order by a revision that is new, or shows the one made last; True where that was due.
 

@@ -24,6 +24,7 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.announcing import Announcer
 from labelwheel.backend.suggestions.backfill import Backfiller
 from labelwheel.backend.suggestions.next_shown import NextShown
+from labelwheel.backend.suggestions.reasons import Reasons
 from labelwheel.backend.suggestions.reordering import Reordering
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.suggestions.unseen import UnseenSuggestions
@@ -63,6 +64,7 @@ class ProjectLoop:
         self._next_shown = NextShown(hold, project_id, suggester, settings.blind)
         self._reordering = Reordering(hold, project_id, suggester, settings.order, settings.blind)
         self._unseen = UnseenSuggestions(hold, project_id, suggester)
+        self._reasons = Reasons(hold, project_id, suggester, self._reordering.first, settings.blind)
         on_order = self._reordering.begin
         self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, settings.blind)
         self._connector: Connector | None = None
@@ -124,7 +126,10 @@ class ProjectLoop:
         busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
         busy = self._part("show what comes next", lambda: self._next_shown.step(self._reach(project))) or busy
         busy = self._part("order what comes next", lambda: self._reordering.step(self._reach(project))) or busy
-        return self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
+        busy = self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
+        if self._settings.explain and not busy:
+            busy = self._part("explain what comes next", lambda: self._reasons.step(self._reach(project)))
+        return busy
 
     def _part(self, name: str, work: Callable[[], object]) -> bool:
         """One part of the work, which fails and waits by itself; True where there is more of it. Raises ToolError."""

@@ -13,6 +13,7 @@ from labelwheel.plugins.argilla.dataset import SEPARATOR, Dataset
 from labelwheel.plugins.argilla.polling import Poller
 from labelwheel.plugins.argilla.pushing import Pusher
 from labelwheel.plugins.argilla.ranks import RankedRecords
+from labelwheel.plugins.argilla.reasons import ReasonsProperty
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
 from labelwheel.training.questions import Answer, Example, Question
@@ -36,6 +37,7 @@ class Argilla:
         self._poller = Poller(self._dataset)
         self._ranks = RankedRecords(self._dataset, bool(self._options.get("ordered")))
         self._pusher = Pusher(self._dataset, self._ranks)
+        self._reasons = ReasonsProperty(self._dataset)
 
     @classmethod
     def place(cls, arguments: Mapping[str, str]) -> str:
@@ -52,8 +54,9 @@ class Argilla:
         return self._options
 
     def unwire(self) -> None:
-        """Remove webhook and order; responses and suggestions stay."""
+        """Remove webhook, order and reasons; responses and suggestions stay."""
         wiring.unwire(self._dataset, self._options)
+        self._reasons.remove()
 
     def announce(self, version: str) -> None:
         """Nothing to tell: each suggestion names its version as its agent."""
@@ -89,6 +92,10 @@ class Argilla:
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         """Show the suggestions that changed; returns for how many records all is well."""
         return self._pusher.push(suggestions, questions)
+
+    def explain(self, suggestion: Suggestion) -> None:
+        """A line in the metadata, which is made a place there with the first one."""
+        self._reasons.show(suggestion)
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         """What fits Argilla, read back as if somebody submitted it."""

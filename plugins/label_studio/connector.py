@@ -88,6 +88,10 @@ class LabelStudio:
             ranks.rank(self._project, tab, first)
             self._shown = set(first)
 
+    def explain(self, suggestion: Suggestion) -> None:
+        """Marks in a control that asks nothing, and in the details of spans."""
+        pushing.explain(self._project, suggestion)
+
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         """All of it. Never asked for, as Label Studio traces."""
         return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}

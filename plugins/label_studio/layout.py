@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from labelwheel.plugins import reasons
 from labelwheel.plugins.connector import Unlearnt
 from labelwheel.plugins.label_studio.markup import MOST_ATTRIBUTES, Tag, read_tags
 from labelwheel.plugins.label_studio.options import Options, canonical, read_options
@@ -60,10 +61,14 @@ class Control:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a label config asks: controls by name, in their order, and what is not learnt, with the reason."""
+    """What a label config asks: controls by name, in their order, and what is not learnt, with the reason.
+
+    `marks` asks nothing: it shows which words carried a suggestion, see labelwheel.plugins.reasons.
+    """
 
     controls: Mapping[str, Control] = field(default_factory=dict)
     unlearnt: tuple[Unlearnt, ...] = ()
+    marks: Control | None = None
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -106,13 +111,14 @@ def read(source: str) -> Layout:
                 log.exception("the control %.100r of a label config could not be read", name)
             controls.pop(name, None)
             unlearnt[name[:LONGEST_NAME] or tag.name[:LONGEST_NAME]] = why(error)
+    marks = controls.pop(reasons.NAME, None)
     left_out = {
         f"some options of {name}": "; ".join(control.options.dropped)[:500]
         for name, control in controls.items()
         if control.options.dropped
     }
-    reasons = {**unlearnt, **left_out}
-    return Layout(controls, tuple(Unlearnt(name=name, reason=reason) for name, reason in reasons.items()))
+    refused = {**unlearnt, **left_out}
+    return Layout(controls, tuple(Unlearnt(name=name, reason=reason) for name, reason in refused.items()), marks)
 
 
 def _asks(tag: Tag) -> bool:
@@ -124,6 +130,8 @@ def _asks(tag: Tag) -> bool:
 def _control(tag: Tag, objects: Mapping[str, Tag]) -> Control:
     shape = _shape(tag)
     check_name(tag.raw("name"))
+    if tag.raw("name") == reasons.NAME and shape is not _spans:
+        raise NotLearntError("a control of this name shows which words carried a suggestion: it has to be of Labels")
     if tag.true("perRegion") or tag.true("perItem") or tag.true("labeling"):
         raise NotLearntError("it is asked about each region; only questions about the whole task are learnt")
     if tag.repeated:

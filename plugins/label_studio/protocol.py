@@ -14,7 +14,7 @@ from flask import Blueprint, Response, jsonify, request
 from labelwheel.plugins.connector import Host, Suggestion
 from labelwheel.plugins.descriptions import Foreign, described
 from labelwheel.plugins.errors import InvalidConfig, InvalidPayload, UnknownProject
-from labelwheel.plugins.label_studio import drafts
+from labelwheel.plugins.label_studio import drafts, reasons
 from labelwheel.plugins.label_studio.layout import Layout, read
 from labelwheel.plugins.label_studio.project import reference
 from labelwheel.plugins.label_studio.regions import encode, score_of
@@ -165,6 +165,7 @@ def _result(
     if suggestion.blind:
         return []
     regions = encode(layout, example, data, suggestion.predictions, suggestion.version)
+    regions = reasons.beside(regions, layout, example, data, suggestion)
     score = score_of(suggestion.predictions) if example.fields else 0.0
     return {"result": regions, "score": score, "model_version": suggestion.version}
 

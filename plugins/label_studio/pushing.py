@@ -10,6 +10,7 @@ from typing import Any
 
 from labelwheel.plugins.connector import Page, Suggestion
 from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
+from labelwheel.plugins.label_studio import reasons
 from labelwheel.plugins.label_studio.polling import page
 from labelwheel.plugins.label_studio.project import PAGE, Project, after, where
 from labelwheel.plugins.label_studio.regions import encode, score_of
@@ -75,6 +76,32 @@ def push(project: Project, suggestions: Sequence[Suggestion], questions: Sequenc
     return taken
 
 
+def explain(project: Project, suggestion: Suggestion) -> None:
+    """Adds reasons to a task's prediction of the same version and with the same answers; else nothing is done.
+
+    A task without one is asked about when it is opened.
+    """
+    key = suggestion.example.key
+    for task in project.batch(only=[int(key)]).tasks if key.isdecimal() else []:
+        for shown in task.get("predictions") or []:
+            if shown.get("model_version") != suggestion.version:
+                continue
+            result = prediction(project, task, suggestion, set(suggestion.predictions))["result"]
+            if reasons.without(shown.get("result")) == reasons.without(result):
+                _change(project, shown["id"], {"task": task["id"], "project": project.id, "result": result})
+
+
+def _change(project: Project, number: int, body: Mapping[str, Any]) -> None:
+    try:
+        project.client.send("PATCH", f"/api/predictions/{number}/", body)
+    except (ToolUnreachable, ToolRefused):
+        raise
+    except ToolError as error:
+        if error.http_status == 500:
+            project.get()  # raises where Label Studio itself has broken down
+        log.warning("Label Studio did not take what carried a suggestion of task %s: %s", body["task"], error)
+
+
 def _bare(project: Project, task: Mapping[str, Any], version: str) -> None:
     """Takes away what a generation and its revisions suggest for a task; others' predictions stay."""
     for shown in task.get("predictions") or []:
@@ -107,9 +134,10 @@ def prediction(project: Project, task: Mapping[str, Any], suggestion: Suggestion
     data = task.get("data")
     example = project.layout.example(str(task["id"]), data)
     said = {name: one for name, one in suggestion.predictions.items() if name in known}
+    regions = encode(project.layout, example, data, said, suggestion.version)
     return {
         "task": task["id"],
-        "result": encode(project.layout, example, data, said, suggestion.version),
+        "result": reasons.beside(regions, project.layout, example, data, suggestion),
         "score": score_of(said),
         "model_version": suggestion.version,
     }

@@ -15,8 +15,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from labelwheel.plugins.capabilities import Fetches, Foresees, Ranks
+from labelwheel.plugins.capabilities import Explains, Fetches, Foresees, Ranks
 from labelwheel.plugins.connector import Connector, Page, Suggestion
+from labelwheel.plugins.reasons import Reason, Word
 from labelwheel.plugins.testing.ledger_copy import LedgerCopy
 from labelwheel.plugins.testing.stage import ANSWERS, Breakable, Ordered, Stage
 from labelwheel.training.questions import Prediction, Question
@@ -243,6 +244,25 @@ class Conformance:
             for one in connector.upcoming(2)
         ]
         assert connector.push(shown, (question,)) == 2
+
+    def test_reasons_stand_beside_a_suggestion_and_are_nobodys_work(self, stage: Stage) -> None:
+        connector = stage.connector()
+        if not isinstance(connector, Explains):
+            skip("this connector does not show which words carried a suggestion")
+        keys = [stage.add(text) for text in texts(3)]
+        (question,) = connector.config().questions
+        fill(connector, question, NEW, SPORT)
+        known = read(stage).examples
+        word = Word(field=question.inputs[0], start=0, end=4, text="text")
+        reasons = {question.name: (Reason(item=SPORT, words=(word,)),)}
+        for key in (keys[0], keys[0], keys[1]):
+            connector.explain(suggestion(known[key], question, NEW, SPORT).model_copy(update={"reasons": reasons}))
+        stage.remove(keys[2])
+        connector.explain(suggestion(known[keys[2]], question, NEW, SPORT).model_copy(update={"reasons": reasons}))
+        assert [stage.shown(key) for key in keys[:2]] == [SPORT, SPORT]
+        assert read(stage).work == {}
+        work = stage.answer(keys[0], POLITICS)
+        assert read(stage).answers == {work: (keys[0], POLITICS)}
 
     def fetched(self, stage: Stage, *keys: str) -> Page:
         connector = stage.connector()

@@ -229,6 +229,13 @@ class FakeConnector:
             self._tool.shown.pop(blind, None)
         return len(there)
 
+    def explain(self, suggestion: Suggestion) -> None:
+        self._tool.called("explain")
+        shown = self._tool.shown.get(suggestion.example.key)
+        if shown is not None and shown.version == suggestion.version:
+            told = shown.model_copy(update={"reasons": suggestion.reasons})
+            self._tool.shown[suggestion.example.key] = told
+
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
 
@@ -261,4 +268,4 @@ def _fitting(suggestion: Suggestion, questions: Sequence[Question]) -> Suggestio
 class PlainConnector(FakeConnector):
     """The same without any capability."""
 
-    fetch = candidates = rank = upcoming = None  # type: ignore[assignment]
+    fetch = candidates = rank = upcoming = explain = None  # type: ignore[assignment]

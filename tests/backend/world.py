@@ -92,6 +92,16 @@ class FakeWeb:
         served = self.serving[str(number)]
         return {"version": served if version == served else self.versions[str(number)], "suggestions": suggestions}
 
+    def explain(self, number: int, question: str, key: str | None = None) -> dict[str, Any]:
+        if not self.up:
+            raise ServiceUnreachable("nobody there")
+        return {
+            "version": self.versions[str(number)],
+            "prediction": {"answer": "sport", "score": 0.5},
+            "words": [{"field": "text", "start": 0, "end": 4, "text": "word"}],
+            "carried": [{"item": "sport", "weights": [0.5], "marked": [0], "rest": 0.0}],
+        }
+
 
 class World:
     """Everything, and the worker that runs now."""

@@ -7,6 +7,7 @@ import pytest
 from labelwheel.backend.errors import NotFound, Overloaded, TooLarge
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
 from labelwheel.backend.serving.explaining import Explainer
+from labelwheel.backend.serving.known_reasons import KnownReasons
 from labelwheel.backend.serving.nearest import NearestLabels
 from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
@@ -43,7 +44,7 @@ def text(words: str, key: str = "9") -> Example:
 
 def test_a_real_checkpoint_in_int8_is_explained_with_its_nearest_labels(served):
     queue, member = served
-    explainer = Explainer(queue, lambda project, name: LABELS, 1000, {})
+    explainer = Explainer(queue, lambda project, name: LABELS, 1000, {}, KnownReasons())
     found = explainer.explain(1, member, "g1", text("yesterday evening my parcel got lost on its way to us"))
     said = found.explanation
     assert (found.version, said.prediction.answer) == ("g1", "parcel lost")
@@ -110,7 +111,7 @@ def test_one_answer_is_explained_at_a_time(fake):
         go_on.wait(10)
         return []
 
-    explainer = Explainer(fake.queue, slow, 1000, {})
+    explainer = Explainer(fake.queue, slow, 1000, {}, KnownReasons())
     other = threading.Thread(target=explainer.explain, args=(1, fake.member, "g1", text("hello")))
     other.start()
     try:
@@ -124,7 +125,7 @@ def test_one_answer_is_explained_at_a_time(fake):
 
 
 def test_what_cannot_be_read_is_refused(fake):
-    explainer = Explainer(fake.queue, lambda project, name: [], 20, {})
+    explainer = Explainer(fake.queue, lambda project, name: [], 20, {}, KnownReasons())
     with pytest.raises(NotFound, match="no text"):
         explainer.explain(1, fake.member, "g1", text(" "))
     with pytest.raises(TooLarge, match="LABELWHEEL_MAX_CHARACTERS=20"):
@@ -132,6 +133,6 @@ def test_what_cannot_be_read_is_refused(fake):
 
 
 def test_what_is_hidden_is_not_explained(fake):
-    explainer = Explainer(fake.queue, lambda project, name: [], 1000, {"choice": 0.5})
+    explainer = Explainer(fake.queue, lambda project, name: [], 1000, {"choice": 0.5}, KnownReasons())
     found = explainer.explain(1, fake.member, "g1", text("hello there"))
     assert (found.explanation.prediction.answer, list(found.explanation.carried)) == (None, [])

@@ -14,6 +14,7 @@ from labelwheel.plugins.argilla.dataset import Dataset
 from labelwheel.plugins.argilla.polling import Poller
 from labelwheel.plugins.argilla.pushing import Pusher
 from labelwheel.plugins.argilla.ranks import PROPERTY, RankedRecords
+from labelwheel.plugins.argilla.reasons import ReasonsProperty
 from labelwheel.plugins.errors import ToolFailed
 from labelwheel.plugins.testing.people import START, People
 
@@ -35,6 +36,7 @@ class Records(Argilla):
         self._dataset._id = ID
         self._poller, self._ranks = Poller(self._dataset), RankedRecords(self._dataset, True)
         self._pusher = Pusher(self._dataset, self._ranks)
+        self._reasons = ReasonsProperty(self._dataset)
 
 
 class Calls(Client):
@@ -57,6 +59,8 @@ class Calls(Client):
             options = [{"value": value, "text": value} for value in ("sport", "politics")]
             settings = {"type": "label_selection", "options": options}
             return {"items": [{"id": "q", "name": "topic", "title": "topic", "settings": settings}]}
+        if path.endswith("/metadata-properties"):
+            return {"items": []}
         if path.endswith("/progress"):
             return {"total": count, "completed": len(self._people.work), "pending": count}
         if path == f"/datasets/{ID}":
@@ -76,6 +80,8 @@ class Calls(Client):
             number, gone = self._people.number(path.split("/")[2]), (params or {})["ids"].split(",")
             kept = [one for one in self._people.suggested[number] if one["id"] not in gone]
             self._people.suggested[number] = kept
+            return
+        if path.endswith("/metadata-properties"):
             return
         numbers = [self._people.number(item["id"]) for item in body["items"]]
         if not all(number in self._people.texts for number in numbers):

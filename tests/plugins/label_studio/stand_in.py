@@ -17,7 +17,8 @@ from labelwheel.plugins.testing.people import People
 
 CONFIG = (
     '<View><Text name="t" value="$t"/><Choices name="topic" toName="t">'
-    '<Choice value="sport"/><Choice value="politics"/></Choices></View>'
+    '<Choice value="sport"/><Choice value="politics"/></Choices>'
+    '<Labels name="labelwheel_words" toName="t"><Label value="why"/></Labels></View>'
 )
 COMPARE = {"greater": "__gt__", "greater_or_equal": "__ge__", "equal": "__eq__"}
 
@@ -96,6 +97,12 @@ class Calls(Client):
         if path == "/api/dm/views/1/":
             shown = (one["value"] for one in body["data"]["filters"]["items"])
             self._people.ranks = {task: place for place, task in enumerate(shown) if task}
+            return None
+        if method == "PATCH":
+            number = int(path.split("/")[3])
+            for one in itertools.chain.from_iterable(self._people.suggested.values()):
+                if one["id"] == number:
+                    one["result"] = body["result"]
             return None
         if method == "DELETE" and path.startswith("/api/predictions/"):
             number = int(path.split("/")[3])

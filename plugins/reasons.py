@@ -1,0 +1,47 @@
+"""Which words carried what is suggested, as tools show it: beside the suggestion, never part of a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from labelwheel.training.questions import Answer, Frozen
+
+NAME = "labelwheel_words"
+"""What such a place is called in a tool: a control of Label Studio's, a metadata property of Argilla's."""
+
+
+class Word(Frozen):
+    """A word in one of an example's fields, as code points; `text` is what it says."""
+
+    field: str
+    start: int
+    end: int
+    text: str
+
+
+class Reason(Frozen):
+    """One item of an answer (a label of several, a span; else the answer), and what carried it, the most important
+    word first."""
+
+    item: Answer
+    words: tuple[Word, ...]
+
+
+def in_words(reasons: Mapping[str, Sequence[Reason]], most: int = 200) -> str:
+    """All of it on one line of at most so many characters: `topic sport: “goal”, “match”`."""
+    parts = [
+        f"{name} {_item(reason.item)}: {quoted(reason.words)}" for name, each in reasons.items() for reason in each
+    ]
+    line = "; ".join(parts)
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def quoted(words: Sequence[Word]) -> str:
+    """The words, the most important first."""
+    return ", ".join(f"“{word.text}”" for word in words)
+
+
+def _item(item: Answer) -> str:
+    if isinstance(item, dict):
+        return str(item["label"])
+    return " › ".join(item) if isinstance(item, list) else str(item)
