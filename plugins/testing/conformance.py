@@ -13,23 +13,19 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
-from labelwheel.plugins.capabilities import Explains, Fetches, Foresees, Ranks
-from labelwheel.plugins.connector import Connector, Page, Suggestion
-from labelwheel.plugins.reasons import Reason, Word
+from labelwheel.plugins.capabilities import Fetches
+from labelwheel.plugins.connector import Page
 from labelwheel.plugins.testing.ledger_copy import LedgerCopy
-from labelwheel.plugins.testing.stage import ANSWERS, Breakable, Ordered, Stage
-from labelwheel.training.questions import Prediction, Question
+from labelwheel.plugins.testing.shown_conformance import ShownConformance
+from labelwheel.plugins.testing.stage import ANSWERS, Breakable, Stage
+from labelwheel.plugins.testing.steps import POLITICS, SPORT, poll, read, skip, texts
 
-SPORT, POLITICS = ANSWERS
-NEW, NEWER = "lw-1-0001-abcdef", "lw-1-0002-ghjkmn"
-"""Versions, as labelwheel makes them."""
 FORGED = ("", "nobody's", "999999999", "-1", "\N{SNOWMAN}", "../projects", "9" * 255)
 """Keys that no example has."""
 
 
-class Conformance:
+class Conformance(ShownConformance):
     """The suite. A subclass named Test… has a fixture `stage`."""
 
     def test_the_configuration_says_what_is_asked(self, stage: Stage) -> None:
@@ -134,54 +130,6 @@ class Conformance:
         assert copy.examples.keys() == set(examples)
         assert copy.aside == set()
 
-    def test_suggestions_are_shown_once_and_pushing_again_changes_nothing(self, stage: Stage) -> None:
-        examples = [stage.add(text) for text in texts(6)]
-        stage.answer(examples[0], SPORT)
-        connector, (question,) = stage.connector(), stage.connector().config().questions
-        assert fill(connector, question, NEW, SPORT) == set(examples[1:])
-        assert [stage.shown(key) for key in examples[1:]] == [SPORT] * 5
-        assert fill(connector, question, NEW, SPORT) == set(), "what was pushed does not wait for that version any more"
-        again = [suggestion(page_example, question, NEW, SPORT) for page_example in read(stage).examples.values()]
-        assert 0 <= connector.push(again, [question]) <= len(again)
-        assert [stage.shown(key) for key in examples[1:]] == [SPORT] * 5
-        assert fill(connector, question, NEWER, POLITICS) == set(examples[1:])
-        connector.retire([NEW])
-        assert [stage.shown(key) for key in examples[1:]] == [POLITICS] * 5
-        assert len(read(stage).work) == 1, "no suggestion is anybody's work"
-
-    def test_a_suggestion_that_cannot_be_shown_costs_no_other(self, stage: Stage) -> None:
-        examples = [stage.add(text) for text in texts(4)]
-        connector, (question,) = stage.connector(), stage.connector().config().questions
-        known = read(stage).examples
-        stage.remove(examples[1])
-        said = [suggestion(known[key], question, NEW, SPORT) for key in examples]
-        said[2] = suggestion(known[examples[2]], question, NEW, "no option of this question")
-        connector.push(said, [question])
-        assert (stage.shown(examples[0]), stage.shown(examples[3])) == (SPORT, SPORT)
-        assert stage.shown(examples[2]) in (None, "")
-        assert connector.push([], [question]) == 0
-
-    def test_a_blind_example_is_bare(self, stage: Stage) -> None:
-        keys = [stage.add(text) for text in texts(3)]
-        connector, (question,) = stage.connector(), stage.connector().config().questions
-        known, nothing = read(stage).examples, {question.name: Prediction()}
-        said = [suggestion(known[key], question, NEW, SPORT) for key in keys]
-        blind = [Suggestion(example=known[key], version=NEW, predictions=nothing, blind=True) for key in keys]
-        connector.push([said[0], blind[1]], [question])
-        assert [stage.shown(key) for key in keys] == [SPORT, None, None]
-        connector.push([said[1], said[2]], [question])
-        connector.push([blind[2]], [question])
-        assert [stage.shown(key) for key in keys] == [SPORT, SPORT, None], "what was shown of ours is taken away"
-        assert connector.shows(blind[2]) == {}
-
-    def test_what_is_shown_can_be_answered(self, stage: Stage) -> None:
-        stage.add("a text")
-        connector, (question,) = stage.connector(), stage.connector().config().questions
-        (example,) = read(stage).examples.values()
-        assert connector.shows(suggestion(example, question, NEW, SPORT)) == {question.name: SPORT}
-        nothing = Suggestion(example=example, version=NEW, predictions={question.name: Prediction()})
-        assert connector.shows(nothing) == {}
-
     def test_some_examples_are_fetched_as_they_are_now(self, stage: Stage) -> None:
         if not isinstance(stage.connector(), Fetches):
             skip("this connector fetches nothing")
@@ -208,62 +156,6 @@ class Conformance:
         assert set(page.refreshed) == {*examples} - {examples[1]}
         assert set(page.gone) <= {examples[1]}
 
-    def test_an_order_is_shown_in_place_of_the_one_before(self, stage: Stage) -> None:
-        connector = stage.connector()
-        if not isinstance(connector, Ranks):
-            skip("this connector shows no order")
-        examples = [stage.add(text) for text in texts(5)]
-        stage.answer(examples[4], SPORT)
-        (question,) = connector.config().questions
-        fill(connector, question, NEW, SPORT)
-        found = {one.key: one for one in connector.candidates()}
-        assert found.keys() == set(examples[:4])
-        assert all(0 <= one.score <= 1 and one.text for one in found.values())
-        for order in ([examples[2], examples[0], examples[1]], [examples[1], examples[3]], []):
-            connector.rank(order)
-            assert not isinstance(stage, Ordered) or stage.order() == order
-
-    def test_what_people_see_next_is_foreseen(self, stage: Stage) -> None:
-        connector = stage.connector()
-        if not isinstance(connector, Foresees):
-            skip("this connector does not say what people see next")
-        examples = [stage.add(text) for text in texts(5)]
-        stage.answer(examples[4], SPORT)
-        (question,) = connector.config().questions
-        fill(connector, question, NEW, SPORT)
-        assert {one.key for one in connector.upcoming(10)} == set(examples[:4])
-        assert len(connector.upcoming(2)) == 2
-        if isinstance(connector, Ranks) and isinstance(stage, Ordered):
-            connector.rank([examples[2], examples[0], examples[1]])
-            assert [one.key for one in connector.upcoming(3)] == [examples[2], examples[0], examples[1]]
-        # what a revision says of them takes the place of what its generation said
-        shown = [
-            Suggestion(
-                example=one, version=f"{NEW}.1", predictions={question.name: Prediction(answer=POLITICS, score=0.7)}
-            )
-            for one in connector.upcoming(2)
-        ]
-        assert connector.push(shown, (question,)) == 2
-
-    def test_reasons_stand_beside_a_suggestion_and_are_nobodys_work(self, stage: Stage) -> None:
-        connector = stage.connector()
-        if not isinstance(connector, Explains):
-            skip("this connector does not show which words carried a suggestion")
-        keys = [stage.add(text) for text in texts(3)]
-        (question,) = connector.config().questions
-        fill(connector, question, NEW, SPORT)
-        known = read(stage).examples
-        word = Word(field=question.inputs[0], start=0, end=4, text="text")
-        reasons = {question.name: (Reason(item=SPORT, words=(word,)),)}
-        for key in (keys[0], keys[0], keys[1]):
-            connector.explain(suggestion(known[key], question, NEW, SPORT).model_copy(update={"reasons": reasons}))
-        stage.remove(keys[2])
-        connector.explain(suggestion(known[keys[2]], question, NEW, SPORT).model_copy(update={"reasons": reasons}))
-        assert [stage.shown(key) for key in keys[:2]] == [SPORT, SPORT]
-        assert read(stage).work == {}
-        work = stage.answer(keys[0], POLITICS)
-        assert read(stage).answers == {work: (keys[0], POLITICS)}
-
     def fetched(self, stage: Stage, *keys: str) -> Page:
         connector = stage.connector()
         assert isinstance(connector, Fetches)
@@ -277,37 +169,3 @@ class Conformance:
         copy = read(stage)
         assert copy.examples.keys() == set(examples)
         return copy, examples
-
-
-def texts(count: int) -> list[str]:
-    return [f"text number {number} is about {number**5}" for number in range(count)]
-
-
-def read(stage: Stage) -> LedgerCopy:
-    connector = stage.connector()
-    return LedgerCopy(connector.config().questions).all(connector.poll(None))
-
-
-def poll(stage: Stage, copy: LedgerCopy) -> None:
-    """As after a restart: by a connector that remembers nothing but the cursor."""
-    copy.all(stage.connector().poll(copy.cursor))
-
-
-def suggestion(example: Any, question: Question, version: str, answer: str) -> Suggestion:
-    predictions = {question.name: Prediction(answer=answer, score=0.75)}
-    return Suggestion(example=example, version=version, predictions=predictions)
-
-
-def fill(connector: Connector, question: Question, version: str, answer: str) -> set[str]:
-    """A whole backfill; returns what waited."""
-    waited: set[str] = set()
-    for page in connector.waiting(version, None):
-        waited |= {one.key for one in page.examples}
-        connector.push([suggestion(one, question, version, answer) for one in page.examples], [question])
-    return waited
-
-
-def skip(reason: str) -> NoReturn:
-    import pytest
-
-    pytest.skip(reason)

@@ -16,8 +16,9 @@ from labelwheel.plugins.argilla import Argilla
 from labelwheel.plugins.argilla import polling as polling_module
 from labelwheel.plugins.argilla.ranks import PROPERTY
 from labelwheel.plugins.connector import Connection, Service
-from labelwheel.plugins.testing.conformance import NEW, Conformance
+from labelwheel.plugins.testing.conformance import Conformance
 from labelwheel.plugins.testing.stage import ANSWERS, Stage
+from labelwheel.plugins.testing.steps import NEW
 from testkit.argilla import ArgillaServer
 from testkit.argilla_api import label_question, text_field
 
