@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labelwheel.training.questions import Answer, Frozen
+from labelwheel.training.questions import Answer, Example, Frozen, item_line
 
 NAME = "labelwheel_words"
 """What such a place is called in a tool: a control of Label Studio's, a metadata property of Argilla's."""
@@ -27,10 +27,12 @@ class Reason(Frozen):
     words: tuple[Word, ...]
 
 
-def in_words(reasons: Mapping[str, Sequence[Reason]], most: int = 200) -> str:
+def in_words(example: Example, reasons: Mapping[str, Sequence[Reason]], most: int = 200) -> str:
     """All of it on one line of at most so many characters: `topic sport: “goal”, “match”`."""
     parts = [
-        f"{name} {_item(reason.item)}: {quoted(reason.words)}" for name, each in reasons.items() for reason in each
+        f"{name} {item_line(reason.item, example.fields[reason.words[0].field])}: {quoted(reason.words)}"
+        for name, each in reasons.items()
+        for reason in each
     ]
     line = "; ".join(parts)
     return line if len(line) <= most else line[: most - 1] + "…"
@@ -39,9 +41,3 @@ def in_words(reasons: Mapping[str, Sequence[Reason]], most: int = 200) -> str:
 def quoted(words: Sequence[Word]) -> str:
     """The words, the most important first."""
     return ", ".join(f"“{word.text}”" for word in words)
-
-
-def _item(item: Answer) -> str:
-    if isinstance(item, dict):
-        return str(item["label"])
-    return " › ".join(item) if isinstance(item, list) else str(item)

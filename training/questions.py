@@ -205,6 +205,21 @@ def brief(value: object) -> str:
         return f"a {type(value).__name__} that cannot be written down"
 
 
+def answer_line(answer: Answer, text: str | None = None) -> str:
+    """An answer for people; of spans the words that they mark in `text`, or without it their places."""
+    if not isinstance(answer, list):
+        return str(answer)
+    return ", ".join(item_line(item, text) for item in answer) or "nothing"
+
+
+def item_line(item: Answer, text: str | None = None) -> str:
+    """One item of an answer (a label of several, a path, a span; else the answer) for people, as `answer_line`."""
+    if isinstance(item, dict):
+        start, end, label = item["start"], item["end"], item["label"]
+        return f"{label} “{text[start:end]}”" if text is not None else f"{label} {start}–{end}"
+    return PATH_SEPARATOR.join(item) if isinstance(item, list) else str(item)
+
+
 def finite(number: float) -> bool:
     """Whether a number can be reckoned with: JSON knows whole numbers of any length, and infinite ones."""
     try:

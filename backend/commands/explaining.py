@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +13,7 @@ from labelwheel.backend.commands import formatting, targets
 from labelwheel.backend.commands.targets import Row
 from labelwheel.backend.errors import InvalidRequest
 from labelwheel.backend.web.client import Client
+from labelwheel.training.questions import answer_line, item_line
 
 _AT_ONCE = 50
 _TOLD = 200  # characters of a neighbour
@@ -52,13 +53,13 @@ def lines(body: Row) -> Iterator[Text]:
     if said["answer"] is None:
         yield Text("nothing is suggested", style="yellow")
     else:
-        head = Text(f"{body['question']['name']}: ").append(_answer(said["answer"], body["fields"]), style="bold")
+        head = Text(f"{body['question']['name']}: ").append(answer_line(said["answer"], _text(body)), style="bold")
         yield head.append(f"  {said['score']:.2f}  {body['version']}", style="dim")
     several = isinstance(said["answer"], list)
     for number, each in enumerate(body["carried"]):
         if several:
             score = said["item_scores"][number]
-            yield Text(f"\n{_item(each['item'], body['fields'])}  ").append(f"{score:.2f}", style="dim")
+            yield Text(f"\n{item_line(each['item'], _text(body))}  ").append(f"{score:.2f}", style="dim")
         yield from _marked(body, each)
         yield Text(_carried(body, each), style="dim")
     if not body["carried"]:
@@ -67,7 +68,7 @@ def lines(body: Row) -> Iterator[Text]:
         yield Text(f"\nnearest of {body['compared']:,} labels")
     for each in body["nearest"]:
         line = Text(f"  {each['likeness']:.2f}  ", style="dim")
-        line.append(_answer(each["label"], each["fields"]), style="not dim cyan")
+        line.append(answer_line(each["label"], _text(each)), style="not dim cyan")
         yield line.append(f"  {' '.join(' / '.join(each['fields'].values()).split())[:_TOLD]}", style="not dim")
 
 
@@ -98,21 +99,13 @@ def _marked(body: Row, carried: Row) -> Iterator[Text]:
         yield line
 
 
+def _text(body: Row) -> str | None:
+    """What spans are in: they are asked about one field."""
+    return next(iter(body["fields"].values())) if len(body["fields"]) == 1 else None
+
+
 def _is_span(item: Any) -> bool:
     return isinstance(item, dict)
-
-
-def _answer(answer: Any, fields: Mapping[str, str]) -> str:
-    if not isinstance(answer, list):
-        return str(answer)
-    return ", ".join(_item(item, fields) for item in answer) or "none"
-
-
-def _item(item: Any, fields: Mapping[str, str]) -> str:
-    if _is_span(item):
-        [text] = fields.values()
-        return f"{item['label']} “{text[item['start'] : item['end']]}”"
-    return " › ".join(item) if isinstance(item, list) else str(item)
 
 
 def _shapley(client: Client, project: int, body: Row) -> list[Row]:

@@ -31,7 +31,7 @@ class ReasonsProperty:
             self._there = self._made()
         if not self._there:
             return
-        line = in_words(suggestion.reasons) or None
+        line = in_words(suggestion.example, suggestion.reasons) or None
         for row in self._dataset.found([suggestion.example.key], ("suggestions",)).values():
             another = any(changes(self._dataset, row, suggestion, set(suggestion.predictions)))
             if another or (row.get("metadata") or {}).get(NAME) == line:

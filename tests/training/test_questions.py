@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from labelwheel.training.errors import InvalidAnswer
-from labelwheel.training.questions import Example, Kind, Option, Question
+from labelwheel.training.questions import Example, Kind, Option, Question, answer_line, item_line
 
 EXAMPLE = Example(key="1", fields={"text": "👩‍👧 Jane met Bob", "left": "one", "right": "two"})
 OPTIONS = (Option(value="PER"), Option(value="ORG", hint="companies"))
@@ -161,3 +161,13 @@ def test_an_example_of_another_question_is_posed_as_the_same_texts() -> None:
             assert asked.texts(asked.posed(other, EXAMPLE)) == other.texts(EXAMPLE) != ("",)
     pair, other = question(Kind.PAIRWISE), question(Kind.PAIRWISE, inputs=("right", "left"))
     assert pair.texts(pair.posed(other, EXAMPLE)) == ("two", "one")
+
+
+def test_answers_are_put_in_words_for_people() -> None:
+    span = {"start": 4, "end": 8, "label": "city"}
+    assert (answer_line("sport"), answer_line(3), answer_line([])) == ("sport", "3", "nothing")
+    assert answer_line(["b", "a"]) == "b, a"
+    assert answer_line([["Animals", "Dog"], ["Plants"]]) == "Animals › Dog, Plants"
+    assert item_line(["Animals", "Dog"]) == "Animals › Dog"
+    assert answer_line([span, span], "see Rome") == "city “Rome”, city “Rome”"
+    assert item_line(span) == "city 4–8"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelwheel.training.evaluation.edits import Rewritten
 from labelwheel.training.evaluation.occlusion import Word, phrases, without, words
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Answer, Example, Prediction, Question
@@ -75,10 +76,10 @@ class Occluded:
     def held(self, gone: Sequence[Sequence[int]]) -> np.ndarray:
         """How firmly each item is still said without some words each time, (times, items)."""
         changed = [without(self.example, [self.words[place] for place in one], self._kept) for one in gone]
-        said = self._answer([example for example, _ in changed]) if changed else []
+        said = self._answer([one.example for one in changed]) if changed else []
         rows = [
-            [self.kind.held(self.question, self._moved(number, shift), one) for number in range(len(self.items))]
-            for (_, shift), one in zip(changed, said, strict=True)
+            [self.kind.held(self.question, self._moved(number, each), one) for number in range(len(self.items))]
+            for each, one in zip(changed, said, strict=True)
         ]
         return np.asarray(rows, dtype=float).reshape(len(gone), len(self.items))
 
@@ -86,11 +87,11 @@ class Occluded:
         """The part of the text that an item is about; None where that is all of it."""
         return next(((start, end) for start, end, _ in self.kind.marked([item])), None)
 
-    def _moved(self, number: int, shift: Callable[[int], int]) -> Answer:
+    def _moved(self, number: int, changed: Rewritten) -> Answer:
         item = self.items[number]
         if self.places[number] is None:
             return item
-        [moved] = self.kind.moved([item], lambda start, end: (shift(start), shift(end)))
+        [moved] = self.kind.moved([item], changed.fields[self.question.inputs[0]].moved)
         return moved
 
     def beside(self, number: int) -> list[int]:

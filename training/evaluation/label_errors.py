@@ -11,7 +11,7 @@ from labelwheel.training.evaluation.doubts import Doubts, can_doubt, doubts
 from labelwheel.training.evaluation.markdown import code, table
 from labelwheel.training.evaluation.neighbours import Nearest, short, shown, whole
 from labelwheel.training.inspection.subject import Section, Subject
-from labelwheel.training.questions import Example, Question
+from labelwheel.training.questions import answer_line
 
 NAME = "label_errors"
 
@@ -48,8 +48,8 @@ class LabelErrors:
                 "text": short(subject.question, problem.rows[place].example),
                 "answer": problem.rows[place].answer,
                 "suggestion": found.said[place].answer,
-                "labelled": _quoted(subject.question, problem.rows[place].example, problem.rows[place].answer),
-                "would_say": _quoted(subject.question, problem.rows[place].example, found.said[place].answer),
+                "labelled": answer_line(problem.rows[place].answer, subject.question.text(problem.rows[place].example)),
+                "would_say": answer_line(found.said[place].answer, subject.question.text(problem.rows[place].example)),
                 "probability": round(float(found.said[place].score), 3),
                 "score": round(float(found.values[place]), 3),
                 "nearest": shown(subject.question, problem.rows, others),
@@ -74,8 +74,8 @@ class LabelErrors:
         rows = [
             (
                 code(each["key"]),
-                code(_said(each["answer"])),
-                code(_said(each["suggestion"])),
+                code(answer_line(each["answer"])),
+                code(answer_line(each["suggestion"])),
                 f"{each['probability']:.2f}",
             )
             for each in first
@@ -108,25 +108,6 @@ def _reason(subject: Subject) -> str:
     if len(problem) < ENOUGH:
         return f"There are {len(problem)} labels: with fewer than {ENOUGH} the model's doubts say little."
     return "All labels are alike, or of near-duplicates: there is nothing to weigh them against."
-
-
-def _quoted(question: Question, example: Example, answer: Any) -> str:
-    """An answer on one line, with the words that spans mark."""
-    return _said(answer, question.text(example))
-
-
-def _said(answer: Any, text: str | None = None) -> str:
-    """An answer on one line; spans by their places where the text is not to be shown."""
-    if not isinstance(answer, list):
-        return str(answer)
-    return ", ".join(_item(item, text) for item in answer) or "nothing"
-
-
-def _item(item: Any, text: str | None) -> str:
-    if isinstance(item, dict):
-        start, end = item["start"], item["end"]
-        return f"{item['label']} “{text[start:end]}”" if text is not None else f"{item['label']} {start}–{end}"
-    return " › ".join(item) if isinstance(item, list) else str(item)
 
 
 LABEL_ERRORS: Section = LabelErrors()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import regex  # type: ignore[import-untyped]
 
+from labelwheel.training.evaluation.edits import Edit, Edited, Rewritten
 from labelwheel.training.heads import words as small_words
 from labelwheel.training.questions import Example, Question
 
@@ -44,31 +45,17 @@ def words(question: Question, example: Example) -> list[Word]:
     return found
 
 
-def without(
-    example: Example, gone: Iterable[Word], kept: Sequence[tuple[int, int]] = ()
-) -> tuple[Example, Callable[[int], int]]:
-    """The example without some words, and where the other code points have gone.
-
-    A word within a range of `kept` leaves a placeholder. Where there is more than one field, nothing is to be kept, and
-    code points mean nothing.
-    """
-    fields, moves = dict(example.fields), list[tuple[int, int, int]]()
-    for word in sorted(gone, key=lambda one: (one.field, -one.start)):
-        text, start, end, put = fields[word.field], word.start, word.end, ""
+def without(example: Example, gone: Iterable[Word], kept: Sequence[tuple[int, int]] = ()) -> Rewritten:
+    """The example without some words. A word within a range of `kept` leaves a placeholder; of one field alone."""
+    edits: dict[str, list[Edit]] = {name: [] for name in example.fields}
+    for word in gone:
+        text, start, end, put = example.fields[word.field], word.start, word.end, ""
         if any(low < end and start < high for low, high in kept):
             put = PLACEHOLDER
         elif text[end : end + 1] == " " and (start == 0 or text[start - 1].isspace()):
             end += 1
-        fields[word.field] = text[:start] + put + text[end:]
-        moves.append((start, end, len(put)))
-
-    def shift(place: int) -> int:
-        moved = place
-        for start, end, put in moves:
-            moved += put - (end - start) if place >= end else min(start + put - place, 0) if place > start else 0
-        return moved
-
-    return Example(key=example.key, fields=fields), shift
+        edits[word.field].append(Edit(start, end, put))
+    return Rewritten.of(example, {name: Edited.of(text, edits[name]) for name, text in example.fields.items()})
 
 
 def phrases(found: Sequence[Word], count: int) -> list[list[int]]:

@@ -57,17 +57,25 @@ def test_words_of_several_fields_are_in_the_order_of_the_question():
 def test_what_is_left_out_takes_its_space_along_and_the_rest_moves():
     one = example("the old man and the sea")
     found = words(asked(), one)
-    changed, shift = without(one, [found[1], found[3]])
-    assert changed.fields["text"] == "the man the sea"
-    assert [shift(place) for place in (0, 8, 11, 20, 23)] == [0, 4, 7, 12, 15]
+    changed = without(one, [found[1], found[3]])
+    assert changed.example.fields["text"] == "the man the sea"
+    assert [changed.fields["text"].moved(*place) for place in ((0, 3), (8, 11), (20, 23))] == [(0, 3), (4, 7), (12, 15)]
 
 
 def test_words_of_a_span_leave_a_placeholder():
     one = example("in New York today")
     found = words(asked(), one)
-    changed, shift = without(one, [found[0], found[1]], kept=[(3, 11)])
-    assert changed.fields["text"] == "x York today"
-    assert (shift(3), shift(11)) == (0, 6)
+    changed = without(one, [found[0], found[1]], kept=[(3, 11)])
+    assert changed.example.fields["text"] == "x York today"
+    assert changed.fields["text"].moved(3, 11) == (0, 6)
+
+
+def test_a_span_that_begins_within_a_word_keeps_its_placeholder():
+    one = example("the co-pilot slept")
+    [_, word, _] = words(asked(), one)
+    changed = without(one, [word], kept=[(7, 12)])
+    assert changed.example.fields["text"] == "the x slept"
+    assert changed.fields["text"].moved(7, 12) == (4, 5)
 
 
 def test_the_word_that_a_choice_rests_on_is_marked_and_nothing_else():
