@@ -69,6 +69,12 @@ class Overloaded(LabelwheelError):
         self.retry = retry
 
 
+class NotShown(LabelwheelError):
+    """The labelling tool does not take the list of label errors. The message has its reason; all else goes on."""
+
+    status = 502
+
+
 class ServiceUnreachable(LabelwheelError):
     """The running service does not answer at LABELWHEEL_URL. Start it with `labelwheel serve`."""
 

@@ -70,3 +70,15 @@ class Ranks(Protocol):
 
         A tool in which nothing can be sorted by a number shows which ones are the first of them.
         """
+
+
+@runtime_checkable
+class Doubts(Protocol):
+    """A connector that can show people which labels somebody had better look at again."""
+
+    def doubt(self, keys: Sequence[str]) -> None:
+        """Show these examples, the most doubtful first, in place of those before; all others are shown no more.
+
+        A tool may show the first of them alone; one that is gone there is passed over. Without any, nothing of it is
+        left in the tool, nor after `unwire`. Raises ToolError where the tool has no place for them.
+        """

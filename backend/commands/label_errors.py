@@ -19,18 +19,33 @@ def errors(
     project: targets.ProjectOption = None,
     question: targets.QuestionOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs: all of them, with the nearest labels")] = False,
+    send_back: Annotated[
+        bool | None,
+        typer.Option("--send-back/--no-send-back", help="show them in the labelling tool from now on, or no more"),
+    ] = None,
 ) -> None:
     """List labels that are probably wrong, with what the model would say; found by the last inspection."""
     client = targets.service()
     found = targets.project(client.status(), project)
     asked = targets.questions(found, question)
     said = {each["name"]: client.label_errors(found["id"], each["name"]) for each in asked}
+    if send_back is not None:
+        client.send_back(found["id"], list(said) if send_back else [])
     if as_json:
         typer.echo(json.dumps(said, indent=1, ensure_ascii=False))
         return
     console = formatting.console()
     for name, one in said.items():
         _show(console, name, one)
+    if send_back:
+        console.print(
+            "The labelling tool shows them within seconds, those of blind examples left out; what is put right there "
+            "goes, and what the next inspection finds comes. Where it refuses, `labelwheel status` says so."
+        )
+    elif send_back is False:
+        console.print("The labelling tool shows them no more.")
+    elif any(one["sent_back"] for one in said.values()):
+        console.print("The labelling tool shows them, until `labelwheel errors --no-send-back`.")
 
 
 def _show(console: Console, name: str, found: targets.Row) -> None:

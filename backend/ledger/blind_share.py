@@ -56,6 +56,12 @@ def among(session: Session, project_id: int, examples: Collection[Example], shar
     return frozenset([key for key, blind in known.items() if blind]) | _of_new(session, project_id, new, share)
 
 
+def known(session: Session, project_id: int, keys: Collection[str], share: float) -> frozenset[str]:
+    """Those of the ledger's examples, by their keys, that are blind."""
+    query = select(ExampleRow.key).where(ExampleRow.project_id == project_id, *are_blind(share))
+    return frozenset(key for piece in sliced(keys) for key in session.scalars(query.where(ExampleRow.key.in_(piece))))
+
+
 def _of_new(session: Session, project_id: int, examples: Sequence[Example], share: float) -> frozenset[str]:
     if not examples:
         return frozenset()

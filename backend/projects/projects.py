@@ -58,6 +58,8 @@ def register(
     project.options = {**(project.options or {}), **(options or {})}
     project.state, project.step, project.problem = ProjectState.CONNECTING, "waiting for the worker", None
     project.announced = None
+    if project.sent_back is not None:  # the tool may have lost what it was told to show
+        project.sent_back = {**project.sent_back, "keys": None}
     tx.flush()
     project.share_with_id = None if share_with is None else _other(tx, project, share_with).id
     tx.flush()
@@ -90,6 +92,7 @@ def disconnect(tx: Session, project_id: int) -> Project:
     project = lock(tx, project_id)
     if project.state != ProjectState.DISCONNECTED:
         project.state, project.step, project.problem = ProjectState.DISCONNECTING, "waiting for the worker", None
+        project.sent_back = None
         tx.flush()
     return project
 

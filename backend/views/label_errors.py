@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import Event, ExampleRow, Label, QuestionRow
-from labelwheel.backend.projects import champion_groups
+from labelwheel.backend.projects import champion_groups, projects, sent_back
 from labelwheel.backend.views import inspected
 
 SECTION = "label_errors"
@@ -23,8 +23,10 @@ def read(session: Session, question: QuestionRow) -> dict[str, Any]:
     It names annotators and shows texts, which is not for everybody.
     """
     latest = inspected.section(session, question, SECTION)
+    shown = question.name in sent_back.questions(projects.get(session, question.project_id))
     if latest is None:
-        return {"version": None, "reason": NOT_YET, "looked_at": 0, "suspected": 0, "changed": 0, "labels": []}
+        nothing = {"version": None, "reason": NOT_YET, "looked_at": 0, "suspected": 0, "changed": 0}
+        return nothing | {"sent_back": shown, "labels": []}
     found: Mapping[str, Any] = latest["found"]
     listed = _own(session, question, found.get("labels", ()))
     current = _current(session, question, listed, latest["event"])
@@ -34,6 +36,7 @@ def read(session: Session, question: QuestionRow) -> dict[str, Any]:
         "looked_at": found.get("looked_at", 0),
         "suspected": found.get("suspected", 0),
         "changed": len(listed) - len(current),
+        "sent_back": shown,
         "labels": [_told(key, one, current[key]) for key, one in listed.items() if key in current],
     }
 

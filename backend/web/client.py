@@ -114,6 +114,10 @@ class Client:
         """Labels that are probably wrong, as `LabelErrors` of the API has them."""
         return self._json("GET", f"{_question(number, question)}/label-errors")
 
+    def send_back(self, number: int, questions: list[str]) -> dict[str, Any]:
+        """Has the labelling tool show the label errors of some questions; the worker tells it within seconds."""
+        return self._json("POST", f"/projects/{number}/label-errors/send-back", json={"questions": questions})
+
     @contextmanager
     def export(self, number: int, question: str, version: str | None = None) -> Iterator[requests.Response]:
         """A checkpoint as a streamed tar; `raw` of the response is the stream."""

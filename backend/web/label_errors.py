@@ -5,11 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.errors import NotFound
-from labelwheel.backend.projects import projects
+from labelwheel.backend.errors import Conflict, NotFound
+from labelwheel.backend.projects import projects, sent_back
 from labelwheel.backend.views import label_errors
 from labelwheel.backend.web import audit
-from labelwheel.backend.web.response_bodies import LabelErrors
+from labelwheel.backend.web.body import taken
+from labelwheel.backend.web.request_bodies import SendBack
+from labelwheel.backend.web.response_bodies import LabelErrors, SentBackBody
+from labelwheel.backend.web.roles import current
 from labelwheel.plugins.descriptions import described
 
 
@@ -27,5 +30,16 @@ def routes(database: Database) -> Blueprint:
     def show(number: int, name: str) -> Response:
         with database.session() as session:
             return LabelErrors(**label_errors.read(session, projects.question(session, number, name))).answer()
+
+    @blueprint.post("/projects/<int:number>/label-errors/send-back", endpoint="send_back")
+    @described(
+        "Has the labelling tool show the label errors of some questions, or of none, until the project is disconnected",
+        takes=SendBack, gives=SentBackBody, status=202, refuses=(NotFound, Conflict),
+    )  # fmt: skip
+    def send_back(number: int) -> tuple[Response, int]:
+        asked = taken(SendBack).questions
+        with database.transaction() as tx:
+            project = sent_back.ask(tx, number, asked, current().name)
+            return SentBackBody(questions=sent_back.questions(project)).answer(), 202
 
     return blueprint

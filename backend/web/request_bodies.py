@@ -57,6 +57,12 @@ class Registration(BaseModel):
     share_with: _Name | None = Field(None, description="a project, by number or title, whose champions it shares")
 
 
+class SendBack(BaseModel):
+    """Label errors that the labelling tool is to show."""
+
+    questions: list[_Text] = Field(max_length=100, description="those of these questions, by name; none: no more")
+
+
 class Rollback(BaseModel):
     """Which checkpoint to go back to."""
 

@@ -232,6 +232,7 @@ class LabelErrors(Body):
     """What the latest inspection found, of `version`, without the labels that were `changed` since.
 
     `suspected` of the labels it `looked_at` are estimated to be wrong. Where there are none, `reason` may say why.
+    `sent_back` says whether the labelling tool is to show them.
     """
 
     version: str | None
@@ -239,7 +240,14 @@ class LabelErrors(Body):
     looked_at: int
     suspected: int
     changed: int
+    sent_back: bool
     labels: list[LabelError]
+
+
+class SentBackBody(Body):
+    """Whose label errors the labelling tool is to show."""
+
+    questions: list[str]
 
 
 class OpenAPI(Body):

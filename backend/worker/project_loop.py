@@ -30,6 +30,7 @@ from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.suggestions.unseen import UnseenSuggestions
 from labelwheel.backend.trouble import Trouble
 from labelwheel.backend.worker.intake_loop import IntakeLoop
+from labelwheel.backend.worker.sent_back import SentBack
 from labelwheel.plugins.addresses import check_allowed
 from labelwheel.plugins.connector import Connector
 from labelwheel.plugins.errors import ToolError
@@ -65,6 +66,7 @@ class ProjectLoop:
         self._reordering = Reordering(hold, project_id, suggester, settings.order, settings.blind)
         self._unseen = UnseenSuggestions(hold, project_id, suggester)
         self._reasons = Reasons(hold, project_id, suggester, self._reordering.first, settings.blind)
+        self._sent_back = SentBack(hold, project_id, settings.blind)
         on_order = self._reordering.begin
         self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, settings.blind)
         self._connector: Connector | None = None
@@ -126,6 +128,7 @@ class ProjectLoop:
         busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
         busy = self._part("show what comes next", lambda: self._next_shown.step(self._reach(project))) or busy
         busy = self._part("order what comes next", lambda: self._reordering.step(self._reach(project))) or busy
+        busy = self._part("show label errors", lambda: self._sent_back.step(self._reach(project), project)) or busy
         busy = self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
         if self._settings.explain and not busy:
             busy = self._part("explain what comes next", lambda: self._reasons.step(self._reach(project)))

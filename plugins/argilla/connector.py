@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from flask import Blueprint
 
-from labelwheel.plugins.argilla import polling, pushing, webhook, wiring
+from labelwheel.plugins.argilla import doubts, polling, pushing, webhook, wiring
 from labelwheel.plugins.argilla.client import Client
 from labelwheel.plugins.argilla.dataset import SEPARATOR, Dataset
 from labelwheel.plugins.argilla.polling import Poller
@@ -54,9 +54,10 @@ class Argilla:
         return self._options
 
     def unwire(self) -> None:
-        """Remove webhook, order and reasons; responses and suggestions stay."""
+        """Remove webhook and our metadata; responses and suggestions stay."""
         wiring.unwire(self._dataset, self._options)
         self._reasons.remove()
+        doubts.remove(self._dataset)
 
     def announce(self, version: str) -> None:
         """Nothing to tell: each suggestion names its version as its agent."""
@@ -84,6 +85,10 @@ class Argilla:
     def rank(self, keys: Sequence[str]) -> None:
         """Number the records in the metadata, for annotators to sort by."""
         self._ranks.rank(keys)
+
+    def doubt(self, keys: Sequence[str]) -> None:
+        """Number these records in the metadata, for people to sort by."""
+        doubts.show(self._dataset, keys)
 
     def upcoming(self, count: int) -> Sequence[Example]:
         """Pending records, those of the lowest ranks first."""

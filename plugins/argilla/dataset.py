@@ -172,6 +172,18 @@ class Dataset:
         found = self.client.ask("POST", f"{self.path}/records/search", json=body, params=params)
         return [item["record"] for item in found["items"]]
 
+    def numbered(self, name: str) -> list[Row]:
+        """The first records that have a number from 1 on in a metadata property, at most SEARCHED, ascending."""
+        scope = {"entity": "metadata", "metadata_property": name}
+        body = {
+            "filters": {"and": [{"type": "range", "scope": scope, "ge": 1}]},
+            "sort": [{"scope": scope, "order": "asc"}],
+        }
+        found = self.client.ask("POST", f"{self.path}/records/search", json=body, params={"limit": SEARCHED})
+        rows = [item["record"] for item in found["items"]]
+        # what is written at this moment may be another than it was found by
+        return [row for row in rows if isinstance((row.get("metadata") or {}).get(name), int)]
+
     def scan(self, include: Iterable[str], size: int, cursor: str | None = None) -> Iterator[Listing]:
         """All records behind the cursor, in pages.
 

@@ -71,9 +71,7 @@ class RankedRecords:
             for listing in self._dataset.scan((), LISTED):
                 for row in listing.rows:
                     present |= _rank(row)
-        ranks = numbered(keys[:RANKED], present)
-        put(self._dataset, {key: ranks.get(key) for key in {**ranks, **present} if ranks.get(key) != present.get(key)})
-        self._present = ranks
+        self._present = renumber(self._dataset, keys, present)
 
 
 def numbered(keys: Sequence[str], present: Mapping[str, int]) -> dict[str, int]:
@@ -101,18 +99,26 @@ def numbered(keys: Sequence[str], present: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def clear(dataset: Dataset) -> None:
-    """Take all ranks away."""
+def renumber(dataset: Dataset, keys: Sequence[str], present: Mapping[str, int], name: str = PROPERTY) -> dict[str, int]:
+    """Write the numbers of the first of these where they are others than before, and take away all others'."""
+    ranks = numbered(keys[:RANKED], present)
+    changed = {key: ranks.get(key) for key in {**ranks, **present} if ranks.get(key) != present.get(key)}
+    put(dataset, changed, name)
+    return ranks
+
+
+def clear(dataset: Dataset, name: str = PROPERTY) -> None:
+    """Take all numbers of a property away."""
     for listing in dataset.scan((), LISTED):
-        put(dataset, {str(row["id"]): None for row in listing.rows if PROPERTY in (row.get("metadata") or {})})
+        put(dataset, {str(row["id"]): None for row in listing.rows if name in (row.get("metadata") or {})}, name)
 
 
-def put(dataset: Dataset, ranks: Mapping[str, int | None]) -> None:
+def put(dataset: Dataset, ranks: Mapping[str, int | None], name: str = PROPERTY) -> None:
     """Write ranks beside whatever else stands in the metadata at that moment."""
     keys = list(ranks)
     for start in range(0, len(keys), TOGETHER):
         rows, _ = halved(keys[start : start + TOGETHER], dataset.search)
-        items = [{"id": row["id"], "metadata": merged(row, **{PROPERTY: ranks[str(row["id"])]})} for row in rows]
+        items = [{"id": row["id"], "metadata": merged(row, **{name: ranks[str(row["id"])]})} for row in rows]
         if not items:
             continue
         try:

@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from labelwheel.plugins.label_studio import polling, protocol, pushing, ranks, wiring
+from labelwheel.plugins.label_studio import doubts, polling, protocol, pushing, ranks, wiring
 from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.project import Project
 from labelwheel.training.questions import Answer, Question
@@ -49,9 +49,10 @@ class LabelStudio:
         return self._options
 
     def unwire(self) -> None:
-        """Remove ML backend, webhook and our tab; labels and suggestions stay."""
+        """Remove ML backend, webhook and our tabs; labels and suggestions stay."""
         wiring.unwire(self._project, self._options)
         ranks.remove(self._project, _number(self._options.get("tab")))
+        doubts.remove(self._project)
 
     def announce(self, version: str) -> None:
         """Rename the ML backend, and with it the project's version, to what is served."""
@@ -91,6 +92,10 @@ class LabelStudio:
     def explain(self, suggestion: Suggestion) -> None:
         """Marks in a control that asks nothing, and in the details of spans."""
         pushing.explain(self._project, suggestion)
+
+    def doubt(self, keys: Sequence[str]) -> None:
+        """The first of these are in a tab of their own."""
+        doubts.show(self._project, keys)
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         """All of it. Never asked for, as Label Studio traces."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.errors import ToolError, ToolFailed
+from labelwheel.plugins.label_studio import tabs
 from labelwheel.plugins.label_studio.project import Project, after, where
 from labelwheel.plugins.label_studio.regions import decode
 
@@ -42,7 +43,7 @@ def rank(project: Project, tab: int, keys: Sequence[str]) -> None:
     """Puts the first of these into the tab; where somebody has deleted it, nothing is shown."""
     items = [_one_of(int(key)) for key in keys[:NEXT] if key.isdecimal()]
     try:
-        project.client.send("PATCH", f"/api/dm/views/{tab}/", {"project": project.id, "data": _data(items)})
+        tabs.change(project, tab, _data(items))
     except ToolError as error:
         if error.http_status != 404:
             raise
@@ -50,18 +51,11 @@ def rank(project: Project, tab: int, keys: Sequence[str]) -> None:
 
 
 def add(project: Project, tab: int | None) -> int | None:
-    """The tab, made where there is none; None where Label Studio makes none, which costs nothing else.
-
-    It makes its own first one only where there is no other yet, so that has to be there before.
-    """
+    """The tab, made where there is none; None where Label Studio makes none, which costs nothing else."""
     try:
-        present = _tabs(project)
-        found = next((one for one in present if one["id"] == tab or _title(one) == TITLE), None)
-        if found is not None:
-            return int(found["id"])
-        if not present:
-            _make(project, {"title": "Default", "type": "list", "target": "tasks"})
-        return _make(project, _data([]))
+        present = tabs.listed(project)
+        found = next((one for one in present if one["id"] == tab or tabs.title(one) == TITLE), None)
+        return tabs.make(project, _data([])) if found is None else int(found["id"])
     except ToolError as error:
         log.warning("project %s: no order is shown, for the tab cannot be made: %s", project.id, error)
         return None
@@ -70,9 +64,8 @@ def add(project: Project, tab: int | None) -> int | None:
 def remove(project: Project, tab: int | None) -> None:
     """Takes the tab away, and leaves everybody's own; one that Label Studio keeps does no harm."""
     try:
-        for one in _tabs(project):
-            if one["id"] == tab:
-                project.client.send("DELETE", f"/api/dm/views/{tab}/")
+        if tab is not None and tab in [one["id"] for one in tabs.listed(project)]:
+            tabs.delete(project, tab)
     except ToolError as error:
         log.warning("project %s: the tab %r stays: %s", project.id, TITLE, error)
 
@@ -131,18 +124,3 @@ def _data(items: list[dict[str, Any]]) -> dict[str, Any]:
     filters = {"conjunction": "or", "items": items or [_one_of(0)]}
     order = ["tasks:predictions_score"]
     return {"title": TITLE, "type": "list", "target": "tasks", "ordering": order, "filters": filters}
-
-
-def _make(project: Project, data: dict[str, Any]) -> int:
-    made = project.client.send("POST", "/api/dm/views/", {"project": project.id, "data": data})
-    return int(made["id"])
-
-
-def _tabs(project: Project) -> list[dict[str, Any]]:
-    found = project.client.get("/api/dm/views/", {"project": project.id})
-    return [one for one in found if isinstance(one, dict) and one.get("project") == project.id]
-
-
-def _title(tab: Mapping[str, Any]) -> object:
-    data = tab.get("data")
-    return data.get("title") if isinstance(data, Mapping) else None

@@ -45,3 +45,6 @@ class FakeStage:
 
     def order(self) -> list[str]:
         return self.tool.ranked
+
+    def doubted(self) -> list[str]:
+        return self.tool.doubted

@@ -49,6 +49,7 @@ class Tool:
     log: list[str] = field(default_factory=list)  # keys of examples that something happened to
     shown: dict[str, Suggestion] = field(default_factory=dict)
     ranked: list[str] = field(default_factory=list)  # keys of the examples that people see first
+    doubted: list[str] = field(default_factory=list)  # keys of the examples whose label is to be looked at again
     announced: list[str] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
     service: Service | None = None
@@ -159,7 +160,7 @@ class FakeConnector:
 
     def unwire(self) -> None:
         self._tool.called("unwire")
-        self._tool.service = None
+        self._tool.service, self._tool.doubted = None, []
 
     def announce(self, version: str) -> None:
         self._tool.called("announce")
@@ -220,6 +221,10 @@ class FakeConnector:
         self._tool.called("rank")
         self._tool.ranked = list(keys)
 
+    def doubt(self, keys: Sequence[str]) -> None:
+        self._tool.called("doubt")
+        self._tool.doubted = [key for key in keys if key in self._tool.examples]
+
     def push(self, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
         self._tool.called("push")
         shown = (item for item in suggestions if item.example.key in self._tool.examples and not item.blind)
@@ -268,4 +273,4 @@ def _fitting(suggestion: Suggestion, questions: Sequence[Question]) -> Suggestio
 class PlainConnector(FakeConnector):
     """The same without any capability."""
 
-    fetch = candidates = rank = upcoming = explain = None  # type: ignore[assignment]
+    fetch = candidates = rank = upcoming = explain = doubt = None  # type: ignore[assignment]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from labelwheel.plugins.capabilities import Explains, Foresees, Ranks
+from labelwheel.plugins.capabilities import Doubts, Explains, Foresees, Ranks
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.plugins.reasons import Reason, Word
-from labelwheel.plugins.testing.stage import Ordered, Stage
+from labelwheel.plugins.testing.stage import Doubted, Ordered, Stage
 from labelwheel.plugins.testing.steps import NEW, NEWER, POLITICS, SPORT, fill, read, skip, suggestion, texts
 from labelwheel.training.questions import Prediction
 
@@ -75,6 +75,16 @@ class ShownConformance:
         for order in ([examples[2], examples[0], examples[1]], [examples[1], examples[3]], []):
             connector.rank(order)
             assert not isinstance(stage, Ordered) or stage.order() == order
+
+    def test_doubtful_labels_are_shown_in_place_of_those_before(self, stage: Stage) -> None:
+        connector = stage.connector()
+        if not isinstance(connector, Doubts):
+            skip("this connector shows no doubtful labels")
+        *examples, gone = [stage.add(text) for text in texts(4)]
+        stage.remove(gone)
+        for doubtful in ([examples[2], examples[0]], [examples[1], gone], []):
+            connector.doubt(doubtful)
+            assert not isinstance(stage, Doubted) or {*stage.doubted()} == {*doubtful} - {gone}
 
     def test_what_people_see_next_is_foreseen(self, stage: Stage) -> None:
         connector = stage.connector()

@@ -50,3 +50,11 @@ class Ordered(Protocol):
 
     def order(self) -> list[str]:
         """Keys of the examples that have a place, the first first."""
+
+
+@runtime_checkable
+class Doubted(Protocol):
+    """A stage that knows which labels people are shown to look at again, for a connector that can show them."""
+
+    def doubted(self) -> list[str]:
+        """Keys of these examples, in whatever order the tool has them."""

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from labelwheel.plugins.argilla import Argilla
+from labelwheel.plugins.argilla import Argilla, doubts, ranks
 from labelwheel.plugins.argilla import polling as polling_module
-from labelwheel.plugins.argilla.ranks import PROPERTY
 from labelwheel.plugins.connector import Connection, Service
 from labelwheel.plugins.testing.conformance import Conformance
 from labelwheel.plugins.testing.stage import ANSWERS, Stage
@@ -74,8 +73,14 @@ class ArgillaStage:
                 connection.execute("DELETE FROM responses WHERE record_id = ?", (key,))
 
     def order(self) -> list[str]:
-        ranked = [row for row in self._server.records(self._dataset) if PROPERTY in (row["metadata"] or {})]
-        return [row["id"] for row in sorted(ranked, key=lambda row: row["metadata"][PROPERTY])]
+        return self._sorted(ranks.PROPERTY)
+
+    def doubted(self) -> list[str]:
+        return self._sorted(doubts.PROPERTY)
+
+    def _sorted(self, name: str) -> list[str]:
+        numbered = [row for row in self._server.records(self._dataset) if name in (row["metadata"] or {})]
+        return [row["id"] for row in sorted(numbered, key=lambda row: row["metadata"][name])]
 
     def _record(self, example: str) -> dict[str, Any]:
         (found,) = [row for row in self._server.records(self._dataset) if row["id"] == example]

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from labelwheel.plugins.connector import Connection
-from labelwheel.plugins.label_studio import LabelStudio, ranks
+from labelwheel.plugins.label_studio import LabelStudio, doubts, ranks
 from labelwheel.plugins.testing.conformance import Conformance
 from labelwheel.plugins.testing.stage import ANSWERS, Stage
 from testkit.label_studio import LabelStudioServer
@@ -62,6 +62,12 @@ class StudioStage:
             return None
         result = max(predictions, key=lambda one: one["id"])["result"]
         return str(result[0]["value"]["choices"][0]) if result else None
+
+    def doubted(self) -> list[str]:
+        listed = self._server.api("GET", "/api/dm/views/", params={"project": self._project})
+        tabs = [one["id"] for one in listed if one["data"]["title"] == doubts.TITLE]
+        asked = [{"project": self._project, "view": tab, "fields": "all"} for tab in tabs]
+        return [str(task["id"]) for one in asked for task in self._server.api("GET", "/api/tasks", params=one)["tasks"]]
 
     def spoil(self, example: str, broken: bool) -> None:
         """Someone answers it, and that is torn in the database: no list that it is in can be shown."""

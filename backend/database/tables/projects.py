@@ -60,6 +60,9 @@ class Project(Base):
     rewiring: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
     )  # a wish: see labelwheel.backend.projects.wiring_wishes
+    sent_back: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # a wish, too: see labelwheel.backend.projects.sent_back
     created_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (
         UniqueConstraint("tool", "url", "external_id", name="one_project_per_place"),

@@ -25,7 +25,7 @@ from labelwheel.backend.database.tables import (
     RoundState,
 )
 from labelwheel.backend.errors import ServiceUnreachable
-from labelwheel.backend.projects import decisions
+from labelwheel.backend.projects import decisions, projects
 from labelwheel.backend.settings import Settings
 from tests.backend import inspection_rows
 from tests.backend.processes.processes import until
@@ -492,6 +492,25 @@ def test_label_errors_are_listed_with_who_answered_and_what_the_model_says(stage
     [told] = said["mood"]["labels"]
     assert (told["label"], told["annotators"]) == ("bad", [{"annotator": "ann", "label": "bad"}])
     assert told["nearest"] == [{"key": "e1", "text": "sun at last", "label": "good", "cosine": 0.8}]
+
+
+def test_label_errors_are_sent_back_to_the_labelling_tool(stage, run):
+    assert "--send-back" not in run("errors")[1]
+    code, out, _ = run("errors", "--send-back")
+    assert code == 0
+    assert "shows them within seconds" in out
+    with stage.database.session() as session:
+        wish = projects.get(session, stage.project).sent_back
+    assert (wish["questions"], wish["by"]) == (["mood", "tone"], "admin")
+    assert "until `labelwheel errors --no-send-back`" in run("errors")[1]
+    assert json.loads(run("errors", "-q", "mood", "--json", "--send-back")[1])["mood"]["sent_back"]
+    assert not json.loads(run("errors", "--json")[1])["tone"]["sent_back"], "only those that were asked for last"
+    assert "shows them no more" in run("errors", "--no-send-back")[1]
+    with stage.database.transaction() as tx:
+        assert projects.get(tx, stage.project).sent_back["questions"] == []
+        tx.get(Project, stage.project).state = ProjectState.CONNECTING
+    code, _, err = run("errors", "--send-back")
+    assert (code, "there is no tool to show label errors in" in err) == (1, True)
 
 
 def test_an_answer_is_explained(stage, run):

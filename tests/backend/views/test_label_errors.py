@@ -48,7 +48,8 @@ def labelled(world: World, count: int = 5) -> list[str]:
 def test_before_the_first_inspection_it_says_when_there_will_be_one(world: World) -> None:
     labelled(world)
     assert read(world) == {
-        "version": None, "reason": label_errors.NOT_YET, "looked_at": 0, "suspected": 0, "changed": 0, "labels": [],
+        "version": None, "reason": label_errors.NOT_YET, "looked_at": 0, "suspected": 0, "changed": 0,
+        "sent_back": False, "labels": [],
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from labelwheel.plugins.argilla import doubts
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.connector import Argilla
 from labelwheel.plugins.argilla.dataset import Dataset
@@ -16,7 +17,7 @@ from labelwheel.plugins.argilla.pushing import Pusher
 from labelwheel.plugins.argilla.ranks import PROPERTY, RankedRecords
 from labelwheel.plugins.argilla.reasons import ReasonsProperty
 from labelwheel.plugins.errors import ToolFailed
-from labelwheel.plugins.testing.people import START, People
+from labelwheel.plugins.testing.people import START, People, PeopleStage
 
 ID = "6f0e7d5c-0000-4000-8000-000000000001"
 
@@ -24,14 +25,27 @@ ID = "6f0e7d5c-0000-4000-8000-000000000001"
 class RecordPeople(People):
     """Argilla's keys are no numbers."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.properties: list[dict[str, Any]] = []
+        self.doubts: dict[int, int] = {}
+
     def name(self, number: int) -> str:
         return f"r{number}"
+
+
+class RecordStage(PeopleStage):
+    """Knows which records are doubtful."""
+
+    def doubted(self) -> list[str]:
+        doubtful = self.people.doubts  # type: ignore[attr-defined]
+        return [self.people.name(number) for number in sorted(doubtful, key=doubtful.__getitem__)]
 
 
 class Records(Argilla):
     """Argilla's connector over people's work in memory."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: RecordPeople) -> None:
         self._dataset, self._options = Dataset(Calls(people), "d"), {}
         self._dataset._id = ID
         self._poller, self._ranks = Poller(self._dataset), RankedRecords(self._dataset, True)
@@ -44,7 +58,7 @@ class Calls(Client):
 
     _numbers = itertools.count(1)
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: RecordPeople) -> None:
         super().__init__("http://tool.test", SecretStr("key"))
         self._people = people
 
@@ -60,7 +74,7 @@ class Calls(Client):
             settings = {"type": "label_selection", "options": options}
             return {"items": [{"id": "q", "name": "topic", "title": "topic", "settings": settings}]}
         if path.endswith("/metadata-properties"):
-            return {"items": []}
+            return {"items": self._people.properties}
         if path.endswith("/progress"):
             return {"total": count, "completed": len(self._people.work), "pending": count}
         if path == f"/datasets/{ID}":
@@ -76,18 +90,25 @@ class Calls(Client):
 
     def send(self, method: str, path: str, body: Any = None, params: Mapping[str, Any] | None = None) -> Any:
         self._people.called(f"call {path}")
+        if path.endswith("/metadata-properties"):
+            self._people.properties.append({"id": body["name"], **body})
+            return
+        if path.startswith("/metadata-properties/"):
+            self._people.properties = [one for one in self._people.properties if not path.endswith(f"/{one['id']}")]
+            return
         if method == "DELETE":
             number, gone = self._people.number(path.split("/")[2]), (params or {})["ids"].split(",")
             kept = [one for one in self._people.suggested[number] if one["id"] not in gone]
             self._people.suggested[number] = kept
-            return
-        if path.endswith("/metadata-properties"):
             return
         numbers = [self._people.number(item["id"]) for item in body["items"]]
         if not all(number in self._people.texts for number in numbers):
             raise Rejected("Argilla rejected it: there is no such record")
         for number, item in zip(numbers, body["items"], strict=True):
             if "metadata" in item:
+                self._people.doubts.pop(number, None)
+                if item["metadata"].get(doubts.PROPERTY) is not None:
+                    self._people.doubts[number] = item["metadata"][doubts.PROPERTY]
                 self._people.ranks.pop(number, None)
                 if item["metadata"].get(PROPERTY) is not None:
                     self._people.ranks[number] = item["metadata"][PROPERTY]
@@ -104,6 +125,9 @@ class Calls(Client):
 
     def _search(self, asked: Mapping[str, Any], params: Mapping[str, Any]) -> list[dict[str, Any]]:
         (wanted,) = asked["filters"]["and"]
+        if wanted["type"] == "range":
+            assert wanted["scope"] == {"entity": "metadata", "metadata_property": doubts.PROPERTY}
+            return self._rows(sorted(self._people.doubts, key=self._people.doubts.__getitem__), params)
         if wanted["scope"]["property"] == "id":
             return self._rows([key for key in self._people.texts if self._people.name(key) in wanted["values"]], params)
         (sort,) = asked["sort"]
@@ -130,7 +154,10 @@ class Calls(Client):
             "id": self._people.name(key), "fields": {"t": self._people.texts[key]}, "dataset_id": ID,
             "responses": responses, "suggestions": self._people.suggested.get(key, []),
             "status": "completed" if responses else "pending",
-            "metadata": {PROPERTY: self._people.ranks[key]} if key in self._people.ranks else {},
+            "metadata": {
+                **({PROPERTY: self._people.ranks[key]} if key in self._people.ranks else {}),
+                **({doubts.PROPERTY: self._people.doubts[key]} if key in self._people.doubts else {}),
+            },
         }  # fmt: skip
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pytest
 
 from labelwheel.plugins.testing.conformance import Conformance
-from labelwheel.plugins.testing.people import PeopleStage
 from labelwheel.plugins.testing.stage import Stage
-from tests.plugins.argilla.stand_in import RecordPeople, Records, say
+from tests.plugins.argilla.stand_in import RecordPeople, Records, RecordStage, say
 
 
 class TestArgilla(Conformance):
     @pytest.fixture
     def stage(self) -> Stage:
-        return PeopleStage(RecordPeople(), Records, say)
+        return RecordStage(RecordPeople(), Records, say)
 
     def test_who_sorts_by_rank_and_who_by_nothing_see_newer_suggestions(self, stage: Stage) -> None:
         examples = [stage.add(text) for text in ("one", "two", "three", "four", "five")]

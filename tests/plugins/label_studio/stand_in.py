@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import SecretStr
 
 from labelwheel.plugins.errors import ToolError, ToolFailed
-from labelwheel.plugins.label_studio import polling
+from labelwheel.plugins.label_studio import doubts, polling
 from labelwheel.plugins.label_studio.annotations import moment
 from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.connector import LabelStudio
 from labelwheel.plugins.label_studio.project import FULL, Project
-from labelwheel.plugins.testing.people import People
+from labelwheel.plugins.testing.people import People, PeopleStage
 
 CONFIG = (
     '<View><Text name="t" value="$t"/><Choices name="topic" toName="t">'
@@ -21,6 +21,23 @@ CONFIG = (
     '<Labels name="labelwheel_words" toName="t"><Label value="why"/></Labels></View>'
 )
 COMPARE = {"greater": "__gt__", "greater_or_equal": "__ge__", "equal": "__eq__"}
+
+
+class TabbedPeople(People):
+    """With a Data Manager."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tabs: dict[int, dict[str, Any]] = {}
+
+
+class TabbedStage(PeopleStage):
+    """Knows what the tab of label errors holds."""
+
+    def doubted(self) -> list[str]:
+        tabs = [tab for tab in self.people.tabs.values() if tab["title"] == doubts.TITLE]  # type: ignore[attr-defined]
+        listed = [one["value"] for tab in tabs for one in tab["filters"]["items"]]
+        return [str(task) for task in listed if task in self.people.texts]
 
 
 class Studio(LabelStudio):
@@ -92,8 +109,21 @@ class Calls(Client):
         super().__init__("http://tool.test", SecretStr("key"))
         self._people = people
 
+    def get(self, path: str, params: Any = None, *, timeout: float = 0.0) -> Any:
+        assert path == "/api/dm/views/"
+        return [{"id": number, "project": 1, "data": data} for number, data in self._people.tabs.items()]
+
     def send(self, method: str, path: str, body: Any = None, *, timeout: float = 0.0) -> Any:
         self._people.called(f"call {path}")
+        if path == "/api/dm/views/" and method == "POST":
+            self._people.tabs[2] = body["data"]
+            return {"id": 2}
+        if path == "/api/dm/views/2/":
+            if method == "DELETE":
+                del self._people.tabs[2]
+            else:
+                self._people.tabs[2] = body["data"]
+            return None
         if path == "/api/dm/views/1/":
             shown = (one["value"] for one in body["data"]["filters"]["items"])
             self._people.ranks = {task: place for place, task in enumerate(shown) if task}

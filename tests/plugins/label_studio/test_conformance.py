@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from labelwheel.plugins.testing.conformance import Conformance
-from labelwheel.plugins.testing.people import People, PeopleStage
 from labelwheel.plugins.testing.stage import Stage
-from tests.plugins.label_studio.stand_in import Studio, say
+from tests.plugins.label_studio.stand_in import Studio, TabbedPeople, TabbedStage, say
 
 
 class TestLabelStudio(Conformance):
     @pytest.fixture
     def stage(self) -> Stage:
-        return PeopleStage(People(), Studio, say)
+        return TabbedStage(TabbedPeople(), Studio, say)
