@@ -16,16 +16,19 @@ from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.known_reasons import KnownReasons
-from labelwheel.backend.serving.nearest import Labelled, NearestLabels, Neighbours
+from labelwheel.backend.serving.nearest import NO_NEIGHBOURS, Labelled, NearestLabels, Neighbours
 from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.errors import LabelwheelError
-from labelwheel.training.evaluation.explanation import Explanation, explain
+from labelwheel.training.evaluation.explanation import MOST, Explanation, explain
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Example, Prediction, Question
 
 SECONDS = 40.0
 """What an explanation may take: whoever asks waits for a minute."""
+
+IDLE_BATCH = 1
+"""So many answers at a time where nobody waits for the explanation: a suggestion waits for these at most."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +54,35 @@ class Explainer:
         shown_from: Mapping[str, float],
         known: KnownReasons,
     ) -> None:
+        self._queue = queue
         # answers are asked for as they are: what is hidden is still held to some degree
         self._predictor = Predictor(queue, AnswerCache(0), max_characters)
         self._nearest = NearestLabels(queue, labelled, max_characters)
         self._max_characters, self._shown_from, self._known = max_characters, shown_from, known
         self._busy = threading.Lock()
 
-    def explain(self, project: int, member: ServedQuestion, version: str, example: Example) -> Explained:
-        """Raises NotFound where there is nothing to read, TooLarge, and Overloaded: also while one is explained."""
+    def explain(
+        self, project: int, member: ServedQuestion, version: str, example: Example, idle: bool = False
+    ) -> Explained:
+        """Raises NotFound where there is nothing to read, TooLarge, and Overloaded: also while one is explained.
+
+        Where nobody waits for it, in `idle` time, it is given up as soon as anybody asks for a suggestion, and no
+        labels are compared.
+        """
         if not guard.readable(member.question, example, self._max_characters):
             raise _unreadable(member.question, example, self._max_characters)
-        deadline = time.monotonic() + SECONDS
+        begun = time.monotonic()
+        deadline, step = begun + SECONDS, IDLE_BATCH if idle else MOST
 
         def answer(examples: Sequence[Example]) -> list[Prediction]:
-            left = max(0.1, deadline - time.monotonic())
-            found = self._predictor.suggest({"": member}, examples, Priority.BULK, left)
-            return [one[""] for one in found]
+            found: list[Prediction] = []
+            for start in range(0, len(examples), step):
+                if idle and self._queue.asked > begun:
+                    raise Overloaded("people ask for suggestions; explanations wait until they do not")
+                left = max(0.1, deadline - time.monotonic())
+                piece = examples[start : start + step]
+                found += [one[""] for one in self._predictor.suggest({"": member}, piece, Priority.BULK, left)]
+            return found
 
         with self._alone():
             whole = guard.encodable(example)
@@ -75,7 +91,8 @@ class Explainer:
             shown = kind_of(member.question).shown(said, least)
             found = explain(member.question, whole, answer, shown)
             self._known.add(project, member.question, example, found)
-            return Explained(version, found, self._nearest.of(project, member, whole, deadline))
+            nearest = NO_NEIGHBOURS if idle else self._nearest.of(project, member, whole, deadline)
+            return Explained(version, found, nearest)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

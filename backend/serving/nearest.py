@@ -45,6 +45,9 @@ class Neighbours:
     among: int
 
 
+NO_NEIGHBOURS = Neighbours((), 0)
+
+
 class NearestLabels:
     """Finds them. What was read of a text is kept, so that the second question costs next to nothing."""
 

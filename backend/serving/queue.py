@@ -77,6 +77,11 @@ class InferenceQueue:
         """Examples of all requests that are admitted and not answered yet."""
         return self._admitted
 
+    @property
+    def asked(self) -> float:
+        """When somebody who waits asked last, as time.monotonic() has it."""
+        return self._asked
+
     @contextmanager
     def admit(self, examples: int, priority: Priority) -> Iterator[Place]:
         """Holds a place for a whole request; raises Overloaded at once where there is none."""

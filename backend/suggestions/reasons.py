@@ -98,7 +98,7 @@ class Reasons:
     def _explain(self, example: Example, said: Answers) -> Suggestion | None:
         """What carried each answer; None where that cannot be had now, or something else is answered by now."""
         try:
-            found = {name: self._suggester.explain(self._id, name, example.key) for name in said}
+            found = {name: self._suggester.explain(self._id, name, example.key, idle=True) for name in said}
         except LabelwheelError as error:
             log.debug("project %s: nobody explains what comes next: %s", self._id, error)
             self._again = time.monotonic() + PAUSE_SECONDS

@@ -27,7 +27,7 @@ class Suggester(Protocol):
         With the name of a generation by its champions, else by the newest heads that there are.
         """
 
-    def explain(self, number: int, question: str, key: str | None = None) -> dict[str, Any]:
+    def explain(self, number: int, question: str, key: str | None = None, *, idle: bool = False) -> dict[str, Any]:
         """Why a question is answered as it is for an example, as the API has it; raises LabelwheelError."""
 
 

@@ -95,9 +95,12 @@ class Client:
             body["version"] = version
         return self._json("POST", f"/projects/{number}/suggest", json=body)
 
-    def explain(self, number: int, question: str, key: str | None = None, text: str | None = None) -> dict[str, Any]:
+    def explain(
+        self, number: int, question: str, key: str | None = None, text: str | None = None, idle: bool = False
+    ) -> dict[str, Any]:
         """Why a question is answered as it is, for an example of the project or for a text."""
-        return self._json("POST", f"{_question(number, question)}/explain", json={"key": key, "text": text})
+        body = {"key": key, "text": text, "idle": idle}
+        return self._json("POST", f"{_question(number, question)}/explain", json=body)
 
     def features(self, number: int, question: str, examples: list[dict[str, Any]]) -> bytes:
         """What the champion's encoder says of examples, as `revisions.features` reads it."""

@@ -40,7 +40,8 @@ def routes(served_models: ServedModels, explainer: Explainer, known: Callable[[i
         else:
             text = {member.question.inputs[0]: wanted.text or ""}
             example = Example(key="", fields=text if wanted.fields is None else wanted.fields)
-        return body(member.question, example, explainer.explain(number, member, served.version, example)).answer()
+        found = explainer.explain(number, member, served.version, example, wanted.idle)
+        return body(member.question, example, found).answer()
 
     return blueprint
 

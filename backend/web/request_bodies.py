@@ -91,6 +91,7 @@ class ExplanationWanted(BaseModel):
     key: _Text | None = Field(None, description="of an example of the project, by its key in the labelling tool")
     fields: dict[str, str] | None = Field(None, description="the texts of an example that need not be in any tool")
     text: str | None = Field(None, description="for the first field that the question reads")
+    idle: bool = Field(False, description="nobody waits for it: given up (503) once somebody asks for a suggestion")
 
 
 class AuditQuery(BaseModel):

@@ -92,7 +92,7 @@ class FakeWeb:
         served = self.serving[str(number)]
         return {"version": served if version == served else self.versions[str(number)], "suggestions": suggestions}
 
-    def explain(self, number: int, question: str, key: str | None = None) -> dict[str, Any]:
+    def explain(self, number: int, question: str, key: str | None = None, *, idle: bool = False) -> dict[str, Any]:
         if not self.up:
             raise ServiceUnreachable("nobody there")
         return {

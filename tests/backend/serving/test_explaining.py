@@ -1,12 +1,14 @@
 """Explanations come from what is served, beside the nearest labels, and nobody waits for them."""
 
 import threading
+import time
+import unittest.mock
 
 import pytest
 
 from labelwheel.backend.errors import NotFound, Overloaded, TooLarge
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
-from labelwheel.backend.serving.explaining import Explainer
+from labelwheel.backend.serving.explaining import IDLE_BATCH, Explainer
 from labelwheel.backend.serving.known_reasons import KnownReasons
 from labelwheel.backend.serving.nearest import NearestLabels
 from labelwheel.backend.serving.predictor import ServedQuestion
@@ -67,8 +69,6 @@ def test_an_example_is_not_its_own_neighbour_and_is_like_its_copy(served):
 
 
 def deadline() -> float:
-    import time
-
     return time.monotonic() + 60
 
 
@@ -136,3 +136,22 @@ def test_what_is_hidden_is_not_explained(fake):
     explainer = Explainer(fake.queue, lambda project, name: [], 1000, {"choice": 0.5}, KnownReasons())
     found = explainer.explain(1, fake.member, "g1", text("hello there"))
     assert (found.explanation.prediction.answer, list(found.explanation.carried)) == (None, [])
+
+
+def test_in_idle_time_it_is_given_up_when_somebody_asks(fake, monkeypatch):
+    labels = unittest.mock.Mock(return_value=LABELS)
+    explainer = Explainer(fake.queue, labels, 1000, {}, KnownReasons())
+    long = text(" ".join(f"word{number}" for number in range(40)))
+    found = explainer.explain(1, fake.member, "g1", long, idle=True)
+    assert len(found.explanation.words) == 40
+    assert (found.neighbours.among, labels.call_count) == (0, 0)
+    assert max(rows for _, rows in fake.engine.batches) <= IDLE_BATCH, "a suggestion waits for few of them"
+
+    fake.engine.batches.clear()
+    asked = iter([0.0, 0.0, 0.0])
+    monkeypatch.setattr(InferenceQueue, "asked", property(lambda _: next(asked, time.monotonic() + 60)))
+    with pytest.raises(Overloaded, match="people ask"):
+        explainer.explain(1, fake.member, "g1", long, idle=True)
+    assert len(fake.engine.batches) == 3
+    monkeypatch.setattr(InferenceQueue, "asked", property(lambda _: time.monotonic() + 60))
+    explainer.explain(1, fake.member, "g1", long)  # somebody waits for this one

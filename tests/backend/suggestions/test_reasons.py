@@ -26,7 +26,8 @@ class Explainer:
         self._real = world.web.explain
         world.web.explain = self.explain  # type: ignore[method-assign]
 
-    def explain(self, number: int, question: str, key: str | None = None) -> dict[str, Any]:
+    def explain(self, number: int, question: str, key: str | None = None, *, idle: bool = False) -> dict[str, Any]:
+        assert idle, "people who ask for suggestions go first"
         self.asked.append(str(key))
         self.may.wait(30)
         if self.raises is not None:
