@@ -52,6 +52,20 @@ def markdown(session: Session, version: str) -> str:
     return "\n\n".join(filter(None, texts))
 
 
+def card(session: Session, version: str) -> str:
+    """What sections say about a checkpoint to whoever takes it away: see `training.inspection.card`."""
+    from labelwheel.training.inspection import card as inspection_card  # slow to load, and only this needs it
+
+    row = session.scalars(select(InspectionRow).where(InspectionRow.version == version)).one_or_none()
+    if row is None:
+        return ""
+    query = select(InspectionPart.name, InspectionPart.found).where(InspectionPart.inspection_id == row.id)
+    found = {part.name: part.found for part in session.execute(query.where(InspectionPart.problem.is_(None)))}
+    text = inspection_card.write(found)
+    opening = f"What follows was found since, by a look at {row.label_count:,} labels; it shows nobody's texts."
+    return f"## A closer look\n\n{opening}\n\n{text}" if text else ""
+
+
 def section(session: Session, question: QuestionRow, name: str) -> dict[str, Any] | None:
     """{"version", "event", "found"}: what a section found in the question's latest inspection that has got so far.
 

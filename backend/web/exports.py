@@ -53,23 +53,26 @@ def routes(settings: Settings, database: Database) -> Blueprint:
     @exports.get("/projects/<int:number>/questions/<path:name>/export")
     @audit.taken
     @described(
-        "A checkpoint as a plain transformers folder",
+        "A checkpoint as a plain transformers folder, its model card with what an inspection found since",
         query=VersionQuery, gives="application/x-tar", refuses=_REFUSES, others={304: "it is the one of If-None-Match"},
     )  # fmt: skip
     def export(number: int, name: str) -> Response:
         found = find(number, name)
-        etag = hashlib.sha256(found.manifest.model_dump_json().encode()).hexdigest()
+        version = found.manifest.version
+        with database.session() as session:
+            more = inspected.card(session, version)
+        etag = hashlib.sha256((found.manifest.model_dump_json() + more).encode()).hexdigest()
         answer = Response(mimetype="application/x-tar")
         answer.set_etag(etag)
         if etag in request.if_none_match:
             answer.status_code = 304
             return answer
-        version = found.manifest.version
         if request.method == "HEAD":
             return answer
         scratch = tempfile.TemporaryDirectory(prefix=".export-", dir=settings.home, ignore_cleanup_errors=True)
         try:
-            folder = checkpoint.export(checkpoint.read(found.folder, digest=found.digest), Path(scratch.name) / version)
+            whole = checkpoint.read(found.folder, digest=found.digest)
+            folder = checkpoint.export(whole, Path(scratch.name) / version, more)
             members = list(_members(folder))
         except BaseException:
             scratch.cleanup()

@@ -96,11 +96,13 @@ class WeakSlices:
             for row in found["weak"]
         ]  # fmt: skip
         header = ("slice", "typical words", "examples", words(found["metric"]), "95 % interval", "elsewhere", "such as")
+        shown = len(header) if any(row["keys"] for row in found["weak"]) else -1
         closing = (
             "Corrected for how many were looked at: where nothing is weak, one report in twenty names something. The "
             "weakest are found by being weak here, so that on other texts they may do somewhat better."
         )
-        return "\n\n".join(["## Where it is weak", f"{opening}, these are worse:", table(header, cells), closing])
+        listed = table(header[:shown], [row[:shown] for row in cells])
+        return "\n\n".join(["## Where it is weak", f"{opening}, these are worse:", listed, closing])
 
 
 def measure(subject: Subject) -> Losses:

@@ -330,6 +330,32 @@ def test_an_export_is_a_plain_tar_of_the_model_alone(client, stage):
     assert client.head(path).headers["ETag"] != etag
 
 
+def test_an_exports_card_has_what_an_inspection_found_and_the_checkpoint_stays_as_it_is(client, stage):
+    path = f"/api/v1/projects/{stage.project}/questions/mood/export"
+    folder = stage.settings.checkpoints.folder / "v1"
+    files = {each.name: each.read_bytes() for each in folder.iterdir()}
+
+    def card(answer):
+        with tarfile.open(fileobj=io.BytesIO(answer.data)) as archive:
+            return archive.extractfile("README.md").read().decode()
+
+    bare = client.get(path)
+    assert "closer look" not in card(bare)
+    with stage.database.transaction() as tx:
+        [row] = tx.scalars(select(CheckpointRow).where(CheckpointRow.version == "v1"))
+        label = {"key": "e7", "text": "a secret", "answer": "bad", "suggestion": "good", "probability": 0.9}
+        found = {"looked_at": 1200, "suspected": 31, "labels": [label]}
+        inspection_rows.add(tx, row, {"label_errors": found, "voices": {"values": []}}, label_count=1200)
+    told = client.get(path)
+    text = card(told)
+    assert "## A closer look\n\nWhat follows was found since, by a look at 1,200 labels" in text
+    assert "Confident learning suspects 31 of 1,200 labels" in text
+    assert "e7" not in text
+    assert told.headers["ETag"] != bare.headers["ETag"], "who has the one without it gets the new one"
+    assert client.get(path, headers={"If-None-Match": told.headers["ETag"]}).status_code == 304
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == files
+
+
 def test_a_damaged_checkpoint_is_not_exported(client, stage):
     (stage.settings.checkpoints.folder / "v1" / "model.safetensors").write_text("changed")
     answer = client.get(f"/api/v1/projects/{stage.project}/questions/mood/export")
