@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from labelwheel.plugins.label_studio import doubts, polling, protocol, pushing, ranks, wiring
+from labelwheel.plugins.label_studio import doubts, least_sure, polling, protocol, pushing, ranks, wiring
 from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.project import Project
 from labelwheel.training.questions import Answer, Question
@@ -42,9 +42,10 @@ class LabelStudio:
         return self._project.config()
 
     def wire(self, service: Service, version: str) -> Mapping[str, Any]:
-        """Add ourselves as the project's ML backend, with a webhook, and a tab for the order; returns what to keep."""
+        """Add ourselves as the project's ML backend, with a webhook, and tabs of what is left; returns what to keep."""
         wired = wiring.wire(self._project, self._options, service, version)
         tab = ranks.add(self._project, _number(self._options.get("tab")))
+        least_sure.add(self._project)
         self._options = {**wired, "project": self._project.id, "tab": tab}  # a title may change
         return self._options
 
@@ -52,6 +53,7 @@ class LabelStudio:
         """Remove ML backend, webhook and our tabs; labels and suggestions stay."""
         wiring.unwire(self._project, self._options)
         ranks.remove(self._project, _number(self._options.get("tab")))
+        least_sure.remove(self._project)
         doubts.remove(self._project)
 
     def announce(self, version: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from labelwheel.plugins.label_studio import least_sure
 from labelwheel.plugins.label_studio.ranks import NEXT, TITLE
 from testkit import browser
 from testkit.label_studio import LabelStudioServer
@@ -30,10 +31,12 @@ class World(NamedTuple):
     def tabs(self) -> list[dict[str, Any]]:
         return list(self.studio.api("GET", "/api/dm/views/", params={"project": self.project}))
 
-    def shown(self) -> list[dict[str, Any]]:
-        """The tasks in our tab, in its order."""
-        (tab,) = (each["id"] for each in self.tabs() if each["data"]["title"] == TITLE)
-        found = self.studio.api("GET", "/api/tasks", params={"project": self.project, "view": tab, "fields": "all"})
+    def shown(self, title: str = TITLE) -> list[dict[str, Any]]:
+        """The tasks in a tab of ours, in its order."""
+        (tab,) = (each["id"] for each in self.tabs() if each["data"]["title"] == title)
+        found = self.studio.api(
+            "GET", "/api/tasks", params={"project": self.project, "view": tab, "fields": "all", "page_size": 200}
+        )
         return list(found["tasks"])
 
 
@@ -52,7 +55,9 @@ def test_the_tab_has_what_comes_next_and_a_person_goes_through_it(world: World) 
     scores = [task["predictions_score"] for task in shown]
     assert scores == sorted(scores)
     assert all(0 <= score <= 1 for score in scores), "a score is a probability"
-    assert [tab["data"]["title"] for tab in world.tabs()] == ["Default", TITLE]
+    assert [tab["data"]["title"] for tab in world.tabs()] == ["Default", TITLE, least_sure.TITLE]
+    everything = world.shown(least_sure.TITLE)
+    assert [len(everything), everything[0]["id"]] == [TASKS, shown[0]["id"]]
 
     with browser.opened(world.studio) as person:
         person.log_in()
@@ -60,6 +65,11 @@ def test_the_tab_has_what_comes_next_and_a_person_goes_through_it(world: World) 
         person.page.get_by_text(TITLE).first.click()
         person.page.get_by_text(f"Tasks: {NEXT} / {TASKS}").wait_for()
         person.picture("order")
+        person.page.get_by_text(least_sure.TITLE).first.click()
+        person.page.get_by_text(f"Tasks: {TASKS} / {TASKS}").wait_for()
+        person.picture("least-sure")
+        person.page.get_by_text(TITLE).first.click()
+        person.page.get_by_text(f"Tasks: {NEXT} / {TASKS}").wait_for()
         person.page.locator("button:has-text('Label All Tasks') + button").first.click()
         person.page.get_by_text("Label Tasks As Displayed").first.click()
         person.choice("Billing").wait_for()
