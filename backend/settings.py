@@ -185,14 +185,17 @@ class Settings(BaseSettings):
     inspect_minutes: float = Field(30.0, gt=0, description="how long one inspection may take, all in all")
     groups: str = Field(
         "",
-        description="names of slices, with commas, such as `annotator, characters`, whose values should be answered "
-        "equally well; inspections look for gaps between them",
+        description="names of slices, with commas, such as `annotator, characters, source`, whose values should be "
+        "answered equally well; inspections look for gaps between them. As in `LABELWHEEL_SLICES`, a name that is none "
+        "of labelwheel's own is that of a column of the labelling tool",
     )
     slices: str = Field(
         "",
         description="parts of the examples that no challenger may leave behind, with commas, such as "
-        "`length=under 40 characters, origin=made`: any slice that the report has, as it has it; none of them may lose "
-        "more than `LABELWHEEL_GATE_FLOOR` of mean score in a promotion",
+        "`length=under 40 characters, origin=made, source=mobile, price=10 to under 20`: any slice that the report "
+        "has, as it has it; none of them may lose more than `LABELWHEEL_GATE_FLOOR` of mean score in a promotion. "
+        "Columns of the labelling tool that are named here or in `LABELWHEEL_GROUPS` are kept, and no others; reports "
+        "and model cards tell their values",
     )
     target: float = Field(0.9, gt=0, le=1, description="the score for which `status` says how many labels it takes")
     seed: int = Field(13, description="the seed of every round")
@@ -214,10 +217,10 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from None
         return value
 
-    @field_validator("slices")
+    @field_validator("slices", "groups")
     @classmethod
-    def _slices(cls, value: str) -> str:
-        named_slices.read(value)
+    def _slices(cls, value: str, info: ValidationInfo) -> str:
+        (named_slices.read if info.field_name == "slices" else named_slices.names)(value)
         return value
 
     @field_validator("token", "read_token", "secret_key", mode="before")

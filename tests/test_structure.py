@@ -21,6 +21,7 @@ CONTRACT = {
         "addresses",
         "alternatives",
         "capabilities",
+        "columns",
         "connector",
         "descriptions",
         "errors",

@@ -23,7 +23,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.kinds.registry import kind_of, names
@@ -175,10 +175,14 @@ class Question(Frozen):
 
 
 class Example(Frozen):
-    """One thing to label: its key in the labelling tool, and its text fields by name."""
+    """One thing to label: its key in the labelling tool, and its text fields by name.
+
+    `columns` are short values that the tool has beside them, as text: slices can be named by them, no model reads them.
+    """
 
     key: str
     fields: Mapping[str, str]
+    columns: Mapping[str, str] = Field(default_factory=dict)
 
 
 class Prediction(Frozen):

@@ -169,6 +169,12 @@ def _lines(project: Row) -> Iterator[Text]:
         yield Text(line, style="green")
     for each in project["unlearnt"]:
         yield Text(f"not learnt: {each['name']}: {each['reason']}", style="yellow")
+    for name in project.get("absent_columns") or []:
+        yield Text(
+            f"no slice: no new example has a column {name!r}, which LABELWHEEL_SLICES or LABELWHEEL_GROUPS names; "
+            "one that was named just now comes with the next sweep",
+            style="yellow",
+        )
     aside = project.get("aside") or []
     for each in aside[:_ASIDE]:
         yield Text(f"set aside: {each['key']}: {each['reason']}", style="yellow")

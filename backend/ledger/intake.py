@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy import select, update
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
 from labelwheel.backend.database.tables import ExampleRow, Project, WorkRow, now
-from labelwheel.backend.ledger import aside, blind_share
+from labelwheel.backend.ledger import aside, blind_share, columns
 from labelwheel.backend.ledger.blind_share import is_blind
 from labelwheel.backend.ledger.impressions import Trace
 from labelwheel.backend.ledger.labelling import Labelling
@@ -76,10 +77,11 @@ def take(
     sweeping: bool = False,
     fetched: bool = False,
     blind: float = 0.0,
+    named: Mapping[str, str] = MappingProxyType({}),
 ) -> Taken:
     """Takes a page of a poll, or of the sweep that is under way, together with its cursor; a `fetched` one has none.
 
-    `blind` is the share of all examples that nobody is shown a suggestion for.
+    `blind` is the share of all examples that nobody is shown a suggestion for, `named` has the columns that are kept.
     """
     # locked, as texts are placed among those of all projects that share, and events have to be in order
     page, project = prepared.page, projects.lock(tx, project_id)
@@ -87,6 +89,7 @@ def take(
     rows = _examples(tx, project_id, keys | set(page.refreshed) | set(page.gone))
     moment = now()
     added = _take_examples(tx, project, prepared, rows, moment)
+    columns.take(rows, page.examples, named)
     if sweeping or project.sweep_started_at is not None:
         # what a poll brings is there, too: it may have been added behind the sweep's back
         seen = [rows[key].id for key in keys | set(page.refreshed) if key in rows]
@@ -121,7 +124,7 @@ def forget(tx: Session, project_id: int, rows: Iterable[ExampleRow], labelling: 
     works = _works(tx, project_id, [], [row.key for row in rows])
     labelling.load(works)
     for row in rows:
-        row.gone = True
+        row.gone, row.columns = True, None
     for work in works.values():
         work.gone = True
         labelling.clear(work.key)

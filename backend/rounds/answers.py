@@ -13,6 +13,7 @@ from labelwheel.backend import clock
 from labelwheel.backend.database.tables import CheckpointRow, Event, ExampleRow, Label, QuestionRow
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.training.errors import InvalidAnswer
+from labelwheel.training.evaluation.named_slices import SEVERAL
 from labelwheel.training.kinds.agreement import Vote
 from labelwheel.training.questions import Example, Question
 from labelwheel.training.spec import Part
@@ -20,7 +21,6 @@ from labelwheel.training.spec import Part
 _AT_ONCE = 500
 _AGES = ((7, "under a week"), (30, "a week to a month"))
 _OLDEST = "over a month"
-_SEVERAL = "several"
 
 
 class Answered(NamedTuple):
@@ -62,12 +62,13 @@ def read(
     people: dict[str, int] = {}
     seen = _seen(session, question, champion, keys)
     for row, labels in _rows(session, question, keys):
-        example, slices, place = Example(key=row.key, fields=row.fields), _slices(labels, people), ""
+        example, place = Example(key=row.key, fields=row.fields), ""
+        slices = (row.columns or {}) | _slices(labels, people)
         if shared:
             example = spec.posed(own, Example(key=f"{project.id}/{row.key}", fields=row.fields))
             # the same person may work in two projects of one tool
             place = f"{project.tool} {project.url} "
-            if slices["annotator"] != _SEVERAL:
+            if slices["annotator"] != SEVERAL:
                 slices["annotator"] += f" of project {project.id}"
             slices["project"] = f"{project.title or project.external_id} ({project.id})"
         votes = _votes(spec, example, labels, place)
@@ -119,7 +120,7 @@ def _slices(labels: list[Label], people: dict[str, int]) -> dict[str, str]:
     return {
         "origin": labels[-1].origin or "made",
         "label age": next((name for limit, name in _AGES if days < limit), _OLDEST),
-        "annotator": f"person {min(numbers)}" if len(numbers) == 1 else _SEVERAL,
+        "annotator": f"person {min(numbers)}" if len(numbers) == 1 else SEVERAL,
     }
 
 

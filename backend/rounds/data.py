@@ -19,6 +19,7 @@ from labelwheel.backend.ledger import unlabelled
 from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.rounds import answers
 from labelwheel.backend.rounds.answers import Answered
+from labelwheel.training.evaluation.named_slices import SEVERAL
 from labelwheel.training.kinds.agreement import agree
 from labelwheel.training.questions import Example, Frozen, Question
 from labelwheel.training.spec import LabelledExample, Part
@@ -85,10 +86,9 @@ def labelled(
 def learnable(spec: Question, same: Sequence[Answered]) -> LabelledExample:
     """One example, as all its annotators together answer it; `same` is where it was labelled, mostly one place."""
     first, parts = same[0], {found.part for found in same}
-    slices = {
-        key: value if all(found.slices[key] == value for found in same) else "several"
-        for key, value in first.slices.items()
-    }
+    values: dict[str, set[str]] = {}
+    for name, value in (each for found in same for each in found.slices.items()):
+        values.setdefault(name, set()).add(value)
     return LabelledExample(
         example=first.example,
         answer=spec.check(agree(spec.kind, [vote for found in same for vote in found.votes]).answer, first.example),
@@ -96,7 +96,7 @@ def learnable(spec: Question, same: Sequence[Answered]) -> LabelledExample:
         group=first.group,
         fresh=all(found.fresh for found in same),
         blind=all(found.blind for found in same),
-        slices=slices,
+        slices={name: min(found) if len(found) == 1 else SEVERAL for name, found in values.items()},
     )
 
 

@@ -27,7 +27,7 @@ from labelwheel.backend.projects import champion_groups, decisions, generations,
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import acceptance, agreement, anchoring, counts, inspected, order_gain, outlook
+from labelwheel.backend.views import acceptance, agreement, anchoring, columns, counts, inspected, order_gain, outlook
 from labelwheel.training.questions import Question
 
 DECISIONS = 20
@@ -101,6 +101,7 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
         "sweep": {"at": _time(project.swept_at), "running": project.sweep_started_at is not None},
         "examples": examples,
         "work": counts.work(session, project),
+        "absent_columns": columns.absent(session, project.id, settings),
         "aside": [{"key": key, "reason": one["reason"]} for key, one in project.aside.items()],
         "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
         "acceptance": accepted.get(None, []),

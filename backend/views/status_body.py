@@ -271,6 +271,7 @@ class ProjectStatus(Body):
     sweep: Sweep
     examples: Examples
     work: WorkDone
+    absent_columns: list[str] = Field(description="named in `LABELWHEEL_SLICES` or `_GROUPS`, and in no new example")
     aside: list[SetAside]
     backfill: BackfillState | None
     acceptance: list[Accepted]

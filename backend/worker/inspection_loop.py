@@ -26,6 +26,7 @@ from labelwheel.backend.rounds.jobs import DATA, UNLABELLED, last_words
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.trouble import fleeting, line
 from labelwheel.training import places
+from labelwheel.training.evaluation import named_slices
 from labelwheel.training.inspection.files import done
 from labelwheel.training.inspection.spec import InspectionSpec
 from labelwheel.training.launchers import child
@@ -131,7 +132,7 @@ class InspectionLoop:
             max_minutes=settings.inspect_minutes,
             threads=settings.job_threads,
             hide_below=settings.shown_from[question.kind],
-            groups=tuple(filter(None, (name.strip() for name in settings.groups.split(",")))),
+            groups=named_slices.names(settings.groups),
         )
         places.write(str(place / SPEC), spec.model_dump_json(indent=1).encode())
         with self._hold.transaction() as tx:

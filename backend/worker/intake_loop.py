@@ -9,7 +9,7 @@ from datetime import datetime
 from labelwheel.backend.clock import LastTime
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Project, now
-from labelwheel.backend.ledger import hints, intake, sweeps
+from labelwheel.backend.ledger import columns, hints, intake, sweeps
 from labelwheel.backend.projects import configuration, projects
 from labelwheel.backend.projects.page_walk import Walk
 from labelwheel.backend.settings import Settings
@@ -127,7 +127,9 @@ class IntakeLoop:
         with self._hold.database.session() as session:
             prepared = intake.prepare(session, self._id, page)
         with self._hold.transaction() as tx:
-            taken = intake.take(tx, self._id, prepared, sweeping, fetched, self._settings.blind)
+            taken = intake.take(
+                tx, self._id, prepared, sweeping, fetched, self._settings.blind, columns.named(self._settings)
+            )
         if page.work:
             self._on_labels()
         return taken.events

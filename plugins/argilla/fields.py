@@ -1,10 +1,11 @@
-"""What stands in a record: its text and chat fields as the texts that a model reads."""
+"""What stands in a record: its text and chat fields as the texts that a model reads, its metadata as columns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from labelwheel.plugins.columns import columns
 from labelwheel.plugins.limits import clean
 from labelwheel.training.questions import Example
 
@@ -20,7 +21,14 @@ def example(record: Mapping[str, Any], read: Mapping[str, str]) -> Example:
     """A record as an example; `read` has the type of each field to read, by name."""
     values = record.get("fields") or {}
     texts = {name: text(values.get(name), kind) for name, kind in read.items()}
-    return Example(key=str(record["id"]), fields={name: found for name, found in texts.items() if found})
+    return Example(
+        key=str(record["id"]), fields={name: found for name, found in texts.items() if found}, columns=metadata(record)
+    )
+
+
+def metadata(record: Mapping[str, Any]) -> dict[str, str]:
+    """What others wrote into a record's metadata."""
+    return columns(record.get("metadata"))
 
 
 def text(value: Any, kind: str) -> str:

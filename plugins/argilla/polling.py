@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from labelwheel.plugins.argilla import fields
 from labelwheel.plugins.argilla.dataset import Dataset, Row
 from labelwheel.plugins.argilla.layout import Layout
 from labelwheel.plugins.argilla.responses import work_of
@@ -95,5 +96,5 @@ def mark(row: Row) -> int:
     responses: list[list[Any]] = sorted(
         [str(one.get(key)) for key in ("id", "updated_at", "status")] for one in row.get("responses") or []
     )
-    said = json.dumps([row.get("fields"), responses], sort_keys=True, default=str)
+    said = json.dumps([row.get("fields"), fields.metadata(row), responses], sort_keys=True, default=str)
     return int.from_bytes(hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=8).digest())

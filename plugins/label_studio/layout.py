@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from labelwheel.plugins import reasons
+from labelwheel.plugins.columns import columns
 from labelwheel.plugins.connector import Unlearnt
 from labelwheel.plugins.label_studio.markup import MOST_ATTRIBUTES, Tag, read_tags
 from labelwheel.plugins.label_studio.options import Options, canonical, read_options
@@ -75,12 +76,20 @@ class Layout:
         """What is learnt."""
         return tuple(control.question for control in self.controls.values())
 
-    def example(self, key: str, data: object) -> Example:
-        """A task's texts by object name; objects that the task has no value for are left out."""
+    def example(self, key: str, data: object, meta: object = None) -> Example:
+        """A task's texts by object name; objects that the task has no value for are left out.
+
+        What no question reads of its data is a column, and so is what stands in its `meta`.
+        """
         values = data if isinstance(data, Mapping) else {}
         sources = {source.name: source for control in self.controls.values() for source in control.sources}
         fields = {name: _text(source, values, key) for name, source in sources.items()}
-        return Example(key=key, fields={name: text for name, text in fields.items() if text})
+        read = {variable for source in sources.values() for variable in source.variables}
+        return Example(
+            key=key,
+            fields={name: text for name, text in fields.items() if text},
+            columns=columns(meta) | columns(values, without=read),
+        )
 
 
 def _text(source: Source, values: Mapping[str, Any], key: str) -> str:

@@ -78,7 +78,7 @@ def page(
 ) -> Page:
     """Tasks with their annotations as a page."""
     layout = project.layout
-    examples = tuple(layout.example(str(task["id"]), task.get("data")) for task in tasks)
+    examples = tuple(layout.example(str(task["id"]), task.get("data"), task.get("meta")) for task in tasks)
     pairs = zip(tasks, examples, strict=True)
     work = tuple(one for task, example in pairs for one in work_of(layout, task, example))
     refreshed = tuple(example.key for example in examples)

@@ -19,7 +19,7 @@ from labelwheel.plugins.label_studio.layout import Layout, read
 from labelwheel.plugins.limits import clean
 
 ANNOTATION = "result,completed_by,was_cancelled,created_at,lead_time,parent_prediction"
-FULL = f"id,data,updated_at,predictions,annotations,{ANNOTATION}"
+FULL = f"id,data,meta,updated_at,predictions,annotations,{ANNOTATION}"
 """The fields to ask for: one list for tasks and, by the same names, for the annotations within them."""
 PAGE = 100
 LISTED = 50

@@ -34,6 +34,12 @@ class Source:
         """Whether it shows anything of a task; else it shows the same in all of them."""
         return VARIABLE.search(self.value) is not None
 
+    @property
+    def variables(self) -> set[str]:
+        """The names in a task's data that it shows something of."""
+        paths = {found[1:] for found in VARIABLE.findall(self.value)}
+        return paths | {step[0] for path in paths if (step := STEP.findall(path))}
+
     def text(self, data: Mapping[str, Any]) -> str:
         """The text that a model reads; empty where the task has none."""
         return self.rendered(data).text if self.tag == "HyperText" else self.raw(data)

@@ -18,7 +18,7 @@ from labelwheel.plugins.capabilities import Fetches
 from labelwheel.plugins.connector import Page
 from labelwheel.plugins.testing.ledger_copy import LedgerCopy
 from labelwheel.plugins.testing.shown_conformance import ShownConformance
-from labelwheel.plugins.testing.stage import ANSWERS, Breakable, Stage
+from labelwheel.plugins.testing.stage import ANSWERS, Breakable, Described, Stage
 from labelwheel.plugins.testing.steps import POLITICS, SPORT, poll, read, skip, texts
 
 FORGED = ("", "nobody's", "999999999", "-1", "\N{SNOWMAN}", "../projects", "9" * 255)
@@ -113,6 +113,13 @@ class Conformance(ShownConformance):
         copy = LedgerCopy(connector.config().questions).all(connector.poll(None))
         (question,) = copy.questions.values()
         assert question.text(copy.examples[key]) == text
+
+    def test_what_the_tool_has_beside_the_text_comes_along(self, stage: Stage) -> None:
+        key = stage.add("a text")
+        if not isinstance(stage, Described):
+            skip("this stage's tool has texts alone")
+        stage.describe(key, {"source": "web", "stars": 4, "story": "long " * 99})
+        assert read(stage).examples[key].columns == {"source": "web", "stars": "4"}
 
     def test_what_the_tool_fails_to_show_is_set_aside_and_costs_no_other(self, stage: Stage) -> None:
         if not isinstance(stage, Breakable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 from pydantic import SecretStr
 
@@ -42,6 +43,9 @@ class FakeStage:
 
     def spoil(self, example: str, broken: bool) -> None:
         (self.tool.unshown.add if broken else self.tool.unshown.discard)(example)
+
+    def describe(self, example: str, columns: Mapping[str, object]) -> None:
+        self.tool.describe(example, columns)
 
     def order(self) -> list[str]:
         return self.tool.ranked

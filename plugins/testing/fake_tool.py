@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from flask import Blueprint
 
 from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.columns import columns
 from labelwheel.plugins.connector import (
     Argument,
     Aside,
@@ -74,7 +75,12 @@ class Tool:
         return keys
 
     def edit(self, key: str, text: str) -> None:
-        self.examples[key] = Example(key=key, fields={self.field_name: text})
+        self.examples[key] = self.examples[key].model_copy(update={"fields": {self.field_name: text}})
+        self.log.append(key)
+
+    def describe(self, key: str, values: Mapping[str, object]) -> None:
+        """Someone gives an example values beside its text."""
+        self.examples[key] = self.examples[key].model_copy(update={"columns": columns(values)})
         self.log.append(key)
 
     def remove(self, key: str) -> None:

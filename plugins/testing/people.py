@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ class People:
         self.moved: dict[int, datetime] = {}
         self.work: dict[int, tuple[int, str, datetime]] = {}  # by its key: example, answer, when
         self.suggested: dict[int, list[dict[str, Any]]] = {}  # by example, as the tool keeps it
+        self.columns: dict[int, dict[str, object]] = {}  # by example, what is known of it beside its text
         self.ranks: dict[int, int] = {}
         self.spoilt: set[int] = set()  # examples over which the tool fails
         self.called: Callable[[str], None] = lambda name: None
@@ -36,6 +37,10 @@ class People:
         work = work or next(self._keys)
         self.work[work] = example, answer, self._touch(example)
         return work
+
+    def describe(self, example: int, columns: Mapping[str, object]) -> None:
+        self.columns[example] = dict(columns)
+        self._touch(example)
 
     def withdraw(self, work: int) -> None:
         self._touch(self.work.pop(work)[0])
@@ -108,6 +113,9 @@ class PeopleStage:
     def spoil(self, example: str, broken: bool) -> None:
         number = self.people.number(example)
         (self.people.spoilt.add if broken else self.people.spoilt.discard)(number)
+
+    def describe(self, example: str, columns: Mapping[str, object]) -> None:
+        self.people.describe(self.people.number(example), columns)
 
     def order(self) -> list[str]:
         return [self.people.name(number) for number in sorted(self.people.ranks, key=self.people.ranks.__getitem__)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from labelwheel.plugins.connector import Connector
@@ -42,6 +43,14 @@ class Breakable(Protocol):
 
     def spoil(self, example: str, broken: bool) -> None:
         """From now on the tool fails whenever it is to show this example, or does so no longer."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A stage whose tool keeps more of an example than its text."""
+
+    def describe(self, example: str, columns: Mapping[str, object]) -> None:
+        """Someone gives an example these values, in place of those that it had."""
 
 
 @runtime_checkable

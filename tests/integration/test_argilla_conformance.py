@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -49,6 +49,9 @@ class ArgillaStage:
 
     def remove(self, example: str) -> None:
         self._server.delete_records(self._dataset, example)
+
+    def describe(self, example: str, columns: Mapping[str, object]) -> None:
+        self._server.api("PATCH", f"/records/{example}", json={"metadata": dict(columns)})
 
     def answer(self, example: str, answer: str, work: str | None = None) -> str:
         said = {"topic": answer}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Mapping
 
 import pytest
 from pydantic import SecretStr
@@ -45,6 +46,11 @@ class StudioStage:
 
     def remove(self, example: str) -> None:
         self._server.delete_task(int(example))
+
+    def describe(self, example: str, columns: Mapping[str, object]) -> None:
+        task = self._server.api("GET", f"/api/tasks/{example}/")
+        data = {"text": task["data"]["text"], **columns}
+        self._server.api("PATCH", f"/api/tasks/{example}/", json={"data": data})
 
     def answer(self, example: str, answer: str, work: str | None = None) -> str:
         result = [{"from_name": "topic", "to_name": "text", "type": "choices", "value": {"choices": [answer]}}]

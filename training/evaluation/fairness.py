@@ -10,13 +10,13 @@ correction over all of them, both ways. Where a score goes up as beyond chance a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from labelwheel.training.evaluation import counterfactuals, family_wise, many_looks
+from labelwheel.training.evaluation import counterfactuals, family_wise, many_looks, slices
 from labelwheel.training.evaluation.markdown import cell, change, number, table
 from labelwheel.training.evaluation.paired import Paired
 from labelwheel.training.evaluation.perturbations import Perturbation
@@ -42,19 +42,25 @@ class Fairness:
     name = "fairness"
 
     def look(self, subject: Subject) -> dict[str, Any]:
-        """`columns` with their groups, `swaps` with what they change; `gaps` names what is beyond chance."""
+        """`columns` with their groups, `swaps` with what they change; `gaps` names what is beyond chance.
+
+        `untold` are the columns that have not two groups to compare.
+        """
         if not subject.measured:
             return {}
-        columns = [found for name in subject.groups if (found := _column(subject, name))]
-        _judge(subject, columns)
+        told = slices.values(subject.question, subject.measured) if subject.groups else []
+        columns = [found for name in subject.groups if (found := _column(subject, name, told))]
+        _judge(subject, columns, told)
         rewriting = Rewriting(subject)
         swaps = [row for name, one in counterfactuals.ALL.items() if (row := _swap(rewriting, name, one))]
         many_looks.mark(swaps, LEVEL)
-        if not columns and not swaps:
+        untold = [name for name in subject.groups if name not in {one["column"] for one in columns}]
+        if not columns and not swaps and not untold:
             return {}
         worse = [f"{one['column']} {row['group']}" for one in columns for row in one["groups"] if row["worse"]]
         return {
             "columns": columns,
+            "untold": untold,
             "swaps": swaps,
             "gaps": [*worse, *(row["swap"] for row in swaps if row["beyond_chance"])],
         }
@@ -63,7 +69,7 @@ class Fairness:
         """What was found beyond chance, and both tables."""
         gaps = ", ".join(map(cell, found["gaps"]))
         parts = ["## Is it fair?", f"**Beyond chance**: {gaps}." if gaps else "Nothing was found beyond chance."]
-        parts += [_groups(found["columns"]), _swaps(found["swaps"])]
+        parts += [_groups(found["columns"]), _untold(found["untold"]), _swaps(found["swaps"])]
         parts.append(texts([one for row in found["swaps"] if row["beyond_chance"] for one in row["worst"]]))
         return "\n\n".join(filter(None, parts))
 
@@ -71,12 +77,12 @@ class Fairness:
 FAIRNESS = Fairness()
 
 
-def _column(subject: Subject, name: str) -> dict[str, Any] | None:
+def _column(subject: Subject, name: str, told: Sequence[Mapping[str, str]]) -> dict[str, Any] | None:
     """The groups of a column, the worst first; None where there are not two to compare."""
     # slow to load, and only this needs it
     from fairlearn.metrics import MetricFrame  # type: ignore[import-untyped]
 
-    values = [row.slices.get(name) for row in subject.measured]
+    values = [each.get(name) for each in told]
     sizes = {value: values.count(value) for value in set(values) if value is not None}
     places = [place for place, value in enumerate(values) if sizes.get(value or "", 0) >= SMALL]
     if len({values[place] for place in places}) < 2:
@@ -112,12 +118,10 @@ def _column(subject: Subject, name: str) -> dict[str, Any] | None:
     }
 
 
-def _judge(subject: Subject, columns: list[dict[str, Any]]) -> None:
+def _judge(subject: Subject, columns: list[dict[str, Any]], told: Sequence[Mapping[str, str]]) -> None:
     """Which groups are worse than everybody else, over all columns at once."""
     named = [(one["column"], row) for one in columns for row in one["groups"]]
-    members = np.array(
-        [[each.slices.get(column) == row["group"] for each in subject.measured] for column, row in named], dtype=bool
-    )
+    members = np.array([[each.get(column) == row["group"] for each in told] for column, row in named], dtype=bool)
     losses, groups = [score.loss for score in subject.scores], [row.group for row in subject.measured]
     verdicts = family_wise.worse(losses, members.reshape(len(named), len(losses)), groups, seed=subject.seed)
     for (_, row), chance in zip(named, verdicts.p_values, strict=True):
@@ -172,6 +176,12 @@ def _groups(columns: list[Mapping[str, Any]]) -> str:
     return "\n\n".join(
         filter(None, [table(("of", "group", "examples", "mean score", "90 % interval", ""), rows), gaps])
     )
+
+
+def _untold(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f"Of {', '.join(map(cell, names))} there are not two groups of {SMALL} measured examples each to compare."
 
 
 def _swaps(swaps: list[Mapping[str, Any]]) -> str:

@@ -72,7 +72,7 @@ def _slice(
     findings: Findings, named: NamedSlice, rows: Sequence[tuple[LabelledExample, Score, Score]]
 ) -> dict[str, Any]:
     question, spec = findings.spec.question, findings.spec
-    here = [each for each in rows if named_slices.of(question, each[0]).get(named.name) == named.value]
+    here = [each for each in rows if named_slices.holds(named, named_slices.of(question, each[0]))]
     found = change_of(
         named,
         [row.group for row, _, _ in here],

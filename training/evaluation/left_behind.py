@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from labelwheel.training.evaluation import named_slices
 from labelwheel.training.evaluation.paired import Paired
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Frozen
@@ -65,7 +66,7 @@ def change_of(
 
 def in_pairs(named: NamedSlice, pairs: Sequence[Pair], floor: float, seed: int) -> SliceChange:
     """The same from the pairs that a gate has."""
-    here = [pair for pair in pairs if pair.slices.get(named.name) == named.value]
+    here = [pair for pair in pairs if named_slices.holds(named, pair.slices)]
     champion, challenger = [pair.champion_loss or 0.0 for pair in here], [pair.challenger_loss for pair in here]
     return change_of(named, [pair.group for pair in here], champion, challenger, floor, seed)
 

@@ -1,10 +1,15 @@
-"""The slices that an example is in, and those that people name in a setting."""
+"""The slices that an example is in, and those that people name in settings.
+
+A name is one of `OWN`, or else that of a column that the labelling tool has beside the texts: `source`, and
+`metadata.source` alike, which is how a column is named that is called as one of `OWN`.
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from labelwheel.training.evaluation import ranges
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample, NamedSlice
 
@@ -16,6 +21,16 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "characters": (_ASCII, _OTHER, _SYMBOLS),
 }
 """The slices that every text has, with their values."""
+
+OWN = (*KNOWN, "origin", "label age", "annotator", "project")
+"""The slices that labelwheel itself tells, whatever the tool has."""
+
+SEVERAL = "several"
+"""The value where an example has more than one: of the annotator, or in the projects that a text is labelled in."""
+
+COLUMN = "metadata."
+MOST_NAMES = 24
+"""So many columns may be named: their values are kept with each example."""
 
 
 def features(text: str) -> dict[str, str]:
@@ -31,6 +46,24 @@ def of(question: Question, row: LabelledExample) -> dict[str, str]:
     return {**row.slices, **features(question.text(row.example))}
 
 
+def holds(named: NamedSlice, slices: Mapping[str, str]) -> bool:
+    """Whether an example with these slices is in the one that was named, by its value or by a range of numbers."""
+    value = slices.get(named.name)
+    return value is not None and (value == named.value or ranges.holds(named.value, value))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names of slices as people write them, `annotator, source`; raises ValueError."""
+    found = tuple(dict.fromkeys(filter(None, (each.strip() for each in text.split(",")))))
+    _check(found)
+    return found
+
+
+def columns(named: Iterable[str]) -> dict[str, str]:
+    """The columns of the labelling tool that are among some names, by those names."""
+    return {name: name.removeprefix(COLUMN) for name in named if name not in OWN}
+
+
 def read(text: str) -> tuple[NamedSlice, ...]:
     """Named slices as people write them, `source=mobile, length=under 40 characters`; raises ValueError."""
     found = []
@@ -41,4 +74,10 @@ def read(text: str) -> tuple[NamedSlice, ...]:
         if value not in KNOWN.get(name, (value,)):
             raise ValueError(f"there is no {name} {value!r}; there are {', '.join(map(repr, KNOWN[name]))}")
         found.append(NamedSlice(name=name, value=value))
+    _check({each.name for each in found})
     return tuple(dict.fromkeys(found))
+
+
+def _check(named: Iterable[str]) -> None:
+    if len(found := columns(named)) > MOST_NAMES:
+        raise ValueError(f"{len(found)} columns of the labelling tool are named; {MOST_NAMES} are the most")

@@ -58,7 +58,13 @@ def build(findings: Findings) -> dict[str, Any]:
         "classes": _classes(findings),
         "confusions": metrics.confusions(question, golds, list(findings.predictions)),
         "slices": slices.by_slice(
-            kind, question, measured, scores, seed=spec.seed, strata=[row.part.value for row in measured]
+            kind,
+            question,
+            measured,
+            scores,
+            seed=spec.seed,
+            strata=[row.part.value for row in measured],
+            asked=spec.slices,
         ),
         "named_slices": [each.model_dump() for each in spec.slices],
         "calibration": _calibration(findings),

@@ -22,6 +22,7 @@ class ExampleRow(Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     key: Mapped[str]
     fields: Mapped[dict[str, Any]]
+    columns: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # those that a setting names
     digest: Mapped[str] = mapped_column(String(64))  # of the fields, to see at once that nothing changed
     group: Mapped[str] = mapped_column("group_key", String(64))
     part: Mapped[str] = mapped_column(String(16))

@@ -120,6 +120,13 @@ def test_the_newest_versions_tell_what_was_accepted():
     assert "lw-1)" not in text
 
 
+def test_a_column_that_no_example_has_is_named():
+    text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "absent_columns": ["sorce"]}]})
+    assert "no new example has a column 'sorce', which LABELWHEEL_SLICES or LABELWHEEL_GROUPS names" in " ".join(
+        text.split()
+    )
+
+
 def test_a_service_without_worker_and_web_is_noticed():
     text = shown({"worker": {"alive": False}, "servers": [], "projects": []})
     assert "worker is not running" in text

@@ -24,6 +24,7 @@ class Ledger:
     """A project in the database, connected to a tool in memory."""
 
     def __init__(self, database: Database, tool: Tool | None = None, name: str = "1") -> None:
+        self.columns: dict[str, str] = {}
         self.database, self.tool = database, tool or Tool()
         url = f"http://fake{next(_numbers)}"
         FakeConnector.tools[url] = self.tool
@@ -39,7 +40,7 @@ class Ledger:
         with self.database.session() as session:
             prepared = intake.prepare(session, self.id, page)
         with self.database.transaction() as tx:
-            return intake.take(tx, self.id, prepared, sweeping, fetched)
+            return intake.take(tx, self.id, prepared, sweeping, fetched, named=self.columns)
 
     def poll(self, cursor: str | None = None) -> None:
         for page in self.connector.poll(cursor or self.project.poll_cursor):

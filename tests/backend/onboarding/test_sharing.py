@@ -43,6 +43,12 @@ class Two:
         with world.database.transaction() as tx:
             projects.register(tx, world.settings, "fake", self.url, "2", "key", "http://us", share_with=share_with)
 
+    def name(self, slices: str) -> None:
+        """From now on these are named by LABELWHEEL_SLICES."""
+        self.world.settings = self.world.settings.model_copy(update={"slices": slices})
+        self.world.settings.__dict__.pop("named_slices", None)  # it may have been read before
+        self.world.start()
+
     def until_shared(self) -> None:
         self.connect()
         self.world.until(self.settled)
@@ -158,8 +164,11 @@ def test_labels_of_both_train_one_champion_that_serves_both(two: Two) -> None:
 def test_one_text_in_both_is_one_example_that_all_its_annotators_decide(two: Two) -> None:
     two.until_shared()
     two.world.launcher.automatic = None
+    two.name("source=web, batch=may, stars=5")
     (ours,) = two.world.tool.add("the very same text")
     (theirs,) = two.tool.add("the very same text")
+    two.world.tool.describe(ours, {"source": "web", "batch": "may", "stars": 5})
+    two.tool.describe(theirs, {"source": "mail", "stars": "5"})
     two.world.tool.submit(ours, {"topic": "sport"}, annotator="1")
     two.tool.submit(theirs, {"theme": "politics"}, annotator="1")  # another tool's number 1
     two.tool.submit(theirs, {"theme": "politics"}, annotator="2")
@@ -167,6 +176,8 @@ def test_one_text_in_both_is_one_example_that_all_its_annotators_decide(two: Two
     two.world.until(lambda: len(two.world.launcher.jobs) == 2)
     found = [row for row in two.world.launcher.last.rows if row["example"]["fields"]["text"] == "the very same text"]
     assert [(row["answer"], row["slices"]["project"]) for row in found] == [("politics", "several")]
+    told = {name: found[0]["slices"].get(name) for name in ("source", "batch", "stars")}
+    assert told == {"source": "several", "batch": "may", "stars": "5"}
     rows = two.world.launcher.last.rows
     assert [row["slices"]["project"] for row in rows] == ["A project (2)"] * 3 + ["several"]
 

@@ -91,6 +91,21 @@ def test_a_running_round_is_told(world: World) -> None:
     assert (found["questions"][0]["round"]["state"], found["questions"][0]["round"]["progress"]) == ("running", 0.0)
 
 
+def test_a_named_column_that_no_example_has_is_told(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"slices": "source=web, length=under 40 characters"})
+    world.settings = world.settings.model_copy(update={"groups": "annotator, sorce"})
+    world.start()
+    world.connect()
+    world.settle()
+    assert read(world)["projects"][0]["absent_columns"] == [], "there is no example yet"
+    (key,) = world.tool.add("one")
+    world.settle()
+    assert read(world)["projects"][0]["absent_columns"] == ["source", "sorce"]
+    world.tool.describe(key, {"source": "mail"})
+    world.settle()
+    assert read(world)["projects"][0]["absent_columns"] == ["sorce"]
+
+
 def test_rejected_work_is_counted_without_reading_it(world: World) -> None:
     world.tool.add("one")
     world.connect()

@@ -150,14 +150,16 @@ class Calls(Client):
             }
             for work, answer, at in self._people.on(key)
         ]  # fmt: skip
+        metadata = dict(self._people.columns.get(key, {}))
+        if key in self._people.ranks:
+            metadata[PROPERTY] = self._people.ranks[key]
+        if key in self._people.doubts:
+            metadata[doubts.PROPERTY] = self._people.doubts[key]
         return {
             "id": self._people.name(key), "fields": {"t": self._people.texts[key]}, "dataset_id": ID,
             "responses": responses, "suggestions": self._people.suggested.get(key, []),
             "status": "completed" if responses else "pending",
-            "metadata": {
-                **({PROPERTY: self._people.ranks[key]} if key in self._people.ranks else {}),
-                **({doubts.PROPERTY: self._people.doubts[key]} if key in self._people.doubts else {}),
-            },
+            "metadata": metadata,
         }  # fmt: skip
 
 

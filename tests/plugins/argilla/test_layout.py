@@ -110,6 +110,12 @@ def test_fields_without_text_are_named() -> None:
     assert found.example({"id": "1", "fields": {"text": None}}).fields == {}
 
 
+def test_what_others_wrote_into_the_metadata_are_columns() -> None:
+    record = {"id": "1", "fields": {"text": "a"}, "metadata": {"source": "web", "tags": ["a"], "labelwheel_rank": 3}}
+    assert layout(fields=FIELDS).example(record).columns == {"source": "web"}
+    assert layout(fields=FIELDS).example({**record, "metadata": None}).columns == {}
+
+
 @pytest.mark.parametrize(
     ("question", "reason"),
     [

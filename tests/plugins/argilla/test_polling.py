@@ -164,3 +164,22 @@ def test_an_order_that_argilla_fails_to_give_stops_nothing(server: Server, datas
 
 def _fail() -> Any:
     raise ToolFailed("500")
+
+
+def test_a_value_that_changes_is_read_again_and_a_rank_of_ours_is_not(server: Server, dataset: Dataset) -> None:
+    said: dict[str, dict[str, Any]] = {"r3": {"source": "web"}}
+    real = server._rows
+
+    def rows(keys: list[str], whole: bool) -> list[dict[str, Any]]:
+        return [{**row, "metadata": said.get(row["id"])} for row in real(keys, whole)]
+
+    server._rows = rows  # type: ignore[method-assign]
+    poller = Poller(dataset)
+    list(poller.poll(None))
+    for changed, expected in (({"labelwheel_rank": 1}, set()), ({"source": "mail"}, {"r3"})):
+        said["r3"] |= changed
+        server.moved += 1
+        poller._again = 0.0
+        pages = list(poller.poll("before"))
+        assert {one.key for page in pages for one in page.examples} == expected
+    assert pages[0].examples[0].columns == {"source": "mail"}

@@ -97,7 +97,8 @@ class Tasks(Project):
         ]  # fmt: skip
         shown = {"annotations": annotations, "predictions": self._people.suggested.get(key, [])}
         at = polling.stamp(self._people.moved[key])
-        return {"id": key, "data": {"t": self._people.texts[key]}, "updated_at": at, **shown}
+        data = {"t": self._people.texts[key], **self._people.columns.get(key, {})}
+        return {"id": key, "data": data, "updated_at": at, **shown}
 
 
 class Calls(Client):

@@ -247,3 +247,15 @@ def test_examples_hold_text_only() -> None:
     }
     for nothing in (None, [], "text", {}, {"a": [], "html": None}):
         assert set(layout.example("1", nothing).fields) <= {"both"}
+
+
+def test_what_no_question_reads_is_a_column() -> None:
+    layout = read(
+        '<View><Text name="t" value="$a.b"/><Text name="both" value="$first and $second"/><Text name="src" '
+        'value="$source"/><Header value="$stars"/>'
+        '<Rating name="r1" toName="t"/><Rating name="r2" toName="both"/></View>'
+    )
+    data = {"a": "x", "a.b": "text", "first": "1", "second": "2", "source": "web", "stars": 4, "more": {"n": 1}}
+    found = layout.example("1", data, {"source": "mail", "batch": "may", "raw": [1]})
+    assert found.columns == {"source": "web", "stars": "4", "batch": "may"}
+    assert layout.example("1", None, "nonsense").columns == {}

@@ -110,6 +110,27 @@ def test_nothing_is_found_in_a_model_that_errs_by_chance(seed: int) -> None:
     assert "Nothing was found beyond chance." in FAIRNESS.render(found)
 
 
-def test_without_groups_and_people_there_is_nothing_to_say() -> None:
+def test_a_column_that_has_not_two_groups_is_said() -> None:
     rows = [subjects.row(number, f"case {number} is good", "good", region="north") for number in range(40)]
-    assert FAIRNESS.look(subjects.subject(QUESTION, rows, fair, groups=("region",))) == {}
+    found = found_by(subjects.subject(QUESTION, rows, fair, groups=("region", "regoin")))
+    assert (found["columns"], found["untold"], found["gaps"]) == ([], ["region", "regoin"], [])
+    assert "Of region, regoin there are not two groups of 10 measured examples each" in FAIRNESS.render(found)
+    assert FAIRNESS.look(subjects.subject(QUESTION, rows, fair)) == {}
+
+
+def test_a_column_of_numbers_is_cut_and_what_every_text_has_is_a_group_too() -> None:
+    rows = [
+        subjects.row(number, f"case {number} is {'good' * (1 + 20 * (number % 2))}", "good", price=str(number))
+        for number in range(160)
+    ]
+
+    def say(text: str) -> tuple[str, float]:
+        return ("bad" if int(text.split()[1]) < 40 else "good"), 0.9
+
+    found = found_by(subjects.subject(QUESTION, rows, say, groups=("price", "length")))
+    assert found["gaps"] == ["price under 40"]
+    assert found["columns"][0]["groups"][0]["group"] == "under 40"
+    assert {row["group"] for row in found["columns"][0]["groups"]} == {
+        "under 40", "40 to under 80", "80 to under 120", "120 and more",
+    }  # fmt: skip
+    assert {row["group"] for row in found["columns"][1]["groups"]} == {"under 40 characters", "40 to 159"}

@@ -70,3 +70,10 @@ def test_four_examples_decide_nothing_and_none_is_said():
 def test_copies_of_one_text_are_one():
     rows = [pair.model_copy(update={"group": "copies"}) if pair.challenger_loss else pair for pair in LEFT]
     assert compare(rows, slices=[MOBILE]).passes
+
+
+def test_a_range_of_numbers_is_left_behind_like_a_value():
+    rows = [pair.model_copy(update={"slices": {"price": str(place)}}) for place, pair in enumerate(LEFT)]
+    found = compare(rows, slices=[NamedSlice(name="price", value="160 and more")])
+    assert "it leaves behind 'price=160 and more'" in found.reason
+    assert found.slices[0].examples == 20

@@ -53,3 +53,39 @@ def test_slices_are_named_with_commas_each_once():
 def test_what_is_no_slice_is_said(text, said):
     with pytest.raises(ValueError, match=said):
         named_slices.read(text)
+
+
+def test_a_name_that_is_none_of_ours_is_that_of_a_column():
+    found = named_slices.columns(["length", "source", "metadata.project", "annotator", "label age"])
+    assert found == {"source": "source", "metadata.project": "project"}
+    assert named_slices.names(" annotator ,source,, source") == ("annotator", "source")
+
+
+def test_more_columns_than_are_kept_are_refused():
+    many = [f"column{number}" for number in range(25)]
+    assert len(named_slices.names(", ".join(many[1:]))) == 24
+    with pytest.raises(ValueError, match="25 columns of the labelling tool are named; 24 are the most"):
+        named_slices.names(", ".join(many))
+    with pytest.raises(ValueError, match="24 are the most"):
+        named_slices.read(", ".join(f"{name}=1" for name in many))
+
+
+@pytest.mark.parametrize(
+    ("value", "has", "holds"),
+    [
+        ("mobile", "mobile", True),
+        ("mobile", "web", False),
+        ("mobile", None, False),
+        ("10 to under 20", "10", True),
+        ("10 to under 20", "19.9", True),
+        ("10 to under 20", "20", False),
+        ("under -1.5", "-2", True),
+        ("under -1.5", "-1.5", False),
+        ("20 and more", "1e3", True),
+        ("20 and more", "mobile", False),
+        ("20 and more", "20 and more", True),
+    ],
+)
+def test_a_slice_is_a_value_or_a_range_of_numbers(value, has, holds):
+    given = {} if has is None else {"source": has}
+    assert named_slices.holds(NamedSlice(name="source", value=value), given) is holds

@@ -6,7 +6,7 @@ from labelwheel.training.evaluation import slice_tables, slices
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.spans import Spans
 from labelwheel.training.questions import Example, Kind, Option, Question
-from labelwheel.training.spec import LabelledExample, Part, Unit
+from labelwheel.training.spec import LabelledExample, NamedSlice, Part, Unit
 
 QUESTION = Question(name="q", kind=Kind.SPANS, inputs=("text",), options=(Option(value="a"),))
 
@@ -18,7 +18,7 @@ def rows(count, source):
             answer=[],
             part=Part.HELD_OUT,
             group=str(number),
-            slices={"source": source(number), "key": str(number)},
+            slices={"source": source(number), "key": f"k{number}"},
         )
         for number in range(count)
     ]
@@ -73,3 +73,46 @@ def test_slices_that_people_named_are_told_first():
     }  # fmt: skip
     text = slice_tables.render({**report, "champion": {"slices": [change], "level": 0.9}})
     assert "champion's 0.500 to 1.000 (+0.500, 90% interval +0.400 to +0.600) on 40 examples" in text
+
+
+def columns(told):
+    given = [row.model_copy(update={"slices": one}) for row, one in zip(rows(len(told), str), told, strict=True)]
+    return [
+        {name: each[name] for name in one if name in each}
+        for one, each in zip(told, slices.values(QUESTION, given), strict=True)
+    ]
+
+
+def test_a_column_of_many_numbers_is_cut_into_four():
+    found = columns([{"price": str(number)} for number in range(40)])
+    assert [row["price"] for row in found[::10]] == ["under 10", "10 to under 20", "20 to under 30", "30 and more"]
+    few = columns([{"stars": str(number % 5)} for number in range(40)])
+    assert {row["stars"] for row in few} == set("01234")
+
+
+def test_where_most_numbers_are_the_same_they_are_one_part():
+    found = columns([{"price": "0"}] * 90 + [{"price": str(number)} for number in range(3, 13)])
+    assert found[0] == {"price": "under 3"}
+    assert {row["price"] for row in found[90:]} == {"3 and more"}
+
+
+def test_numbers_are_cut_beside_examples_that_have_none_or_several():
+    found = columns([{}, {"price": "several"}, *({"price": str(number)} for number in range(40))])
+    assert found[:3] == [{}, {}, {"price": "under 10"}]
+
+
+def test_of_a_column_with_many_names_the_most_common_are_slices():
+    told = [{"user": f"u{number}", "annotator": f"person {number}"} for number in range(50)]
+    found = columns(told + [{"user": f"u{number}"} for number in range(30, 50)] + [{"user": "12"}])
+    assert {row["user"] for row in found if "user" in row} == {f"u{number}" for number in range(30, 50)}
+    assert len({row["annotator"] for row in found[:50]}) == 50, "who labels is no column of the tool's"
+
+
+def test_a_range_that_people_named_is_a_slice_beside_those_that_were_cut():
+    given = [row.model_copy(update={"slices": {"price": row.example.key}}) for row in rows(40, str)]
+    asked = [NamedSlice(name="price", value="7 to under 17"), NamedSlice(name="price", value="100 and more")]
+    table = slices.by_slice(Spans(), QUESTION, given, scores(40, lambda number: number == 8), seed=3, asked=asked)
+    (mine,) = [row for row in table if row["value"] == "7 to under 17"]
+    assert mine["examples"] == 10
+    assert mine["score"] < 1
+    assert not any(row["value"] == "100 and more" for row in table)
