@@ -10,21 +10,20 @@ import logging
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 
+from labelwheel.plugins.argilla import properties
 from labelwheel.plugins.argilla.client import Rejected
-from labelwheel.plugins.argilla.dataset import Dataset, Row, merged
+from labelwheel.plugins.argilla.dataset import Dataset, Row
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.errors import ToolFailed
-from labelwheel.plugins.halving import halved
 
 log = logging.getLogger(__name__)
 
 PROPERTY = "labelwheel_rank"
+TITLE = "What to answer next (1 first)"
 _ORDER = {"entity": "metadata", "metadata_property": PROPERTY}
 RANKED = 200
 """So many records have a rank at most: each is written with all of its metadata."""
 LISTED = 200
-TOGETHER = 100
-"""So many are written at once: Argilla takes a second for them, in which an annotator waits."""
 
 
 class RankedRecords:
@@ -103,29 +102,8 @@ def renumber(dataset: Dataset, keys: Sequence[str], present: Mapping[str, int], 
     """Write the numbers of the first of these where they are others than before, and take away all others'."""
     ranks = numbered(keys[:RANKED], present)
     changed = {key: ranks.get(key) for key in {**ranks, **present} if ranks.get(key) != present.get(key)}
-    put(dataset, changed, name)
+    properties.put(dataset, name, changed)
     return ranks
-
-
-def clear(dataset: Dataset, name: str = PROPERTY) -> None:
-    """Take all numbers of a property away."""
-    for listing in dataset.scan((), LISTED):
-        put(dataset, {str(row["id"]): None for row in listing.rows if name in (row.get("metadata") or {})}, name)
-
-
-def put(dataset: Dataset, ranks: Mapping[str, int | None], name: str = PROPERTY) -> None:
-    """Write ranks beside whatever else stands in the metadata at that moment."""
-    keys = list(ranks)
-    for start in range(0, len(keys), TOGETHER):
-        rows, _ = halved(keys[start : start + TOGETHER], dataset.search)
-        items = [{"id": row["id"], "metadata": merged(row, **{name: ranks[str(row["id"])]})} for row in rows]
-        if not items:
-            continue
-        try:
-            dataset.client.send("PUT", f"{dataset.path}/records/bulk", {"items": items})
-        except (Rejected, ToolFailed) as error:
-            # such as old metadata of a property that was made stricter: the order is a convenience, no more
-            log.warning("Argilla did not take the order of %s records: %s", len(items), error)
 
 
 def _rank(row: Row) -> dict[str, int]:

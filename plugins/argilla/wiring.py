@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from labelwheel.plugins.argilla import ranks
+from labelwheel.plugins.argilla import properties, ranks
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.argilla.dataset import Dataset, Row
 from labelwheel.plugins.connector import Service
@@ -22,10 +22,10 @@ EVENTS = ("response.created", "response.updated", "response.deleted")
 
 def wire(dataset: Dataset, options: Mapping[str, Any], service: Service) -> dict[str, Any]:
     """Webhook and metadata property, or neither; returns what the webhook's route and `unwire` need."""
-    path = dataset.path  # found before anything is changed
+    _ = dataset.path  # found before anything is changed
     webhook = _webhook(dataset, options, service)
     try:
-        ordered = _property(dataset, path)
+        ordered = _ordered(dataset)
     except BaseException:
         if webhook is not None and webhook["id"] != options.get("webhook"):
             _remove(dataset.client, webhook["id"])
@@ -46,10 +46,7 @@ def unwire(dataset: Dataset, options: Mapping[str, Any]) -> None:
     if not options.get("ordered"):
         return
     try:
-        ranks.clear(dataset)
-        for one in dataset.client.get(f"/me{dataset.path}/metadata-properties")["items"]:
-            if one["name"] == ranks.PROPERTY:
-                dataset.client.send("DELETE", f"/metadata-properties/{one['id']}")
+        properties.remove(dataset, ranks.PROPERTY, "integer")
     except Missing as error:
         log.info("nothing to tidy up: %s", error)
 
@@ -106,20 +103,10 @@ def _remove(client: Client, webhook: str) -> None:
         log.info("webhook %s is gone already", webhook)
 
 
-def _property(dataset: Dataset, path: str) -> bool:
+def _ordered(dataset: Dataset) -> bool:
     """Whether records can be given a rank."""
-    present = {one["name"]: one for one in dataset.client.get(f"/me{path}/metadata-properties")["items"]}
-    if ranks.PROPERTY in present:
-        return bool(present[ranks.PROPERTY]["settings"].get("type") == "integer")
-    body = {
-        "name": ranks.PROPERTY,
-        "title": "What to answer next (1 first)",
-        "settings": {"type": "integer"},
-        "visible_for_annotators": True,
-    }
     try:
-        dataset.client.send("POST", f"{path}/metadata-properties", body)
+        return properties.ensure(dataset, ranks.PROPERTY, ranks.TITLE, "integer")
     except (Rejected, ToolRefused) as error:
         log.warning("records are not put in order: %s", error)
         return False
-    return True
