@@ -7,9 +7,10 @@ remembers what it found for tools that ask when a task is opened; all others are
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
@@ -51,7 +52,6 @@ class Reasons:
         blind: float = 0.0,
     ) -> None:
         self._hold, self._id, self._suggester, self._order, self._blind = hold, project_id, suggester, order, blind
-        self._pool = ThreadPoolExecutor(1, f"reasons-{project_id}")
         self._asked: Future[Suggestion | None] | None = None
         self._known: dict[str, Answers] = {}
         self._again = 0.0
@@ -77,7 +77,10 @@ class Reasons:
         for one in showing.answers(self._suggester, self._id, examples) or () if examples else ():
             said = {name: each.answer for name, each in one.predictions.items() if each.answer not in (None, [])}
             if said and self._known.get(one.example.key) != said:
-                self._asked = self._pool.submit(self._explain, one.example, said)
+                self._asked = Future()
+                # a daemon: a worker that is to end does not wait for the answer
+                asking = threading.Thread(target=self._ask, args=(self._asked, one.example, said), daemon=True)
+                asking.start()
                 return True
         return False
 
@@ -94,6 +97,12 @@ class Reasons:
         rows = [*session.scalars(ours), *session.scalars(added)]
         self._known = {key: said for key, said in self._known.items() if key in {row.key for row in rows}}
         return {row.key: Example(key=row.key, fields=row.fields) for row in rows}
+
+    def _ask(self, asked: Future[Suggestion | None], example: Example, said: Answers) -> None:
+        try:
+            asked.set_result(self._explain(example, said))
+        except Exception as error:  # raised where the result is looked at
+            asked.set_exception(error)
 
     def _explain(self, example: Example, said: Answers) -> Suggestion | None:
         """What carried each answer; None where that cannot be had now, or something else is answered by now."""
