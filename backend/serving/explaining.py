@@ -27,6 +27,9 @@ from labelwheel.training.questions import Example, Prediction, Question
 SECONDS = 40.0
 """What an explanation may take: whoever asks waits for a minute."""
 
+MAKES_ROOM = 5.0
+"""Seconds that an explanation in idle time has to end in, where somebody waits for another one."""
+
 IDLE_BATCH = 1
 """So many answers at a time where nobody waits for the explanation: a suggestion waits for these at most."""
 
@@ -59,7 +62,7 @@ class Explainer:
         self._predictor = Predictor(queue, AnswerCache(0), max_characters)
         self._nearest = NearestLabels(queue, labelled, max_characters)
         self._max_characters, self._shown_from, self._known = max_characters, shown_from, known
-        self._busy = threading.Lock()
+        self._busy, self._idling, self._wanted = threading.Lock(), False, threading.Event()
 
     def explain(
         self, project: int, member: ServedQuestion, version: str, example: Example, idle: bool = False
@@ -77,14 +80,14 @@ class Explainer:
         def answer(examples: Sequence[Example]) -> list[Prediction]:
             found: list[Prediction] = []
             for start in range(0, len(examples), step):
-                if idle and self._queue.asked > begun:
+                if idle and (self._queue.asked > begun or self._wanted.is_set()):
                     raise Overloaded("people ask for suggestions; explanations wait until they do not")
                 left = max(0.1, deadline - time.monotonic())
                 piece = examples[start : start + step]
                 found += [one[""] for one in self._predictor.suggest({"": member}, piece, Priority.BULK, left)]
             return found
 
-        with self._alone():
+        with self._alone(idle):
             whole = guard.encodable(example)
             [said] = answer([whole])
             least = self._shown_from.get(member.question.kind, 0.0)
@@ -95,12 +98,22 @@ class Explainer:
             return Explained(version, found, nearest)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._busy.acquire(blocking=False):
+    def _alone(self, idle: bool) -> Iterator[None]:
+        """One at a time; what is explained in idle time makes room for what somebody waits for."""
+        if not idle:
+            self._wanted.set()
+        try:
+            taken = self._busy.acquire(timeout=MAKES_ROOM if self._idling and not idle else 0)
+        finally:
+            if not idle:
+                self._wanted.clear()
+        if not taken:
             raise Overloaded("another answer is being explained; try again in a few seconds")
+        self._idling = idle
         try:
             yield
         finally:
+            self._idling = False
             self._busy.release()
 
 

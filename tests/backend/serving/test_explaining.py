@@ -155,3 +155,26 @@ def test_in_idle_time_it_is_given_up_when_somebody_asks(fake, monkeypatch):
     assert len(fake.engine.batches) == 3
     monkeypatch.setattr(InferenceQueue, "asked", property(lambda _: time.monotonic() + 60))
     explainer.explain(1, fake.member, "g1", long)  # somebody waits for this one
+
+
+def test_in_idle_time_it_makes_room_for_one_that_somebody_waits_for(fake, monkeypatch):
+    explainer = Explainer(fake.queue, lambda project, name: [], 1000, {}, KnownReasons())
+    begun, refused = threading.Event(), []
+
+    def ahead():
+        try:
+            explainer.explain(1, fake.member, "g1", text(" ".join(f"word{n}" for n in range(40))), idle=True)
+        except Overloaded as error:
+            refused.append(str(error))
+
+    def looked_at(queue):
+        begun.set()
+        return time.sleep(0.05) or 0.0
+
+    monkeypatch.setattr(InferenceQueue, "asked", property(looked_at))
+    other = threading.Thread(target=ahead)
+    other.start()
+    assert begun.wait(10)
+    assert explainer.explain(1, fake.member, "g1", text("hello")).version == "g1"
+    other.join()
+    assert len(refused) == 1
