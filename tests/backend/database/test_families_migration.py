@@ -108,7 +108,7 @@ def test_what_arrives_later_meets_what_was_there(url: str) -> None:
     fill(database, [(line, "lines", "held_out") for line in lines] + [(text, "box", "held_out")])
     database.migrate(KEYS)
     ledger = Ledger.__new__(Ledger)
-    ledger.database, ledger.tool, ledger.id = database, Tool(page_size=50), 1
+    ledger.database, ledger.tool, ledger.id, ledger.columns = database, Tool(page_size=50), 1, {}
     FakeConnector.tools["http://old"] = ledger.tool
     later = [*lines[:3], f"{text} now", *(line.replace("Payment", "payment").replace("7", "8") for line in lines)]
     for number, each in enumerate([*lines, text, *later], start=1):
