@@ -27,6 +27,9 @@ from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
 
 
+LISTS = ("label_errors", "voices")
+
+
 def main() -> None:
     """Runs the sets, prints a line for each section, and keeps the raw numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -74,7 +77,9 @@ def _measured(asked: argparse.Namespace, name: str, folder: Path) -> dict[str, A
         "cpu_seconds": spent,
         "peak_mb": peak / 1e6,
         "sections": {
-            section: {k: part[k] for k in part if k not in ("place", "text")} for section, part in parts_found
+            # what is told of each example by itself is long, and no figure
+            section: {k: part[k] for k in part if k not in ("place", "text", "found" if section in LISTS else "")}
+            for section, part in parts_found
         },
     }
 
