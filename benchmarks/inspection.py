@@ -26,7 +26,6 @@ from labelwheel.training.inspection.spec import InspectionSpec
 from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
 
-
 LISTS = ("label_errors", "voices")
 
 
