@@ -36,24 +36,24 @@ def test_columns_of_label_studio(studio: LabelStudioServer, wheel: LabelwheelSer
         whole = {"data": {**project.data[task], **data}, "meta": dict(meta)}
         studio.api("PATCH", f"/api/tasks/{task}/", json=whole)
 
-    check(wheel, project, say)
+    arrive(wheel, project, say)
+    are_reported(wheel, project)
 
 
 def test_columns_of_argilla(argilla: ArgillaServer, wheel: LabelwheelServer) -> None:
     dataset = argilla_stage.Stage(argilla, wheel, "columns", TEXTS)
-    dataset.label(range(LABELLED))
-    dataset.agreed()
+    records = {one["id"]: one for one in dataset.records()}
 
     def say(number: int, data: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
         key = dataset.keys[number]
-        (record,) = [one for one in dataset.records() if one["id"] == key]
-        ours = {name: value for name, value in (record["metadata"] or {}).items() if name.startswith("labelwheel")}
+        metadata = records[key]["metadata"] or {}
+        ours = {name: value for name, value in metadata.items() if name.startswith("labelwheel")}
         argilla.api("PATCH", f"/records/{key}", json={"metadata": {**ours, **data, **meta}})
 
-    check(wheel, dataset, say)
+    arrive(wheel, dataset, say)
 
 
-def check(
+def arrive(
     wheel: LabelwheelServer,
     place: stage.Stage | argilla_stage.Stage,
     say: Callable[[int, Mapping[str, Any], Mapping[str, Any]], None],
@@ -76,6 +76,8 @@ def check(
     assert place.state()["absent_columns"] == ["sorce"]
     assert "no new example has a column 'sorce'" in " ".join(wheel.run("status").stdout.split())
 
+
+def are_reported(wheel: LabelwheelServer, place: stage.Stage) -> None:
     place.promoted()
     found = wheel.call("GET", f"/api/v1/projects/{place.number}/questions/topic/report").json()["report"]
     told = {(row["slice"], row["value"]): row["examples"] for row in found["slices"]}
