@@ -20,7 +20,7 @@ SHOWN = 40
 def show(project: Project, keys: Sequence[str]) -> None:
     """Puts the first of these into the tab; without any, it is taken away. Raises ToolError."""
     items = [where("id", "equal", int(key), "Number") for key in keys if key.isdecimal()][:SHOWN]
-    tab = next((int(one["id"]) for one in tabs.listed(project) if tabs.title(one) == TITLE), None)
+    tab = tabs.find(project, TITLE)
     # no column can hold our order, see `ranks`: which ones are the first of all is what the tab tells
     data: dict[str, Any] = {
         "title": TITLE, "type": "list", "target": "tasks", "ordering": ["tasks:id"],

@@ -30,7 +30,7 @@ def add(project: Project) -> None:
         "hiddenColumns": {"explore": hidden, "labeling": hidden},
     }  # fmt: skip
     try:
-        if TITLE not in map(tabs.title, tabs.listed(project)):
+        if tabs.find(project, TITLE) is None:
             tabs.make(project, data)
     except ToolError as error:
         log.warning("project %s: the tab %r cannot be made: %s", project.id, TITLE, error)
@@ -39,8 +39,7 @@ def add(project: Project) -> None:
 def remove(project: Project) -> None:
     """Takes the tab away; one that Label Studio keeps does no harm."""
     try:
-        for one in tabs.listed(project):
-            if tabs.title(one) == TITLE:
-                tabs.delete(project, int(one["id"]))
+        if (tab := tabs.find(project, TITLE)) is not None:
+            tabs.delete(project, tab)
     except ToolError as error:
         log.warning("project %s: the tab %r stays: %s", project.id, TITLE, error)

@@ -16,6 +16,11 @@ def listed(project: Project) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict) and one.get("project") == project.id]
 
 
+def find(project: Project, name: str) -> int | None:
+    """The number of the first tab that is called so; None where there is none."""
+    return next((int(one["id"]) for one in listed(project) if title(one) == name), None)
+
+
 def title(tab: Mapping[str, Any]) -> object:
     """What a tab is called."""
     data = tab.get("data")
