@@ -54,6 +54,7 @@ class Reasons:
         self._hold, self._id, self._suggester, self._order, self._blind = hold, project_id, suggester, order, blind
         self._asked: Future[Suggestion | None] | None = None
         self._known: dict[str, Answers] = {}
+        self._settled: tuple[str | None, tuple[Example, ...]] | None = None
         self._again = 0.0
 
     def step(self, connector: Connector) -> bool:
@@ -71,10 +72,14 @@ class Reasons:
             return False
         self._again = time.monotonic() + EVERY_SECONDS
         with self._hold.database.session() as session:
-            examples = self._next(session) if self._idle(session) else {}
+            version = self._idle(session)
+            examples = self._next(session) if version else {}
+        if (looked := (version, tuple(examples.values()))) == self._settled or not examples:
+            return False
         for one in showing.withheld(self._hold, self._id, examples.values(), "", self._blind):
             del examples[one.example.key]
-        for one in showing.answers(self._suggester, self._id, examples) or () if examples else ():
+        shown = showing.answers(self._suggester, self._id, examples) or [] if examples else []
+        for one in shown:
             said = {name: each.answer for name, each in one.predictions.items() if each.answer not in (None, [])}
             if said and self._known.get(one.example.key) != said:
                 self._asked = Future()
@@ -82,13 +87,17 @@ class Reasons:
                 asking = threading.Thread(target=self._ask, args=(self._asked, one.example, said), daemon=True)
                 asking.start()
                 return True
+        if all(one.version == version for one in shown) and len(shown) == len(examples):
+            self._settled = looked  # until something else comes next, or newer heads answer
         return False
 
-    def _idle(self, session: Session) -> bool:
+    def _idle(self, session: Session) -> str | None:
+        """The version that is served, where nothing else is to be done; else None."""
         project = projects.get(session, self._id)
-        generation = generations.of(session, project)
-        announced = generation is not None and project.announced == generation.name
-        return announced and not _labelling(project) and not inspections.round_active(session)
+        generation, revision = generations.of(session, project), generations.revision(session, project)
+        if generation is None or project.announced != generation.name or _labelling(project):
+            return None
+        return None if inspections.round_active(session) else (revision or generation).name
 
     def _next(self, session: Session) -> dict[str, Example]:
         """The first of our order and the first that were added, as far as nobody has labelled them."""

@@ -69,6 +69,24 @@ def test_the_next_ones_are_explained_and_no_more(world: World, explainer: Explai
     assert world.tool.work["1/ann"].answers == {"topic": "sport"}
 
 
+def test_what_is_explained_is_asked_about_no_more(
+    world: World, explainer: Explainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.until(lambda: len(explained(world)) >= reasons.AHEAD)
+    world.turns(60)
+    asked, real = list[int](), world.web.suggest
+
+    def suggest(*given: Any) -> dict[str, Any]:
+        asked.append(len(given))
+        return real(*given)
+
+    monkeypatch.setattr(world.web, "suggest", suggest)
+    world.turns(20)
+    assert asked == []
+    world.tool.edit("1", "another text")
+    world.until(lambda: asked)
+
+
 def test_labels_are_taken_in_while_an_explanation_takes_its_time(world: World, explainer: Explainer) -> None:
     world.until(lambda: explainer.asked)
     world.until(lambda: len(explained(world)) == len(explainer.asked) >= reasons.AHEAD)
