@@ -18,7 +18,7 @@ from rich.markup import escape
 from demo.home import DemoError, Home, free_port
 from demo.terminal import Watch, after, curve, pause, step
 from demo.tools import TOOLS, Tool
-from labelwheel.backend.commands import formatting
+from labelwheel.backend.views import wording
 from testkit.annotator import Annotator
 from testkit.labelwheel import LabelwheelServer
 
@@ -145,7 +145,7 @@ def _so_far(labelled: int, total: int, project: dict[str, Any]) -> str:
     lines = [f"[green]✓[/] connected as before, {labelled} of {total} messages labelled so far"]
     for question in project["questions"]:
         champion, left = question["champion"], question["next_round"]["labels_left"]
-        score = formatting.score(champion) if champion else "no suggestions yet"
+        score = wording.score(champion) if champion else "no suggestions yet"
         if champion and champion["recipe"] == "names":
             score = "suggested by the names of its labels"
         lines.append(f"  [cyan]{question['name']}[/]: {score}" + (f"; next round {after(left)}" if left else ""))

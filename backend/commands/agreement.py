@@ -11,8 +11,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets, terminal
 from labelwheel.backend.commands.targets import Row
+from labelwheel.backend.views import wording
 
 SHOWN = 10
 """So many pairs, and so many examples, at most; `--json` has all."""
@@ -31,7 +32,7 @@ def agreement(
     if as_json:
         typer.echo(json.dumps(said, indent=1, ensure_ascii=False))
         return
-    console = formatting.console()
+    console = terminal.console()
     for each in said:
         for part in render(each):
             console.print(part)
@@ -39,7 +40,7 @@ def agreement(
 
 def render(found: Row) -> Iterator[RenderableType]:
     """One question, for people."""
-    yield Text.assemble((found["question"], "bold cyan"), f"  {formatting.agreed(found)}")
+    yield Text.assemble((found["question"], "bold cyan"), f"  {wording.agreed(found)}")
     if found["classes"]:
         yield _classes(found["classes"])
     if found["pairs"]:
@@ -57,9 +58,9 @@ def _classes(classes: Sequence[Row]) -> Table:
     placed = any(each["overlapping"] is not None for each in classes)
     table = _table("class", "named", "others say so, too", *(["or overlap"] if placed else []), "else mostly")
     for each in classes:
-        overlap = [formatting.share(each["overlapping"])] if placed else []
+        overlap = [wording.share(each["overlapping"])] if placed else []
         instead = f"{each['instead']} ({each['times']})" if each["instead"] else ""
-        table.add_row(each["label"], str(each["named"]), formatting.interval(each), *overlap, instead)
+        table.add_row(each["label"], str(each["named"]), wording.interval(each), *overlap, instead)
     return table
 
 
@@ -67,9 +68,9 @@ def _pairs(pairs: Sequence[Row]) -> Table:
     placed = any(each["f1"] is not None for each in pairs)
     table = _table("two people", "examples", "same answer", "kappa", *(["F1", "or overlap"] if placed else []))
     for each in pairs[:SHOWN]:
-        items = [formatting.share(each[name]) for name in ("f1", "overlapping")] if placed else []
+        items = [wording.share(each[name]) for name in ("f1", "overlapping")] if placed else []
         both = f"{each['one']} and {each['other']}"
-        same, kappa = formatting.percent(each["same"]), formatting.share(each["kappa"])
+        same, kappa = wording.percent(each["same"]), wording.share(each["kappa"])
         table.add_row(both, str(each["examples"]), same, kappa, *items)
     return table
 
@@ -78,7 +79,7 @@ def _annotators(quality: Row) -> Table:
     how = "quality" if quality["model_weight"] is not None else "others say so, too"
     table = _table("annotator", "labels", "with others", how)
     for each in quality["annotators"]:
-        table.add_row(each["annotator"], str(each["labels"]), str(each["shared"]), formatting.interval(each))
+        table.add_row(each["annotator"], str(each["labels"]), str(each["shared"]), wording.interval(each))
     return table
 
 
@@ -86,7 +87,7 @@ def _looks(looks: Sequence[Row]) -> Table:
     table = _table("another look", "to do", "labels", "answer so far", "score")
     for each in looks[:SHOWN]:
         answer = each["answer"] if isinstance(each["answer"], str) else json.dumps(each["answer"], ensure_ascii=False)
-        table.add_row(each["key"], each["action"], str(each["labels"]), answer, formatting.share(each["score"]))
+        table.add_row(each["key"], each["action"], str(each["labels"]), answer, wording.share(each["score"]))
     return table
 
 

@@ -13,10 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets
 from labelwheel.backend.commands.help import Command, Group
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.projects import connectors
+from labelwheel.backend.views import wording
 from labelwheel.backend.web.client import Client
 from labelwheel.plugins.connector import Argument, Connector
 from labelwheel.training.errors import LabelwheelError
@@ -173,7 +174,7 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
     console.print(
         f"[bold]{targets.title(found)}[/bold] is connected as project {number}; learning: {names or 'nothing'}"
     )
-    for line in formatting.shared(found):
+    for line in wording.shared(found):
         console.print(f"  {line}", style="green", markup=False, highlight=False)
     if found.get("blind"):
         console.print(

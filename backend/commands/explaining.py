@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets, terminal
 from labelwheel.backend.commands.targets import Row
 from labelwheel.backend.errors import InvalidRequest
 from labelwheel.backend.web.client import Client
@@ -44,7 +44,7 @@ def explain(
         typer.echo(json.dumps(body, indent=1, ensure_ascii=False))
         return
     for line in lines(body):
-        formatting.console().print(line, soft_wrap=True)
+        terminal.console().print(line, soft_wrap=True)
 
 
 def lines(body: Row) -> Iterator[Text]:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.markdown import Markdown
 from rich.text import Text
 
-from labelwheel.backend.commands import formatting, overview, targets
+from labelwheel.backend.commands import overview, targets, terminal
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.web.client import Client
 
@@ -35,7 +35,7 @@ def status(
         typer.echo(json.dumps(current, indent=1, ensure_ascii=False))
         return
     if not watch:
-        formatting.console().print(overview.render(current, client.url, project=project))
+        terminal.console().print(overview.render(current, client.url, project=project))
         return
     with contextlib.suppress(KeyboardInterrupt):
         _watch(client, current, project)
@@ -45,7 +45,7 @@ def _watch(client: Client, current: targets.Row, project: str | None) -> None:
     def shown(*above: Text) -> overview.Fitted:
         return overview.Fitted(Group(*above, overview.render(current, client.url, project=project)))
 
-    with Live(shown(), console=formatting.console(), auto_refresh=False, vertical_overflow="visible") as live:
+    with Live(shown(), console=terminal.console(), auto_refresh=False, vertical_overflow="visible") as live:
         while True:
             time.sleep(REFRESH_SECONDS)
             try:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets, terminal
 
 SHOWN = 20
 
@@ -34,7 +34,7 @@ def errors(
     if as_json:
         typer.echo(json.dumps(said, indent=1, ensure_ascii=False))
         return
-    console = formatting.console()
+    console = terminal.console()
     for name, one in said.items():
         _show(console, name, one)
     if send_back:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets, terminal
+from labelwheel.backend.views import wording
 from labelwheel.backend.web.client import Client
 
 ACTIVE = ("queued", "running", "gating")
@@ -61,10 +62,10 @@ def checkpoints(
         table.add_column(name, no_wrap=name == "version", overflow="fold")
     for row in client.checkpoints(found["id"], asked["name"]):
         table.add_row(
-            "★" if row["champion"] else "", row["version"], formatting.score(row), str(row["label_count"]),
-            row["recipe"], formatting.ago(row["created_at"]), f"broken: {row['broken']}" if row["broken"] else "",
+            "★" if row["champion"] else "", row["version"], wording.score(row), str(row["label_count"]),
+            row["recipe"], wording.ago(row["created_at"]), f"broken: {row['broken']}" if row["broken"] else "",
         )  # fmt: skip
-    formatting.console().print(table)
+    terminal.console().print(table)
 
 
 def _follow(client: Client, number: int, name: str) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _follow(client: Client, number: int, name: str) -> dict[str, Any]:
             current = client.round(number)
             if current["state"] not in ACTIVE:
                 return current
-            left = formatting.duration(current["seconds_left"])
+            left = wording.duration(current["seconds_left"])
             bar.update(
                 task,
                 description=f"{name}: {current['state']}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets, terminal
 
 if TYPE_CHECKING:
     from labelwheel.training.evaluation.forecast import Forecast
@@ -35,7 +35,7 @@ def forecast(
     table = Table("question", "labels", f"for {target:g}", "80 % interval", "what to do")
     for name, one in said.items():
         table.add_row(name, f"{one.labels:,}", *_needed(one), one.reason)
-    formatting.console().print(table)
+    terminal.console().print(table)
 
 
 def _needed(said: Forecast) -> tuple[str, str]:

@@ -11,8 +11,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets
 from labelwheel.backend.commands.targets import Row, title
+from labelwheel.backend.views import wording
 
 BAR_WIDTH = 10
 VERSIONS = 4
@@ -81,7 +82,7 @@ def _project(project: Row, decisions: int) -> Iterator[RenderableType]:
             head.append(" (being loaded)", style="yellow")
     yield Rule(head, align="left", style="dim")
     if project.get("stalled_at"):
-        yield Text(f"  no label could be taken in; it began {formatting.ago(project['stalled_at'])}", style="red")
+        yield Text(f"  no label could be taken in; it began {wording.ago(project['stalled_at'])}", style="red")
     if project["problem"]:
         yield Text(f"  {project['problem']}", style="red")
     if state == "connecting" and project["step"]:
@@ -109,7 +110,7 @@ def _questions(questions: list[Row]) -> Table:
         table.add_row(
             cell,
             champion["version"] if champion else Text("none yet", style="dim"),
-            formatting.score(champion) if champion else "",
+            wording.score(champion) if champion else "",
             _labels(each["labels"]),
             _accepted(each.get("acceptance", [])),
             _round(each["round"]) if each["round"] else _next(each["next_round"]),
@@ -133,10 +134,10 @@ def _next(coming: Row) -> str:
 def _round(current: Row) -> Text:
     share = min(1.0, max(0.0, current["progress"] or 0.0))
     done = round(share * BAR_WIDTH)
-    left = formatting.duration(current["seconds_left"])
+    left = wording.duration(current["seconds_left"])
     return Text.assemble(
         (f"{current['state']} ", "cyan"), ("━" * done, "cyan"), ("┄" * (BAR_WIDTH - done), "dim"),
-        f" {formatting.percent(share)}", (f", {left} left" if left else "", "dim"),
+        f" {wording.percent(share)}", (f", {left} left" if left else "", "dim"),
     )  # fmt: skip
 
 
@@ -145,7 +146,7 @@ def _lines(project: Row) -> Iterator[Text]:
     blind = f" ({examples['blind']} blind)" if examples.get("blind") else ""
     line = f"{examples['total']} examples{blind}, {examples['labelled']} labelled"
     if poll["at"]:
-        line += f" · looked for labels {formatting.ago(poll['at'])}"
+        line += f" · looked for labels {wording.ago(poll['at'])}"
     yield Text(line, style="dim")
     backfill = project["backfill"]
     if backfill:
@@ -160,12 +161,12 @@ def _lines(project: Row) -> Iterator[Text]:
     yield from map(Text, _anchoring(project.get("anchoring")))
     for each in project["questions"]:
         if (agreed := each.get("agreement")) and each["active"]:
-            yield Text(f"people agree on {each['name']}: {formatting.agreed(agreed)}")
+            yield Text(f"people agree on {each['name']}: {wording.agreed(agreed)}")
     for each in project["questions"]:
         ahead = each.get("outlook")
         if ahead and ahead["needed"] and each["active"]:
             yield Text(f"{each['name']} to {ahead['target']:g}: {ahead['reason']}")
-    for line in formatting.shared(project):
+    for line in wording.shared(project):
         yield Text(line, style="green")
     for each in project["unlearnt"]:
         yield Text(f"not learnt: {each['name']}: {each['reason']}", style="yellow")
@@ -197,7 +198,7 @@ def _anchoring(found: Row | None) -> Iterator[str]:
 def _order(order: Row) -> str:
     """What it costs and what it brings, or why that cannot be said."""
     halves = " and ".join(
-        f"{formatting.percent(half['rate'])} of {half['answered']} {how}"
+        f"{wording.percent(half['rate'])} of {half['answered']} {how}"
         for half, how in ((order["by_lot"], "by chance"), (order["sought"], "sought out"))
         if half["answered"]
     )
@@ -220,12 +221,12 @@ def _rated(versions: list[Row]) -> list[Row]:
 
 def _share(each: Row) -> str:
     """Such as `72 % of 18`; answers that had no suggestion are not counted."""
-    return f"{formatting.percent(each['rate'])} of {each['accepted'] + each['changed']}"
+    return f"{wording.percent(each['rate'])} of {each['accepted'] + each['changed']}"
 
 
 def _decisions(decisions: list[Row]) -> Iterator[Text]:
     for each in decisions:
-        line = Text(f"{formatting.ago(each['at']):>12}  ", style="dim")
+        line = Text(f"{wording.ago(each['at']):>12}  ", style="dim")
         line.append(f"{each['question']} " if each["question"] else "", style="not dim cyan")
         line.append(each["kind"], style=f"not dim {_KINDS.get(each['kind'], 'bold')}")
         line.append(f": {each['reason']}", style="not dim")

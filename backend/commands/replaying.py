@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets, terminal
 from labelwheel.backend.errors import InvalidRequest
 from labelwheel.backend.settings import load
+from labelwheel.backend.views import wording
 
 if TYPE_CHECKING:
     from labelwheel.backend.replay.outcome import Outcome
@@ -123,7 +124,7 @@ def _progress() -> Progress:
 def _show(recording: Recording, outcomes: list[Outcome]) -> None:
     from labelwheel.backend.replay.outcome import needed, saved
 
-    console = formatting.console()
+    console = terminal.console()
     console.print(f"[bold]{recording.name}[/]: {len(outcomes[0].accepted)} labels")
     table = Table(box=None, header_style="bold", pad_edge=False)
     heads = "policy", "rounds", "promoted", "bad swaps", "stopped", "accepted", "first 100", "score", "90 % at", "saved"
@@ -133,9 +134,9 @@ def _show(recording: Recording, outcomes: list[Outcome]) -> None:
         counts, at, less = one.counts(), needed(outcomes, one), saved(outcomes, one)
         table.add_row(
             one.policy, str(counts["rounds"]), str(counts["promoted"]), str(counts["bad swaps"]),
-            str(counts["bad swaps stopped"]), formatting.percent(one.share()), formatting.percent(one.share(100)),
+            str(counts["bad swaps stopped"]), wording.percent(one.share()), wording.percent(one.share(100)),
             "–" if one.final is None else f"{one.final:.3f}", "–" if at is None else f"{at} labels",
-            "–" if less is None else str(less), formatting.duration(one.cpu_seconds), _curve(one),
+            "–" if less is None else str(less), wording.duration(one.cpu_seconds), _curve(one),
         )  # fmt: skip
     console.print(table)
     yardstick = outcomes[0].curve[-1].examples if outcomes[0].curve else 0

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from labelwheel.backend.commands import formatting, targets
+from labelwheel.backend.commands import targets, terminal
 from labelwheel.backend.commands.running import HomeOption
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.settings import load
@@ -65,7 +65,7 @@ def audit(
     for line in lines:
         values = (line["at"][:19].replace("T", " "), line["role"], line["peer"], line["project_id"], line["action"])
         table.add_row(*("" if value is None else str(value) for value in (*values, line["status"])))
-    formatting.console().print(table)
+    terminal.console().print(table)
 
 
 def new_key(home: HomeOption = None) -> None:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from labelwheel.backend.commands import formatting, inspection, overview
+from labelwheel.backend.commands import inspection, overview
 from labelwheel.backend.errors import NotFound
+from labelwheel.backend.views import wording
 
 
 def moment(seconds):
@@ -206,7 +207,7 @@ def test_watching_goes_on_when_the_service_is_away_and_ends_with_ctrl_c(monkeypa
     [(0, "0 s"), (89, "89 s"), (120, "2 min"), (5399, "90 min"), (7500, "2 h 5 min"), (None, "")],
 )
 def test_durations(seconds, words):
-    assert formatting.duration(seconds).replace("1 h 30 min", "90 min") == words
+    assert wording.duration(seconds).replace("1 h 30 min", "90 min") == words
 
 
 def test_blind_labels_are_counted_once_there_are_any():

@@ -12,7 +12,6 @@ import pytest
 
 from labelwheel.backend.app import create_app
 from labelwheel.backend.commands import agreement as command
-from labelwheel.backend.commands import formatting
 from labelwheel.backend.database.tables import (
     CheckpointRow,
     ExampleRow,
@@ -23,7 +22,7 @@ from labelwheel.backend.database.tables import (
 )
 from labelwheel.backend.projects import projects
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import agreement, inspected, remembered
+from labelwheel.backend.views import agreement, inspected, remembered, wording
 from labelwheel.backend.views.agreement_body import Agreement, BriefAgreement
 from labelwheel.backend.views.annotator_quality import Probabilities
 from labelwheel.training.questions import Answer, Option, Question
@@ -153,7 +152,7 @@ def test_figures_of_a_choice_are_those_that_a_hand_counts(stage: Stage) -> None:
     }
     assert {look["key"] for look in found["quality"]["another_look"]} == {f"e{number}" for number in range(32, 40)}
     assert "people alone" in found["quality"]["reason"]
-    assert formatting.agreed(brief(stage)["topic"]).startswith("alpha .60 (")
+    assert wording.agreed(brief(stage)["topic"]).startswith("alpha .60 (")
 
 
 def test_where_all_agree_that_is_said_with_an_interval(stage: Stage) -> None:

@@ -1,19 +1,9 @@
-"""Numbers and times as people read them, the same in every command."""
+"""Numbers and times as people read them, the same in every command and on every page."""
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from typing import Any
-
-from rich.console import Console
-
-PIPED_WIDTH = 160
-
-
-def console() -> Console:
-    """Where tables go; wide enough where nobody's terminal sets the width."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def score(row: dict[str, Any]) -> str:
