@@ -44,6 +44,8 @@ from labelwheel.backend.web import (
 from labelwheel.backend.web import metrics as web_metrics
 from labelwheel.backend.web.body import StrictJSON
 from labelwheel.backend.web.known_secrets import KnownSecrets
+from labelwheel.backend.web.pages import registry as pages
+from labelwheel.backend.web.pages.frame import Source
 from labelwheel.backend.web.scoped_host import ScopedHost
 
 log = logging.getLogger(__name__)
@@ -134,8 +136,9 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     app.json = StrictJSON(app)
     app.extensions[EXTENSION] = service
     tools: dict[str, str] = {}
-    # the order matters: measured first, then who asks, then how much
+    # the order matters: measured first, then where to, then who asks, then how much
     web_metrics.install(app, service.metrics, service)
+    pages.lead(app)
     auth.install(app, settings, KnownSecrets(service.ledger.owner).owner, tools)
     limits.install(app, int(settings.max_body_mb * 2**20), settings.receive_seconds)
     errors.install(app)
@@ -150,6 +153,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
         explanations.routes(service.served_models, service.explainer, service.ledger.example), url_prefix="/api/v1"
     )
     app.register_blueprint(openapi.routes(app, tools), url_prefix="/api/v1")
+    pages.install(app, Source(settings, service.database, service.served_models, service.explainer))
     for tool in connectors.names():
         blueprint = connectors.load(tool).routes(ScopedHost(service.host))
         tools[blueprint.name] = tool

@@ -42,3 +42,9 @@ def readable(view: _View) -> _View:
     """Marks a route that the read-only token opens too: it changes nothing and tells nobody's texts."""
     view.readable = True  # type: ignore[attr-defined]
     return view
+
+
+def page(view: _View) -> _View:
+    """Marks a route that gives people something to look at, and is no part of the API that is described."""
+    view.page = True  # type: ignore[attr-defined]
+    return view

@@ -1,5 +1,5 @@
-"""Who asks: the admin with the token (without one, this machine alone), a reader with the read-only one, or a tool with
-its project's secret. What each may do is in `roles`."""
+"""Who asks: the admin with the token (without one, this machine alone), a reader with the read-only one, a browser in
+which one of them signed in, or a tool with its project's secret. What each may do is in `roles`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from labelwheel.backend.errors import Forbidden, Unauthorized
 from labelwheel.backend.projects.tool_secrets import PREFIX, Owner
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web.roles import Access, Role, permit
+from labelwheel.backend.web.sessions import Sessions
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -25,11 +26,11 @@ def install(app: Flask, settings: Settings, owner: Callable[[str], Owner | None]
 
     `owner` knows whose a tool's secret is, `tools` which tool a blueprint's routes belong to.
     """
-    credentials = _Credentials(settings, owner)
+    credentials, public = Credentials(settings, owner), _host(settings.public_url or "")[1]
 
     @app.before_request
     def check() -> None:
-        _refuse_foreign_pages(request)
+        _refuse_foreign_pages(request, public)
         view = app.view_functions.get(request.endpoint or "")
         own = getattr(view, "own_credentials", None)
         if own is not None:
@@ -50,12 +51,12 @@ def install(app: Flask, settings: Settings, owner: Callable[[str], Owner | None]
         return response
 
 
-class _Credentials:
+class Credentials:
     """What is compared with what a request shows."""
 
     def __init__(self, settings: Settings, owner: Callable[[str], Owner | None]) -> None:
         self._token, self._read_token = settings.token, settings.read_token
-        self._owner, self._hosts = owner, _hosts(settings)
+        self._owner, self._hosts, self._sessions = owner, _hosts(settings), Sessions(settings)
 
     def access(self, request: Request) -> Access:
         """Who asks; raises Unauthorized, and Forbidden for strangers where there is no token."""
@@ -65,13 +66,25 @@ class _Credentials:
             if owner is None:
                 raise Unauthorized("this secret of a labelling tool is not known, or was replaced; connect it again")
             return Access(Role.TOOL, owner)
-        admin, reader = _same(given, self._token), _same(given, self._read_token)
-        if admin or reader:
-            return Access(Role.ADMIN if admin else Role.READER)
+        role = self.role(given) if given else self._signed_in(request)
+        if role is not None:
+            return Access(role)
         if self._token is not None:
             raise Unauthorized("no credentials, or wrong ones; send the token as a bearer or as the password of Basic")
         _require_this_machine(request, self._hosts)
         return Access(Role.ADMIN)
+
+    def role(self, given: str) -> Role | None:
+        """Whose token a text is; None where it is nobody's."""
+        admin, reader = _same(given, self._token), _same(given, self._read_token)
+        return Role.ADMIN if admin else Role.READER if reader else None
+
+    def _signed_in(self, request: Request) -> Role | None:
+        role = self._sessions.role(request)
+        if role is not None and request.method not in _SAFE and "Origin" not in request.headers:
+            # a browser sends the cookie by itself, and with it says whose page pressed the button
+            raise Forbidden("a session changes something from its own pages alone; programs send the token instead")
+        return role
 
 
 def bearer(request: Request) -> str:
@@ -120,12 +133,13 @@ def _require_this_machine(request: Request, hosts: set[str]) -> None:
         raise Forbidden(f"the service does not answer as {name!r:.100}; set LABELWHEEL_PUBLIC_URL or a token")
 
 
-def _refuse_foreign_pages(request: Request) -> None:
+def _refuse_foreign_pages(request: Request, public: str) -> None:
     """A browser sends a page's requests with the credentials it remembers; it also says whose page it is."""
     if request.method in _SAFE:
         return
     origin = request.headers.get("Origin")
-    foreign = origin is not None and _host(origin)[1] != request.host
+    # a proxy may ask by another name than the browser did, which knows the service by its public one
+    foreign = origin is not None and _host(origin)[1] not in {request.host, public} - {""}
     if foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("pages of other sites may not change anything here")
 

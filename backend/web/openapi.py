@@ -77,10 +77,12 @@ def document(app: Flask, tools: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _routes(app: Flask, tools: Mapping[str, str]) -> tuple[list[Route], list[str]]:
-    """Those that are marked, and the addresses of the others."""
+    """Those that are marked, and the addresses of the others; without the pages, which are no part of the API."""
     found, left_out = [], []
     for rule in sorted(app.url_map.iter_rules(), key=lambda each: each.rule):
         view = app.view_functions[rule.endpoint]
+        if getattr(view, "page", False):
+            continue
         description = getattr(view, "description", None)
         if isinstance(description, Description):
             found.append(Route(rule, view, description, tools.get(rule.endpoint.rpartition(".")[0])))
