@@ -13,7 +13,7 @@ from flask import Response, request
 from werkzeug.exceptions import NotFound
 
 from labelwheel.backend.web.pages.frame import Frame
-from labelwheel.plugins.route_marks import own_credentials, page, readable
+from labelwheel.plugins.route_marks import body_limit, own_credentials, page, readable
 
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 CHARTS = "plotly.min.js"
@@ -37,6 +37,7 @@ def add(frame: Frame) -> None:
 
     @frame.blueprint.get("/assets/<path:file>")
     @own_credentials(anybody)
+    @body_limit(0)
     @page
     def asset(file: str) -> Response:
         return _answer(_own(file))

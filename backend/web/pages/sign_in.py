@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, redirect, render_template, request, url_for
-from werkzeug.exceptions import RequestEntityTooLarge
 
-from labelwheel.backend.errors import InvalidRequest
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.auth import Credentials
 from labelwheel.backend.web.pages.frame import Frame, api_path
 from labelwheel.backend.web.roles import Access
 from labelwheel.backend.web.sessions import Sessions
-from labelwheel.plugins.route_marks import own_credentials, page
+from labelwheel.plugins.route_marks import body_limit, own_credentials, page
 
 MOST = 8192
 """Bytes of the form."""
@@ -36,6 +34,7 @@ def add(frame: Frame) -> None:
 
     @frame.blueprint.get("/sign-in")
     @own_credentials(anybody)
+    @body_limit(0)
     @page
     def sign_in() -> Any:
         if settings.token is None or sessions.role(request) is not None:
@@ -44,15 +43,12 @@ def add(frame: Frame) -> None:
 
     @frame.blueprint.post("/sign-in")
     @own_credentials(anybody)
+    @body_limit(MOST)
     @page
     @audit.taken
     def begin() -> Any:
         request.max_form_memory_size = MOST
-        try:
-            given = request.form.get("token", "")
-        except RequestEntityTooLarge:
-            raise InvalidRequest("this is no token: it is far too long") from None
-        role = credentials.role(given.strip())
+        role = credentials.role(request.form.get("token", "").strip())
         audit.mark("signed in" if role else "failed to sign in")
         if role is None:
             return shown("This is neither LABELWHEEL_TOKEN nor LABELWHEEL_READ_TOKEN of this service.", 403)
@@ -63,6 +59,7 @@ def add(frame: Frame) -> None:
 
     @frame.blueprint.post("/sign-out")
     @own_credentials(anybody)
+    @body_limit(0)
     @page
     def sign_out() -> Any:
         answer = redirect(url_for("pages.sign_in"), 303)

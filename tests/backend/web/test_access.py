@@ -144,9 +144,11 @@ def test_versions_are_those_of_the_own_project(office: Office, client: FlaskClie
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, Any]]:
-    """Every method and address there is, with the view behind it."""
+    """Every method and address there is, with the view behind it; without the pages, see test_pages.py."""
     filled = {"number": "1", "name": "mood", "dataset": "11111111-1111-4111-8111-111111111111"}
     for rule in app.url_map.iter_rules():
+        if getattr(app.view_functions[rule.endpoint], "page", False):
+            continue
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: filled[found[1]], rule.rule)
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
             yield method, path, app.view_functions[rule.endpoint]
@@ -155,7 +157,7 @@ def routes(app: Flask) -> Iterator[tuple[str, str, Any]]:
 TOOLS = {"/", "/health", "/setup", "/predict", "/train", "/webhook", "/versions"}
 OWN = {"/api/v1/rounds/1/progress", "/argilla/11111111-1111-4111-8111-111111111111/webhook"}
 READABLE = {
-    "/", "/health", "/metrics", "/api/v1/status", "/api/v1/projects/1", "/api/v1/rounds/1",
+    "/", "/health", "/metrics", "/api/v1/status", "/api/v1/overview", "/api/v1/projects/1", "/api/v1/rounds/1",
     "/api/v1/projects/1/questions/mood/checkpoints", "/api/v1/openapi.json",
     "/api/v1/projects/1/questions/mood/agreement",  # without names, see test_agreement.py
 }  # fmt: skip
