@@ -10,6 +10,7 @@ from labelwheel.backend.database.engine import Database
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.route_marks import own_credentials
 from tests.backend.serving.fakes import FakeEngine
+from tests.backend.web.attacks import OPEN
 
 TOKEN = "a-token-of-sixteen"
 
