@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,6 +33,21 @@ MAKES_ROOM = 5.0
 IDLE_BATCH = 1
 """So many answers at a time where nobody waits for the explanation: a suggestion waits for these at most."""
 
+QUIET_SECONDS = 1.5
+"""So long nobody has asked the model for a suggestion before anything is explained ahead.
+
+Requests of a service that is asked all the time are less than that apart, and so nearly none of them meets an
+explanation. One person opens a task every few seconds, and of ten who do at random a gap as long comes several times a
+minute: a longer moment would wait for lunch, a shorter one would work between the requests of a busy service.
+"""
+
+HALVES = 512
+"""So many answers of explanations that were given up are kept: those go on where they were, in the next quiet moment.
+
+An explanation takes some dozens of answers, so that it would never end where quiet moments are shorter than it. An
+answer is a hundred bytes or so, and its text.
+"""
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -44,9 +59,9 @@ class Explained:
 
 
 class Explainer:
-    """Explains answers through the serving queue. Texts without some of their words are neither cached nor kept.
+    """Explains answers through the serving queue. Texts without some of their words never reach its cache and store.
 
-    `known` is told what was found, for suggestions of the same examples.
+    `known` is told what was found, for suggestions of the same examples; `clock` counts seconds as time.monotonic.
     """
 
     def __init__(
@@ -56,10 +71,12 @@ class Explainer:
         max_characters: int,
         shown_from: Mapping[str, float],
         known: KnownReasons,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._queue = queue
+        self._queue, self._clock = queue, clock
         # answers are asked for as they are: what is hidden is still held to some degree
         self._predictor = Predictor(queue, AnswerCache(0), max_characters)
+        self._ahead = Predictor(queue, AnswerCache(HALVES, max_characters), max_characters)
         self._nearest = NearestLabels(queue, labelled, max_characters)
         self._max_characters, self._shown_from, self._known = max_characters, shown_from, known
         self._busy, self._idling, self._wanted = threading.Lock(), False, threading.Event()
@@ -69,22 +86,22 @@ class Explainer:
     ) -> Explained:
         """Raises NotFound where there is nothing to read, TooLarge, and Overloaded: also while one is explained.
 
-        Where nobody waits for it, in `idle` time, it is given up as soon as anybody asks for a suggestion, and no
-        labels are compared.
+        Where nobody waits for it, in `idle` time, it begins after a quiet moment only and is given up as soon as
+        anybody asks for a suggestion; asked for again, it goes on from there. No labels are compared then.
         """
         if not guard.readable(member.question, example, self._max_characters):
             raise _unreadable(member.question, example, self._max_characters)
-        begun = time.monotonic()
-        deadline, step = begun + SECONDS, IDLE_BATCH if idle else MOST
+        deadline, begun = time.monotonic() + SECONDS, self._clock()
+        predictor, step = (self._ahead, IDLE_BATCH) if idle else (self._predictor, MOST)
 
         def answer(examples: Sequence[Example]) -> list[Prediction]:
             found: list[Prediction] = []
             for start in range(0, len(examples), step):
-                if idle and (self._queue.asked > begun or self._wanted.is_set()):
+                if idle and (self._asked_since(begun) or self._wanted.is_set()):
                     raise Overloaded("people ask for suggestions; explanations wait until they do not")
                 left = max(0.1, deadline - time.monotonic())
                 piece = examples[start : start + step]
-                found += [one[""] for one in self._predictor.suggest({"": member}, piece, Priority.BULK, left)]
+                found += [one[""] for one in predictor.suggest({"": member}, piece, Priority.BULK, left)]
             return found
 
         with self._alone(idle):
@@ -96,6 +113,10 @@ class Explainer:
             self._known.add(project, member.question, example, found)
             nearest = NO_NEIGHBOURS if idle else self._nearest.of(project, member, whole, deadline)
             return Explained(version, found, nearest)
+
+    def _asked_since(self, begun: float) -> bool:
+        """Whether somebody asked for a suggestion that the model had to read, since then or a moment ago."""
+        return self._queue.asked > begun or self._clock() - self._queue.asked < QUIET_SECONDS
 
     @contextmanager
     def _alone(self, idle: bool) -> Iterator[None]:

@@ -35,7 +35,9 @@ log = logging.getLogger(__name__)
 AHEAD = 10
 """So many of the examples that come next are explained, in each of the orders that people may take."""
 
-EVERY_SECONDS, QUIET, PAUSE_SECONDS = 1.0, timedelta(seconds=2), 5.0
+EVERY_SECONDS, QUIET, PAUSE_SECONDS = 1.0, timedelta(seconds=2), 2.0
+"""The pause comes after an explanation that was given up or refused, for somebody asks: a shorter one than the gaps
+between two tasks of a person, so that it does not miss them."""
 
 Answers = Mapping[str, Answer]
 

@@ -8,7 +8,7 @@ import pytest
 
 from labelwheel.backend.errors import NotFound, Overloaded, TooLarge
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
-from labelwheel.backend.serving.explaining import IDLE_BATCH, Explainer
+from labelwheel.backend.serving.explaining import IDLE_BATCH, QUIET_SECONDS, Explainer
 from labelwheel.backend.serving.known_reasons import KnownReasons
 from labelwheel.backend.serving.nearest import NearestLabels
 from labelwheel.backend.serving.predictor import ServedQuestion
@@ -147,14 +147,60 @@ def test_in_idle_time_it_is_given_up_when_somebody_asks(fake, monkeypatch):
     assert (found.neighbours.among, labels.call_count) == (0, 0)
     assert max(rows for _, rows in fake.engine.batches) <= IDLE_BATCH, "a suggestion waits for few of them"
 
+    other = text(" ".join(f"word{number}" for number in range(40, 80)))
     fake.engine.batches.clear()
-    asked = iter([0.0, 0.0, 0.0])
+    asked = iter([0.0] * 6)  # looked at twice for each answer
     monkeypatch.setattr(InferenceQueue, "asked", property(lambda _: next(asked, time.monotonic() + 60)))
     with pytest.raises(Overloaded, match="people ask"):
-        explainer.explain(1, fake.member, "g1", long, idle=True)
+        explainer.explain(1, fake.member, "g1", other, idle=True)
     assert len(fake.engine.batches) == 3
     monkeypatch.setattr(InferenceQueue, "asked", property(lambda _: time.monotonic() + 60))
-    explainer.explain(1, fake.member, "g1", long)  # somebody waits for this one
+    explainer.explain(1, fake.member, "g1", other)  # somebody waits for this one
+
+
+class Clock:
+    """Time that stands still until it is told, and when somebody asked last."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.asked = 100.0, 100.0
+        monkeypatch.setattr(InferenceQueue, "asked", property(lambda _: self.asked))
+
+    def __call__(self):
+        return self.now
+
+
+def test_nothing_is_explained_ahead_before_a_quiet_moment_and_no_person_waits_for_one(fake, monkeypatch):
+    clock = Clock(monkeypatch)
+    explainer = Explainer(fake.queue, lambda project, name: [], 1000, {}, KnownReasons(), clock)
+    for later in (0.0, 0.9 * QUIET_SECONDS):
+        clock.now = clock.asked + later
+        with pytest.raises(Overloaded, match="people ask"):
+            explainer.explain(1, fake.member, "g1", text("hello there"), idle=True)
+    assert fake.engine.batches == []
+    assert explainer.explain(1, fake.member, "g1", text("hello there")).version == "g1"
+    clock.now = clock.asked + QUIET_SECONDS
+    assert explainer.explain(1, fake.member, "g1", text("hello there"), idle=True).version == "g1"
+
+
+def test_an_explanation_ends_though_no_quiet_moment_is_long_enough_for_it(fake, monkeypatch):
+    clock = Clock(monkeypatch)
+
+    def somebody_asks(*batch):
+        if len(fake.engine.batches) - before >= 3:
+            clock.asked = clock.now
+
+    explainer = Explainer(fake.queue, lambda project, name: [], 1000, {}, KnownReasons(), clock)
+    fake.queue._on_batch = somebody_asks
+    long, given_up, found = text(" ".join(f"word{number}" for number in range(12))), 0, None
+    while found is None:
+        clock.now += QUIET_SECONDS
+        before = len(fake.engine.batches)
+        try:
+            found = explainer.explain(1, fake.member, "g1", long, idle=True)
+        except Overloaded:
+            given_up += 1
+            assert len(fake.engine.batches) == before + 3, "it goes on where it was"
+    assert given_up > 2
 
 
 def test_in_idle_time_it_makes_room_for_one_that_somebody_waits_for(fake, monkeypatch):
