@@ -157,6 +157,7 @@ def _welcome(tool: Tool, wheel: LabelwheelServer, home: Home, name: str) -> str:
     return (
         f"\n[bold green]ready.[/] Open  [bold]{tool.page}[/]\n"
         f"       login [bold]{tool.server.username}[/]  password [bold]{tool.server.password}[/]\n"
+        f"       and see it learn: [bold]{wheel.url}[/], with the token of {home.shown}/token\n"
         "\nLabel some messages: what was decided because of them shows up here. In another terminal:\n"
         f"  export LABELWHEEL_URL={wheel.url} LABELWHEEL_TOKEN=$(cat {home.shown}/token)\n"
         "  .venv/bin/labelwheel status --watch\n"

@@ -1,4 +1,4 @@
-"""Label Studio as a person sees it: Debian's Chromium, driven by Playwright.
+"""Label Studio, and any page, as a person sees it: Debian's Chromium, driven by Playwright.
 
 with opened(server, ARTIFACTS) as person:
     person.log_in()
@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -155,29 +155,47 @@ def opened(
     server: LabelStudioServer, artifacts: Path = ARTIFACTS, width: int = 1200, height: int = 760
 ) -> Iterator[Person]:
     """A browser of one's own, which reaches nothing but this machine. A picture is kept when it is closed."""
-    command = executable()
-    expect.set_options(timeout=SECONDS * 1000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=command, args=ARGUMENTS)
-        context: BrowserContext = browser.new_context(viewport={"width": width, "height": height})
-        context.set_default_timeout(SECONDS * 1000)
-        person = Person(context.new_page(), server, artifacts)
-
-        def gate(route: Route) -> None:
-            host = urlsplit(route.request.url).hostname
-            if host in (None, "127.0.0.1", "localhost"):
-                route.continue_()
-            else:
-                person.refused.append(route.request.url)
-                route.abort()
-
-        context.route("**/*", gate)
+    with windows() as window:
+        page, refused = window(viewport={"width": width, "height": height})
+        person = Person(page, server, artifacts)
+        person.refused = refused
         try:
             yield person
         except BaseException:
             with contextlib.suppress(Error):
                 person.picture("failed")
             raise
+
+
+@contextlib.contextmanager
+def windows() -> Iterator[Callable[..., tuple[Page, list[str]]]]:
+    """Opens windows, each a browser of its own that remembers nothing of the others and reaches this machine alone.
+
+    Called with Playwright's options of a context; gives the page, and the addresses that it was refused.
+    """
+    command = executable()
+    expect.set_options(timeout=SECONDS * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=command, args=ARGUMENTS)
+
+        def window(**options: Any) -> tuple[Page, list[str]]:
+            context: BrowserContext = browser.new_context(**options)
+            context.set_default_timeout(SECONDS * 1000)
+            refused: list[str] = []
+
+            def gate(route: Route) -> None:
+                host = urlsplit(route.request.url).hostname
+                if host in (None, "127.0.0.1", "localhost"):
+                    route.continue_()
+                else:
+                    refused.append(route.request.url)
+                    route.abort()
+
+            context.route("**/*", gate)
+            return context.new_page(), refused
+
+        try:
+            yield window
         finally:
             with contextlib.suppress(Error):
                 browser.close()

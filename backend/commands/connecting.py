@@ -174,6 +174,7 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
     console.print(
         f"[bold]{targets.title(found)}[/bold] is connected as project {number}; learning: {names or 'nothing'}"
     )
+    console.print(f"  see it learn: {client.url}/projects/{number}/learning", highlight=False, soft_wrap=True)
     for line in wording.shared(found):
         console.print(f"  {line}", style="green", markup=False, highlight=False)
     if found.get("blind"):

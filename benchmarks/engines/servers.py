@@ -33,11 +33,9 @@ def body(texts: Iterable[str], config: str) -> bytes:
     return json.dumps({"tasks": tasks, "project": REFERENCE, "label_config": config, "params": {}}).encode()
 
 
-@contextmanager
-def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator[int]:
-    """The web process alone, serving one checkpoint to one project; its port."""
+def set_up(database: Database, folder: Path) -> None:
+    """The tables, and a project that one checkpoint serves."""
     manifest = checkpoint.read(folder).manifest
-    database = Database(f"sqlite:///{home / 'labelwheel.db'}")
     database.migrate()
     with database.transaction() as tx:
         project = Project(
@@ -58,6 +56,13 @@ def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator
         question.champion_id = row.id
         tx.flush()
         generations.create(tx, project, "a benchmark")
+
+
+@contextmanager
+def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator[int]:
+    """The web process alone, serving one checkpoint to one project; its port."""
+    database = Database(f"sqlite:///{home / 'labelwheel.db'}")
+    set_up(database, folder)
     database.dispose()
     port = free_port()
     settings = {
