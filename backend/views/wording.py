@@ -49,6 +49,11 @@ def shared(project: dict[str, Any]) -> list[str]:
     return lines
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as `1 example` or `2,300 examples`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
 

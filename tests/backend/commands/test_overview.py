@@ -10,6 +10,11 @@ from labelwheel.backend.errors import NotFound
 from labelwheel.backend.views import wording
 
 
+@pytest.mark.parametrize(("number", "words"), [(0, "0 labels"), (1, "1 label"), (2300, "2,300 labels")])
+def test_counts_are_counted(number, words):
+    assert wording.counted(number, "label") == words
+
+
 def moment(seconds):
     return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
 
