@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import insert
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import Label, Lease, Project, Server
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.database.tables import Label, Project, Server
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import overview
 from labelwheel.backend.views.overview_body import Overview
@@ -49,8 +50,8 @@ def read(stage: Stage) -> dict[str, Any]:
 
 
 def test_acceptance_is_that_of_the_newest_fifty_answers_to_suggestions(stage: Stage) -> None:
-    # 30 old ones that were changed, 10 without a suggestion, then 50: 40 accepted and 10 changed
-    label(stage.database, stage.project, "mood", ["changed"] * 30 + ["made"] * 10 + ["accepted"] * 40 + ["changed"] * 10)
+    older = ["changed"] * 30 + ["made"] * 10
+    label(stage.database, stage.project, "mood", older + ["accepted"] * 40 + ["changed"] * 10)
     mood, tone = read(stage)["projects"][0]["questions"]
     assert mood["accepted"] == {"accepted": 40, "answered": 50, "rate": 0.8}
     assert tone["accepted"] == {"accepted": 0, "answered": 0, "rate": None}
@@ -71,7 +72,7 @@ def test_what_is_wrong_says_what_to_do(stage: Stage) -> None:
         moment = datetime.now(UTC)
         broken = {str(stage.project): {"message": "no such file"}}
         tx.add(Server(name="web:1", seen_at=moment, serving={}, problems=broken, memory_mb=200.0, models={}))
-        tx.add(Lease(role="worker", owner="w", fence=1, until=moment + timedelta(minutes=5)))
+    assert Hold(stage.database, seconds=300).acquire()
     told = read(stage)
     assert told["problems"] == []
     assert told["memory_mb"] == 200
