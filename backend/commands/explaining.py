@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +32,7 @@ def explain(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
-    """Show what the model answers to a text, which words carried it, and the nearest labelled examples."""
+    """Show what the model answers to a text, which words carried it, the nearest labels and those that moved it."""
     if (text is None) == (example is None):
         raise InvalidRequest("give a text, or the key of an example with --example")
     client = targets.service()
@@ -67,9 +68,22 @@ def lines(body: Row) -> Iterator[Text]:
     if body["nearest"]:
         yield Text(f"\nnearest of {body['compared']:,} labels")
     for each in body["nearest"]:
-        line = Text(f"  {each['likeness']:.2f}  ", style="dim")
-        line.append(answer_line(each["label"], _text(each)), style="not dim cyan")
-        yield line.append(f"  {' '.join(' / '.join(each['fields'].values()).split())[:_TOLD]}", style="not dim")
+        yield _labelled(f"{each['likeness']:.2f}", each)
+    if body["unmoved"]:
+        yield Text(f"\n{body['unmoved']}", style="dim")
+    elif body["moved"]:
+        yield Text("\nlabels that moved it most, by a regression on the model's features")
+    for item, moved in groupby(body["moved"], key=lambda one: one["item"]):
+        if several:
+            yield Text(f"  {item}")
+        for each in moved:
+            yield _labelled(f"{each['share']:+.0%}".rjust(4), each)
+
+
+def _labelled(figure: str, each: Row) -> Text:
+    line = Text(f"  {figure}  ", style="dim")
+    line.append(answer_line(each["label"], _text(each)), style="not dim cyan")
+    return line.append(f"  {' '.join(' / '.join(each['fields'].values()).split())[:_TOLD]}", style="not dim")
 
 
 def _carried(body: Row, each: Row) -> str:

@@ -1,4 +1,4 @@
-"""Why the model says what it says of one example: the words that carried the answer, and the nearest labels.
+"""Why the model says what it says of one example: the words that carried the answer, and labels near it and behind it.
 
 All of it is bulk work, one example at a time: while people wait for suggestions, it takes a small batch now and then.
 """
@@ -15,8 +15,9 @@ from labelwheel.backend.errors import NotFound, Overloaded, TooLarge
 from labelwheel.backend.serving import guard
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
+from labelwheel.backend.serving.influences import NO_INFLUENCES, Influences, InfluentialLabels
 from labelwheel.backend.serving.known_reasons import KnownReasons
-from labelwheel.backend.serving.nearest import NO_NEIGHBOURS, Labelled, NearestLabels, Neighbours
+from labelwheel.backend.serving.nearest import NO_NEIGHBOURS, Labelled, NearestLabels, Neighbours, nearest
 from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.errors import LabelwheelError
@@ -51,11 +52,12 @@ answer is a hundred bytes or so, and its text.
 
 @dataclass(frozen=True)
 class Explained:
-    """The answer of what is served in `version`, what carried it, and what is labelled near it."""
+    """The answer of what is served in `version`, what carried it, what is labelled near it, what moved it."""
 
     version: str
     explanation: Explanation
     neighbours: Neighbours
+    influences: Influences
 
 
 class Explainer:
@@ -77,7 +79,7 @@ class Explainer:
         # answers are asked for as they are: what is hidden is still held to some degree
         self._predictor = Predictor(queue, AnswerCache(0), max_characters)
         self._ahead = Predictor(queue, AnswerCache(HALVES, max_characters), max_characters)
-        self._nearest = NearestLabels(queue, labelled, max_characters)
+        self._nearest, self._influential = NearestLabels(queue, labelled, max_characters), InfluentialLabels()
         self._max_characters, self._shown_from, self._known = max_characters, shown_from, known
         self._busy, self._idling, self._wanted = threading.Lock(), False, threading.Event()
 
@@ -111,8 +113,10 @@ class Explainer:
             shown = kind_of(member.question).shown(said, least)
             found = explain(member.question, whole, answer, shown)
             self._known.add(project, member.question, example, found)
-            nearest = NO_NEIGHBOURS if idle else self._nearest.of(project, member, whole, deadline)
-            return Explained(version, found, nearest)
+            if idle:
+                return Explained(version, found, NO_NEIGHBOURS, NO_INFLUENCES)
+            compared = self._nearest.compare(project, member, whole, deadline)
+            return Explained(version, found, nearest(compared), self._influential.of(member, compared, shown))
 
     def _asked_since(self, begun: float) -> bool:
         """Whether somebody asked for a suggestion that the model had to read, since then or a moment ago."""

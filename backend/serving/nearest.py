@@ -48,6 +48,23 @@ class Neighbours:
 NO_NEIGHBOURS = Neighbours((), 0)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Labelled examples with what the encoder reads in each, (labels, features), and in the text asked about."""
+
+    rows: Sequence[LabelledExample]
+    features: np.ndarray
+    own: np.ndarray
+
+
+def nearest(compared: Compared | None) -> Neighbours:
+    """The nearest of them."""
+    if compared is None:
+        return NO_NEIGHBOURS
+    [near] = Nearest(compared.features).nearest(compared.own[None], COUNT)
+    return Neighbours([Neighbour(compared.rows[one.place], one.cosine) for one in near], len(compared.rows))
+
+
 class NearestLabels:
     """Finds them. What was read of a text is kept, so that the second question costs next to nothing."""
 
@@ -56,16 +73,16 @@ class NearestLabels:
         self._known: OrderedDict[tuple[str, ...], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, project: int, member: ServedQuestion, example: Example, deadline: float) -> Neighbours:
-        """As many labels as can be compared until half of the time is gone; none where the model shows no features.
+    def compare(self, project: int, member: ServedQuestion, example: Example, deadline: float) -> Compared | None:
+        """As many labels as can be read until half of the time is gone; None where the model shows no features.
 
         The example itself is not among them, and of equal texts each has its place. Raises Overloaded.
         """
         if member.model.width is None:
-            return Neighbours((), 0)
+            return None
         [own] = self._directions(member, [example], deadline)
         if own is None:
-            return Neighbours((), 0)
+            return None
         rows = [row for row in self._labelled(project, member.question.name) if row.example.key != example.key]
         end = time.monotonic() + (deadline - time.monotonic()) / 2
         found, compared = list[np.ndarray](), list[LabelledExample]()
@@ -77,10 +94,7 @@ class NearestLabels:
                 if one is not None and one.shape == own.shape:  # of a comparison both sides have to be there
                     found.append(one)
                     compared.append(row)
-        if not found:
-            return Neighbours((), 0)
-        [near] = Nearest(np.stack(found)).nearest(own[None], COUNT)
-        return Neighbours([Neighbour(compared[one.place], one.cosine) for one in near], len(compared))
+        return Compared(compared, np.stack(found), own) if found else None
 
     def _directions(
         self, member: ServedQuestion, examples: Sequence[Example], deadline: float

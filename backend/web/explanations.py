@@ -12,7 +12,7 @@ from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import taken
 from labelwheel.backend.web.request_bodies import ExplanationWanted
-from labelwheel.backend.web.response_bodies import CarriedBody, ExplanationBody, NeighbourBody, WordBody
+from labelwheel.backend.web.response_bodies import CarriedBody, ExplanationBody, InfluenceBody, NeighbourBody, WordBody
 from labelwheel.plugins.descriptions import described
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.training.questions import Example, Question
@@ -74,4 +74,15 @@ def body(question: Question, example: Example, found: Explained) -> ExplanationB
             for one in found.neighbours.nearest
         ],
         compared=found.neighbours.among,
+        moved=[
+            InfluenceBody(
+                item=one.item,
+                key=one.row.example.key,
+                fields={name: one.row.example.fields.get(name, "") for name in question.inputs},
+                label=one.row.answer,
+                share=one.share,
+            )
+            for one in found.influences.labels
+        ],
+        unmoved=found.influences.unsaid,
     )

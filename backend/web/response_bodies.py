@@ -154,8 +154,21 @@ class NeighbourBody(Body):
     likeness: float
 
 
+class InfluenceBody(Body):
+    """A label that moved an item of the answer, with its part of all that moved it; below 0 it speaks against it."""
+
+    item: str
+    key: str
+    fields: dict[str, str]
+    label: Any
+    share: float
+
+
 class ExplanationBody(Body):
-    """An answer, what carried it, and what is labelled near it. `compared` is how many labels were looked through."""
+    """An answer, what carried it, and what is labelled near it. `compared` is how many labels were looked through.
+
+    `moved` are the labels that moved it most, by a regression on the model's features; `unmoved` is why there are none.
+    """
 
     version: str
     question: Question
@@ -165,6 +178,8 @@ class ExplanationBody(Body):
     carried: list[CarriedBody]
     nearest: list[NeighbourBody]
     compared: int
+    moved: list[InfluenceBody]
+    unmoved: str | None
 
 
 class AuditLineBody(Body):

@@ -537,15 +537,31 @@ def test_marked_words_and_spans_stand_out_in_the_terminal():
                      "rest": 0.1}],
         "nearest": [{"key": "1", "fields": {"text": "a day in Oslo"}, "label": [{**span, "start": 9, "end": 13}],
                      "likeness": 0.61}],
-        "compared": 1200,
+        "compared": 1200, "moved": [], "unmoved": "of spans it cannot be said",
     }  # fmt: skip
     found = list(explaining.lines(body))
     told = [line.plain.strip() for line in found]
     assert told == [
         "places: city “Rome”  0.70  lw-1", "city “Rome”  0.90", "we two sit in Rome",
         "carried by in; without it the answer is left at 0.10",
-        "nearest of 1,200 labels", "0.61  city “Oslo”  a day in Oslo",
+        "nearest of 1,200 labels", "0.61  city “Oslo”  a day in Oslo", "of spans it cannot be said",
     ]  # fmt: skip
     assert {(part.start, part.end, part.style) for part in found[2].spans} == {
         (11, 13, "bold reverse"), (14, 18, "underline"),
     }  # fmt: skip
+
+
+def test_labels_that_moved_an_answer_are_told_with_their_shares():
+    label = {"key": "1", "fields": {"text": "sun at last"}}
+    body = {
+        "question": {"name": "mood"}, "version": "lw-1", "fields": {"text": "sun"}, "words": [], "carried": [],
+        "prediction": {"answer": "good", "score": 0.7, "item_scores": []}, "nearest": [], "compared": 12,
+        "moved": [{**label, "item": "good", "label": "good", "share": 0.3},
+                  {**label, "item": "good", "label": "bad", "share": -0.05}],
+        "unmoved": None,
+    }  # fmt: skip
+    told = [line.plain.strip() for line in explaining.lines(body)]
+    assert told[2:] == [
+        "labels that moved it most, by a regression on the model's features",
+        "+30%  good  sun at last", "-5%  bad  sun at last",
+    ]  # fmt: skip

@@ -7,10 +7,11 @@ import unittest.mock
 import pytest
 
 from labelwheel.backend.errors import NotFound, Overloaded, TooLarge
+from labelwheel.backend.serving import influences
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
 from labelwheel.backend.serving.explaining import IDLE_BATCH, QUIET_SECONDS, Explainer
 from labelwheel.backend.serving.known_reasons import KnownReasons
-from labelwheel.backend.serving.nearest import NearestLabels
+from labelwheel.backend.serving.nearest import NearestLabels, nearest
 from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.questions import Example
@@ -60,12 +61,37 @@ def test_a_real_checkpoint_in_int8_is_explained_with_its_nearest_labels(served):
 
 def test_an_example_is_not_its_own_neighbour_and_is_like_its_copy(served):
     queue, member = served
-    nearest = NearestLabels(queue, lambda project, name: LABELS, 1000)
-    found = nearest.of(1, member, text("the parcel never came", key="1"), deadline())
+    labels = NearestLabels(queue, lambda project, name: LABELS, 1000)
+    found = nearest(labels.compare(1, member, text("the parcel never came", key="1"), deadline()))
     assert "1" not in [one.row.example.key for one in found.nearest]
-    copy = nearest.of(1, member, text("the parcel never came"), deadline())
+    copy = nearest(labels.compare(1, member, text("the parcel never came"), deadline()))
     assert copy.nearest[0].row.example.key == "1"
     assert copy.nearest[0].likeness == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_labels_that_moved_an_answer_are_told_and_learnt_from_once(served, monkeypatch):
+    queue, member = served
+    lost, refused = (
+        ("the parcel {} never came", "where is my parcel {}"),
+        ("card {} was refused", "my card {} is blocked"),
+    )
+    told = [(text.format(word), answer) for word in ("blue", "old", "second")
+            for texts, answer in ((lost, "parcel lost"), (refused, "card blocked")) for text in texts]  # fmt: skip
+    labels = [labelled(str(place), *one) for place, one in enumerate(told)]
+    fitted = unittest.mock.Mock(side_effect=influences.Representers)
+    monkeypatch.setattr(influences, "Representers", fitted)
+    explainer = Explainer(queue, lambda project, name: labels, 1000, {}, KnownReasons())
+    for words in ("yesterday my parcel got lost", "the parcel got lost"):
+        found = explainer.explain(1, member, "g1", text(words)).influences
+        towards = [one.row.answer for one in found.labels if one.share > 0]
+        assert (towards, found.unsaid) == (["parcel lost"] * 3, None)
+        assert {one.row.answer for one in found.labels if one.share < 0} <= {"card blocked"}
+    assert fitted.call_count == 1
+    labels[0] = labelled("0", "the parcel blue never came", "praise")
+    explainer.explain(1, member, "g1", text("the parcel got lost"))
+    assert fitted.call_count == 2
+    few = Explainer(queue, lambda project, name: LABELS, 1000, {}, KnownReasons())
+    assert "fewer than 10" in str(few.explain(1, member, "g1", text("the parcel got lost")).influences.unsaid)
 
 
 def deadline() -> float:
@@ -90,16 +116,17 @@ def fake(tmp_path):
 
 
 def test_what_was_read_of_labels_is_read_once(fake):
-    nearest = NearestLabels(fake.queue, lambda project, name: LABELS, 1000)
-    nearest.of(1, fake.member, text("hello"), deadline())
+    labels = NearestLabels(fake.queue, lambda project, name: LABELS, 1000)
+    labels.compare(1, fake.member, text("hello"), deadline())
     before = sum(rows for _, rows in fake.engine.batches)
-    nearest.of(1, fake.member, text("hello"), deadline())
+    labels.compare(1, fake.member, text("hello"), deadline())
     assert sum(rows for _, rows in fake.engine.batches) == before == 5
 
 
 def test_without_features_there_are_no_neighbours(fake):
     fake.member.model.width = None
-    found = NearestLabels(fake.queue, lambda project, name: LABELS, 1000).of(1, fake.member, text("hello"), deadline())
+    labels = NearestLabels(fake.queue, lambda project, name: LABELS, 1000)
+    found = nearest(labels.compare(1, fake.member, text("hello"), deadline()))
     assert (list(found.nearest), found.among) == ([], 0)
 
 

@@ -191,6 +191,8 @@ def test_an_answer_is_explained_with_its_words_and_the_nearest_labels(client, st
     assert carried == {"item": "good", "weights": [0.0, 0.0], "marked": []}
     assert [each["label"] for each in answer["nearest"]] == ["bad"] * 3
     assert 3 < answer["compared"] <= 20
+    assert answer["moved"] == []
+    assert "would answer otherwise" in answer["unmoved"], "all labels say bad, and the fake model good"
     known = client.post(path, json={"fields": {"text": "hello there"}}).json
     assert known["words"] == answer["words"]
 
