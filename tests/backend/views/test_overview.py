@@ -72,7 +72,7 @@ def test_what_is_wrong_says_what_to_do(stage: Stage) -> None:
         moment = datetime.now(UTC)
         broken = {str(stage.project): {"message": "no such file"}}
         tx.add(Server(name="web:1", seen_at=moment, serving={}, problems=broken, memory_mb=200.0, models={}))
-    assert Hold(stage.database, seconds=300).acquire()
+    assert Hold(stage.database).acquire()
     told = read(stage)
     assert told["problems"] == []
     assert told["memory_mb"] == 200
