@@ -1,6 +1,6 @@
 """The labels that moved an answer most, by a regression on what the champion's encoder reads in them.
 
-It stands beside the model and is fitted to the labels that were compared: for a choice, a comparison, several labels.
+It stands beside the model and is fitted to the labels that were compared: for a choice, several labels, a rating.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from labelwheel.backend.serving.nearest import Compared
 from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.training.evaluation.representers import Representers
-from labelwheel.training.questions import Kind, Prediction
+from labelwheel.training.kinds import kind_of
+from labelwheel.training.questions import Prediction
 from labelwheel.training.spec import LabelledExample
 
-KINDS = frozenset({Kind.CHOICE, Kind.PAIRWISE, Kind.CHOICES})
 LEAST = 10
 """Of fewer labels nothing is learnt that could be told."""
 
@@ -60,7 +60,7 @@ class InfluentialLabels:
         """Takes a second or so where labels are new."""
         if said.answer is None:
             return NO_INFLUENCES
-        if member.question.kind not in KINDS:
+        if not kind_of(member.question).told_by_labels:
             return Influences(unsaid=f"of {member.question.kind} it cannot be said which labels moved an answer")
         if compared is None or len(compared.rows) < LEAST:
             return Influences(unsaid=f"with fewer than {LEAST} labels it cannot be said which of them moved an answer")

@@ -125,6 +125,9 @@ class QuestionKind(Coding, ABC):
     held_to_names: ClassVar[bool] = False
     """Whether few labels are held to the names by a fixed rule; see `strategies.shrinkage`."""
 
+    told_by_labels: ClassVar[bool] = False
+    """Whether a logistic regression says of an answer which labels moved it: whole texts, options by their names."""
+
     standardised: ClassVar[bool] = False
     """Whether targets are brought to mean 0 and deviation 1 before they are learnt."""
 

@@ -72,6 +72,7 @@ class Choice(Single):
     """One of the options, whose names mean something."""
 
     name = "choice"
+    told_by_labels = True
     named = True
     exclusive = True
     held_to_names = True

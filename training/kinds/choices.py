@@ -161,6 +161,7 @@ class Choices(Several):
     """Options as they are called."""
 
     name = "choices"
+    told_by_labels = True
 
     def check(self, question: Question, answer: Answer, example: Example) -> Answer:
         chosen = {checks.known(question, value) for value in checks.listed(question, answer)}

@@ -23,6 +23,7 @@ class Rating(Single):
     """Softmax over the values, answered with the median: of all answers the one with the least expected distance."""
 
     name = "rating"
+    told_by_labels = True
     metric = "closeness"
     needs_options = False
     least_labels = 6

@@ -14,7 +14,7 @@ from labelwheel.backend.serving.known_reasons import KnownReasons
 from labelwheel.backend.serving.nearest import NearestLabels, nearest
 from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
-from labelwheel.training.questions import Example
+from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
 from labelwheel.training.spec import LabelledExample, Part
 from tests.backend import real
 from tests.backend.serving.fakes import FakeEngine, question, write_checkpoint
@@ -92,6 +92,13 @@ def test_the_labels_that_moved_an_answer_are_told_and_learnt_from_once(served, m
     assert fitted.call_count == 2
     few = Explainer(queue, lambda project, name: LABELS, 1000, {}, KnownReasons())
     assert "fewer than 10" in str(few.explain(1, member, "g1", text("the parcel got lost")).influences.unsaid)
+
+
+def test_where_no_regression_tells_of_labels_it_is_said_why():
+    spans = Question(name="places", kind=Kind.SPANS, inputs=("text",), options=(Option(value="city"),))
+    said = Prediction(answer=[{"start": 0, "end": 4, "label": "city"}], score=0.9, item_scores=[0.9])
+    found = influences.InfluentialLabels().of(unittest.mock.Mock(question=spans), None, said)
+    assert (list(found.labels), found.unsaid) == ([], "of spans it cannot be said which labels moved an answer")
 
 
 def deadline() -> float:
