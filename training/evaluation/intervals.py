@@ -98,6 +98,46 @@ def headline(
     return _slow(kind, scores, groups, seed=seed, level=level)
 
 
+def by_class(
+    scores: Sequence[Score], groups: Sequence[str], *, seed: int, level: float = 0.95
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """By class the ends of the intervals of its `precision`, `recall` and `f1`, each class by itself.
+
+    Expanded percentiles (`tails`) for as many groups as have the class; Wilson's where all resamples agree.
+    """
+    labels = sorted({label for score in scores for label in score.units})
+    sums = group_sums(groups, score_columns(scores, labels)[:, 2:])
+    seen = sums.reshape(len(sums), len(labels), 3).any(2).sum(0)
+    drawn = resampled(sums, _rates, seed=seed) if labels else np.zeros((0, 0, 3))
+    values = _rates(sums.sum(0))
+    hits, extra, missed = sums.sum(0)[0::3], sums.sum(0)[1::3], sums.sum(0)[2::3]
+    units = np.stack([hits + extra, hits + missed, hits + extra + missed], axis=-1)
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for place, label in enumerate(labels):
+        found[label] = {}
+        for column, name in enumerate(("precision", "recall", "f1")):
+            value, several = float(values[place, column]), drawn[:, place, column]
+            several = several[np.isfinite(several)]
+            if not units[place, column] or np.isnan(value):
+                continue
+            if len(several) < 2 or np.ptp(several) < 1e-12 or seen[place] < 2:
+                count = max(1, min(round(float(units[place, column])), int(seen[place])))
+                edges = stats.binomtest(round(value * count), count).proportion_ci(level, method="wilson")
+                low, high = edges.low, edges.high
+            else:
+                low, high = np.quantile(several, tails(int(seen[place]), level))
+            found[label][name] = min(float(low), value), max(float(high), value)
+    return found
+
+
+def _rates(sums: np.ndarray) -> np.ndarray:
+    """From hits, false and missed ones of each class (…, 3 x classes) to its three rates (…, classes, 3)."""
+    hits, extra, missed = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = hits / (hits + extra), hits / (hits + missed), 2 * hits / (2 * hits + extra + missed)
+    return np.stack(rates, axis=-1)
+
+
 def score_columns(scores: Sequence[Score], labels: Sequence[str]) -> np.ndarray:
     """Rows of (one, 1 - loss, then true positives, false positives, false negatives of each label)."""
     columns = np.zeros((len(scores), 2 + 3 * len(labels)))

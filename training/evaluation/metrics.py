@@ -58,7 +58,7 @@ def per_class(scores: Sequence[Score]) -> list[dict[str, Any]]:
 
 
 def confusions(
-    question: Question, golds: Sequence[Answer], predictions: Sequence[Prediction], most: int = 15
+    question: Question, golds: Sequence[Answer], predictions: Sequence[Prediction], most: int = 400
 ) -> list[dict[str, Any]]:
     """What is taken for what, the most frequent first."""
     counted: Counter[tuple[str, str]] = Counter()

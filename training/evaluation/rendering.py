@@ -13,6 +13,7 @@ from labelwheel.training.evaluation.markdown import table as _table
 from labelwheel.training.evaluation.markdown import words as _words
 
 _MOST_CLASSES = 40
+_MOST_CONFUSIONS = 15
 _SIDES = (("Lost beyond chance", "lost"), ("Won beyond chance", "won"))
 _MIB = 1 << 20
 
@@ -77,15 +78,19 @@ def _classes(report: Mapping[str, Any]) -> str:
     rows = report["classes"]
     if not rows:
         return ""
-    header = ("class", "F1", "precision", "recall", "measured", "trained on")
+    header = ("class", "F1 (95 % interval)", "precision", "recall", "measured", "trained on")
     cells = [
         (
-            _cell(row["label"]), *(_number(row[name]) for name in ("f1", "precision", "recall")),
+            _cell(row["label"]), _number(row["f1"]) + _interval(row), _number(row["precision"]), _number(row["recall"]),
             f"{row['support']:g}", f"{row['train']:,}",
         )
         for row in rows[:_MOST_CLASSES]
     ]  # fmt: skip
     return "## Classes\n\n" + _table(header, cells) + _more(rows)
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    return f" ({_number(row['f1_low'])} to {_number(row['f1_high'])})" if row.get("f1_low") is not None else ""
 
 
 def _against(report: Mapping[str, Any]) -> str:
@@ -128,7 +133,8 @@ def _more(rows: Sequence[Any]) -> str:
 
 
 def _confusions(report: Mapping[str, Any]) -> str:
-    rows = [(_cell(row["gold"]), _cell(row["predicted"]), row["count"]) for row in report["confusions"]]
+    listed = report["confusions"][:_MOST_CONFUSIONS]
+    rows = [(_cell(row["gold"]), _cell(row["predicted"]), row["count"]) for row in listed]
     return "## What is taken for what\n\n" + _table(("people say", "the model says", "times"), rows) if rows else ""
 
 

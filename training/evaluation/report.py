@@ -112,9 +112,13 @@ def plain(value: Any) -> Any:
 
 
 def _classes(findings: Findings) -> list[dict[str, Any]]:
-    """Each class with its training labels."""
+    """Each class with its intervals, as far as there are any, and its training labels."""
     learnt = _counts(findings, "train")
     table = metrics.per_class(findings.scores)
+    edges = intervals.by_class(findings.scores, [row.group for row in findings.measured], seed=findings.spec.seed)
+    for row in table:
+        for name, (low, high) in edges[row["label"]].items():
+            row |= {f"{name}_low": low, f"{name}_high": high}
     measured = {row["label"] for row in table}
     table += [
         {"label": label, "precision": None, "recall": None, "f1": None, "support": 0, "predicted": 0}

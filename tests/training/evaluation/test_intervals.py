@@ -93,3 +93,29 @@ def test_many_groups_are_drawn_in_pieces(monkeypatch):
     whole = intervals.headline(Scored(mean), SCORES, NAMES, seed=1)
     monkeypatch.setattr(intervals, "_CHUNK", 700)
     assert intervals.headline(Scored(mean), SCORES, NAMES, seed=1).value == whole.value
+
+
+def test_each_class_has_intervals_of_its_own():
+    found = intervals.by_class(SCORES, NAMES, seed=1)
+    # a: 60 hits, 15 missed, 5 false; b: 20 hits, 5 missed, 15 false
+    values = {"a": (60 / 65, 60 / 75, 120 / 140), "b": (20 / 35, 20 / 25, 40 / 60)}
+    for label, expected in values.items():
+        for name, value in zip(("precision", "recall", "f1"), expected, strict=True):
+            low, high = found[label][name]
+            assert low < value < high, (label, name)
+    # the normal approximation of a share: 20 of 35, give or take 1.96 of its deviations
+    low, high = found["b"]["precision"]
+    assert (high - low) / 2 == pytest.approx(1.96 * (values["b"][0] * (1 - values["b"][0]) / 35) ** 0.5, rel=0.15)
+    copies = intervals.by_class(SCORES * 10, NAMES * 10, seed=1)
+    assert copies["b"]["f1"] == pytest.approx(found["b"]["f1"])
+
+
+def test_a_class_that_was_always_right_is_not_certain():
+    found = intervals.by_class([right("a")] * 20, NAMES[:20], seed=1)["a"]
+    assert found["precision"] == found["recall"] == pytest.approx((20 / (20 + 1.96**2), 1.0), abs=1e-3)
+
+
+def test_of_what_was_never_said_there_is_no_precision():
+    found = intervals.by_class([wrong("a", "b")] * 5, NAMES[:5], seed=1)
+    assert set(found["a"]) == {"recall", "f1"}
+    assert intervals.by_class([], [], seed=1) == {}
