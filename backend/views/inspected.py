@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import select
@@ -13,17 +14,21 @@ from labelwheel.backend.rounds import inspections
 from labelwheel.training.questions import Question
 
 
-def of_version(session: Session, version: str) -> dict[str, Any] | None:
+def of_version(session: Session, version: str, names: Collection[str] | None = None) -> dict[str, Any] | None:
     """A checkpoint's inspection; None where there was none yet.
 
     `sections` are by name, in the order of reports: {"found", "seconds"}, or {"problem"}; those that are not done are
-    left out.
+    left out, and those that are not among `names`, as some have something of each label. `at` is when it ended, or
+    began where it has not.
     """
     row = session.scalars(select(InspectionRow).where(InspectionRow.version == version)).one_or_none()
     if row is None:
         return None
     query = select(InspectionPart).where(InspectionPart.inspection_id == row.id).order_by(InspectionPart.place)
-    return _summary(session, row) | {"sections": {part.name: _told(part) for part in session.scalars(query)}}
+    if names is not None:
+        query = query.where(InspectionPart.name.in_(names))
+    at = (row.ended_at or row.started_at).isoformat()
+    return _summary(session, row) | {"at": at, "sections": {part.name: _told(part) for part in session.scalars(query)}}
 
 
 def of_champion(session: Session, champion: CheckpointRow | None) -> dict[str, Any] | None:

@@ -12,12 +12,11 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import CheckpointRow
 from labelwheel.backend.errors import NotFound
 from labelwheel.backend.projects import champion_groups, projects
-from labelwheel.backend.rounds import data, round_commands
+from labelwheel.backend.rounds import data
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import inspected
+from labelwheel.backend.views import inspected, shown_checkpoint
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import asked
 from labelwheel.backend.web.request_bodies import VersionQuery
@@ -38,16 +37,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
     def find(number: int, name: str) -> checkpoint.Checkpoint:
         with database.session() as session:
             question = projects.question(session, number, name)
-            version = asked(VersionQuery).version
-            row: CheckpointRow | None = None
-            if version is not None:
-                known = round_commands.checkpoints(session, question.id)
-                row = next((each for each in known if each.version == version), None)
-            elif question.champion_id is not None:
-                row = session.get(CheckpointRow, question.champion_id)
-        if row is None:
-            missing = f"checkpoint {version!r:.100}" if version is not None else "champion yet"
-            raise NotFound(f"question {name!r} has no {missing}; `labelwheel checkpoints` lists what there is")
+            row = shown_checkpoint.row(session, question, asked(VersionQuery).version)
         return settings.checkpoints.read(row.folder, verify=False, digest=row.manifest_digest)
 
     @exports.get("/projects/<int:number>/questions/<path:name>/export")

@@ -160,6 +160,7 @@ READABLE = {
     "/", "/health", "/metrics", "/api/v1/status", "/api/v1/overview", "/api/v1/projects/1", "/api/v1/rounds/1",
     "/api/v1/projects/1/questions/mood/checkpoints", "/api/v1/openapi.json",
     "/api/v1/projects/1/questions/mood/agreement",  # without names, see test_agreement.py
+    "/api/v1/projects/1/questions/mood/quality",  # without names and words, see test_quality.py
 }  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""How good a checkpoint is, as its report and its inspection say it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from labelwheel.backend.database.tables import QuestionRow
+from labelwheel.backend.errors import NotFound
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import quality
+from labelwheel.backend.views.quality_body import CheckpointQuality
+from tests.backend import reported
+from tests.backend.counting import counted
+from tests.backend.stage import Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path, database_url: str) -> Iterator[Stage]:
+    made = Stage(Settings(home=tmp_path, database=database_url))
+    made.connect("mood")
+    yield made
+    made.database.dispose()
+
+
+def read(stage: Stage, version: str | None = None, names: bool = True) -> dict[str, Any]:
+    with stage.database.session() as session:
+        question = session.scalars(select(QuestionRow)).one()
+        found = quality.read(session, stage.settings, question, version, names)
+    CheckpointQuality.model_validate(found)
+    return found
+
+
+def test_figures_are_those_of_the_report(stage: Stage) -> None:
+    reported.promote(stage)
+    found = read(stage)
+    assert (found["version"], found["champion"], found["reason"]) == ("v1", True, None)
+    assert found["score"] == {"value": 0.765, "low": 0.6, "high": 0.9, "level": 0.95}
+    assert [row["label"] for row in found["classes"]] == ["bad", "good", "so-so"], "the worst first, unmeasured last"
+    assert found["classes"][1]["f1_low"] == 0.55
+    assert found["classes"][0]["f1_low"] is None, "an older report has no intervals of classes"
+    assert found["before"]["difference"] == 0.05
+    assert [row["accuracy"] for row in found["reliability"]] == [0.5, 1.0]
+    assert found["inspection"]["label_count"] == 100
+
+
+def test_the_matrix_has_what_was_right_and_what_was_mixed_up(stage: Stage) -> None:
+    reported.promote(stage)
+    assert read(stage)["matrix"] == {
+        "columns": ["good", "bad"],
+        "rows": [{"label": "good", "counts": [8, 2]}, {"label": "bad", "counts": [3, 7]}],
+        "values": ["good", "bad"],
+        "left_out": 0,
+    }
+
+
+def test_of_many_classes_the_matrix_has_those_that_are_mixed_up_most() -> None:
+    labels = [f"l{number:02}" for number in range(40)]
+    report = {
+        "classes": [{"label": each, "recall": 0.5, "support": 10.0, "predicted": 10.0} for each in labels],
+        "confusions": [{"gold": labels[place], "predicted": labels[place + 1], "count": 40 - place}
+                       for place in range(0, 39, 2)] + [{"gold": "l39", "predicted": "(nothing)", "count": 90}],
+    }  # fmt: skip
+    found = quality.matrix(report, labels)
+    assert found is not None
+    assert found["left_out"] == 41 - quality.MATRIX
+    assert found["columns"][-1] == "(nothing)"
+    assert "(nothing)" not in found["values"]
+    assert found["rows"][0] == {"label": "l00", "counts": [5, 40] + [0] * (len(found["columns"]) - 2)}
+    assert quality.matrix({}, labels) is None
+
+
+def test_names_and_words_are_the_admins(stage: Stage) -> None:
+    reported.promote(stage)
+    whole, hidden = read(stage), read(stage, names=False)
+    assert [row["slice"] for row in whole["slices"]] == ["length", "annotator", "source"]
+    assert whole["weak"]["rows"][0]["words"] == ["refund"]
+    assert whole["fairness"]["gaps"] == ["annotator ann"]
+    assert [row["slice"] for row in hidden["slices"]] == ["length", "source"]
+    assert hidden["fairness"]["gaps"] == []
+    for secret in ("ann", "refund", "late", "secret text", "e1"):
+        assert f'"{secret}"' not in json.dumps(hidden), secret
+    assert "secret text" not in json.dumps(whole)
+
+
+def test_sections_are_told_in_short(stage: Stage) -> None:
+    reported.promote(stage)
+    found = read(stage)
+    assert found["baselines"]["rows"][0]["difference"] == 0.25
+    assert found["robustness"]["search"]["flipped"] == 6
+    assert found["sensitivity"]["thresholds"] == [{"threshold": 0.5, "shown": 0.9, "score": 0.8}]
+    assert found["leaks"]["repeated"]["score_without"] == 0.74
+    assert found["leaks"]["named"] is None
+
+
+def test_what_is_missing_is_said(stage: Stage) -> None:
+    assert read(stage)["reason"] == quality.NO_CHAMPION
+    reported.promote(stage, report={}, inspect=False)
+    found = read(stage)
+    assert found["reason"] == quality.NOT_MEASURED
+    assert (found["classes"], found["matrix"], found["score"], found["inspection"]) == ([], None, None, None)
+    with pytest.raises(NotFound, match="no checkpoint 'v9'"):
+        read(stage, "v9")
+
+
+def test_a_checkpoint_whose_files_are_gone_says_so(stage: Stage) -> None:
+    reported.promote(stage)
+    folder = stage.settings.checkpoints.folder
+    assert folder is not None
+    (folder / "v1" / "report.json").unlink()
+    found = read(stage)
+    assert "report.json is missing" in str(found["reason"])
+    assert found["baselines"] is not None, "what was found since is still there"
+
+
+def test_as_many_statements_whatever_there_is(stage: Stage) -> None:
+    reported.promote(stage)
+    with counted() as few:
+        read(stage)
+    stage.label("mood", {f"text {number}": "good" for number in range(300)})
+    with counted() as many:
+        read(stage)
+    assert len(many.statements) == len(few.statements)
+    assert many.rows == few.rows
