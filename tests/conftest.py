@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,10 @@ import pytest
 # two cores some took 230 s of the processors in place of 40. It has to stand before NumPy is imported.
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# Tests start hundreds of processes, of which each would compile all of labelwheel anew: half a second of a processor.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Tests ask for suggestions for each example; those of the blind share say so.
 os.environ.setdefault("LABELWHEEL_BLIND", "0")
@@ -37,6 +43,14 @@ def pytest_configure() -> None:
     # sessions come before processes, see labelwheel.training.launchers.local
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(LOW), encoding="ascii")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_imported_is_no_garbage() -> None:
+    """Libraries look for garbage after each training: here among the objects of all modules of all tests, which took
+    half of the seconds of some. What a test makes is looked at as ever."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str | None:

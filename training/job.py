@@ -223,6 +223,8 @@ def execute(
         on_gpu = (spec.device or default_device()).startswith("cuda")
         with card_share.held_back(spec.shares_card and on_gpu):
             loose = unlabelled.read(spec.unlabelled)
+            # accelerate looks for garbage after each training: a quarter of a second among all that torch has made
+            gc.freeze()
             return Run(spec, rows, Progress(listener), unlabelled=loose, **more).execute().version
     except Exception as error:
         if memory.ran_out(error):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -89,6 +90,12 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_bert(tmp_path_factory.mktemp("base")))
+
+
+def test_what_is_imported_is_looked_through_for_garbage_no_more(tmp_path: Path, base: str) -> None:
+    gc.unfreeze()
+    assert job.main([str(write(tmp_path, [], base_model=base, recipe=Recipe.NAMES))]) == 0
+    assert gc.get_freeze_count() > 100_000
 
 
 def test_a_job_leaves_a_whole_checkpoint_that_learnt_something(tmp_path: Path) -> None:
