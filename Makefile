@@ -30,18 +30,19 @@ demo: .venv/installed ## Label Studio (TOOL=argilla: Argilla) and labelwheel ove
 	@$(BIN)/python -m demo --tool $(or $(TOOL),label-studio) $(if $(filter-out 0 no false,$(SIMULATE)),--simulate) $(ARGS)
 
 # Whole files side by side, in the order of tests/conftest.py: left to itself, xdist ends with the files of a single test,
-# which take longest. Tests with real servers mostly wait, for each other too: two at a time take half as long, each with
-# servers of its own. 5 says that ARGS chose none.
+# which take longest. Tests with real servers mostly wait, for each other too: three at a time, each with servers of its
+# own, where there are 12 GB for these, else two. 5 says that ARGS chose none.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 $(BY_FILE)
-IN_PAIRS := --numprocesses 2 $(BY_FILE)
+AT_A_TIME = $(or $(shell awk '/^MemTotal/ {print ($$2 > 12e6 ? 3 : 2)}' /proc/meminfo 2>/dev/null),2)
+BESIDE_SERVERS = --numprocesses $(AT_A_TIME) $(BY_FILE)
 
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
 .PHONY: test
 test: install .venv-argilla/installed system ## install what is missing and run everything: linter, types, all tests
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
 	unit=0; $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 -m "not server" $(ARGS) || unit=$$?; \
-	server=0; $(BIN)/python -m pytest $(IN_PAIRS) --durations=10 -m server $(ARGS) || server=$$?; \
+	server=0; $(BIN)/python -m pytest $(BESIDE_SERVERS) --durations=10 -m server $(ARGS) || server=$$?; \
 	if [ $$lint != 0 ]; then echo "the linter or mypy failed: see above, before the tests" >&2; fi; \
 	if [ $$unit != 0 ] && [ $$unit != 5 ]; then echo "unit tests failed: see above, before those with servers" >&2; fi; \
 	if [ $$unit = 5 ] && [ $$server != 5 ]; then unit=0; elif [ $$server = 5 ]; then server=0; fi; \
