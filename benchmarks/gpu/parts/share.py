@@ -32,7 +32,7 @@ def latencies(stage: Stage, seconds: float) -> np.ndarray:
 def main() -> int:
     """Alone, beside jobs that hold back and that do not, and alone again: what drifts would be seen."""
     part = Part.asked("share")
-    seconds = 1.5 if part.is_small else 20.0
+    seconds = 0.4 if part.is_small else 20.0
     with tempfile.TemporaryDirectory(prefix="labelwheel-check-") as scratch:
         stage = Stage(Path(scratch), part.device)
         stage.promote()
