@@ -55,6 +55,31 @@ REPORT: dict[str, Any] = {
     "seconds": 41.0, "peak_memory": 2**30, "chosen": "continued", "reason": "it was best",
 }  # fmt: skip
 
+CARD = """---
+license: mit
+base_model: none
+---
+
+# mood: v1
+
+Nothing but a test.
+
+## What it is for
+
+It answers one question, `mood` (kind: choice).
+
+Base model: `none`, licence: mit.
+
+## Limits
+
+- It reads 64 tokens of a text at once.
+- Weakest: a\\|b &lt;c> (F1 0.10).
+
+## Classes
+
+none
+"""
+
 FOUND: dict[str, dict[str, Any]] = {
     "slices": {
         "metric": "macro_f1", "examples": 20, "by_cross_validation": 0, "candidates": 7,
@@ -110,7 +135,8 @@ def promote(stage: Stage, name: str = "mood", report: dict[str, Any] | None = No
     folder = stage.settings.checkpoints.folder
     assert folder is not None
     told = json.dumps(REPORT if report is None else report)
-    write_checkpoint(folder / "v1", "v1", question(name), report_json=told)
+    settings = {"base_model": "/home/somebody/base"}
+    write_checkpoint(folder / "v1", "v1", question(name), settings, report_json=told, README_md=CARD)
     stage.promote({name: "v1"})
     if inspect:
         with stage.database.transaction() as tx:

@@ -31,8 +31,8 @@ def read(base_model: str | None) -> BaseCard:
     if base_model is not None and Path(base_model).is_dir():
         name = Path(base_model).resolve().name
     text = _text(encoders.locate(base_model))
-    fields = _fields(text) if text else {}
-    named, languages = fields.get("license"), fields.get("language")
+    found = fields(text) if text else {}
+    named, languages = found.get("license"), found.get("language")
     return BaseCard(
         name=name,
         license=named if isinstance(named, str) and named else UNKNOWN,
@@ -51,7 +51,8 @@ def _text(place: str) -> str | None:
         return None
 
 
-def _fields(text: str) -> dict[str, Any]:
+def fields(text: str) -> dict[str, Any]:
+    """What stands in front of a card, in YAML; empty where it cannot be read."""
     from huggingface_hub import ModelCard
 
     try:

@@ -28,8 +28,10 @@ def example(text: str = "hello", key: str = "1") -> Example:
     return Example(key=key, fields={"text": text})
 
 
-def write_checkpoint(folder: Path, version: str, asked: Question | None = None, **reports: str) -> Path:
-    """`reports` are further files: report_md="…" becomes report.md."""
+def write_checkpoint(
+    folder: Path, version: str, asked: Question | None = None, settings: dict[str, Any] | None = None, **reports: str
+) -> Path:
+    """`settings` are those that it was trained with; `reports` are further files: report_md="…" becomes report.md."""
     folder.mkdir(parents=True)
     files = {"model.safetensors": f"the weights of {version}"}
     files |= {name.replace("_", "."): content for name, content in reports.items()}
@@ -37,7 +39,7 @@ def write_checkpoint(folder: Path, version: str, asked: Question | None = None, 
         (folder / name).write_text(content, "utf-8")
     manifest = Manifest(
         version=version, question=asked or question(), base_model="none", encoder_digest="0", recipe="names",
-        max_length=64, label_set="0", label_count=0, seed=1,
+        max_length=64, label_set="0", label_count=0, seed=1, settings=settings or {},
         files={name: _sha256(folder / name) for name in files},
     )  # fmt: skip
     (folder / "labelwheel.json").write_text(manifest.model_dump_json())

@@ -161,6 +161,7 @@ READABLE = {
     "/api/v1/projects/1/questions/mood/checkpoints", "/api/v1/openapi.json",
     "/api/v1/projects/1/questions/mood/agreement",  # without names, see test_agreement.py
     "/api/v1/projects/1/questions/mood/quality",  # without names and words, see test_quality.py
+    "/api/v1/projects/1/questions/mood/model",
 }  # fmt: skip
 
 
