@@ -15,9 +15,11 @@ from labelwheel.backend.errors import NotFound
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import quality
 from labelwheel.backend.views.quality_body import CheckpointQuality
+from labelwheel.training.evaluation import report as training_report
 from tests.backend import reported
 from tests.backend.counting import counted
 from tests.backend.stage import Stage
+from tests.training.evaluation.test_report import findings
 
 
 @pytest.fixture
@@ -127,3 +129,24 @@ def test_as_many_statements_whatever_there_is(stage: Stage) -> None:
         read(stage)
     assert len(many.statements) == len(few.statements)
     assert many.rows == few.rows
+
+
+def test_what_training_writes_is_read_whole(stage: Stage) -> None:
+    found = training_report.build(findings())
+    reported.promote(stage, report=found, inspect=False)
+    told = read(stage)
+    assert told["reason"] is None
+    assert told["score"]["value"] == found["headline"]["value"]
+    measured = [row for row in told["classes"] if row["support"]]
+    assert measured
+    assert all(row["f1_low"] <= row["f1"] <= row["f1_high"] for row in measured)
+    assert len(told["slices"]) == len(found["slices"]) > 0
+    assert told["before"]["version"] == found["champion"]["version"]
+
+
+def test_a_report_of_nothing_measured_says_so(stage: Stage) -> None:
+    found = training_report.build(findings(count=0, champion_scores=None, learning_curve=[]))
+    reported.promote(stage, report=found, inspect=False)
+    told = read(stage)
+    assert (told["reason"], told["score"]) == (quality.NOT_MEASURED, None)
+    assert [row["f1"] for row in told["classes"]] == [None] * len(told["classes"])

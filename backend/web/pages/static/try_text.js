@@ -85,7 +85,7 @@ function shown(found) {
     parts.push(made("h3", "Labels that moved it most"));
     const several = new Set(found.moved.map((each) => each.item)).size > 1;
     parts.push(examples(found, found.moved, (each) => `(${Math.abs(100 * each.share).toFixed(0)} % ${each.share < 0 ? "against it" : "for it"}${several ? `, ${each.item}` : ""})`));
-  } else if (found.unmoved) parts.push(made("p", `Which labels moved it cannot be said: ${found.unmoved}.`, "dim"));
+  } else if (found.unmoved) parts.push(made("p", `${found.unmoved.slice(0, 1).toUpperCase()}${found.unmoved.slice(1)}.`, "dim"));
   return parts;
 }
 
