@@ -28,6 +28,7 @@ _DRAWS = 20_000
 _ALIKE = 0.8  # of what is measured again with more labels, so much of the error is the same
 _ROUGH = 0.03  # no curve is right: each point may be off so far beside its own error
 _LEVEL = 0.8
+_ENDS = ((1 - _LEVEL) / 2, 0.5, (1 + _LEVEL) / 2)
 
 
 class Point(NamedTuple):
@@ -67,12 +68,21 @@ class Forecast(Frozen):
     reason: str = ""
 
 
+class Fitted(Frozen):
+    """A score in [0, 1] that is expected after so many labels, with the ends of the curve's 80 % interval."""
+
+    labels: int
+    score: float
+    low: float
+    high: float
+
+
 class _Asked(NamedTuple):
-    """What drawn curves are asked for: errors after so many `labels` and after `more`, and when `error` is met."""
+    """What drawn curves are asked for: errors at the points and after so many labels, and when `error` is met."""
 
     points: Sequence[Point]
     error: float
-    more: int
+    places: Sequence[int]
 
     @property
     def labels(self) -> np.ndarray:
@@ -80,29 +90,24 @@ class _Asked(NamedTuple):
 
 
 class _Curves(NamedTuple):
-    """Errors of drawn curves at the points (draws, points) and later (draws,), and the labels that each needs."""
+    """Errors of drawn curves at the points (draws, points), at the places (draws, places), and what each needs."""
 
     errors: np.ndarray
-    later: np.ndarray
+    asked: np.ndarray
     needed: np.ndarray
 
 
 def forecast(points: Sequence[Point], target: float, more: int = 100, seed: int = 0) -> Forecast:
     """What is to be expected of a project with these scores."""
     ordered = sorted(points)
-    learnt = [point for point in ordered if point.labels > 0]
     last = ordered[-1].labels if ordered else 0
     found = Forecast(target=target, labels=last, more=more)
-    if len({point.labels for point in learnt}) < LEAST_POINTS or last < LEAST_LABELS:
+    if not _enough(ordered):
         reason = f"{LEAST_POINTS} scores after rounds and {LEAST_LABELS} labels are needed before anything can be said"
         return found.model_copy(update={"reason": reason})
-    asked = _Asked(ordered, 1 - target, more)
-    drawn = [family(np.random.default_rng(seed), asked) for family in (_power, _falling, _logarithm)]
-    curves = _Curves(*(np.concatenate(parts) for parts in zip(*drawn, strict=True)))
-    weights = _weights(ordered, curves.errors)
-    ends = ((1 - _LEVEL) / 2, 0.5, (1 + _LEVEL) / 2)
-    low, median, high = (_whole(value) for value in _quantiles(curves.needed, weights, ends))
-    gains = _quantiles(curves.errors[:, -1] - curves.later, weights, ends)
+    curves, weights = _drawn(_Asked(ordered, 1 - target, [last + more]), seed)
+    low, median, high = (_whole(value) for value in _quantiles(curves.needed, weights))
+    gains = _quantiles(curves.errors[:, -1] - curves.asked[:, 0], weights)
     return found.model_copy(
         update={
             "needed": Labels(median=median, low=low, high=high),
@@ -111,6 +116,30 @@ def forecast(points: Sequence[Point], target: float, more: int = 100, seed: int 
             "reason": _advice(target, last, median, high, more, gains),
         }
     )
+
+
+def curve(points: Sequence[Point], places: Sequence[int], seed: int = 0) -> list[Fitted]:
+    """The median of the curves by which `forecast` goes, after so many labels each; empty where nothing can be said."""
+    ordered = sorted(points)
+    if not _enough(ordered):
+        return []
+    curves, weights = _drawn(_Asked(ordered, 0.0, places), seed)
+    found = []
+    for labels, errors in zip(places, curves.asked.T, strict=True):
+        low, score, high = (round(1 - error, 4) for error in reversed(_quantiles(errors, weights)))
+        found.append(Fitted(labels=labels, score=score, low=low, high=high))
+    return found
+
+
+def _enough(ordered: Sequence[Point]) -> bool:
+    learnt = {point.labels for point in ordered if point.labels > 0}
+    return len(learnt) >= LEAST_POINTS and ordered[-1].labels >= LEAST_LABELS
+
+
+def _drawn(asked: _Asked, seed: int) -> tuple[_Curves, np.ndarray]:
+    drawn = [family(np.random.default_rng(seed), asked) for family in (_power, _falling, _logarithm)]
+    curves = _Curves(*(np.concatenate(parts) for parts in zip(*drawn, strict=True)))
+    return curves, _weights(asked.points, curves.errors)
 
 
 def _start(chance: np.random.Generator, ordered: Sequence[Point]) -> np.ndarray:
@@ -169,8 +198,8 @@ def _curves(
     after: Callable[[np.ndarray], np.ndarray], asked: _Asked, start: np.ndarray, end: np.ndarray, needed: np.ndarray
 ) -> _Curves:
     reached = np.where((asked.error <= end) | ~np.isfinite(needed), np.inf, needed)
-    later = after(np.array([[asked.labels[-1] + asked.more]]))[:, 0]
-    return _Curves(after(asked.labels[None, :]), later, np.where(start <= asked.error, 0.0, reached))
+    places = np.array([asked.places], float)
+    return _Curves(after(asked.labels[None, :]), after(places), np.where(start <= asked.error, 0.0, reached))
 
 
 def _column(values: np.ndarray) -> np.ndarray:
@@ -188,10 +217,11 @@ def _weights(ordered: Sequence[Point], errors: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _quantiles(values: np.ndarray, weights: np.ndarray, shares: Sequence[float]) -> list[float]:
+def _quantiles(values: np.ndarray, weights: np.ndarray) -> list[float]:
+    """The low end of the interval, the median, the high end."""
     order = np.argsort(values)
     below = np.cumsum(weights[order])
-    return [float(values[order[min(int(np.searchsorted(below, share)), len(order) - 1)]]) for share in shares]
+    return [float(values[order[min(int(np.searchsorted(below, share)), len(order) - 1)]]) for share in _ENDS]
 
 
 def _whole(labels: float) -> int | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from labelwheel.training.evaluation.forecast import MOST, Point, forecast
+from labelwheel.training.evaluation.forecast import curve as curve_of
 
 COUNTS = (16, 32, 64, 128, 256)
 
@@ -75,3 +76,15 @@ def test_nothing_is_said_before_it_can_be(known: list[Point]) -> None:
 
 def test_scores_in_another_order_say_the_same() -> None:
     assert forecast(points()[::-1], 0.9) == forecast(points(), 0.9)
+
+
+def test_the_curve_goes_near_the_points_and_on_as_forecast_says() -> None:
+    measured = points()
+    found = curve_of(measured, [*COUNTS, 356])
+    for each in found[:-1]:
+        assert each.low <= each.score <= each.high
+        assert each.score == pytest.approx(power(each.labels), abs=0.03)
+    gain = forecast(measured, 0.9, more=100).gain
+    assert gain is not None
+    assert found[-1].score - found[-2].score == pytest.approx(gain[0], abs=0.01)
+    assert curve_of(measured[:2], [100]) == []
