@@ -75,6 +75,13 @@ def test_markup_comes_out_as_text(stage: Stage, client: FlaskClient) -> None:
     assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 5
 
 
+def test_what_was_measured_by_cross_validation_is_sought_on_every_side(stage: Stage, client: FlaskClient) -> None:
+    reported.promote(stage, report=reported.REPORT | {"measured_on": "cross_validation"})
+    text = unescape(client.get(PAGE, headers=ADMIN).text)
+    assert "/projects/1/data?question=mood&label=bad&says=good" in text
+    assert "side=held_out" not in text
+
+
 def test_without_a_champion_it_says_what_to_do(client: FlaskClient) -> None:
     answer = client.get("/projects/1/quality?question=tone%2Fvoice", headers=ADMIN)
     assert answer.status_code == 200
