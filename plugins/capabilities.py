@@ -82,3 +82,14 @@ class Doubts(Protocol):
         A tool may show the first of them alone; one that is gone there is passed over. Without any, nothing of it is
         left in the tool, nor after `unwire`. Raises ToolError where the tool has no place for them.
         """
+
+
+@runtime_checkable
+class Links(Protocol):
+    """A connector that knows where people see an example in their browser."""
+
+    def link(self, key: str) -> str | None:
+        """The address that opens an example, or the nearest to it that the tool has; None while it is not known.
+
+        Of the connection and its options alone: the tool is not called.
+        """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from flask import Blueprint
 
@@ -101,6 +102,11 @@ class Argilla:
     def explain(self, suggestion: Suggestion) -> None:
         """A line in the metadata, which is made a place there with the first one."""
         self._reasons.show(suggestion)
+
+    def link(self, key: str) -> str | None:
+        """The dataset, where people annotate: no address of Argilla's pages opens one record by its id."""
+        known = self._options.get("dataset")
+        return f"{self.connection.url.rstrip('/')}/dataset/{quote(known)}/annotation-mode" if known else None
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         """What fits Argilla, read back as if somebody submitted it."""

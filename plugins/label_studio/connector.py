@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from flask import Blueprint
 
@@ -98,6 +99,11 @@ class LabelStudio:
     def doubt(self, keys: Sequence[str]) -> None:
         """The first of these are in a tab of their own."""
         doubts.show(self._project, keys)
+
+    def link(self, key: str) -> str | None:
+        """The task in the Data Manager."""
+        number, url = self._project.known, self._project.client.url
+        return None if number is None else f"{url.rstrip('/')}/projects/{number}/data?task={quote(key)}"
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         """All of it. Never asked for, as Label Studio traces."""

@@ -52,6 +52,11 @@ class Project:
         self._told: set[int] = set()
 
     @property
+    def known(self) -> int | None:
+        """Its number, where nothing has to be asked for it."""
+        return self._id
+
+    @property
     def id(self) -> int:
         """Its number, sought by its title where people gave that."""
         if self._id is None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from flask import Blueprint
 
@@ -147,6 +148,9 @@ class FakeConnector:
     @classmethod
     def place(cls, arguments: Mapping[str, str]) -> str:
         return arguments["project"]
+
+    def link(self, key: str) -> str | None:
+        return f"{self._url}/{self._project}/{quote(key)}"
 
     def config(self) -> Config:
         self._tool.called("config")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelwheel.plugins.capabilities import Doubts, Explains, Foresees, Ranks
+from labelwheel.plugins.capabilities import Doubts, Explains, Foresees, Links, Ranks
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.plugins.reasons import Reason, Word
 from labelwheel.plugins.testing.stage import Doubted, Ordered, Stage
@@ -85,6 +85,16 @@ class ShownConformance:
         for doubtful in ([examples[2], examples[0]], [examples[1], gone], []):
             connector.doubt(doubtful)
             assert not isinstance(stage, Doubted) or {*stage.doubted()} == {*doubtful} - {gone}
+
+    def test_an_example_has_an_address_for_people(self, stage: Stage) -> None:
+        connector = stage.connector()
+        if not isinstance(connector, Links):
+            skip("this connector does not say where people see an example")
+        keys = [stage.add(text) for text in texts(2)]
+        found, again = [connector.link(key) for key in keys], stage.connector()
+        assert isinstance(again, Links)
+        assert found == [again.link(key) for key in keys], "it does not hang on what was done before"
+        assert all(each is None or each.startswith(("http://", "https://")) for each in found)
 
     def test_what_people_see_next_is_foreseen(self, stage: Stage) -> None:
         connector = stage.connector()
