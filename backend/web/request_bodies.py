@@ -3,7 +3,7 @@
 # no annotations from __future__ here: pydantic would have to evaluate them, at the start of each process
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, FailFast, Field, StringConstraints, ValidationInfo
 from pydantic.json_schema import SkipJsonSchema
@@ -43,6 +43,7 @@ def _few(value: object, asked: ValidationInfo) -> object:
 _Name = Annotated[_Text, BeforeValidator(_as_text, json_schema_input_type=_Number | _Text)]
 _Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_digits)]
 _Key = Annotated[int, Field(ge=1, le=MAX_KEY), BeforeValidator(_digits)]
+_After = Annotated[int, Field(ge=0, le=MAX_KEY), BeforeValidator(_digits)]
 
 
 class Registration(BaseModel):
@@ -105,3 +106,18 @@ class VersionQuery(BaseModel):
     """Which checkpoint."""
 
     version: str | SkipJsonSchema[None] = Field(None, description="left out: the champion")
+
+
+class ExamplesQuery(BaseModel):
+    """Which examples; what is empty lets every one through."""
+
+    question: str = Field("", max_length=NAME, description="left out: the project's first")
+    text: str = Field("", max_length=NAME, description="in its text, in upper case or lower")
+    label: str = Field("", max_length=NAME, description="what somebody said")
+    says: str = Field("", max_length=NAME, description="what was suggested")
+    annotator: str = Field("", max_length=NAME)
+    version: str = Field("", max_length=NAME, description="that suggested something")
+    side: Literal["", "train", "held_out", "apart", "blind"] = Field("", description="of the split")
+    score: str = Field("", max_length=NAME, description="without effect: the ledger keeps no scores of suggestions")
+    slice: str = Field("", max_length=NAME, description="name=value, of a column that a setting names")
+    after: _After = Field(0, description="`next` of the page before")

@@ -1,0 +1,130 @@
+"""A project's examples: sought, one by one with their history, and the lists of those that want a look."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, jsonify, request
+from sqlalchemy.orm import Session
+
+from labelwheel.backend.database import keyring
+from labelwheel.backend.database.tables import Project, QuestionRow
+from labelwheel.backend.errors import InvalidRequest, NotFound
+from labelwheel.backend.projects import connectors
+from labelwheel.backend.views import agreement, example_history, examples, inspected, label_errors
+from labelwheel.backend.web import audit
+from labelwheel.backend.web.body import asked, fitting
+from labelwheel.backend.web.pages.frame import Frame, Shown, chosen
+from labelwheel.backend.web.request_bodies import ExamplesQuery
+from labelwheel.backend.web.roles import Role, current
+from labelwheel.plugins.capabilities import Links
+from labelwheel.plugins.descriptions import described
+from labelwheel.training.errors import LabelwheelError
+
+log = logging.getLogger(__name__)
+
+LISTS = ("least-sure", "label-errors", "disagreements")
+
+
+def add(frame: Frame) -> None:
+    """The pages and their JSON."""
+    source = frame.source
+
+    # neither is `readable`: they tell texts, and who answered what
+    @frame.api.get("/projects/<int:number>/examples")
+    @audit.taken
+    @described("Examples that are sought", query=ExamplesQuery, gives=examples.body, refuses=(NotFound,))
+    def examples_json(number: int) -> Response:
+        wanted = _wanted(asked(ExamplesQuery))
+        with source.database.session() as session:
+            _, _, question = chosen(session, number)
+            if question is None:
+                raise NotFound(f"project {number} asks no question that is learnt")
+            return jsonify(examples.read(session, question, source.settings.blind, wanted, True))
+
+    @frame.api.get("/projects/<int:number>/examples/<path:name>")
+    @audit.taken
+    @described("An example with its history, by its key", gives=example_history.body, refuses=(NotFound,))
+    def example_json(number: int, name: str) -> Response:
+        with source.database.session() as session:
+            chosen(session, number)
+            return jsonify(example_history.read(session, number, name, source.settings.blind, True))
+
+    @frame.page("/projects/<int:number>/data", "Data")
+    def data(number: int) -> Shown:
+        listed = request.args.get("list", "")
+        if listed not in ("", *LISTS):
+            raise InvalidRequest(f"there is no list {listed!r:.50}: choose one of {', '.join(LISTS)}")
+        arguments = {
+            name: value for name, value in request.args.to_dict().items() if name in ExamplesQuery.model_fields
+        }
+        with source.database.session() as session:
+            _, rows, question = chosen(session, number)
+            shown: dict[str, Any] = {
+                "questions": [{"name": row.name} for row in rows], "question": None, "number": number, "listed": listed,
+            }  # fmt: skip
+            if question is None:
+                return shown
+            shown["question"] = {"name": question.name}
+            if listed:
+                return shown | {"found": _list(session, question, listed), "order": source.settings.order}
+            query = _fitting(arguments)
+            found = examples.read(session, question, source.settings.blind, _wanted(query), _is_admin())
+            following = {**arguments, "question": question.name, "after": found["next"]}
+            return shown | {
+                "found": found,
+                "query": query.model_dump(),
+                "sides": examples.SIDES,
+                "most": examples.SCANNED,
+                "following": urlencode({name: value for name, value in following.items() if value not in ("", None)}),
+            }
+
+    @frame.page("/projects/<int:number>/data/<path:key>", "Example", tab=False)
+    def example(number: int, key: str) -> Shown:
+        with source.database.session() as session:
+            project, _, _ = chosen(session, number)
+            found = example_history.read(session, number, key, source.settings.blind, _is_admin())
+            return {"found": found, "number": number, "link": _link(project, key), "tool": project.tool}
+
+    def _link(project: Project, key: str) -> str | None:
+        """Where people see it in their browser; none where the address would be anything but that."""
+        try:
+            connector = connectors.connect(project, keyring.load(source.settings))
+            found = connector.link(key) if isinstance(connector, Links) else None
+        except LabelwheelError as error:
+            log.debug("project %s: no address of an example: %s", project.id, error)
+            return None
+        return found if found is not None and found.startswith(("http://", "https://")) else None
+
+
+def _list(session: Session, question: QuestionRow, listed: str) -> dict[str, Any]:
+    if listed == "label-errors":
+        found = label_errors.read(session, question)
+        return found if _is_admin() else found | {"labels": [_untold(one) for one in found["labels"]]}
+    if listed == "disagreements":
+        found = agreement.read(session, question, _is_admin(), inspected.voices(session, question))
+        return found | {"differing": examples.differing(session, question)}
+    return {}
+
+
+def _untold(error: dict[str, Any]) -> dict[str, Any]:
+    """A label error without texts and names."""
+    return error | {
+        "text": None,
+        "nearest": [near | {"text": None} for near in error["nearest"]],
+        "annotators": [given | {"annotator": None} for given in error["annotators"]],
+    }
+
+
+def _is_admin() -> bool:
+    return current().role is Role.ADMIN
+
+
+def _fitting(arguments: dict[str, str]) -> ExamplesQuery:
+    return fitting(ExamplesQuery, arguments)
+
+
+def _wanted(query: ExamplesQuery) -> examples.Wanted:
+    return examples.Wanted(**{name: getattr(query, name) for name in examples.Wanted._fields})

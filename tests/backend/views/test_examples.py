@@ -1,0 +1,190 @@
+"""Examples are found by what they have, by whatever the database, and a search is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from labelwheel.backend.database.tables import Event, ExampleRow, Impression, Label, QuestionRow, now
+from labelwheel.backend.errors import NotFound
+from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import example_history, examples
+from labelwheel.backend.views.examples import Wanted
+from labelwheel.backend.views.examples_body import ExampleHistory, Examples
+from labelwheel.training.questions import Kind, Option, Question
+from tests.backend.counting import counted
+from tests.backend.stage import Stage
+
+SHARE = 0.1
+
+
+@pytest.fixture
+def stage(tmp_path: Path, database_url: str) -> Iterator[Stage]:
+    made = Stage(Settings(home=tmp_path, database=database_url))
+    made.connect("mood")
+    yield made
+    made.database.dispose()
+
+
+def fill(stage: Stage, *texts: str, start: int = 0, **more: Any) -> None:
+    with stage.database.transaction() as tx:
+        for number, text in enumerate(texts, start):
+            key = f"e{number}"
+            facts = {"part": "train", "fields": {"text": text}, "digest": key, "group": key} | more
+            tx.add(ExampleRow(project_id=stage.project, key=key, **facts))
+
+
+def give(stage: Stage, key: str, answer: Any, annotator: str = "ann", **more: Any) -> None:
+    with stage.database.transaction() as tx:
+        facts = {
+            "project_id": stage.project, "question": "mood", "example_key": key, "work_key": f"{key}/{annotator}",
+            "annotator": annotator, "answer": answer, "made_at": now(), **more,
+        }  # fmt: skip
+        event = Event(action="created", **facts)
+        tx.add(event)
+        tx.flush()
+        tx.add(Label(event_id=event.id, **facts))
+
+
+def show(stage: Stage, key: str, version: str, answer: Any, minutes: int = 0) -> None:
+    with stage.database.transaction() as tx:
+        at = now() + timedelta(minutes=minutes)
+        facts = {"example_key": key, "version": version, "answers": {"mood": answer}, "shown_at": at}
+        tx.add(Impression(project_id=stage.project, **facts))
+
+
+def read(stage: Stage, told: bool = True, **wanted: Any) -> dict[str, Any]:
+    with stage.database.session() as session:
+        found = examples.read(session, session.scalars(select(QuestionRow)).one(), SHARE, Wanted(**wanted), told)
+    Examples.model_validate(found)
+    return found
+
+
+def keys(stage: Stage, told: bool = True, **wanted: Any) -> list[str]:
+    return [one["key"] for one in read(stage, told, **wanted)["examples"]]
+
+
+def test_a_text_is_found_in_either_case_and_in_any_script(stage: Stage) -> None:
+    fill(stage, "The ÜBER driver", "100% sure_ly", "nothing of it")
+    assert keys(stage, text="über") == ["e0"]
+    assert keys(stage, text="0% SURE_") == ["e1"]
+    assert keys(stage, text="%") == ["e1"]
+    assert keys(stage) == ["e0", "e1", "e2"]
+    assert keys(stage, told=False, text="über") == ["e0", "e1", "e2"], "a reader seeks nothing by texts"
+
+
+def test_what_people_said_and_who(stage: Stage) -> None:
+    fill(stage, *("a", "b", "c"))
+    give(stage, "e0", "good")
+    give(stage, "e0", "bad", "bob")
+    give(stage, "e1", "bad")
+    assert keys(stage, label="good") == ["e0"]
+    assert keys(stage, label="bad") == ["e0", "e1"]
+    assert keys(stage, label="bad", annotator="ann") == ["e1"], "the same person said it"
+    assert keys(stage, annotator="bob") == ["e0"]
+    assert keys(stage, label="ad") == [], "a piece of a name is no name"
+    assert keys(stage, told=False, annotator="bob") == ["e0", "e1", "e2"]
+    assert read(stage)["examples"][0]["labels"] == [
+        {"annotator": "ann", "label": "good"}, {"annotator": "bob", "label": "bad"},
+    ]  # fmt: skip
+
+
+def test_what_was_suggested_and_by_which_version(stage: Stage) -> None:
+    fill(stage, *("a", "b", "c"))
+    give(stage, "e0", "good", suggested="bad", version="v1", origin="changed")
+    show(stage, "e1", "v1", "good")
+    show(stage, "e1", "v2", "bad", minutes=5)
+    assert keys(stage, says="bad") == ["e0", "e1"]
+    assert keys(stage, says="bad", version="v1") == ["e0"], "that version said it"
+    assert keys(stage, version="v2") == ["e1"]
+    assert [one["suggested"] for one in read(stage)["examples"]] == [
+        {"version": "v1", "says": "bad"}, {"version": "v2", "says": "bad"}, None,
+    ]  # fmt: skip
+
+
+def test_sides_and_slices(stage: Stage) -> None:
+    fill(stage, "a", columns={"source": "mail"})
+    fill(stage, "b", start=1, part="held_out", blind_lot=0.05, columns={"source": "chat=1"})
+    fill(stage, "c", start=2, part="held_out", blind_lot=0.5)
+    fill(stage, "d", start=3, gone=True)
+    assert keys(stage, side="train") == ["e0"]
+    assert keys(stage, side="held_out") == ["e1", "e2"]
+    assert keys(stage, side="blind") == ["e1"]
+    assert keys(stage, slice="source=chat=1") == ["e1"]
+    assert [one["side"] for one in read(stage)["examples"]] == ["train", "blind", "held_out"]
+
+
+def test_spans_are_told_without_their_text(stage: Stage) -> None:
+    question = Question(name="mood", kind=Kind.SPANS, inputs=("text",), options=(Option(value="city"),))
+    with stage.database.transaction() as tx:
+        tx.scalars(select(QuestionRow)).one().spec = question.model_dump(mode="json")
+    fill(stage, "Rome and Rome")
+    give(stage, "e0", [{"label": "city", "start": 0, "end": 4}, {"label": "city", "start": 9, "end": 13}])
+    found = read(stage, told=False, label="city")
+    assert found["examples"][0]["labels"] == [{"annotator": None, "label": "city ×2"}]
+    assert found["examples"][0]["text"] is None
+
+
+def test_pages_follow_each_other_and_leave_nothing_out(stage: Stage) -> None:
+    fill(stage, *(f"text {number}" for number in range(120)))
+    seen, after = [], 0
+    for _ in range(3):
+        found = read(stage, after=after)
+        seen += [one["key"] for one in found["examples"]]
+        after = found["next"]
+    assert seen == [f"e{number}" for number in range(120)]
+    assert after is None
+
+
+def test_a_search_is_cut_and_goes_on_where_it_was(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "SCANNED", 500)
+    fill(stage, *(f"text {number}" for number in range(700)))
+    found = read(stage, text="text 650")
+    assert (found["scanned"], found["cut"], found["examples"]) == (500, True, [])
+    assert keys(stage, text="text 650", after=found["next"]) == ["e650"]
+
+
+def test_statements_do_not_grow_with_examples(stage: Stage) -> None:
+    counts = []
+    for start in (0, 400):
+        fill(stage, *(f"text {number}" for number in range(400)), start=start)
+        with counted() as few:
+            read(stage)
+        counts.append(len(few.statements))
+    assert counts[0] == counts[1] <= 6
+
+
+def test_a_history_has_every_label_and_what_stood_there(stage: Stage) -> None:
+    fill(stage, "a text", columns={"source": "mail"})
+    show(stage, "e0", "v1", "bad")
+    give(stage, "e0", "good", suggested="bad", version="v1", origin="changed")
+    for told in (True, False):
+        with stage.database.session() as session:
+            found = example_history.read(session, stage.project, "e0", SHARE, told)
+        ExampleHistory.model_validate(found)
+        (event,) = found["events"]
+        assert (event["label"], event["suggested"], event["origin"], event["version"]) == (
+            "good",
+            "bad",
+            "changed",
+            "v1",
+        )
+        assert (event["annotator"], found["fields"]) == (("ann", {"text": "a text"}) if told else (None, None))
+        assert [(one["version"], one["says"]) for one in found["suggestions"]] == [("v1", {"mood": "bad"})]
+    with stage.database.session() as session, pytest.raises(NotFound, match="no example 'e9'"):
+        example_history.read(session, stage.project, "e9", SHARE, True)
+
+
+def test_people_differ_where_their_answers_do(stage: Stage) -> None:
+    fill(stage, "a", "b")
+    for key, second in (("e0", "good"), ("e1", "bad")):
+        give(stage, key, "good")
+        give(stage, key, second, "bob")
+    with stage.database.session() as session:
+        found = examples.differing(session, session.scalars(select(QuestionRow)).one())
+    assert found == [{"key": "e1", "labels": ["good", "bad"]}]

@@ -1,0 +1,125 @@
+"""The page Data shows examples to the admin, keys and labels to a reader, and no markup to anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from labelwheel.backend.app import EXTENSION, create_app
+from labelwheel.backend.database.tables import CheckpointRow, Project, QuestionRow
+from labelwheel.backend.settings import Settings
+from labelwheel.plugins.label_studio.connector import LabelStudio
+from tests.backend import inspection_rows, reported
+from tests.backend.serving.fakes import FakeEngine
+from tests.backend.stage import Stage
+
+PAGE, EXAMPLE = "/projects/1/data?question=mood", "/projects/1/data/e0"
+ADMIN, READER = {"Authorization": "Bearer the-admins-own-token"}, {"Authorization": "Bearer only-to-look-at-it"}
+TEXT = f"a private text {reported.MARKUP}"
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    made = Stage(Settings(home=tmp_path, token="the-admins-own-token", read_token="only-to-look-at-it"))
+    made.connect("mood", title=reported.MARKUP)
+    with made.database.transaction() as tx:
+        row = tx.scalars(select(QuestionRow)).one()
+        row.spec = {**row.spec, "options": [{"value": reported.MARKUP}, {"value": "bad"}]}
+    made.label("mood", {TEXT: reported.MARKUP, "another text of somebody": "bad"})
+    return made
+
+
+@pytest.fixture
+def client(stage: Stage) -> Iterator[FlaskClient]:
+    app = create_app(stage.settings, FakeEngine(), start=False)
+    yield app.test_client()
+    app.extensions[EXTENSION].queue.close()
+
+
+def doubt(stage: Stage) -> None:
+    stage.promote({"mood": "v1"})
+    error = {
+        "key": "e0", "text": TEXT, "answer": reported.MARKUP, "suggestion": "bad", "labelled": reported.MARKUP,
+        "would_say": "bad", "probability": 0.875, "score": 0.8,
+        "nearest": [{"key": "e1", "text": "another text of somebody", "answer": "bad", "cosine": 0.7}],
+    }  # fmt: skip
+    with stage.database.transaction() as tx:
+        section = {"looked_at": 40, "suspected": 3, "labels": [error]}
+        checkpoint = tx.scalars(select(CheckpointRow)).one()
+        inspection_rows.add(tx, checkpoint, {"label_errors": section}, last_event_id=99)
+
+
+def test_the_page_says_what_the_view_says(client: FlaskClient) -> None:
+    text = unescape(client.get(PAGE, headers=ADMIN).text)
+    found = client.get("/api/v1/projects/1/examples?question=mood", headers=ADMIN).json
+    assert [one["key"] for one in found["examples"]] == ["e0", "e1"]
+    for one in found["examples"]:
+        assert f'<a href="/projects/1/data/{one["key"]}">' in text
+        assert one["text"] in text
+    text = client.get(f"{PAGE}&text=ANOTHER", headers=ADMIN).text
+    assert "/projects/1/data/e1" in text
+    assert "/projects/1/data/e0" not in text
+    assert "e0" not in client.get(f"{PAGE}&label=bad&says=&side=&after=", headers=ADMIN).text
+
+
+@pytest.mark.parametrize("listed", ["", "&list=least-sure", "&list=label-errors", "&list=disagreements"])
+def test_markup_comes_out_as_text(stage: Stage, client: FlaskClient, listed: str) -> None:
+    doubt(stage)
+    for address in (f"{PAGE}{listed}", EXAMPLE):
+        answer = client.get(address, headers=ADMIN)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert "<img src=x" not in answer.text
+
+
+def test_a_reader_sees_no_texts_and_no_names(stage: Stage, client: FlaskClient) -> None:
+    doubt(stage)
+    for listed in ("", "&text=zzz&annotator=zzz", "&list=least-sure", "&list=label-errors", "&list=disagreements"):
+        answer = client.get(f"{PAGE}{listed}", headers=READER)
+        assert answer.status_code == 200
+        for secret in ("private text", "another text", ">ann<", 'name="text"', 'name="annotator"', "data-method"):
+            assert secret not in answer.text, (listed, secret)
+    assert "/projects/1/data/e1" in client.get(f"{PAGE}&text=zzz", headers=READER).text
+    answer = client.get(EXAMPLE, headers=READER)
+    assert "private text" not in answer.text
+    assert ">ann<" not in answer.text
+    for address in ("examples", "examples/e0"):
+        assert client.get(f"/api/v1/projects/1/{address}", headers=READER).status_code == 403
+
+
+def test_an_example_has_its_history_and_its_place_in_the_tool(stage: Stage, client: FlaskClient) -> None:
+    text = client.get(EXAMPLE, headers=ADMIN).text
+    assert "a private text" in text
+    assert "<td>ann</td>" in text
+    assert '<a href="http://tool.test/1.99/projects/1/data?task=e0"' in text
+    assert client.get("/api/v1/projects/1/examples/e0", headers=ADMIN).json["events"][0]["annotator"] == "ann"
+    assert client.get("/projects/1/data/nothing", headers=ADMIN).status_code == 404
+
+
+def test_an_address_that_is_no_web_page_is_no_link(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LabelStudio, "link", lambda self, key: "javascript:alert(1)")
+    assert "javascript:" not in client.get(EXAMPLE, headers=ADMIN).text
+
+
+def test_label_errors_are_sent_back_and_taken_back(stage: Stage, client: FlaskClient) -> None:
+    doubt(stage)
+    address = f"{PAGE}&list=label-errors"
+    text = unescape(client.get(address, headers=ADMIN).text)
+    assert "0.875" in text
+    assert 'data-address="/api/v1/projects/1/label-errors/send-back"' in text
+    assert '{"questions": ["mood"]}' in text
+    with stage.database.transaction() as tx:
+        tx.get_one(Project, 1).sent_back = {"questions": ["mood"], "by": "admin", "keys": None}
+    text = unescape(client.get(address, headers=ADMIN | {"X-Labelwheel-Fresh": "1"}).text)
+    assert "Take them back" in text
+    assert '{"questions": []}' in text
+
+
+@pytest.mark.parametrize("address", [f"{PAGE}&list=no", f"{PAGE}&side=no", f"{PAGE}&after=x"])
+def test_what_cannot_be_asked_is_refused(client: FlaskClient, address: str) -> None:
+    assert client.get(address, headers=ADMIN).status_code == 400
