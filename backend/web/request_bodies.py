@@ -42,6 +42,7 @@ def _few(value: object, asked: ValidationInfo) -> object:
 
 _Name = Annotated[_Text, BeforeValidator(_as_text, json_schema_input_type=_Number | _Text)]
 _Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_digits)]
+_Wanted = Annotated[str, StringConstraints(max_length=NAME, pattern=NO_NUL)]
 _Key = Annotated[int, Field(ge=1, le=MAX_KEY), BeforeValidator(_digits)]
 _After = Annotated[int, Field(ge=0, le=MAX_KEY), BeforeValidator(_digits)]
 
@@ -121,3 +122,11 @@ class ExamplesQuery(BaseModel):
     score: str = Field("", max_length=NAME, description="without effect: the ledger keeps no scores of suggestions")
     slice: str = Field("", max_length=NAME, description="name=value, of a column that a setting names")
     after: _After = Field(0, description="`next` of the page before")
+
+
+class DecisionsQuery(BaseModel):
+    """Which lines of the decision log."""
+
+    question: _Wanted | SkipJsonSchema[None] = Field(None, description="about this one alone")
+    kind: _Wanted | SkipJsonSchema[None] = Field(None, description="such as `promoted`")
+    before: _Key | SkipJsonSchema[None] = Field(None, description="older than this one, by its number")

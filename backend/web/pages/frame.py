@@ -140,7 +140,7 @@ def chosen(session: Session, number: int) -> tuple[Project, list[QuestionRow], Q
         )
     )
     wanted = request.args.get("question")
-    if wanted is None:
+    if not wanted:  # a form that filters by none sends an empty one
         return project, rows, rows[0] if rows else None
     found = next((row for row in rows if row.name == wanted), None)
     if found is None:

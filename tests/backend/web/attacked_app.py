@@ -25,6 +25,7 @@ def attacked(settings: Settings) -> Iterator[Flask]:
     stage.promote({"mood": "v1", "tone/voice": "v1001"})
     stage.label("mood", {"a text": "good"})
     with stage.database.transaction() as tx:
+        tx.add(Round(project_id=1, question_id=1, trigger="command", recipe="auto", version="r1", state="cancelled"))
         tx.add(
             Project(
                 tool="argilla", url="http://argilla.test", external_id=DATASET, api_key="k", service_url="http://h",

@@ -175,7 +175,12 @@ def requests(draw: st.DrawFn, routes: tuple[Rule, ...], credentials: bool) -> Se
     rule = draw(st.sampled_from(routes))
     path = rule.rule
     # the well-known come first: most requests should get past the address
-    for name, values in (("<int:number>", NUMBERS), ("<path:name>", NAMES), ("<uuid:dataset>", UUIDS)):
+    for name, values in (
+        ("<int:number>", NUMBERS),
+        ("<int:round>", NUMBERS),
+        ("<path:name>", NAMES),
+        ("<uuid:dataset>", UUIDS),
+    ):
         if name in path:
             path = path.replace(name, draw(st.sampled_from(values)) if draw(st.integers(0, 2)) == 0 else values[0])
     own = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})

@@ -159,7 +159,7 @@ OWN = {"/api/v1/rounds/1/progress", "/argilla/11111111-1111-4111-8111-1111111111
 READABLE = {
     "/", "/health", "/metrics", "/api/v1/status", "/api/v1/overview", "/api/v1/projects/1", "/api/v1/rounds/1",
     "/api/v1/projects/1/questions/mood/checkpoints", "/api/v1/openapi.json",
-    "/api/v1/projects/1/questions/mood/learning",
+    "/api/v1/projects/1/questions/mood/learning", "/api/v1/projects/1/decisions", "/api/v1/rounds/1/details",
     "/api/v1/projects/1/questions/mood/agreement",  # without names, see test_agreement.py
     "/api/v1/projects/1/questions/mood/quality",  # without names and words, see test_quality.py
     "/api/v1/projects/1/questions/mood/model",

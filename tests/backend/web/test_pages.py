@@ -40,7 +40,7 @@ def sign_in(client: FlaskClient, token: str, **form: str) -> str:
 
 
 def pages(app: Flask) -> Iterator[str]:
-    filled = {"number": "1", "name": "mood", "file": "labelwheel.css", "key": "e0"}
+    filled = {"number": "1", "name": "mood", "file": "labelwheel.css", "key": "e0", "round": "1"}
     for rule in app.url_map.iter_rules():
         if getattr(app.view_functions[rule.endpoint], "page", False) and "GET" in (rule.methods or ()):
             yield re.sub(r"<(?:\w+:)?(\w+)>", lambda found: filled[found[1]], rule.rule)
