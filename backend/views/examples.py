@@ -18,7 +18,7 @@ from labelwheel.backend.database.slices import SIZE
 from labelwheel.backend.database.tables import ExampleRow, Impression, Label, QuestionRow
 from labelwheel.backend.ledger.blind_share import are_blind
 from labelwheel.backend.ledger.impressions import NONE
-from labelwheel.backend.views import annotators, shared_examples
+from labelwheel.backend.views import annotators
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import PATH_SEPARATOR, Answer, Question
@@ -224,14 +224,3 @@ def _latest(question: Question, found: _Found) -> dict[str, Any] | None:
         return None
     version, answer = known[-1]
     return {"version": version, "says": said(question, answer)}
-
-
-def differing(session: Session, row: QuestionRow) -> list[dict[str, Any]]:
-    """At most `SHOWN` examples that people answered differently, those labelled last first: [{"key", "labels"}]."""
-    question = Question.model_validate(row.spec)
-    found = []
-    for each in reversed(shared_examples.read(session, row)):
-        answers = [question.comparable(answer, each.example) for answer in each.answers.values()]
-        if any(answer != answers[0] for answer in answers):
-            found.append({"key": each.example.key, "labels": [said(question, one) for one in each.answers.values()]})
-    return found[:SHOWN]

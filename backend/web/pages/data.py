@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.tables import Project, QuestionRow
 from labelwheel.backend.errors import InvalidRequest, NotFound
-from labelwheel.backend.projects import connectors
-from labelwheel.backend.views import agreement, example_history, examples, inspected, label_errors
+from labelwheel.backend.projects import connectors, sent_back
+from labelwheel.backend.views import disagreements, example_history, examples, label_errors
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import asked, fitting
 from labelwheel.backend.web.pages.frame import Frame, Shown, chosen
@@ -61,7 +61,7 @@ def add(frame: Frame) -> None:
             name: value for name, value in request.args.to_dict().items() if name in ExamplesQuery.model_fields
         }
         with source.database.session() as session:
-            _, rows, question = chosen(session, number)
+            project, rows, question = chosen(session, number)
             shown: dict[str, Any] = {
                 "questions": [{"name": row.name} for row in rows], "question": None, "number": number, "listed": listed,
             }  # fmt: skip
@@ -69,7 +69,9 @@ def add(frame: Frame) -> None:
                 return shown
             shown["question"] = {"name": question.name}
             if listed:
-                return shown | {"found": _list(session, question, listed), "order": source.settings.order}
+                others = [name for name in sent_back.questions(project) if name != question.name]
+                found = _list(session, question, listed)
+                return shown | {"found": found, "order": source.settings.order, "others": others}
             query = _fitting(arguments)
             found = examples.read(session, question, source.settings.blind, _wanted(query), _is_admin())
             following = {**arguments, "question": question.name, "after": found["next"]}
@@ -104,8 +106,7 @@ def _list(session: Session, question: QuestionRow, listed: str) -> dict[str, Any
         found = label_errors.read(session, question)
         return found if _is_admin() else found | {"labels": [_untold(one) for one in found["labels"]]}
     if listed == "disagreements":
-        found = agreement.read(session, question, _is_admin(), inspected.voices(session, question))
-        return found | {"differing": examples.differing(session, question)}
+        return disagreements.read(session, question, _is_admin())
     return {}
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from labelwheel.backend.database.tables import Event, ExampleRow, Impression, Label, QuestionRow, now
 from labelwheel.backend.errors import NotFound
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import example_history, examples
+from labelwheel.backend.views import disagreements, example_history, examples, remembered
 from labelwheel.backend.views.examples import Wanted
 from labelwheel.backend.views.examples_body import ExampleHistory, Examples
 from labelwheel.training.questions import Kind, Option, Question
@@ -186,5 +186,22 @@ def test_people_differ_where_their_answers_do(stage: Stage) -> None:
         give(stage, key, "good")
         give(stage, key, second, "bob")
     with stage.database.session() as session:
-        found = examples.differing(session, session.scalars(select(QuestionRow)).one())
+        found = disagreements.differing(session, session.scalars(select(QuestionRow)).one())
     assert found == [{"key": "e1", "labels": ["good", "bad"]}]
+
+
+def test_disagreements_are_counted_once_until_there_is_another_label(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered, "SECONDS", 0.0)
+    fill(stage, "a", "b")
+    statements = []
+    for second in (None, None, "bad"):
+        if second:
+            give(stage, "e0", "good")
+            give(stage, "e0", second, "bob")
+        with stage.database.session() as session, counted() as few:
+            found = disagreements.read(session, session.scalars(select(QuestionRow)).one(), True)
+        statements.append(len(few.statements))
+        assert [one["key"] for one in found["differing"]] == (["e0"] if second else [])
+    assert statements[1] <= 4 < statements[0], "which labels and findings there are, and nothing more"
