@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
-from labelwheel.backend.database.tables import Label, Project, QuestionRow, Round, RoundState
+from labelwheel.backend.database.tables import Event, Label, Project, QuestionRow, Round, RoundState
 from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import acceptance, anchoring, order_gain, outlook
@@ -105,8 +105,9 @@ def _curve(measured: tuple[tuple[int, float, float, float], ...], end: int) -> l
 
 
 def _mix(session: Session, question: QuestionRow) -> dict[str, Any]:
-    about = (Label.project_id == question.project_id, Label.question == question.name)
-    mark = session.scalar(select(func.max(Label.event_id)).where(*about)) or 0
+    # a deletion is an event, too
+    about = (Event.project_id == question.project_id, Event.question == question.name)
+    mark = session.scalar(select(func.max(Event.id)).where(*about)) or 0
     return _kept.get(session, question.id, lambda: _count(session, question), mark)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,15 @@ REPORTED = (
     "training_curve", "training_verdict", "artefact", "notes", "seconds", "peak_memory",
 )  # fmt: skip
 """What of a report is told to whoever may look: without keys and slices, which may have people's names."""
+
+GATE = (
+    "verdict", "examples", "groups", "challenger_score", "champion_score", "difference", "low", "high", "p_value",
+    "allowed", "look",
+)  # fmt: skip
+CLASS = ("label", "champion_f1", "challenger_f1", "low", "high", "collapsed", "beyond_chance")
+TRIAL = ("name", "score", "seconds", "detail")
+EPOCH = ("epoch", "train_loss", "validation_loss", "score")
+"""What a row has; what another release wrote without is None."""
 
 ROUND = (
     "id", "state", "trigger", "recipe", "version", "label_count", "look", "score", "low", "high", "progress",
@@ -97,7 +107,7 @@ def details(session: Session, settings: Settings, found: Round) -> dict[str, Any
     report, problem = _report(session, settings, found)
     return {
         "round": _round(found) | {"question": question.name},
-        "gate": gate,
+        "gate": gate and _only(gate, GATE) | {"classes": [_only(row, CLASS) for row in gate.get("classes") or ()]},
         "report": report,
         "problem": problem,
         "decisions": [_line(row) for row in rows],
@@ -119,7 +129,17 @@ def _report(session: Session, settings: Settings, found: Round) -> tuple[dict[st
         report = settings.checkpoints.read(row.folder, verify=False, digest=row.manifest_digest).report
     except (InvalidCheckpoint, StoreUnreachable) as error:
         return None, f"the report cannot be read: {error}"
-    return {name: report[name] for name in REPORTED if report.get(name)}, None
+    told = {name: report[name] for name in REPORTED if report.get(name)}
+    for name, columns in (("trials", TRIAL), ("training_curve", EPOCH)):
+        if name in told:
+            told[name] = [_only(row, columns) for row in told[name]]
+    if champion := told.get("champion"):
+        told["champion"] = champion | {"classes": [_only(row, CLASS) for row in champion.get("classes") or ()]}
+    return told, None
+
+
+def _only(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: row.get(name) for name in names}
 
 
 def _round(row: Round) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
     traces: list[charts.Trace] = []
     if curve:
         traces += charts.band("band", labels, [each["low"] for each in curve], [each["high"] for each in curve])
-        traces.append(charts.line("expected (80 % band)", labels, [each["score"] for each in curve]))
+        traces.append(charts.line("expected", labels, [each["score"] for each in curve]))
     end = max([1, *labels, *(each["labels"] for each in found["rounds"])])
     traces.append(charts.line(f"target {target:g}", [0, end], [target, target], "@dim", line={"dash": "dash"}))
     for state, colour, symbol in STATES:
@@ -101,7 +101,7 @@ def _accepted(found: dict[str, Any]) -> dict[str, Any]:
 
 def _mix(found: dict[str, Any]) -> dict[str, Any]:
     mix = found["mix"]
-    x = [f"{each['until'] - each['labels'] + 1}–{each['until']}" for each in mix["bins"]]
+    x = [_places(each["until"] - each["labels"] + 1, each["until"]) for each in mix["bins"]]
     traces = [
         charts.bars(value, x, [each["counts"][place] for each in mix["bins"]], COLOURS[place])
         for place, value in enumerate(mix["values"])
@@ -119,3 +119,7 @@ def _mix(found: dict[str, Any]) -> dict[str, Any]:
             for place, each in zip(x, mix["bins"], strict=True)
         ],
     }
+
+
+def _places(first: int, last: int) -> str:
+    return f"{first}–{last}" if last > first else str(last)

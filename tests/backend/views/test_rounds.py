@@ -94,6 +94,19 @@ def test_a_report_tells_no_slices_and_no_keys(stage: Stage) -> None:
     assert not {"slices", "confusions", "leakage"} & set(found["report"])
 
 
+def test_what_an_older_report_has_not_is_none(stage: Stage) -> None:
+    old = {
+        "trials": [{"name": "head"}],
+        "training_curve": [{"epoch": 1.0}],
+        "champion": {"classes": [{"label": "good"}]},
+    }
+    reported.promote(stage, report=old, inspect=False)
+    report = details(stage, add_round(stage, "v1", state="promoted"))["report"]
+    assert report["trials"] == [{"name": "head", "score": None, "seconds": None, "detail": None}]
+    assert report["training_curve"][0]["train_loss"] is None
+    assert report["champion"]["classes"][0]["low"] is None
+
+
 def test_the_log_of_a_job_is_the_end_of_its_file(stage: Stage) -> None:
     number = add_round(stage, "r1", state="failed")
     folder = jobs.folder(stage.settings, number)

@@ -57,6 +57,7 @@ def test_it_says_what_the_view_says(client: FlaskClient, token: str) -> None:
     assert "40 0.625 0.500–0.750 rejected r9" in text
     assert [each["state"] for each in told["rounds"]].count("rejected") == 1
     assert "thirty timed answers" in text
+    assert "1–3 20" in text  # three labels, in one bin
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}?question=mood", f"{PATH}?question=tone/voice"])

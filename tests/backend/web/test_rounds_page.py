@@ -5,19 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from labelwheel.backend.app import EXTENSION
+from labelwheel.backend.app import EXTENSION, create_app
 from labelwheel.backend.database.tables import Decision, Project, Round, now
 from labelwheel.backend.rounds import jobs
 from labelwheel.backend.settings import Settings
+from tests.backend import reported
+from tests.backend.serving.fakes import FakeEngine
+from tests.backend.stage import Stage
 from tests.backend.web.attacked_app import attacked
 
 ADMIN, READER = "the-admins-own-token", "only-to-look-at-it"
 MARKUP = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 LOG = "/projects/1/rounds"
+OLD = {"trials": [{"name": "head"}], "training_curve": [{"epoch": 1.0}], "champion": {"classes": [{"label": "good"}]}}
+FULL = reported.REPORT | {
+    "trials": [{"name": "a head", "score": 0.765, "seconds": 12.0, "detail": "frozen"}],
+    "chosen": "a head",
+    "training_curve": [{"epoch": 1.0, "train_loss": 0.5, "validation_loss": 0.6, "score": 0.7}],
+    "training_verdict": {"verdict": "sound", "reason": "It has learnt what it can."},
+}
 
 
 @pytest.fixture
@@ -81,6 +92,25 @@ def test_a_round_opens_into_the_gates_numbers(client: FlaskClient) -> None:
         assert said in text
     assert "its last words" not in text
     assert "its last words" in words(read(client, ADMIN, f"{LOG}/2"))
+
+
+@pytest.mark.parametrize("report", [{}, OLD, FULL], ids=["nothing", "old", "full"])
+def test_a_report_shows_what_it_has(tmp_path: Path, report: dict[str, Any]) -> None:
+    settings = Settings(home=tmp_path)
+    stage = Stage(settings)
+    stage.connect("mood")
+    reported.promote(stage, report=report, inspect=False)
+    with stage.database.transaction() as tx:
+        row = Round(project_id=1, question_id=1, trigger="labels", recipe="auto", version="v1", state="promoted")
+        tx.add(row)
+    app = create_app(settings, FakeEngine(), start=False)
+    text = words(app.test_client().get(f"{LOG}/1").text)
+    app.extensions[EXTENSION].queue.close()
+    assert "Round 1 · mood" in text
+    assert ("What was tried" in text) == bool(report)
+    if report is FULL:
+        for said in ("a head (chosen)", "0.765", "Training curve: sound", "41 s", "1,024 MiB", "it was best", "rough"):
+            assert said in text
 
 
 def test_a_round_of_another_project_is_not_found(client: FlaskClient) -> None:

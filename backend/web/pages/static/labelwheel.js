@@ -24,7 +24,7 @@ function layout(own) {
   return {
     margin: { l: 48, r: 12, t: 12, b: 44 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: "@text", family: "system-ui, sans-serif", size: 13 }, hovermode: "closest", showlegend: true,
-    legend: { orientation: "h", y: 1.12, x: 0 }, hoverlabel: { bgcolor: "@surface", font: { color: "@text" } },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, hoverlabel: { bgcolor: "@surface", font: { color: "@text" } },
     ...own, xaxis: { ...axis, ...own.xaxis }, yaxis: { ...axis, ...own.yaxis },
   };
 }
