@@ -44,6 +44,7 @@ _Name = Annotated[_Text, BeforeValidator(_as_text, json_schema_input_type=_Numbe
 _Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_digits)]
 _Wanted = Annotated[str, StringConstraints(max_length=NAME, pattern=NO_NUL)]
 _Key = Annotated[int, Field(ge=1, le=MAX_KEY), BeforeValidator(_digits)]
+_Sought = Annotated[str, StringConstraints(max_length=NAME, pattern=NO_NUL)]
 _After = Annotated[int, Field(ge=0, le=MAX_KEY), BeforeValidator(_digits)]
 
 
@@ -112,15 +113,15 @@ class VersionQuery(BaseModel):
 class ExamplesQuery(BaseModel):
     """Which examples; what is empty lets every one through."""
 
-    question: str = Field("", max_length=NAME, description="left out: the project's first")
-    text: str = Field("", max_length=NAME, description="in its text, in upper case or lower")
-    label: str = Field("", max_length=NAME, description="what somebody said")
-    says: str = Field("", max_length=NAME, description="what was suggested")
-    annotator: str = Field("", max_length=NAME)
-    version: str = Field("", max_length=NAME, description="that suggested something")
+    question: _Sought = Field("", description="left out: the project's first")
+    text: _Sought = Field("", description="in its text, in upper case or lower")
+    label: _Sought = Field("", description="what somebody said")
+    says: _Sought = Field("", description="what was suggested")
+    annotator: _Sought = Field("")
+    version: _Sought = Field("", description="that suggested something")
     side: Literal["", "train", "held_out", "apart", "blind"] = Field("", description="of the split")
-    score: str = Field("", max_length=NAME, description="without effect: the ledger keeps no scores of suggestions")
-    slice: str = Field("", max_length=NAME, description="name=value, of a column that a setting names")
+    score: _Sought = Field("", description="without effect: the ledger keeps no scores of suggestions")
+    slice: _Sought = Field("", description="name=value, of a column that a setting names")
     after: _After = Field(0, description="`next` of the page before")
 
 

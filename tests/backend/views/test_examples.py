@@ -176,8 +176,9 @@ def test_a_history_has_every_label_and_what_stood_there(stage: Stage) -> None:
         )
         assert (event["annotator"], found["fields"]) == (("ann", {"text": "a text"}) if told else (None, None))
         assert [(one["version"], one["says"]) for one in found["suggestions"]] == [("v1", {"mood": "bad"})]
-    with stage.database.session() as session, pytest.raises(NotFound, match="no example 'e9'"):
-        example_history.read(session, stage.project, "e9", SHARE, True)
+    for key in ("e9", "e0\0"):
+        with stage.database.session() as session, pytest.raises(NotFound, match="no example 'e"):
+            example_history.read(session, stage.project, key, SHARE, True)
 
 
 def test_people_differ_where_their_answers_do(stage: Stage) -> None:

@@ -120,6 +120,6 @@ def test_label_errors_are_sent_back_and_taken_back(stage: Stage, client: FlaskCl
     assert '{"questions": ["tone"]}' in text, "those of other questions stay"
 
 
-@pytest.mark.parametrize("address", [f"{PAGE}&list=no", f"{PAGE}&side=no", f"{PAGE}&after=x"])
+@pytest.mark.parametrize("address", [f"{PAGE}&list=no", f"{PAGE}&side=no", f"{PAGE}&after=x", f"{PAGE}&version=%00"])
 def test_what_cannot_be_asked_is_refused(client: FlaskClient, address: str) -> None:
     assert client.get(address, headers=ADMIN).status_code == 400
