@@ -25,7 +25,7 @@ from labelwheel.training.questions import PATH_SEPARATOR, Answer, Question
 
 SHOWN = 50
 """So many are on a page."""
-SCANNED = 5000
+SCANNED = 4000
 """So many are looked at for one page; whoever wants more goes on where the search was cut."""
 LONGEST = 400
 """So many characters of a text are in a list."""
