@@ -257,7 +257,8 @@ def test_no_route_reads_a_body_before_it_knows_who_sends_it(app, client):
             assert answer.status_code in refused, rule
             assert not stream.read_from, rule
             assert answer.headers["Connection"] == "close", rule
-            problem(answer)
+            if answer.status_code != 302:
+                problem(answer)
 
 
 class TestSmallBodies:
