@@ -100,8 +100,9 @@ def _paths(app: Any) -> Iterator[str]:
         own = rule.endpoint.startswith(("pages.", "views."))
         left_out = ("pages.asset", "pages.charts", "pages.sign_in")
         if own and "GET" in (rule.methods or ()) and rule.endpoint not in left_out:
-            filled = {"number": "1", "name": "topic", "key": "7", "round_number": "3"}
-            path = rule.rule
+            filled = {"number": "1", "name": "topic"}
+            path = rule.rule.replace("/examples/<path:name>", "/examples/7").replace("/data/<path:name>", "/data/7")
+            path = path.replace("<int:round>", "3").replace("<path:key>", "7")
             for name, value in filled.items():
                 for sort in ("int:", "path:", ""):
                     path = path.replace(f"<{sort}{name}>", value)
