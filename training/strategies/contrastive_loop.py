@@ -18,7 +18,7 @@ import numpy as np
 
 from labelwheel.training import batches, card_share, encoders
 from labelwheel.training.strategies.finetuning_loop import decayed
-from labelwheel.training.strategies.precision import Precision
+from labelwheel.training.strategies.precision import Precision, unwrapped
 
 Tokens = Sequence[int]
 
@@ -135,8 +135,7 @@ def train(
         hook.remove()
     if watcher.late:
         raise TimeoutError("the time was up before the encoder was tuned")
-    model.eval()
-    return model
+    return unwrapped(model).eval()
 
 
 def loss(features: Any, numbers: Any, temperature: float) -> Any:

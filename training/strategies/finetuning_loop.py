@@ -17,7 +17,7 @@ from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.kinds.objectives import IGNORED, Softmax
 from labelwheel.training.strategies.length_pools import LengthPools
-from labelwheel.training.strategies.precision import Precision
+from labelwheel.training.strategies.precision import Precision, unwrapped
 from labelwheel.training.strategies.problem import Problem
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def train(
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(KubeflowCallback)  # it would count each fold as a whole job
         trainer.train()
-    model.eval()
+    unwrapped(model).eval()
     return history
 
 

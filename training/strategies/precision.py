@@ -36,6 +36,17 @@ def fastest(name: str, device: Any, seconds: Callable[[Precision], float]) -> tu
     return min(timed.items(), key=lambda each: each[1])
 
 
+def unwrapped(model: Any) -> Any:
+    """A model that accelerate has trained, with its own forward pass again.
+
+    The trainer leaves its precision around `forward`. Whoever called that later would be answered in bfloat16 without
+    having asked for it, and an exporter would trace the casts, which no engine on a CPU multiplies.
+    """
+    from accelerate.utils import extract_model_from_parallel
+
+    return extract_model_from_parallel(model, keep_fp32_wrapper=False)
+
+
 def computing(precision: Precision, device: Any) -> AbstractContextManager[Any]:
     """The context of a forward pass."""
     import torch

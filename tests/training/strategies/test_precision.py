@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import copy
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from labelwheel.training import encoders
+from labelwheel.training import batches, encoders
 from labelwheel.training.kinds import kind_of
-from labelwheel.training.strategies import finetuning_loop, precision
+from labelwheel.training.onnx_export import graph
+from labelwheel.training.onnx_export.session import Session
+from labelwheel.training.strategies import contrastive_loop, finetuning_loop, precision
 from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.problem import Problem
 from tests.training.models import choice, rows, tiny_bert
@@ -58,6 +62,26 @@ def test_it_learns_in_bfloat16_and_its_weights_stay_float32(base: Path) -> None:
     assert losses[-1] is not None
     assert losses[0] is not None
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("way", ["fine-tuning", "contrast"])
+def test_what_has_learnt_in_bfloat16_answers_and_is_exported_in_float32(base: Path, tmp_path: Path, way: str) -> None:
+    made = tuned(base)
+    texts, model = made.problem.encodings, made.start()
+    if way == "contrast":
+        halves = {half: [each.input_ids for each in texts[half::2]] for half in (0, 1)}
+        settings = contrastive_loop.Settings(2, precision="bfloat16")
+        contrastive_loop.train(model, contrastive_loop.Classes(halves, {}), 0, settings)
+    else:
+        tuning = replace(made.settings, epochs=1, precision="bfloat16")
+        finetuning_loop.train(model, made.problem, range(len(made.problem)), 0, tuning, feature_norm=0.1)
+    for learnt in (model, copy.deepcopy(model)):
+        same = made.start()
+        same.load_state_dict(learnt.state_dict())
+        one, other = (batches.forward(each, texts, 0) for each in (learnt, same))
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+        graph.export(learnt, tmp_path / "graph.onnx")
+        Session(tmp_path / "graph.onnx", 0, 1)
 
 
 def test_what_is_possible_has_float32_first() -> None:
