@@ -190,7 +190,7 @@ def elsewhere(
     for each in weak:
         members = set(each["members"])
         if each["slice"]:
-            told = (named_slices.of(subject.question, row) for row in problem.rows)
+            told = named_slices.of(subject.question, problem.rows)
             inside = np.array([one.get(each["slice"]) == each["value"] for one in told])
         else:
             inside = np.array([keys[one[0].place] in members for one in near])

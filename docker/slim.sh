@@ -19,7 +19,7 @@ find "$packages" -depth -type d \( -name tests -o -name test \) \
 find "$packages" -depth -name __pycache__ -exec rm -rf {} +
 env -u PYTHONDONTWRITEBYTECODE "$1/bin/python" - <<'E2'
 import accelerate, alembic.command, datasets, datasketch, flask, fsspec, onnx.helper, onnxruntime
-import prometheus_client, psutil, psycopg, rich.live
+import prometheus_client, psutil, psycopg, py3langid.langid, rich.live
 import gunicorn.app.wsgiapp, gunicorn.workers.gthread, lxml.etree, pydantic_settings, requests
 import scipy.optimize, scipy.stats, sklearn.linear_model, sklearn.metrics, sklearn.model_selection, sqlalchemy.orm, typer
 import sqlalchemy.dialects.postgresql.psycopg, sqlalchemy.dialects.sqlite

@@ -85,9 +85,11 @@ def measure(
             challenger_loss=ours.loss,
             champion=dict(their.units) if their else {},
             challenger=dict(ours.units),
-            slices=named_slices.of(spec.question, row),
+            slices=slices,
         )
-        for row, ours, their in zip(measured, scores, theirs, strict=True)
+        for row, ours, their, slices in zip(
+            measured, scores, theirs, named_slices.of(spec.question, measured), strict=True
+        )
     ]
     return Measurement(measured, predictions, scores, theirs, pairs, bool(filled), bool(followed), by_head)
 

@@ -18,7 +18,7 @@ from labelwheel.backend.rounds import round_commands
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import findings, inspected, shown_checkpoint
 from labelwheel.training.errors import InvalidCheckpoint, StoreUnreachable
-from labelwheel.training.evaluation.named_slices import KNOWN
+from labelwheel.training.evaluation.named_slices import KNOWN, LANGUAGE
 from labelwheel.training.questions import Question
 
 MATRIX = 30
@@ -150,5 +150,5 @@ def matrix(report: Mapping[str, Any], values: Sequence[str]) -> dict[str, Any] |
 def _slices(rows: Sequence[Mapping[str, Any]], names: bool) -> list[dict[str, Any]]:
     """By slice, in their order, those that every text has first."""
     kept = [findings.pick(row, *_SLICE) for row in rows if names or row["slice"] not in findings.PEOPLE]
-    order = [*KNOWN, "label age", "origin"]
+    order = [*KNOWN, LANGUAGE, "label age", "origin"]
     return sorted(kept, key=lambda row: order.index(row["slice"]) if row["slice"] in order else len(order))

@@ -19,7 +19,7 @@ from benchmarks.common import data_folder
 
 MISSING = (
     "alembic", "annotated-types", "blinker", "cffi", "cryptography", "datasets", "datasketch", "dill", "flask",
-    "gunicorn", "itsdangerous", "mako", "multiprocess", "peft", "pycparser", "pydantic", "pydantic-core",
+    "gunicorn", "itsdangerous", "mako", "multiprocess", "peft", "py3langid", "pycparser", "pydantic", "pydantic-core",
     "pydantic-settings", "python-dotenv", "sqlalchemy", "standardwebhooks", "typer", "typing-inspection",
 )  # fmt: skip
 """What labelwheel's processes and unit tests import, and an image for training does not have."""

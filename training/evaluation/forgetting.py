@@ -62,24 +62,35 @@ def told(findings: Findings) -> dict[str, Any] | None:
             }
             for each in classes
         ],
-        "slices": [_slice(findings, named, rows) for named in findings.spec.slices],
+        "slices": _slices(findings, rows),
         "lost": [each.label for each in classes if each.beyond_chance and each.change < 0],
         "won": [each.label for each in reversed(classes) if each.beyond_chance and each.change > 0],
     }
 
 
-def _slice(
-    findings: Findings, named: NamedSlice, rows: Sequence[tuple[LabelledExample, Score, Score]]
-) -> dict[str, Any]:
-    question, spec = findings.spec.question, findings.spec
-    here = [each for each in rows if named_slices.holds(named, named_slices.of(question, each[0]))]
+def _slices(findings: Findings, rows: Sequence[tuple[LabelledExample, Score, Score]]) -> list[dict[str, Any]]:
+    spec = findings.spec
+    # of all that was measured, as the gate has them: a text's language depends on what else there is
+    told = named_slices.of(spec.question, findings.measured) if spec.slices else []
+    compared = [each for each, old in zip(told, findings.champion_scores or (), strict=False) if old is not None]
+    return [
+        _slice(
+            named,
+            [row for row, each in zip(rows, compared, strict=True) if named_slices.holds(named, each)],
+            spec.seed,
+        )
+        for named in spec.slices
+    ]
+
+
+def _slice(named: NamedSlice, here: Sequence[tuple[LabelledExample, Score, Score]], seed: int) -> dict[str, Any]:
     found = change_of(
         named,
         [row.group for row, _, _ in here],
         [old.loss for _, old, _ in here],
         [new.loss for _, _, new in here],
         0.0,
-        spec.seed,
+        seed,
     )
     return {
         "slice": named.name,

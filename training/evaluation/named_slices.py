@@ -7,9 +7,9 @@ A name is one of `OWN`, or else that of a column that the labelling tool has bes
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from labelwheel.training.evaluation import ranges
+from labelwheel.training.evaluation import languages, ranges
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample, NamedSlice
 
@@ -22,7 +22,10 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 }
 """The slices that every text has, with their values."""
 
-OWN = (*KNOWN, "origin", "label age", "annotator", "project")
+LANGUAGE = "language"
+"""The slice of which the values are languages; only among texts of more than one."""
+
+OWN = (*KNOWN, LANGUAGE, "origin", "label age", "annotator", "project")
 """The slices that labelwheel itself tells, whatever the tool has."""
 
 SEVERAL = "several"
@@ -41,9 +44,13 @@ def features(text: str) -> dict[str, str]:
     return {"length": length, "characters": _ASCII if text.isascii() else _OTHER}
 
 
-def of(question: Question, row: LabelledExample) -> dict[str, str]:
-    """All slices that an example is in: its own, by name, and those that every text has."""
-    return {**row.slices, **features(question.text(row.example))}
+def of(question: Question, rows: Sequence[LabelledExample]) -> list[dict[str, str]]:
+    """All slices that each example is in: its own, by name, those that every text has, and its language among these."""
+    texts = [question.text(row.example) for row in rows]
+    found = [{**row.slices, **features(text)} for row, text in zip(rows, texts, strict=True)]
+    for each, language in zip(found, languages.of(texts) or (), strict=False):
+        each[LANGUAGE] = language
+    return found
 
 
 def holds(named: NamedSlice, slices: Mapping[str, str]) -> bool:
@@ -73,6 +80,11 @@ def read(text: str) -> tuple[NamedSlice, ...]:
             raise ValueError(f"{part!r} is no slice: write NAME=VALUE, with commas between several")
         if value not in KNOWN.get(name, (value,)):
             raise ValueError(f"there is no {name} {value!r}; there are {', '.join(map(repr, KNOWN[name]))}")
+        if name == LANGUAGE and not languages.is_value(value):
+            raise ValueError(
+                f"there is no language {value!r}: write its code of ISO 639, such as 'de', {languages.OTHER!r} or "
+                f"{languages.UNKNOWN!r}"
+            )
         found.append(NamedSlice(name=name, value=value))
     _check({each.name for each in found})
     return tuple(dict.fromkeys(found))

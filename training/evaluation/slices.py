@@ -1,10 +1,10 @@
-"""How good a model is on parts of the examples: where they come from, how long they are, who labelled them, and when.
+"""How good a model is on parts of the examples: by source, length, language, who labelled them, and when.
 
 A column of the labelling tool that holds many different numbers is cut into four parts of about one size; of one with
 many other values, such as names, the most common ones are slices: each look at one more makes the others less sure.
 
 Each slice has an interval of its own, and a mark where it is worse than the rest beyond what looking at so many slices
-brings (`family_wise`). A language is not among them: nothing that is installed tells one of a short text well.
+brings (`family_wise`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VALUES = 20
 
 def values(question: Question, rows: Sequence[LabelledExample]) -> list[dict[str, str]]:
     """The slices of each row by name, with the columns cut as said above."""
-    found = [named_slices.of(question, row) for row in rows]
+    found = named_slices.of(question, rows)
     for name in named_slices.columns({name for each in found for name in each}):
         _cut(name, found)
     return found
@@ -88,7 +88,7 @@ def by_slice(
     `p_value` is corrected for how many slices there are. Those that people `asked` for are among them, as far as they
     have enough examples, such as ranges of numbers of their own.
     """
-    found, told = members(question, rows), [named_slices.of(question, row) for row in rows] if asked else []
+    found, told = members(question, rows), named_slices.of(question, rows) if asked else []
     for named in asked:
         places = [place for place, each in enumerate(told) if named_slices.holds(named, each)]
         if named not in found and len(places) >= SMALL:

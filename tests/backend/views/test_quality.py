@@ -90,6 +90,12 @@ def test_names_and_words_are_the_admins(stage: Stage) -> None:
     assert "secret text" not in json.dumps(whole)
 
 
+def test_what_is_told_of_texts_comes_before_what_is_told_of_labels() -> None:
+    rows = [{"slice": name} for name in ("source", "label age", "language", "characters", "length")]
+    found = [row["slice"] for row in quality._slices(rows, names=True)]
+    assert found == ["length", "characters", "language", "label age", "source"]
+
+
 def test_sections_are_told_in_short(stage: Stage) -> None:
     reported.promote(stage)
     found = read(stage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from labelwheel.training.evaluation import forgetting, report
 from labelwheel.training.evaluation.findings import Findings
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Answer, Example, Kind, Option, Prediction, Question
-from labelwheel.training.spec import JobSpec, LabelledExample, Part
+from labelwheel.training.spec import JobSpec, LabelledExample, NamedSlice, Part
+from tests.training.evaluation.sentences import SENTENCES
 
 OPTIONS = tuple(Option(value=value) for value in ("old", "new", "rare", "steady"))
 CHOICE = Question(name="q", kind=Kind.CHOICE, inputs=("text",), options=OPTIONS)
@@ -119,3 +121,17 @@ def test_of_many_classes_both_ends_are_shown_and_those_that_stayed_are_counted()
     assert sum(line.startswith("| c") for line in section.splitlines()) == 41  # the header's first cell is `class`
     assert "… and 10 more in `report.json`." in section
     assert "10 classes have the same F1 as before." in section
+
+
+def test_a_language_is_that_among_all_that_was_measured() -> None:
+    """The champion has learnt from most texts: what is left is too little for a language to be told."""
+    given = findings(CHOICE, [("old", "old", "new")] * 24, unseen=18)
+    texts = [text for pair in zip(SENTENCES["en"], SENTENCES["de"], strict=True) for text in pair]
+    measured = [
+        row.model_copy(update={"example": Example(key=row.example.key, fields={"text": text})})
+        for row, text in zip(given.measured, texts, strict=True)
+    ]
+    spec = given.spec.model_copy(update={"slices": (NamedSlice(name="language", value="de"),)})
+    found = forgetting.told(replace(given, measured=measured, spec=spec))
+    assert found is not None
+    assert [(row["value"], row["examples"], row["change"]) for row in found["slices"]] == [("de", 3, -1.0)]

@@ -5,6 +5,7 @@ import pytest
 from labelwheel.training.evaluation import named_slices
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, NamedSlice, Part
+from tests.training.evaluation.sentences import SENTENCES
 
 QUESTION = Question(name="q", kind=Kind.SPANS, inputs=("text",), options=(Option(value="a"),))
 
@@ -27,8 +28,26 @@ def test_an_example_has_slices_of_its_own_beside_those_of_its_text():
     row = LabelledExample(
         example=Example(key="1", fields={"text": "hi"}), answer=[], part=Part.TRAIN, group="g", slices={"source": "web"}
     )
-    found = named_slices.of(QUESTION, row)
+    (found,) = named_slices.of(QUESTION, [row])
     assert found == {"source": "web", "length": "under 40 characters", "characters": "ASCII"}
+
+
+def test_a_language_is_told_beside_others_and_never_alone():
+    texts = [*SENTENCES["en"], *SENTENCES["de"]]
+    rows = [
+        LabelledExample(example=Example(key=text, fields={"text": text}), answer=[], part=Part.TRAIN, group=text)
+        for text in texts
+    ]
+    assert [each["language"] for each in named_slices.of(QUESTION, rows)] == ["en"] * 12 + ["de"] * 12
+    assert not any("language" in each for each in named_slices.of(QUESTION, rows[:12] * 2))
+
+
+def test_languages_are_named_by_their_codes():
+    read = named_slices.read("language=de, language=unknown, language=other, metadata.language=German")
+    assert [str(each) for each in read] == [
+        "language=de", "language=unknown", "language=other", "metadata.language=German",
+    ]  # fmt: skip
+    assert named_slices.columns(["language", "metadata.language"]) == {"metadata.language": "language"}
 
 
 def test_slices_are_named_with_commas_each_once():
@@ -47,6 +66,7 @@ def test_slices_are_named_with_commas_each_once():
         ("mobile", "'mobile' is no slice: write NAME=VALUE"),
         ("=mobile", "is no slice"),
         ("source=", "is no slice"),
+        ("language=German", "there is no language 'German': write its code of ISO 639, such as 'de'"),
         ("length=short", "there is no length 'short'; there are 'under 40 characters'"),
     ],
 )

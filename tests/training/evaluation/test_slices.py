@@ -7,6 +7,7 @@ from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.spans import Spans
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, NamedSlice, Part, Unit
+from tests.training.evaluation.sentences import SENTENCES
 
 QUESTION = Question(name="q", kind=Kind.SPANS, inputs=("text",), options=(Option(value="a"),))
 
@@ -116,3 +117,19 @@ def test_a_range_that_people_named_is_a_slice_beside_those_that_were_cut():
     assert mine["examples"] == 10
     assert mine["score"] < 1
     assert not any(row["value"] == "100 and more" for row in table)
+
+
+def test_the_language_that_is_answered_worse_is_marked_and_of_one_language_nothing_is_said():
+    texts = [f"{text} {number}" for number in range(2) for code in ("en", "de") for text in SENTENCES[code]]
+    given = [
+        row.model_copy(update={"example": Example(key=row.example.key, fields={"text": text})})
+        for row, text in zip(rows(48, str), texts, strict=True)
+    ]
+    german = {number for number, text in enumerate(texts) if text[:-2] in SENTENCES["de"]}
+    told = scores(48, lambda number: number in german and number % 4 != 0)
+    asked = [NamedSlice(name="language", value="de")]
+    table = slices.by_slice(Spans(), QUESTION, given, told, seed=3, asked=asked)
+    found = [(row["value"], row["examples"], row["worse"]) for row in table if row["slice"] == "language"]
+    assert found == [("de", 24, True), ("en", 24, False)]
+    english = [row for number, row in enumerate(given) if number not in german]
+    assert not any(name.name == "language" for name in slices.members(QUESTION, english))
