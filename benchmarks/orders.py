@@ -94,7 +94,7 @@ def labelling(pool: Texts, test: Texts, name: Any) -> dict[str, float]:
             Candidate(key=str(i), text=pool.said[i], score=float(sure[i]), answers=(f"label {best[i]}",)) for i in left
         ]
         so_far = SoFar(Counter(map(str, pool.gold[labels])), len(labels), [pool.said[i] for i in labels[-TEXTS:]])
-        taken = [int(key) for key in ORDERS[name](candidates, 200, so_far)[:STEP]]
+        taken = [int(each.key) for each in ORDERS[name](candidates, 200, so_far)[:STEP]]
         right += int((best[taken] == pool.gold[taken]).sum())
         labels += taken
         if len(labels) in SHOWN:

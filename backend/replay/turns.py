@@ -99,8 +99,8 @@ class OrderedTurns:
         candidates = [_candidate(question.name, *pair) for pair in zip(examples, asked, strict=True)]
         given = Counter(str(answer) for answer in done.values()) if kind_of(question).exclusive else Counter[str]()
         texts = tuple(" ".join(self._recording.example(key).fields.values()) for key in list(done)[-TEXTS:])
-        keys = ordering.ORDERS[self._order](candidates, ordering.RANKED, SoFar(given, len(done), texts))
-        return keys[:ANEW]
+        found = ordering.ORDERS[self._order](candidates, ordering.RANKED, SoFar(given, len(done), texts))
+        return [each.key for each in found[:ANEW]]
 
 
 def _final(recording: Recording) -> dict[str, list[Event]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from labelwheel.backend.ledger.lots import lot
 from labelwheel.backend.suggestions.so_far import NOTHING, SoFar
-from labelwheel.backend.suggestions.uncertainty import Best, considered
+from labelwheel.backend.suggestions.uncertainty import Best, Considered, considered
 from labelwheel.plugins.capabilities import Candidate
 
 
@@ -15,9 +15,9 @@ def drawn(most: int) -> Best:
     return Best(most, lambda candidate: -lot(candidate.key))
 
 
-def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]:
-    """The keys of at most so many."""
+def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[Considered]:
+    """At most so many."""
     found = drawn(most)
     for candidate in candidates:
         found.see(considered(candidate))
-    return [each.key for each in found.ordered()]
+    return found.ordered()

@@ -30,8 +30,8 @@ COLD = 20
 """Up to so many labels nobody knows yet of what the model should be sure."""
 
 
-def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]:
-    """The keys of at most so many."""
+def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[Considered]:
+    """At most so many."""
     unsure, by_lot, rare, sample = least_sure(), drawn(most), Rare(so_far.classes), typical.sample()
     cold = so_far.labelled < COLD
     for each in map(considered, candidates):
@@ -45,7 +45,7 @@ def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -
         first = typical.spread(sample.ordered(), COLD, so_far.texts)
         known = {each.key for each in first}
         sought = [*first, *(each for each in sought if each.key not in known)]
-    return [each.key for each in in_turns(sought, by_lot.ordered(), most)]
+    return in_turns(sought, by_lot.ordered(), most)
 
 
 def alternately(one: list[Considered], other: list[Considered]) -> list[Considered]:

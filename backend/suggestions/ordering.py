@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 from labelwheel.backend.suggestions import chance, mixture, rare, typical, uncertainty
 from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.so_far import NOTHING, SoFar
+from labelwheel.backend.suggestions.uncertainty import Considered
 from labelwheel.plugins.capabilities import Candidate, Ranks
 from labelwheel.plugins.connector import Connector
 
@@ -20,9 +21,9 @@ Name = Literal["mixed", "uncertain", "rare", "typical", "random"]
 
 
 class Order(Protocol):
-    """From what is still to be answered, in any order, to the keys of at most so many, the first first."""
+    """From what is still to be answered, in any order, to at most so many of it, the first first."""
 
-    def __call__(self, candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]: ...
+    def __call__(self, candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[Considered]: ...
 
 
 ORDERS: Mapping[Name, Order] = {
@@ -42,6 +43,7 @@ def show(connector: Connector, name: Name, so_far: SoFar = NOTHING, blind: Blind
     """Has a tool that can show an order show this one; returns it, without blind examples. Raises ToolError."""
     if not isinstance(connector, Ranks):
         return []
-    keys = ORDERS[name](blind.without(connector.candidates()), RANKED, so_far)
+    found = ORDERS[name](blind.without(connector.candidates()), RANKED, so_far)
+    keys = [each.key for each in found]
     connector.rank(blind.among(keys, RANKED))
     return keys

@@ -82,12 +82,12 @@ def _unsure(candidate: Considered) -> float:
     return candidate.unsure
 
 
-def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]:
-    """The keys of at most so many; what there are too many of, or is suggested no class, comes last."""
+def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[Considered]:
+    """At most so many; what there are too many of, or is suggested no class, comes last."""
     found, others = Rare(so_far.classes), Best(2 * most, _unsure)
     for each in map(considered, candidates):
         found.see(each)
         others.see(each)
     first = found.ordered(most)
     known = {each.key for each in first}
-    return [each.key for each in [*first, *(each for each in others.ordered() if each.key not in known)][:most]]
+    return [*first, *(each for each in others.ordered() if each.key not in known)][:most]

@@ -88,7 +88,8 @@ class Reordering:
         if found is None:
             return False
         candidates = [_candidate(one.example, one.predictions) for one in found]
-        keys = self._changed(ordering.ORDERS[self._order](candidates, ordering.RANKED, known), examples)
+        newest = ordering.ORDERS[self._order](candidates, ordering.RANKED, known)
+        keys = self._changed([each.key for each in newest], examples)
         self._made = version, keys, places
         return True
 

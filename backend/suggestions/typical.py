@@ -65,9 +65,9 @@ def _likeness(words: Sequence[frozenset[str]], others: Sequence[frozenset[str]])
     return np.asarray((vectors[: len(words)] @ vectors.T).todense(), dtype=np.float32)
 
 
-def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]:
-    """The keys of at most so many."""
+def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[Considered]:
+    """At most so many."""
     found = sample()
     for candidate in candidates:
         found.see(considered(candidate))
-    return [each.key for each in spread(found.ordered(), most, so_far.texts)]
+    return spread(found.ordered(), most, so_far.texts)

@@ -67,12 +67,12 @@ def spread(left: Sequence[Considered], most: int) -> list[Considered]:
     return chosen
 
 
-def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[str]:
-    """The keys of at most so many."""
+def order(candidates: Iterable[Candidate], most: int, so_far: SoFar = NOTHING) -> list[Considered]:
+    """At most so many."""
     unsure = least_sure()
     for candidate in candidates:
         unsure.see(considered(candidate))
-    return [each.key for each in spread(unsure.ordered(), most)]
+    return spread(unsure.ordered(), most)
 
 
 def considered(candidate: Candidate) -> Considered:

@@ -91,8 +91,8 @@ class Loop:
         ]  # fmt: skip
         given = Counter(str(row.answer) for row in self._labelled.values())
         texts = [stage.question.text(row.example) for row in list(self._labelled.values())[-TEXTS:]]
-        keys = ORDERS["mixed"](candidates, ordering.RANKED, SoFar(given, len(self._labelled), texts))
-        return [int(key) for key in keys[:ANEW]]
+        found = ORDERS["mixed"](candidates, ordering.RANKED, SoFar(given, len(self._labelled), texts))
+        return [int(each.key) for each in found[:ANEW]]
 
     @property
     def _passes(self) -> bool:

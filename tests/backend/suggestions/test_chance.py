@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from labelwheel.backend.suggestions.chance import order
-from tests.backend.suggestions.test_ordering import candidate
+from labelwheel.backend.suggestions import chance
+from tests.backend.suggestions.test_ordering import candidate, keys
+
+order = keys(chance.order)
 
 
 def test_what_is_next_stays_next_while_others_come_and_go() -> None:

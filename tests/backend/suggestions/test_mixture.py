@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from labelwheel.backend.suggestions import chance, uncertainty
-from labelwheel.backend.suggestions.mixture import order
-from tests.backend.suggestions.test_ordering import candidate
+from labelwheel.backend.suggestions import chance, mixture, uncertainty
+from tests.backend.suggestions.test_ordering import candidate, keys
+
+order = keys(mixture.order)
 
 
 def test_they_take_turns() -> None:
     many = [candidate(number / 1000, str(number), f"word{number}", f"topic {number}") for number in range(1000)]
     found = order(many, 40)
-    assert found[::2] == uncertainty.order(many, 20)
-    assert found[1::2] == chance.order(many, 20)
+    assert found[::2] == keys(uncertainty.order)(many, 20)
+    assert found[1::2] == keys(chance.order)(many, 20)
 
 
 def test_what_both_would_take_is_there_once_and_nothing_is_left_out() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from labelwheel.backend.suggestions import rare
-from labelwheel.backend.suggestions.rare import order
 from labelwheel.backend.suggestions.so_far import SoFar
-from tests.backend.suggestions.test_ordering import candidate
+from tests.backend.suggestions.test_ordering import candidate, keys
+
+order = keys(rare.order)
 
 
 def test_the_class_with_the_fewest_labels_comes_first_and_the_surest_of_a_new_one() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from labelwheel.backend.suggestions import typical
 from labelwheel.backend.suggestions.so_far import SoFar
-from labelwheel.backend.suggestions.typical import order
-from tests.backend.suggestions.test_ordering import candidate
+from tests.backend.suggestions.test_ordering import candidate, keys
+
+order = keys(typical.order)
 
 PARCELS = [f"where is my parcel number{number}" for number in range(12)]
 CARDS = [f"my card was refused at shop{number}" for number in range(4)]

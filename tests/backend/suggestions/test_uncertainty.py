@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from labelwheel.backend.suggestions.uncertainty import considered, order, resemblance
-from tests.backend.suggestions.test_ordering import candidate
+from labelwheel.backend.suggestions import uncertainty
+from labelwheel.backend.suggestions.uncertainty import considered, resemblance
+from tests.backend.suggestions.test_ordering import candidate, keys
+
+order = keys(uncertainty.order)
 
 
 def test_the_least_sure_comes_first_and_its_variants_later() -> None:
