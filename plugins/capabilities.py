@@ -46,7 +46,7 @@ class Candidate(Frozen):
     """An example that people are still to answer, with what is suggested there.
 
     `score` is that of its least sure part, and `answers` says what is suggested, as far as that is one thing for each
-    question: examples that are suggested the same have the same.
+    question: its name, a blank and the answer. Examples that are suggested the same have the same.
     """
 
     key: str

@@ -53,10 +53,11 @@ class RankedRecords:
         if not self._ordered:
             return
         present: dict[str, int] = {}
+        names = {control.id: control.name for control in self._dataset.layout.controls}
         for listing in self._dataset.scan(("suggestions",), LISTED):
             for row in listing.rows:
                 present |= _rank(row)
-                if row.get("status") == "pending" and (found := _candidate(self._dataset, row)) is not None:
+                if row.get("status") == "pending" and (found := _candidate(self._dataset, row, names)) is not None:
                     yield found
         self._present = present
 
@@ -111,12 +112,13 @@ def _rank(row: Row) -> dict[str, int]:
     return {str(row["id"]): rank} if isinstance(rank, int) else {}
 
 
-def _candidate(dataset: Dataset, row: Row) -> Candidate | None:
+def _candidate(dataset: Dataset, row: Row, names: Mapping[str, str]) -> Candidate | None:
     scored = [one for one in row.get("suggestions") or [] if one.get("score") is not None]
     if not scored:
         return None
     # as sure as of the least sure part of all that is suggested
     sure = min(min(one["score"]) if isinstance(one["score"], list) else one["score"] for one in scored)
-    answers = sorted(f"{one['question_id']} {one['value']}" for one in scored if not isinstance(one["value"], list))
+    said = ((str(one["question_id"]), one["value"]) for one in scored)
+    answers = sorted(f"{names.get(asked, asked)} {value}" for asked, value in said if not isinstance(value, list))
     text = " ".join(dataset.layout.example(row).fields.values())
     return Candidate(key=str(row["id"]), text=text, score=float(sure), answers=tuple(answers))

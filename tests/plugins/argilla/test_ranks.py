@@ -55,7 +55,7 @@ def server() -> Server:
         [
             {"id": "a", "metadata": {PROPERTY: 1, "source": "mail"}, "suggestions": [suggestion("x", 0.5)]},
             {"id": "b", "metadata": {"source": "web"}, "suggestions": [suggestion(["x"], [0.9, 0.2], "z"),
-                                                                       suggestion(3, 0.4)]},
+                                                                       suggestion(3, 0.4, "id-topic")]},
             {"id": "c", "metadata": {PROPERTY: 2}, "suggestions": [suggestion("x", None)]},
             {"id": "d", "metadata": {PROPERTY: 3}, "suggestions": [suggestion("x", 0.1)], "status": "completed"},
             {"id": "e", "metadata": {}, "suggestions": []},
@@ -71,7 +71,7 @@ def ranked(server: Server, ordered: bool = True) -> RankedRecords:
 
 def test_candidates_are_pending_and_as_sure_as_their_least_sure_part(server: Server) -> None:
     found = list(ranked(server).candidates())
-    assert [(one.key, one.score, one.answers) for one in found] == [("a", 0.5, ("q x",)), ("b", 0.2, ("q 3",))]
+    assert [(one.key, one.score, one.answers) for one in found] == [("a", 0.5, ("q x",)), ("b", 0.2, ("topic 3",))]
     assert [one.text for one in found] == ["a", "b"]
 
 
