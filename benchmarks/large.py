@@ -22,6 +22,9 @@ from labelwheel.backend.database.tables import (
     RoundState,
     WorkRow,
 )
+from labelwheel.backend.ledger import shown_order
+from labelwheel.backend.ledger.shown_order import Proposed
+from labelwheel.backend.suggestions import ordering
 
 PIECE = 5000
 ANNOTATORS = 6
@@ -60,6 +63,11 @@ def fill(database: Database, project: int, question: int, examples: int, labels:
         for key in keys[: examples // 5]
     ]
     _write(database, Impression, shown)
+    with database.transaction() as tx:
+        # half of an order is labelled by the time that somebody looks at it
+        left = keys[int(labels * 0.9) - ordering.RANKED // 2 :][: ordering.RANKED]
+        proposed = [Proposed(key, chance.random(), (f"topic {chance.choice(topics)}",)) for key in left]
+        shown_order.keep(tx, project, "mixed", proposed)
     _rounds(database, project, question, labels)
 
 

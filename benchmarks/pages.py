@@ -35,6 +35,7 @@ from benchmarks.explaining import block, ratio
 from labelwheel.backend.app import EXTENSION, create_app
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.web.pages.data import LISTS
 from labelwheel.backend.web.pages.frame import FRESH
 from labelwheel.training.checkpoints import checkpoint
 from testkit import postgresql
@@ -108,6 +109,8 @@ def _paths(app: Any) -> Iterator[str]:
                     path = path.replace(f"<{sort}{name}>", value)
             if "<" not in path:
                 yield path
+            if rule.endpoint == "pages.data":
+                yield from (f"{path}?list={name}" for name in LISTS)
 
 
 @contextmanager

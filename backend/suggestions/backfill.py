@@ -76,7 +76,10 @@ class Backfiller:
         with self._walk.page() as page:
             if page is not None:
                 return self._show(connector, backfill, page)
-            self._on_order(ordering.show(connector, self._order, *self._so_far()))
+            found = ordering.show(connector, self._order, *self._so_far())
+            if found is not None:
+                ordering.keep(self._hold, self._id, self._order, found)
+            self._on_order([each.key for each in found or ()])
             self._finish(connector, backfill)
         return True
 

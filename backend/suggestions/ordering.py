@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
+from labelwheel.backend.database.lease import Hold
+from labelwheel.backend.ledger import shown_order
+from labelwheel.backend.ledger.shown_order import Proposed
 from labelwheel.backend.suggestions import chance, mixture, rare, typical, uncertainty
 from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.so_far import NOTHING, SoFar
@@ -39,11 +42,18 @@ BY_ANSWERS: frozenset[Name] = frozenset({"mixed", "uncertain", "rare"})
 """Those that go by what is suggested, and change with it."""
 
 
-def show(connector: Connector, name: Name, so_far: SoFar = NOTHING, blind: BlindPlaces = NO_PLACES) -> list[str]:
-    """Has a tool that can show an order show this one; returns it, without blind examples. Raises ToolError."""
+def show(
+    connector: Connector, name: Name, so_far: SoFar = NOTHING, blind: BlindPlaces = NO_PLACES
+) -> list[Considered] | None:
+    """Has a tool show this order; returns it, without blind examples. None where it can show none. Raises ToolError."""
     if not isinstance(connector, Ranks):
-        return []
+        return None
     found = ORDERS[name](blind.without(connector.candidates()), RANKED, so_far)
-    keys = [each.key for each in found]
-    connector.rank(blind.among(keys, RANKED))
-    return keys
+    connector.rank(blind.among([each.key for each in found], RANKED))
+    return found
+
+
+def keep(hold: Hold, project_id: int, name: Name, found: Sequence[Considered]) -> None:
+    """Notes an order that is shown, without blind examples, in place of the one before."""
+    with hold.transaction() as tx:
+        shown_order.keep(tx, project_id, name, (Proposed(each.key, each.score, each.answers) for each in found))

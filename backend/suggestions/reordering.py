@@ -23,6 +23,7 @@ from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.suggestions import blind_places, ordering, showing, so_far
 from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.showing import Suggester
+from labelwheel.backend.suggestions.uncertainty import Considered, considered
 from labelwheel.plugins.capabilities import Candidate, Ranks
 from labelwheel.plugins.connector import Connector
 from labelwheel.training.questions import Example, Prediction, Question
@@ -49,7 +50,7 @@ class Reordering:
         self._drawn = self._begun = float("-inf")
         self._shown: str | None = None
         # a revision, its order, and the places of blind examples in it: to be shown in the next step
-        self._made: tuple[str, list[str], BlindPlaces] | None = None
+        self._made: tuple[str, list[Considered], BlindPlaces] | None = None
 
     def begin(self, keys: Sequence[str]) -> None:
         """Goes on from an order that was made of all that is left."""
@@ -67,8 +68,10 @@ class Reordering:
         if not isinstance(connector, Ranks) or self._order not in ordering.BY_ANSWERS:
             return False
         if self._made is not None:
-            (shown, keys, places), self._made = self._made, None
+            (shown, made, places), self._made = self._made, None
+            keys = [each.key for each in made]
             connector.rank(places.among(keys, ordering.RANKED))
+            ordering.keep(self._hold, self._id, self._order, made)
             self._had_place, self._shown = keys, shown
             return True
         if time.monotonic() - self._begun < EVERY_SECONDS:
@@ -90,7 +93,8 @@ class Reordering:
         candidates = [_candidate(one.example, one.predictions) for one in found]
         newest = ordering.ORDERS[self._order](candidates, ordering.RANKED, known)
         keys = self._changed([each.key for each in newest], examples)
-        self._made = version, keys, places
+        known_of = {each.key: considered(each) for each in candidates}
+        self._made = version, [known_of[key] for key in keys if key in known_of], places
         return True
 
     def _changed(self, newest: Sequence[str], examples: Mapping[str, Example]) -> list[str]:

@@ -27,6 +27,11 @@ class Considered(NamedTuple):
     answers: tuple[str, ...]
     words: frozenset[str]
 
+    @property
+    def score(self) -> float:
+        """That of its least sure part."""
+        return 1.0 - self.unsure
+
 
 class Best:
     """The candidates with the highest rank, in bounded memory, in whatever order they come."""

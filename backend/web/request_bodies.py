@@ -125,6 +125,13 @@ class ExamplesQuery(BaseModel):
     after: _After = Field(0, description="`next` of the page before")
 
 
+class LeastSureQuery(BaseModel):
+    """Which part of the order, and whose texts."""
+
+    question: _Sought = Field("", description="left out: the project's first")
+    after: _After = Field(0, description="`next` of the page before")
+
+
 class DecisionsQuery(BaseModel):
     """Which lines of the decision log."""
 

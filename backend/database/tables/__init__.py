@@ -2,7 +2,7 @@
 
 from labelwheel.backend.database.tables.access import AuditLine, ToolSecret
 from labelwheel.backend.database.tables.base import Base, Moment, now
-from labelwheel.backend.database.tables.impressions import Impression
+from labelwheel.backend.database.tables.impressions import Impression, ShownOrder
 from labelwheel.backend.database.tables.inspections import InspectionPart, InspectionRow, InspectionState
 from labelwheel.backend.database.tables.labels import (
     Band,
@@ -47,6 +47,7 @@ __all__ = [
     "Round",
     "RoundState",
     "Server",
+    "ShownOrder",
     "ToolSecret",
     "WorkRow",
     "now",

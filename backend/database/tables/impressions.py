@@ -1,4 +1,4 @@
-"""What people were shown, for labelling tools that do not remember it."""
+"""What people were shown, for labelling tools that do not remember it, and in which order."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ class Impression(Base):
     answers: Mapped[dict[str, Any]]
     shown_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (UniqueConstraint("project_id", "example_key", "version", name="one_showing_per_version"),)
+
+
+class ShownOrder(Base):
+    """The order in which a project's examples are proposed, replaced whole; see backend.ledger.shown_order."""
+
+    __tablename__ = "orders"
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str]
+    examples: Mapped[list[Any]]
+    made_at: Mapped[datetime] = mapped_column(default=now)

@@ -13,14 +13,15 @@ from labelwheel.backend.database import keyring
 from labelwheel.backend.database.tables import Project, QuestionRow
 from labelwheel.backend.errors import InvalidRequest, NotFound
 from labelwheel.backend.projects import connectors, sent_back
-from labelwheel.backend.views import disagreements, example_history, examples, label_errors
+from labelwheel.backend.views import disagreements, example_history, examples, label_errors, least_sure
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import asked, fitting
 from labelwheel.backend.web.pages.frame import Frame, Shown, chosen
-from labelwheel.backend.web.request_bodies import ExamplesQuery
+from labelwheel.backend.web.request_bodies import ExamplesQuery, LeastSureQuery
 from labelwheel.backend.web.roles import Role, current
 from labelwheel.plugins.capabilities import Links
 from labelwheel.plugins.descriptions import described
+from labelwheel.plugins.route_marks import readable
 from labelwheel.training.errors import LabelwheelError
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,22 @@ def add(frame: Frame) -> None:
             chosen(session, number)
             return jsonify(example_history.read(session, number, name, source.settings.blind, True))
 
+    @frame.api.get("/projects/<int:number>/least-sure")
+    @readable
+    @described(
+        "Examples in the order in which they are proposed, whose texts are for the admin alone", query=LeastSureQuery,
+        gives=least_sure.body, refuses=(NotFound,),
+    )  # fmt: skip
+    def least_sure_json(number: int) -> Response:
+        if _is_admin():
+            audit.mark()  # it tells texts
+        after = asked(LeastSureQuery).after
+        with source.database.session() as session:
+            project, _, question = chosen(session, number)
+            if question is None:
+                raise NotFound(f"project {number} asks no question that is learnt")
+            return jsonify(least_sure.read(session, project, question, source.settings.blind, _is_admin(), after))
+
     @frame.page("/projects/<int:number>/data", "Data")
     def data(number: int) -> Shown:
         listed = request.args.get("list", "")
@@ -68,10 +85,14 @@ def add(frame: Frame) -> None:
             if question is None:
                 return shown
             shown["question"] = {"name": question.name}
+            if listed == "least-sure":
+                after, blind = _fitting(arguments).after, source.settings.blind
+                found = least_sure.read(session, project, question, blind, _is_admin(), after)
+                return shown | {"found": found, "after": after}
             if listed:
                 others = [name for name in sent_back.questions(project) if name != question.name]
                 found = _list(session, question, listed)
-                return shown | {"found": found, "order": source.settings.order, "others": others}
+                return shown | {"found": found, "others": others}
             query = _fitting(arguments)
             found = examples.read(session, question, source.settings.blind, _wanted(query), _is_admin())
             following = {**arguments, "question": question.name, "after": found["next"]}
@@ -105,9 +126,7 @@ def _list(session: Session, question: QuestionRow, listed: str) -> dict[str, Any
     if listed == "label-errors":
         found = label_errors.read(session, question)
         return found if _is_admin() else found | {"labels": [_untold(one) for one in found["labels"]]}
-    if listed == "disagreements":
-        return disagreements.read(session, question, _is_admin())
-    return {}
+    return disagreements.read(session, question, _is_admin())
 
 
 def _untold(error: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from labelwheel.backend.ledger import shown_order
 from labelwheel.backend.suggestions.blind_places import BlindPlaces, read
 from labelwheel.plugins.capabilities import Candidate
 from labelwheel.plugins.connector import Suggestion
@@ -65,6 +66,9 @@ def test_they_have_places_by_lot_and_are_reached(blind: World) -> None:
     hidden = blind.blind
     placed = [key for key in blind.tool.ranked if key in hidden]
     with blind.database.session() as session:
+        kept = shown_order.read(session, 1)
+        assert kept is not None
+        assert [one.key for one in kept.examples] == [key for key in blind.tool.ranked if key not in hidden]
         assert placed == list(read(session, 1, SHARE).waiting)
     for count in range(1, 11):
         key = blind.tool.ranked[0]

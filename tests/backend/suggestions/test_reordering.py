@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from labelwheel.backend.database.tables import HeadRow
+from labelwheel.backend.ledger import shown_order
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.suggestions import reordering
 from tests.backend.world import World
@@ -71,6 +72,24 @@ def test_newer_heads_order_anew_what_is_taken_next(world: World, sure: Sure) -> 
     assert world.tool.ranked[:4] == ["50", "1", "40", "2"]
     assert sorted(world.tool.ranked, key=int) == [str(number) for number in range(1, 61)]
     assert world.tool.calls.count("rank") == 1, "an order that is shown is not shown again"
+
+
+def kept(world: World) -> list[tuple[str, float, list[str]]]:
+    """The order that is kept."""
+    with world.database.session() as session:
+        found = shown_order.read(session, 1)
+    assert found is not None
+    return [(each.key, each.score, list(each.answers)) for each in found.examples]
+
+
+def test_each_order_is_kept_as_it_is_shown(world: World, sure: Sure) -> None:
+    assert [key for key, _, _ in kept(world)] == world.tool.ranked
+    assert kept(world)[:2] == [("1", 0.01, ["topic sport"]), ("2", 0.02, ["topic sport"])]
+    sure.scores |= {"50": 0.001}
+    revise(world)
+    world.turns(3)
+    assert [key for key, _, _ in kept(world)] == world.tool.ranked
+    assert kept(world)[:2] == [("50", 0.001, ["topic sport"]), ("1", 0.01, ["topic sport"])]
 
 
 def test_only_the_first_change_places(world: World, sure: Sure) -> None:

@@ -11,7 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from labelwheel.backend.app import EXTENSION, create_app
-from labelwheel.backend.database.tables import CheckpointRow, Project, QuestionRow
+from labelwheel.backend.database.tables import AuditLine, CheckpointRow, ExampleRow, Project, QuestionRow
+from labelwheel.backend.ledger import shown_order
+from labelwheel.backend.ledger.shown_order import Proposed
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.label_studio.connector import LabelStudio
 from tests.backend import inspection_rows, reported
@@ -67,9 +69,57 @@ def test_the_page_says_what_the_view_says(client: FlaskClient) -> None:
     assert "e0" not in client.get(f"{PAGE}&label=bad&says=&side=&after=", headers=ADMIN).text
 
 
+def propose(stage: Stage) -> None:
+    """An order in which somebody's markup is suggested, to examples of which nobody has labelled any."""
+    with stage.database.transaction() as tx:
+        for number in range(51):
+            facts = {"fields": {"text": f"{TEXT} {number}"}, "part": "train", "digest": "", "group": f"o{number}"}
+            tx.add(ExampleRow(project_id=1, key=f"open{number}", **facts))
+        said = f"mood {reported.MARKUP}", f"mood a private text {reported.MARKUP}"
+        proposed = [Proposed(f"open{number}", 0.125, said) for number in range(51)]
+        shown_order.keep(tx, 1, reported.MARKUP, proposed)
+
+
+def test_the_least_sure_are_listed_in_their_order(stage: Stage, client: FlaskClient) -> None:
+    address = f"{PAGE}&list=least-sure"
+    assert "Nothing is ordered yet" in client.get(address, headers=ADMIN).text
+    propose(stage)
+    fresh = ADMIN | {"X-Labelwheel-Fresh": "1"}
+    text = unescape(client.get(address, headers=fresh).text)
+    found = client.get("/api/v1/projects/1/least-sure", headers=ADMIN).json
+    assert [one["place"] for one in found["examples"]] == list(range(1, 51))
+    places = [text.index(f'<a href="/projects/1/data/{one["key"]}">') for one in found["examples"]]
+    assert places == sorted(places)
+    assert ">0.125<" in text
+    assert found["examples"][0]["text"] in text
+    assert "51 examples of it are still to be labelled" in text
+    assert "&list=least-sure&after=50" in text
+    text = client.get(f"{address}&after={found['next']}", headers=ADMIN).text
+    assert "/projects/1/data/open50" in text
+    assert "/projects/1/data/open49" not in text
+    assert "The first ones" in text
+
+
+def test_the_order_is_json_for_a_reader_without_texts(stage: Stage, client: FlaskClient) -> None:
+    propose(stage)
+    found = client.get("/api/v1/projects/1/least-sure?after=40", headers=READER)
+    assert "private text" not in found.text
+    assert found.json["next"] is None
+    assert found.json["examples"][0] == {
+        "place": 41, "key": "open40", "text": None, "score": 0.125,
+        "suggested": [{"question": "mood", "says": reported.MARKUP}],
+    }  # fmt: skip
+    address = "/api/v1/projects/1/least-sure"
+    assert "private text" in client.get(address, headers=ADMIN).text
+    with stage.database.session() as session:
+        assert [line.action for line in session.scalars(select(AuditLine))] == [f"GET {address}"]
+    assert client.get("/api/v1/projects/9/least-sure", headers=READER).status_code == 404
+
+
 @pytest.mark.parametrize("listed", ["", "&list=least-sure", "&list=label-errors", "&list=disagreements"])
 def test_markup_comes_out_as_text(stage: Stage, client: FlaskClient, listed: str) -> None:
     doubt(stage)
+    propose(stage)
     for address in (f"{PAGE}{listed}", EXAMPLE):
         answer = client.get(address, headers=ADMIN)
         assert answer.status_code == 200
@@ -79,6 +129,7 @@ def test_markup_comes_out_as_text(stage: Stage, client: FlaskClient, listed: str
 
 def test_a_reader_sees_no_texts_and_no_names(stage: Stage, client: FlaskClient) -> None:
     doubt(stage)
+    propose(stage)
     for listed in ("", "&text=zzz&annotator=zzz", "&list=least-sure", "&list=label-errors", "&list=disagreements"):
         answer = client.get(f"{PAGE}{listed}", headers=READER)
         assert answer.status_code == 200
