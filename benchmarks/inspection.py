@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from benchmarks import texts
 from benchmarks.common import machine, save
 from labelwheel.training.inspection import files
 from labelwheel.training.inspection.spec import InspectionSpec
-from labelwheel.training.questions import Frozen
+from labelwheel.training.questions import Frozen, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
 
 LISTS = ("label_errors", "voices")
@@ -54,15 +55,9 @@ def _measured(asked: argparse.Namespace, name: str, folder: Path) -> dict[str, A
     end = asked.labels + asked.held_out
     parts = ((Part.TRAIN, given[: asked.labels]), (Part.HELD_OUT, given[asked.labels : end]))
     rows = [_grouped(row) for part, some in parts for row in texts.labelled(some, part)]
-    data = folder / "data.jsonl"
-    data.write_text("".join(row.model_dump_json() + "\n" for row in rows), "utf-8")
-    job = JobSpec(
-        version="v1", question=question, data=str(data), output=str(folder / "v1"), device="cpu", artefact=False,
-        fine_tuning=False,
-    )  # fmt: skip
-    _run("labelwheel.training.job", job, folder / "job.json")
+    job = learnt(question, rows, folder)
     inspection = InspectionSpec(
-        version="v1", question=question, checkpoint=job.output, data=str(data), output=str(folder / "found"),
+        version="v1", question=question, checkpoint=job.output, data=job.data, output=str(folder / "found"),
         groups=("length",),
     )  # fmt: skip
     begun = time.monotonic()
@@ -81,6 +76,18 @@ def _measured(asked: argparse.Namespace, name: str, folder: Path) -> dict[str, A
             for section, part in parts_found
         },
     }
+
+
+def learnt(question: Question, rows: Sequence[LabelledExample], folder: Path, fine_tuning: bool = False) -> JobSpec:
+    """A job in a process of its own that has learnt from the rows; its checkpoint is in the folder."""
+    data = folder / "data.jsonl"
+    data.write_text("".join(row.model_dump_json() + "\n" for row in rows), "utf-8")
+    job = JobSpec(
+        version="v1", question=question, data=str(data), output=str(folder / "v1"), device="cpu", artefact=False,
+        fine_tuning=fine_tuning,
+    )  # fmt: skip
+    _run("labelwheel.training.job", job, folder / "job.json")
+    return job
 
 
 def _grouped(row: LabelledExample) -> LabelledExample:

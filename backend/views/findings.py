@@ -85,8 +85,15 @@ def _fairness(found: Mapping[str, Any], names: bool) -> dict[str, Any]:
 
 def _sensitivity(found: Mapping[str, Any]) -> dict[str, Any]:
     labels = ("share", "labels", "refits", "mean", "low", "high", "other_answers")
+    spread = ("refits", "mean", "deviation", "low", "high", "other_answers")
+    told = ("strategy", "labels", "examples", "score", "fixed", "problem", "minutes")
+    seed = found.get("seed") or None  # older inspections have none
     return {
         "labels": [pick(row, *labels) for row in found.get("labels", ())],
+        "seed": pick(seed, *told)
+        | {name: pick(seed[name], *spread) if seed.get(name) else None for name in ("seeds", "drawn")}
+        if seed
+        else None,
         "thresholds": [pick(row, "threshold", "shown", "score") for row in found.get("thresholds", ())],
         "lengths": [pick(row, "words", "examples", *_INTERVAL, "beyond_chance") for row in found.get("lengths", ())],
     }

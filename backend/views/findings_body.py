@@ -155,10 +155,39 @@ class Length(Change):
     beyond_chance: bool | None
 
 
+class Spread(Body):
+    """What comes of fitting again so many times: scores, and the share of answers that differ between two."""
+
+    refits: int | None
+    mean: float | None
+    deviation: float | None
+    low: float | None
+    high: float | None
+    other_answers: float | None
+
+
+class Seed(Body):
+    """The chosen strategy fitted with other seeds, and to labels drawn anew; `fixed` where seeds change no answer.
+
+    `score` is that of what is served on the same examples; `problem` says why nothing was measured.
+    """
+
+    strategy: str | None
+    labels: int | None
+    examples: int | None
+    score: float | None
+    fixed: bool | None
+    problem: str | None
+    minutes: int | None
+    seeds: Spread | None
+    drawn: Spread | None
+
+
 class Sensitivity(Body):
     """What the score hangs on."""
 
     labels: list[Refits]
+    seed: Seed | None
     thresholds: list[Threshold]
     lengths: list[Length]
 

@@ -118,6 +118,11 @@ FOUND: dict[str, dict[str, Any]] = {
         "labels": [{"share": 0.5, "labels": 40, "refits": 8, "mean": 0.7, "low": 0.6, "high": 0.75,
                     "deviation": 0.05, "other_answers": 0.2}],
         "thresholds": [{"threshold": 0.5, "shown": 0.9, "score": 0.8}],
+        "seed": {
+            "strategy": "toy", "labels": 80, "examples": 20, "score": 0.765, "fixed": False, "problem": "",
+            "minutes": None, "drawn": None,
+            "seeds": {"refits": 5, "mean": 0.75, "deviation": 0.031, "low": 0.7, "high": 0.78, "other_answers": 0.06},
+        },
         "lengths": [{"words": 8, "examples": 15, "difference": -0.1, "low": -0.2, "high": 0.0, "p_value": 0.2,
                      "beyond_chance": False}],
     },
@@ -130,8 +135,14 @@ FOUND: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def promote(stage: Stage, name: str = "mood", report: dict[str, Any] | None = None, inspect: bool = True) -> None:
-    """Version `v1` of a question, with this report."""
+def promote(
+    stage: Stage,
+    name: str = "mood",
+    report: dict[str, Any] | None = None,
+    inspect: bool = True,
+    found: dict[str, dict[str, Any]] = FOUND,
+) -> None:
+    """Version `v1` of a question, with this report, and what was found of it."""
     folder = stage.settings.checkpoints.folder
     assert folder is not None
     told = json.dumps(REPORT if report is None else report)
@@ -141,4 +152,4 @@ def promote(stage: Stage, name: str = "mood", report: dict[str, Any] | None = No
     if inspect:
         with stage.database.transaction() as tx:
             row = tx.scalars(select(CheckpointRow).filter_by(version="v1")).one()
-            inspection_rows.add(tx, row, FOUND, label_count=100)
+            inspection_rows.add(tx, row, found, label_count=100)

@@ -1,8 +1,9 @@
-"""How far the score hangs on what might be otherwise: which labels there are, what is hidden, how long texts are.
+"""How far the score hangs on what might be otherwise: labels, the seed, what is hidden, how long texts are.
 
 - Labels: the regression on the base model's features, learnt from other four fifths and halves of the training labels
   and measured on the same held-out texts. It says how much these labels matter to it, and nothing about a fine-tuned
   checkpoint, whose training would take its whole time again for each. Not of spans, which no regression learns here.
+- Seed: the strategy that was chosen, fitted again (`refits`).
 - Threshold: what is shown and how good it is, if less sure answers are hidden.
 - Length: what is lost if texts are cut after some words, against chance with Holm's correction.
 """
@@ -12,19 +13,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from itertools import combinations
 from random import Random
 from typing import Any
 
-import numpy as np
-
-from labelwheel.training.evaluation import many_looks
+from labelwheel.training.evaluation import many_looks, refits
 from labelwheel.training.evaluation.edits import Edit
 from labelwheel.training.evaluation.markdown import change, number, table
 from labelwheel.training.evaluation.paired import Paired
 from labelwheel.training.evaluation.perturbations import Given
 from labelwheel.training.evaluation.randomisation import p_value
-from labelwheel.training.evaluation.rewriting import Rewriting, differs
+from labelwheel.training.evaluation.rewriting import Rewriting
 from labelwheel.training.inspection.subject import Subject
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.questions import Prediction
@@ -54,20 +52,21 @@ class Sensitivity:
     name = "sensitivity"
 
     def look(self, subject: Subject) -> dict[str, Any]:
-        """`labels`, `thresholds` and `lengths`; `cut` has the numbers of words after which a cut costs score."""
+        """`labels`, `seed`, `thresholds`, `lengths`; `cut` has the numbers of words after which a cut costs score."""
         if len({row.group for row in subject.measured}) < LEAST:
             return {}
         lengths = _lengths(subject)
         return {
             "metric": subject.kind.metric,
             "labels": [] if subject.kind.row is Row.TOKEN else _labels(subject),
+            "seed": refits.look(subject),
             "thresholds": _thresholds(subject),
             "lengths": lengths,
             "cut": [row["words"] for row in lengths if row["beyond_chance"]],
         }
 
     def render(self, found: Mapping[str, Any]) -> str:
-        """Three tables."""
+        """Three tables, and what the seed does."""
         labels = [
             (f"{row['share']:.0%} ({row['labels']:,})", row["refits"], number(row["mean"]),
              f"{number(row['low'])} to {number(row['high'])}", f"{row['other_answers']:.1%}")
@@ -85,6 +84,7 @@ class Sensitivity:
                 "With other labels of these, by a regression on the base model's features:",
                 table(("learnt from", "times", "score", "lowest to highest", "answers that differ"), labels),
             ]
+        parts += filter(None, [refits.render(found.get("seed") or {})])
         parts += ["If less sure answers are hidden:", table(("below", "shown", "score of those"), shown)]
         if lengths:
             parts += [
@@ -117,19 +117,7 @@ def _labels(subject: Subject) -> list[dict[str, Any]]:
         if len(answers) < 2:
             continue
         rows = [problem.rows[place] for place in measured]
-        scores = [subject.kind.headline(subject.scored(rows, each)) for each in answers]
-        other = [
-            differs(subject, one.answer, two.answer, row.example)
-            for left, right in combinations(answers, 2)
-            for one, two, row in zip(left, right, rows, strict=True)
-        ]
-        found.append(
-            {
-                "share": share, "labels": count, "refits": len(answers), "mean": float(np.mean(scores)),
-                "deviation": float(np.std(scores, ddof=1)), "low": min(scores), "high": max(scores),
-                "other_answers": float(np.mean(other)),
-            }
-        )  # fmt: skip
+        found.append({"share": share, "labels": count, **refits.spread(subject, rows, answers)})
     return found
 
 

@@ -16,11 +16,12 @@ from pydantic import ValidationError
 
 from labelwheel.training import places, unlabelled
 from labelwheel.training.base_model import Base
+from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.evaluation.report import plain
 from labelwheel.training.inspection.registry import SECTIONS
 from labelwheel.training.inspection.spec import InspectionSpec
-from labelwheel.training.inspection.subject import Section, Subject
+from labelwheel.training.inspection.subject import Learnt, Section, Subject
 from labelwheel.training.job import read_rows
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Example, Prediction
@@ -48,13 +49,13 @@ def run(spec: InspectionSpec, sections: Sequence[Section] = SECTIONS) -> None:
     left = [section for section in sections if not (place / f"{section.name}.json").exists()]
     if not left:
         return
-    subject = _subject(spec)
+    looked_at = subject(spec)
     deadline = time.monotonic() + spec.max_minutes * 60
     for number, section in enumerate(sections):
         if section not in left:
             continue
         late = section is not left[0] and time.monotonic() >= deadline
-        part = {"problem": NO_TIME} if late else _looked(section, subject)
+        part = {"problem": NO_TIME} if late else _looked(section, looked_at)
         written = json.dumps({"place": number, **part}, ensure_ascii=False)
         places.write(str(place / f"{section.name}.json"), written.encode())
 
@@ -73,7 +74,8 @@ def _looked(section: Section, subject: Subject) -> dict[str, Any]:
     return {"found": plain(found), "text": text, "seconds": round(seconds, 1)}
 
 
-def _subject(spec: InspectionSpec) -> Subject:
+def subject(spec: InspectionSpec) -> Subject:
+    """What sections look at; raises InvalidJob or InvalidCheckpoint where there is nothing to look at."""
     question = spec.question
     rows = read_rows(Path(spec.data), question)
     model = Model.load(spec.checkpoint, device=spec.device, threads=spec.threads)
@@ -91,4 +93,17 @@ def _subject(spec: InspectionSpec) -> Subject:
         seed=spec.seed,
         hide_below=spec.hide_below,
         groups=spec.groups,
+        minutes=spec.max_minutes,
+        learnt=_learnt(Path(spec.checkpoint) / checkpoint.REPORT),
     )
+
+
+def _learnt(path: Path) -> Learnt | None:
+    """What the report of a checkpoint says of it; None where there is no such report."""
+    try:
+        told = json.loads(path.read_bytes())
+        seconds = {each["name"]: float(each["seconds"]) for each in told["trials"]}
+        return Learnt(told["chosen"], told["base_model"], seconds[told["chosen"]])
+    except (OSError, ValueError, KeyError, TypeError):
+        log.info("%s does not say how the checkpoint was learnt", path)
+        return None

@@ -20,12 +20,22 @@ from labelwheel.training.strategies.problem import Problem
 Answer = Callable[[Sequence[Example]], list[Prediction]]
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """How a checkpoint was learnt: by the strategy of a name, whose try took so many seconds, from a base model."""
+
+    strategy: str
+    base_model: str
+    seconds: float
+
+
 @dataclass(frozen=True, eq=False)
 class Subject:
     """A checkpoint that answers by `answer`, as people are shown it, and the labelled `rows`, canonical.
 
     `load` gives the base model before anything was learnt, and is called where a section needs it. `groups` are names
-    of slices whose values should be answered equally well.
+    of slices whose values should be answered equally well. `learnt` is None where its report does not say. The whole
+    inspection has so many `minutes`.
     """
 
     question: Question
@@ -36,6 +46,8 @@ class Subject:
     seed: int = 13
     hide_below: float = 0.0
     groups: tuple[str, ...] = ()
+    learnt: Learnt | None = None
+    minutes: float = 30.0
     embed: Embed = field(default=encoders.features)
 
     @property

@@ -101,6 +101,8 @@ def test_sections_are_told_in_short(stage: Stage) -> None:
     found = read(stage)
     assert found["baselines"]["rows"][0]["difference"] == 0.25
     assert found["robustness"]["search"]["flipped"] == 6
+    assert found["sensitivity"]["seed"]["seeds"]["deviation"] == 0.031
+    assert found["sensitivity"]["seed"]["drawn"] is None
     assert found["sensitivity"]["thresholds"] == [{"threshold": 0.5, "shown": 0.9, "score": 0.8}]
     assert found["leaks"]["repeated"]["score_without"] == 0.74
     assert found["leaks"]["named"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -49,6 +50,43 @@ def test_the_page_says_what_the_view_says(stage: Stage, client: FlaskClient) -> 
     assert "/projects/1/data?question=mood&side=held_out&label=bad&says=good" in text
     assert "slice=length%3Dunder+40+characters" in text
     assert "data-chart" in text
+
+
+SEEDS = reported.FOUND["sensitivity"]["seed"]["seeds"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        (
+            {},
+            "Fitted with 5 other seeds, the toy scores 0.750 ± 0.031 (0.700 to 0.780), and 6 % of the answers differ. "
+            "What is served has 0.765 on the same 20 examples.",
+        ),
+        (
+            {"fixed": True, "drawn": SEEDS | {"mean": 0.65}},
+            "The seed changes nothing: the toy, fitted with 5 others, answers the same each time. With labels drawn "
+            "anew (5 bootstraps) it scores 0.650 ± 0.031 (0.700 to 0.780), and 6 % of the answers differ.",
+        ),
+        (
+            {"seeds": None, "problem": "it would take about 40 minutes", "minutes": 40},
+            "How much the seed matters was not measured for the toy: it would take about 40 minutes.",
+        ),
+    ],
+)
+def test_what_the_seed_does_is_said(stage: Stage, client: FlaskClient, seed: dict[str, Any], said: str) -> None:
+    before = reported.FOUND["sensitivity"]
+    reported.promote(stage, found=reported.FOUND | {"sensitivity": before | {"seed": before["seed"] | seed}})
+    assert said in " ".join(unescape(client.get(PAGE, headers=ADMIN).text).split())
+
+
+def test_an_older_inspection_says_nothing_of_the_seed(stage: Stage, client: FlaskClient) -> None:
+    old = {name: value for name, value in reported.FOUND["sensitivity"].items() if name != "seed"}
+    reported.promote(stage, found=reported.FOUND | {"sensitivity": old})
+    assert client.get(API, headers=ADMIN).json["sensitivity"]["seed"] is None
+    text = client.get(PAGE, headers=ADMIN).text
+    assert "What the score hangs on" in text
+    assert "seed" not in text.partition("What the score hangs on")[2].partition("<h3>")[0]
 
 
 def test_a_reader_sees_figures_and_no_names(stage: Stage, client: FlaskClient) -> None:

@@ -100,6 +100,18 @@ def test_each_section_leaves_what_it_found_and_one_that_fails_stops_no_other(
     assert (found["silent"]["found"], found["silent"]["text"]) == ({}, "")
 
 
+def test_how_the_checkpoint_was_learnt_is_in_its_report(made: InspectionSpec, tmp_path: Path) -> None:
+    report = json.loads((Path(made.checkpoint) / "report.json").read_bytes())
+    learnt = process.subject(made).learnt
+    assert learnt is not None
+    assert (learnt.strategy, learnt.base_model) == ("regression on the frozen encoder", made.base_model)
+    assert learnt.seconds == next(each["seconds"] for each in report["trials"] if each["name"] == report["chosen"])
+    for number, said in enumerate(("", "[]", '{"trials": []}', json.dumps(report | {"chosen": "nobody"}))):
+        (tmp_path / f"{number}.json").write_text(said)
+        assert process._learnt(tmp_path / f"{number}.json") is None
+    assert process._learnt(tmp_path / "nowhere.json") is None
+
+
 def test_what_is_done_is_not_done_again(made: InspectionSpec, tmp_path: Path) -> None:
     spec, first, second = at(made, tmp_path), Counting(), Counting()
     second.name = "second"
