@@ -59,7 +59,13 @@ def fill(database: Database, project: int, question: int, examples: int, labels:
     for table, lines in ((WorkRow, works), (Event, events), (Label, found)):
         _write(database, table, lines)
     shown = [
-        {"project_id": project, "example_key": key, "version": "lw-1-0001-abcdef", "answers": {"topic": topics[0]}}
+        {
+            "project_id": project,
+            "example_key": key,
+            "version": "lw-1-0001-abcdef",
+            "answers": {"topic": topics[0]},
+            "scores": {"topic": chance.random()},
+        }
         for key in keys[: examples // 5]
     ]
     _write(database, Impression, shown)

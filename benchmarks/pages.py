@@ -111,6 +111,8 @@ def _paths(app: Any) -> Iterator[str]:
                 yield path
             if rule.endpoint == "pages.data":
                 yield from (f"{path}?list={name}" for name in LISTS)
+                # nearly all that has a score is looked at
+                yield f"{path}?score_from=0.5&score_to=0.501"
 
 
 @contextmanager

@@ -22,6 +22,9 @@ KEPT = 4
 """So many versions are remembered per example: answers reach the ledger long before there are more."""
 
 
+NO_SCORES: Mapping[str, Mapping[str, float]] = {}
+
+
 class Start(NamedTuple):
     """What an answer started from: a version, and what it suggested; None where that was nothing."""
 
@@ -39,8 +42,15 @@ class Start(NamedTuple):
 NOWHERE = Start(None, None)
 
 
-def note(tx: Session, project_id: int, version: str, answers: Mapping[str, Mapping[str, Answer]], at: datetime) -> None:
-    """Remembers what a version shows from now on: answers by question, by example.
+def note(
+    tx: Session,
+    project_id: int,
+    version: str,
+    answers: Mapping[str, Mapping[str, Answer]],
+    at: datetime,
+    scores: Mapping[str, Mapping[str, float]] = NO_SCORES,
+) -> None:
+    """Remembers what a version shows from now on: answers and their scores in [0, 1] by question, by example.
 
     The same version once more changes its answers, not since when they are shown.
     """
@@ -52,7 +62,7 @@ def note(tx: Session, project_id: int, version: str, answers: Mapping[str, Mappi
             row = Impression(project_id=project_id, example_key=key, version=version, shown_at=at)
             tx.add(row)
             known.append(row)
-        row.answers = dict(shown)
+        row.answers, row.scores = dict(shown), dict(scores.get(key, {}))
     old = [row.id for known in rows.values() for row in sorted(known, key=lambda row: row.shown_at)[:-KEPT] if row.id]
     for piece in sliced(old):
         tx.execute(delete(Impression).where(Impression.id.in_(piece)))

@@ -81,9 +81,10 @@ def show(hold: Hold, project_id: int, connector: Connector, found: Sequence[Sugg
         # before it is shown: what people answer to it may come in the next moment
         answers = {one.example.key: connector.shows(one) for one in found if not one.blind}
         nothing: dict[str, dict[str, Answer]] = {one.example.key: {} for one in found if one.blind}
+        scores = {one.example.key: _scores(one, answers[one.example.key]) for one in found if not one.blind}
         moment = now()
         with hold.transaction() as tx:
-            impressions.note(tx, project_id, found[0].version, answers, moment)
+            impressions.note(tx, project_id, found[0].version, answers, moment, scores)
             impressions.note(tx, project_id, impressions.NONE, nothing, moment)
     with hold.database.session() as session:
         asked = [Question.model_validate(row.spec) for row in projects.questions(session, project_id)]
@@ -95,3 +96,9 @@ def show(hold: Hold, project_id: int, connector: Connector, found: Sequence[Sugg
             with hold.transaction() as tx:
                 impressions.withdraw(tx, project_id, found[0].version, answers, moment)
         raise
+
+
+def _scores(suggestion: Suggestion, shown: Iterable[str]) -> dict[str, float]:
+    """How sure the model was, of the questions that something is shown for."""
+    said = suggestion.predictions
+    return {name: round(said[name].score, 6) for name in shown if name in said}

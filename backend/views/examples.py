@@ -34,7 +34,10 @@ SIDES = ("train", "held_out", "apart", "blind")
 
 
 class Wanted(NamedTuple):
-    """What an example has to have; what is empty lets every one through. `after` is the id of the one before."""
+    """What an example has to have; what is empty or None lets every one through. `after` is the id of the one before.
+
+    The score is that of the suggestion that is shown now, both ends included.
+    """
 
     text: str = ""
     label: str = ""
@@ -43,7 +46,14 @@ class Wanted(NamedTuple):
     version: str = ""
     side: str = ""
     slice: str = ""
+    score_from: float | None = None
+    score_to: float | None = None
     after: int = 0
+
+    @property
+    def scored(self) -> bool:
+        """Whether a score is asked for."""
+        return self.score_from is not None or self.score_to is not None
 
 
 def body() -> type[BaseModel]:
@@ -147,6 +157,8 @@ def _query(row: QuestionRow, blind_share: float, wanted: Wanted) -> Select[Any]:
     if wanted.label or wanted.annotator:
         known = labels.where(Label.annotator == wanted.annotator) if wanted.annotator else labels
         query = query.where(ExampleRow.key.in_(known.where(_mentions(Label.answer, wanted.label))))
+    if wanted.scored:
+        query = query.where(~blind, ExampleRow.key.in_(shown.where(Impression.scores.is_not(None))))
     if wanted.says or wanted.version:
         if wanted.version:
             labels, shown = (
@@ -188,11 +200,15 @@ def _among(
     query = query.where(Label.project_id == row.project_id, Label.question == row.name, Label.example_key.in_(keys))
     for label in session.execute(query.order_by(Label.event_id)):
         by_key[label.example_key].labels.append(label)
-    stood = select(Impression.example_key, Impression.version, Impression.answers)
+    stood = select(Impression.example_key, Impression.version, Impression.answers, Impression.scores)
     stood = stood.where(Impression.project_id == row.project_id, Impression.example_key.in_(keys))
     for impression in session.execute(stood.order_by(Impression.shown_at, Impression.id)):
         by_key[impression.example_key].shown.append(impression)
-    return [one for one in by_key.values() if _answered(question, one, wanted) and _suggested(question, one, wanted)]
+    return [
+        one
+        for one in by_key.values()
+        if _answered(question, one, wanted) and _suggested(question, one, wanted) and _sure(question, one, wanted)
+    ]
 
 
 def _answered(question: Question, found: _Found, wanted: Wanted) -> bool:
@@ -211,6 +227,20 @@ def _suggested(question: Question, found: _Found, wanted: Wanted) -> bool:
     )
 
 
+def _sure(question: Question, found: _Found, wanted: Wanted) -> bool:
+    if not wanted.scored:
+        return True
+    score = _score(question, found)
+    low, high = wanted.score_from, wanted.score_to
+    return score is not None and (low is None or low <= score) and (high is None or score <= high)
+
+
+def _score(question: Question, found: _Found) -> float | None:
+    """Of what is shown now, as far as that is known: what was shown before is not asked."""
+    last = found.shown[-1] if found.shown else None
+    return None if last is None or last.version == NONE else (last.scores or {}).get(question.name)
+
+
 def _suggestions(question: Question, found: _Found) -> list[tuple[str | None, Answer]]:
     """What is known to have stood there, with its version; what a label started from, then what was shown."""
     started = [(one.version, one.suggested) for one in found.labels if one.suggested is not None]
@@ -223,4 +253,4 @@ def _latest(question: Question, found: _Found) -> dict[str, Any] | None:
     if not known or found.example.blind:
         return None
     version, answer = known[-1]
-    return {"version": version, "says": said(question, answer)}
+    return {"version": version, "says": said(question, answer), "score": _score(question, found)}

@@ -22,6 +22,9 @@ class Suggested(Body):
 
     version: str | None
     says: str
+    score: float | None = Field(
+        description="in [0, 1], where it is shown now by a tool that does not remember its suggestions itself"
+    )
 
 
 class ExampleLine(Body):

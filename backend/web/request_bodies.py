@@ -32,6 +32,15 @@ def _digits(value: object) -> int:
     return int(value)
 
 
+def _decimal(value: object) -> float:
+    try:
+        if isinstance(value, str) and re.fullmatch(r"[0-9.eE+-]{1,40}", value):
+            return float(value)
+    except ValueError:
+        pass
+    raise ValueError("must be a number from 0 to 1, such as 0.25")
+
+
 def _few(value: object, asked: ValidationInfo) -> object:
     """Counted before any of them is looked at."""
     most = (asked.context or {})["most"]
@@ -45,6 +54,7 @@ _Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_digits)]
 _Wanted = Annotated[str, StringConstraints(max_length=NAME, pattern=NO_NUL)]
 _Key = Annotated[int, Field(ge=1, le=MAX_KEY), BeforeValidator(_digits)]
 _Sought = Annotated[str, StringConstraints(max_length=NAME, pattern=NO_NUL)]
+_Share = Annotated[float, Field(ge=0.0, le=1.0), BeforeValidator(_decimal)]
 _After = Annotated[int, Field(ge=0, le=MAX_KEY), BeforeValidator(_digits)]
 
 
@@ -120,8 +130,9 @@ class ExamplesQuery(BaseModel):
     annotator: _Sought = Field("")
     version: _Sought = Field("", description="that suggested something")
     side: Literal["", "train", "held_out", "apart", "blind"] = Field("", description="of the split")
-    score: _Sought = Field("", description="without effect: the ledger keeps no scores of suggestions")
     slice: _Sought = Field("", description="name=value, of a column that a setting names")
+    score_from: _Share | SkipJsonSchema[None] = Field(None, description="of what is suggested now, where that is kept")
+    score_to: _Share | SkipJsonSchema[None] = Field(None, description="the same, no surer than so")
     after: _After = Field(0, description="`next` of the page before")
 
 

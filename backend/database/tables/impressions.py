@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from labelwheel.backend.database.tables.base import Base, now
 
 
 class Impression(Base):
-    """What one version suggested for one example, by question, and since when."""
+    """What one version suggested for one example, by question, how sure it was, and since when."""
 
     __tablename__ = "shown"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -20,6 +20,7 @@ class Impression(Base):
     example_key: Mapped[str]
     version: Mapped[str]
     answers: Mapped[dict[str, Any]]
+    scores: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # None: noted by an earlier version
     shown_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (UniqueConstraint("project_id", "example_key", "version", name="one_showing_per_version"),)
 

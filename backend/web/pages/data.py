@@ -75,7 +75,9 @@ def add(frame: Frame) -> None:
         if listed not in ("", *LISTS):
             raise InvalidRequest(f"there is no list {listed!r:.50}: choose one of {', '.join(LISTS)}")
         arguments = {
-            name: value for name, value in request.args.to_dict().items() if name in ExamplesQuery.model_fields
+            name: value
+            for name, value in request.args.to_dict().items()
+            if value and name in ExamplesQuery.model_fields
         }
         with source.database.session() as session:
             project, rows, question = chosen(session, number)
@@ -100,6 +102,7 @@ def add(frame: Frame) -> None:
                 "found": found,
                 "query": query.model_dump(),
                 "sides": examples.SIDES,
+                "scored": not connectors.load(project.tool).traces,
                 "most": examples.SCANNED,
                 "following": urlencode({name: value for name, value in following.items() if value not in ("", None)}),
             }

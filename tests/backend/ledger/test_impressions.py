@@ -77,6 +77,16 @@ def test_the_same_version_once_more_keeps_its_first_moment(ledger: Ledger) -> No
     assert origins(ledger)["1/ann", "topic"] == ("accepted", "lw-1")
 
 
+def test_the_same_version_once_more_is_as_sure_as_it_is_now(ledger: Ledger) -> None:
+    for score in (0.25, 0.75):
+        with ledger.database.transaction() as tx:
+            said = {"1": {"topic": "sport"}, "2": {"topic": "politics"}}
+            impressions.note(tx, ledger.id, "lw-1", said, at(0.5), {"1": {"topic": score}})
+    with ledger.database.session() as session:
+        rows = session.execute(select(Impression.example_key, Impression.scores).order_by(Impression.example_key))
+        assert [tuple(row) for row in rows] == [("1", {"topic": 0.75}), ("2", {})]
+
+
 def test_a_tool_that_traces_is_believed(ledger: Ledger) -> None:
     note(ledger, "lw-1", at(0.5), "sport")
     ledger.tool.submit("1", {"topic": "sport"}, origins={"topic": "changed"}, version="lw-0")

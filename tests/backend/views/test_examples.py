@@ -51,10 +51,13 @@ def give(stage: Stage, key: str, answer: Any, annotator: str = "ann", **more: An
         tx.add(Label(event_id=event.id, **facts))
 
 
-def show(stage: Stage, key: str, version: str, answer: Any, minutes: int = 0) -> None:
+def show(
+    stage: Stage, key: str, version: str, answer: Any, minutes: int = 0, scores: dict[str, float] | None = None
+) -> None:
     with stage.database.transaction() as tx:
         at = now() + timedelta(minutes=minutes)
         facts = {"example_key": key, "version": version, "answers": {"mood": answer}, "shown_at": at}
+        facts |= {"scores": scores}
         tx.add(Impression(project_id=stage.project, **facts))
 
 
@@ -103,8 +106,29 @@ def test_what_was_suggested_and_by_which_version(stage: Stage) -> None:
     assert keys(stage, says="bad", version="v1") == ["e0"], "that version said it"
     assert keys(stage, version="v2") == ["e1"]
     assert [one["suggested"] for one in read(stage)["examples"]] == [
-        {"version": "v1", "says": "bad"}, {"version": "v2", "says": "bad"}, None,
+        {"version": "v1", "says": "bad", "score": None}, {"version": "v2", "says": "bad", "score": None}, None,
     ]  # fmt: skip
+
+
+def test_how_sure_what_is_shown_now_was(stage: Stage) -> None:
+    fill(stage, *("a", "b", "c", "d", "e", "f"))
+    fill(stage, "g", start=6, part="held_out", blind_lot=0.05)
+    show(stage, "e0", "v1", "good", scores={"mood": 0.2})
+    show(stage, "e0", "v2", "bad", minutes=5, scores={"mood": 0.7})
+    show(stage, "e1", "v1", "good", scores={"mood": 0.25})
+    give(stage, "e1", "good", suggested="good", version="v0", origin="accepted")
+    show(stage, "e2", "v1", "good")  # by an earlier version of this program
+    show(stage, "e3", "v1", "good", scores={"mood": 0.25})
+    show(stage, "e3", "", None, minutes=5, scores={})  # it is blind, or was
+    show(stage, "e4", "v1", None, scores={"tone": 0.25})  # nothing is suggested for this question
+    show(stage, "e6", "v1", "good", scores={"mood": 0.25})
+    assert keys(stage, score_from=0.0) == keys(stage, score_to=1.0) == ["e0", "e1"]
+    assert keys(stage, score_from=0.25, score_to=0.25) == ["e1"], "both ends are among them"
+    assert keys(stage, score_to=0.69) == ["e1"], "what was shown before is not asked"
+    assert keys(stage, score_from=0.69) == keys(stage, score_from=0.5, says="bad") == ["e0"]
+    assert keys(stage, score_from=0.71) == keys(stage, score_from=0.5, score_to=0.4) == []
+    scores = [one["suggested"] and one["suggested"]["score"] for one in read(stage)["examples"]]
+    assert scores == [0.7, 0.25, None, None, None, None, None]
 
 
 def test_sides_and_slices(stage: Stage) -> None:
@@ -153,10 +177,14 @@ def test_statements_do_not_grow_with_examples(stage: Stage) -> None:
     counts = []
     for start in (0, 400):
         fill(stage, *(f"text {number}" for number in range(400)), start=start)
-        with counted() as few:
-            read(stage)
-        counts.append(len(few.statements))
-    assert counts[0] == counts[1] <= 6
+        for number in range(start, start + 400):
+            show(stage, f"e{number}", "v1", "good", scores={"mood": 0.5})
+        for wanted in ({}, {"score_from": 0.4}):
+            with counted() as few:
+                read(stage, **wanted)
+            counts.append(len(few.statements))
+    assert len(set(counts)) == 1
+    assert counts[0] <= 6
 
 
 def test_a_history_has_every_label_and_what_stood_there(stage: Stage) -> None:

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from labelwheel.backend.app import EXTENSION, create_app
-from labelwheel.backend.database.tables import AuditLine, CheckpointRow, ExampleRow, Project, QuestionRow
-from labelwheel.backend.ledger import shown_order
+from labelwheel.backend.database.tables import AuditLine, CheckpointRow, ExampleRow, Project, QuestionRow, now
+from labelwheel.backend.ledger import impressions, shown_order
 from labelwheel.backend.ledger.shown_order import Proposed
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.label_studio.connector import LabelStudio
@@ -143,6 +143,29 @@ def test_a_reader_sees_no_texts_and_no_names(stage: Stage, client: FlaskClient) 
         assert client.get(f"/api/v1/projects/1/{address}", headers=READER).status_code == 403
 
 
+def test_scores_are_sought_where_they_are_kept(
+    stage: Stage, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage.database.transaction() as tx:
+        impressions.note(tx, 1, "v1", {"e1": {"mood": "bad"}}, now(), {"e1": {"mood": 0.375}})
+    text = client.get(f"{PAGE}&score_from=0.3", headers=ADMIN).text
+    assert "keeps its suggestions and their scores itself" in text
+    assert 'name="score_from"' not in text
+    monkeypatch.setattr(LabelStudio, "traces", False)
+    fresh = READER | {"X-Labelwheel-Fresh": "1"}
+    text = client.get(f"{PAGE}&score_from=&score_to=&side=", headers=fresh).text
+    assert 'name="score_from" type="number" min="0" max="1" step="any" value=""' in text
+    assert ">0.375<" in text
+    assert "/projects/1/data/e0" in text
+    text = client.get(f"{PAGE}&score_from=.3&score_to=4e-1", headers=fresh).text
+    assert 'value="0.3"' in text
+    assert "/projects/1/data/e1" in text
+    assert "/projects/1/data/e0" not in text
+    assert "No example fits" in client.get(f"{PAGE}&score_to=0.3", headers=fresh).text
+    found = client.get("/api/v1/projects/1/examples?score_from=0.3", headers=ADMIN).json["examples"]
+    assert [(one["key"], one["suggested"]["score"]) for one in found] == [("e1", 0.375)]
+
+
 def test_an_example_has_its_history_and_its_place_in_the_tool(stage: Stage, client: FlaskClient) -> None:
     text = client.get(EXAMPLE, headers=ADMIN).text
     assert "a private text" in text
@@ -171,6 +194,8 @@ def test_label_errors_are_sent_back_and_taken_back(stage: Stage, client: FlaskCl
     assert '{"questions": ["tone"]}' in text, "those of other questions stay"
 
 
-@pytest.mark.parametrize("address", [f"{PAGE}&list=no", f"{PAGE}&side=no", f"{PAGE}&after=x", f"{PAGE}&version=%00"])
-def test_what_cannot_be_asked_is_refused(client: FlaskClient, address: str) -> None:
-    assert client.get(address, headers=ADMIN).status_code == 400
+@pytest.mark.parametrize(
+    "wrong", ["list=no", "side=no", "after=x", "version=%00", "score_to=1.1", "score_to=nan", "score_from=1-1"]
+)
+def test_what_cannot_be_asked_is_refused(client: FlaskClient, wrong: str) -> None:
+    assert client.get(f"{PAGE}&{wrong}", headers=ADMIN).status_code == 400

@@ -259,6 +259,7 @@ def test_what_is_shown_is_remembered_for_a_tool_that_does_not(world: World, monk
         key: {name: one.answer for name, one in item.predictions.items() if one.answer not in (None, [])}
         for key, item in world.tool.shown.items()
     }
+    assert {row.example_key: row.scores for row in rows} == {key: {"topic": 0.5} for key in "1234"}
 
 
 def test_what_the_tool_refuses_is_not_remembered_as_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
