@@ -7,7 +7,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from demo import messages
 from labelwheel.backend.database.engine import Database
@@ -38,7 +38,7 @@ def fill(database: Database, project: int, question: int, examples: int, labels:
     topics = sorted({row["topic"] for row in rows})
     texts = [f"{rows[number % len(rows)]['text']} (no. {number})" for number in range(examples)]
     keys = [str(number + 1) for number in range(examples)]
-    _write(database, ExampleRow, [_example(project, key, text) for key, text in zip(keys, texts, strict=True)])
+    _write(database, ExampleRow, [_example(project, key, written) for key, written in zip(keys, texts, strict=True)])
     works, events, found = [], [], []
     for number in range(labels):
         place = number if number < labels * 0.9 else chance.randrange(int(labels * 0.9))
@@ -75,6 +75,8 @@ def fill(database: Database, project: int, question: int, examples: int, labels:
         proposed = [Proposed(key, chance.random(), (f"topic {chance.choice(topics)}",)) for key in left]
         shown_order.keep(tx, project, "mixed", proposed)
     _rounds(database, project, question, labels)
+    with database.transaction() as tx:  # as autovacuum does within a minute: without counts no plan is a good one
+        tx.execute(text("ANALYZE"))
 
 
 def _example(project: int, key: str, text: str) -> dict[str, Any]:

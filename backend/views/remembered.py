@@ -17,21 +17,21 @@ Figures = TypeVar("Figures")
 
 
 class Remembered(Generic[Figures]):
-    """Those of each project, in each database."""
+    """Those of each project, or of each question, in each database."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: WeakKeyDictionary[Any, dict[int, tuple[float, int | None, Figures]]] = WeakKeyDictionary()
 
-    def get(self, session: Session, project_id: int, count: Callable[[], Figures], mark: int | None = None) -> Figures:
+    def get(self, session: Session, number: int, count: Callable[[], Figures], mark: int | None = None) -> Figures:
         """What was counted last, or is now; never anew while a `mark` is the same, such as that of the newest label."""
         with self._lock:
             kept = self._kept.setdefault(session.connection().engine.pool, {})
-            known = kept.get(project_id)
+            known = kept.get(number)
             if known is not None:
                 at, before, found = known
                 if time.monotonic() - at < SECONDS or (mark is not None and mark == before):
                     return found
             found = count()
-            kept[project_id] = time.monotonic(), mark, found
+            kept[number] = time.monotonic(), mark, found
             return found
