@@ -10,6 +10,7 @@ keep a page open as its script does, over the same project.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import sys
@@ -28,14 +29,13 @@ from rich.table import Table
 from transformers import AutoTokenizer
 
 from benchmarks import large
-from benchmarks.common import machine, save
+from benchmarks.common import RESULTS, machine, save
 from benchmarks.engines import servers
 from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.explaining import block, ratio
 from labelwheel.backend.app import EXTENSION, create_app
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.web.pages.data import LISTS
 from labelwheel.backend.web.pages.frame import FRESH
 from labelwheel.training.checkpoints import checkpoint
 from testkit import postgresql
@@ -43,8 +43,16 @@ from testkit.load import spread
 
 AGAIN = 4
 DASHBOARDS = 10
-EVERY = {"overview": 4.0, "rounds": 3.0}
-"""Seconds between two looks, by page, as the templates have it."""
+EVERY = {"overview": 4.0, "rounds": 3.0, "learning": 10.0, "quality": 30.0, "data": 3600.0}
+"""Seconds between two looks, by page, as the templates have it; the page of examples is not kept fresh."""
+ASKED = (
+    "list=least-sure", "list=label-errors", "list=disagreements", "text=no+such+text", "label=Delivery",
+    "says=Delivery", "annotator=tool:1", "side=held_out", "slice=source%3Dapp",
+    "score_from=0.5&score_to=0.501",
+)  # fmt: skip
+"""The lists and the searches of the page of examples; those that find little look the longest."""
+PAUSES = (0.1, 0.7)
+"""Seconds between two tasks."""
 TOKENS = 60
 
 
@@ -114,9 +122,7 @@ def _paths(app: Any) -> Iterator[str]:
             if "<" not in path:
                 yield path
             if rule.endpoint == "pages.data":
-                yield from (f"{path}?list={name}" for name in LISTS)
-                # nearly all that has a score is looked at
-                yield f"{path}?score_from=0.5&score_to=0.501"
+                yield from (f"{path}?{asked}" for asked in ASKED)
 
 
 @contextmanager
@@ -133,7 +139,7 @@ def opened(port: int, pages: list[str]) -> Iterator[list[float]]:
                 answer = session.get(f"http://127.0.0.1:{port}{page}", headers=headers, timeout=60)
                 seconds.append(time.monotonic() - began)
                 tag = answer.headers.get("ETag")
-                if stop.wait(EVERY.get(page.rpartition("/")[2], 10.0)):
+                if stop.wait(EVERY[page.rpartition("/")[2]]):
                     return
 
     threads = [threading.Thread(target=look, args=(page,), daemon=True) for page in pages]
@@ -162,9 +168,9 @@ def dashboards(home: Path, folder: Path, size: tuple[int, int], blocks: int, con
         with opened(port, shown):
             time.sleep(20)  # what is counted once only
         for _ in range(blocks):
-            alone.append(block(port, texts, TOKENS, config))
+            alone.append(block(port, texts, TOKENS, config, PAUSES))
             with opened(port, shown) as seconds:
-                beside.append(block(port, texts, TOKENS, config))
+                beside.append(block(port, texts, TOKENS, config, PAUSES))
             looks += seconds
     whole = [spread([one for each in blocks for one in each]) for blocks in (alone, beside)]
     times = {share: ratio(alone, beside, share) for share in ("p50", "p99")}
@@ -182,16 +188,19 @@ def main() -> int:
     parser.add_argument("--labels", type=int, default=50_000)
     parser.add_argument("--blocks", type=int, default=20)
     arguments = parser.parse_args()
-    console, size = Console(highlight=False), (arguments.examples, arguments.labels)
+    console, size = Console(highlight=False, width=150), (arguments.examples, arguments.labels)
     wanted = arguments.what or ["views", "dashboards"]
-    record: dict[str, Any] = {"machine": machine() | {"load": os.getloadavg()}, "size": size}
+    # one of the two may be measured by itself
+    kept = RESULTS / "pages.json"
+    record: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    about = {"machine": machine() | {"load": os.getloadavg()}, "size": size}
     with tempfile.TemporaryDirectory(prefix="labelwheel-bench-") as scratch:
         home = Path(scratch)
         folder = make(home / "checkpoints")
         if "views" in wanted:
-            record["views"] = views(home, folder, size, console)
+            record["views"] = about | views(home, folder, size, console)
         if "dashboards" in wanted:
-            record["dashboards"] = dashboards(home, folder, size, arguments.blocks, console)
+            record["dashboards"] = about | dashboards(home, folder, size, arguments.blocks, console)
     console.print(f"kept in {save('pages', record)}")
     return 0
 

@@ -125,11 +125,17 @@ class Person:
 
     def submit(self) -> dict[str, Any]:
         """Press Submit; returns the annotation that Label Studio saved."""
-        saving = re.compile(r"/api/tasks/\d+/annotations")
+        return self._press("bottombar-submit-button", "POST", re.compile(r"/api/tasks/\d+/annotations"))
+
+    def update(self) -> dict[str, Any]:
+        """Press Update, of work that is there; returns the annotation that Label Studio saved."""
+        return self._press("bottombar-update-button", "PATCH", re.compile(r"/api/annotations/\d+"))
+
+    def _press(self, button: str, method: str, saving: re.Pattern[str]) -> dict[str, Any]:
         with self.page.expect_response(
-            lambda answer: answer.request.method == "POST" and bool(saving.search(answer.url))
+            lambda answer: answer.request.method == method and bool(saving.search(answer.url))
         ) as saved:
-            self.page.get_by_test_id("bottombar-submit-button").click()
+            self.page.get_by_test_id(button).click()
         assert saved.value.ok, f"{saved.value.status} {saved.value.text()[:500]}"
         return dict(saved.value.json())
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -9,11 +12,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from demo import messages
 from labelwheel.backend.views import wording
-from testkit import argilla_stage, browser, stage
+from testkit import argilla_stage, browser, stage, truth
 from testkit.argilla import ArgillaServer
 from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
+from tests.integration.doubtful import in_argilla, in_label_studio, inspected
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -34,6 +39,20 @@ class World(NamedTuple):
 
     def topic(self) -> dict[str, Any]:
         return next(dict(each) for each in self.project()["questions"] if each["name"] == "topic")
+
+    def given(self) -> dict[str, tuple[str, str]]:
+        """By example, the topic that the fixture gave it, and its side of the split."""
+        query = "SELECT key, fields, part FROM examples WHERE project_id = ?"
+        topics = {row["text"]: row["topic"] for row in messages.rows()[:LABELLED]}
+        rows = truth.rows(self.wheel, query, self.place.number)
+        texts = {row["key"]: json.loads(row["fields"])["text"] for row in rows}
+        return {row["key"]: (topics[texts[row["key"]]], row["part"]) for row in rows if texts[row["key"]] in topics}
+
+    def sent_back(self) -> list[str]:
+        """The keys of the examples that the tool shows for being doubtful."""
+        if isinstance(self.place, stage.Stage):
+            return [str(task) for task in in_label_studio(self.place.studio, self.place.project)]
+        return in_argilla(self.place.server, self.place.dataset)
 
 
 class Visitor:
@@ -59,7 +78,17 @@ class Visitor:
         self.page.goto(f"{self.wheel.url}{path}")
         for each in self.page.locator("[data-chart]").all():
             expect(each.locator(".main-svg").first).to_be_attached()
+        return self.text()
+
+    def text(self) -> str:
         return " ".join(self.page.locator("main").inner_text().split())
+
+    def table(self, label: str) -> list[dict[str, str]]:
+        """The rows of the table whose name begins so, also of one that is folded away."""
+        found = self.page.locator(f'[aria-label^="{label}"] table')
+        columns = found.locator("thead tr > *").all_text_contents()
+        rows = [row.locator("> *").all_text_contents() for row in found.locator("tbody tr").all()]
+        return [dict(zip(columns, map(str.strip, row), strict=True)) for row in rows]
 
     def sound(self, name: str) -> None:
         """No serious fault of accessibility, nothing wider than the window, nothing in the console; and a picture."""
@@ -112,10 +141,73 @@ def test_what_the_pages_say_is_what_status_says(world: World, visit: Callable[..
 
     visitor.page.get_by_role("article").get_by_role("heading", level=2).get_by_role("link").first.click()
     assert f"/projects/{project['id']}/" in visitor.page.url
-    paths = visitor.tabs()
-    assert len(paths) >= 1
-    for path in ["/overview", *paths]:
-        visitor.open(path)
+    given, champion = world.given(), topic["champion"]
+    for path in visitor.tabs():
+        said, name = visitor.open(path), path.partition("?")[0].rpartition("/")[2]
+        assert name in READ, f"nobody has said what {path} is to be compared with"
+        READ[name](visitor, said, topic, given)
+    assert wording.score(champion) in visitor.open(f"/projects/{project['id']}/rounds?question=topic")
+
+
+def learning(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str, tuple[str, str]]) -> None:
+    scores, mix = visitor.table("labels, score"), visitor.table("labels, from, to")
+    (curve,) = [each for each in topic["curve"] if each["version"] == topic["champion"]["version"]]
+    assert {(row["version"], int(row["labels"]), row["score"], row["round"]) for row in scores} == {
+        (curve["version"], curve["labels"], f"{curve['score']:.3f}", "promoted")
+    }
+    counted = {topic: sum(int(row[topic]) for row in mix) for topic in stage.TOPICS}
+    assert counted == Counter(label for label, _ in given.values())
+
+
+def rounds(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str, tuple[str, str]]) -> None:
+    assert topic["champion"]["version"] in said
+    assert "promoted" in said
+    visitor.page.locator(".timeline li.promoted a").first.click()
+    expect(visitor.page.get_by_role("heading", level=1)).to_contain_text("Round")
+    assert f"{topic['champion']['score']:.3f}" in visitor.text()
+
+
+def quality(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str, tuple[str, str]]) -> None:
+    held = Counter(label for label, part in given.values() if part == "held_out")
+    learnt = Counter(label for label, part in given.values() if part == "train")
+    classes = {row["class"]: row for row in visitor.table("Classes")}
+    assert {name: int(row["measured"]) for name, row in classes.items()} == held
+    assert {name: int(row["learnt from"]) for name, row in classes.items()} == learnt
+    taken = {row.pop("people said"): row for row in visitor.table("What is taken for what")}
+    counts = {(one, other): int(n.replace("·", "0")) for one, row in taken.items() for other, n in row.items()}
+    assert sum(counts.values()) == sum(held.values())
+    right = sum(counts[each, each] for each in held)
+    assert topic["champion"]["metric"] == "accuracy"
+    assert right / sum(held.values()) == pytest.approx(topic["champion"]["score"])
+    assert f"accuracy {topic['champion']['score']:.3f}" in said
+    for name, row in classes.items():
+        recall = counts[name, name] / held[name]
+        assert row["recall"].split()[0] == f"{recall:.3f}"
+
+
+def data(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str, tuple[str, str]]) -> None:
+    name = stage.TOPICS[1]
+    visitor.page.get_by_label("people said").fill(name)
+    visitor.page.get_by_role("button", name="Filter").click()
+    found = visitor.table("Examples")
+    while (following := visitor.page.get_by_role("link", name="The next ones")).count():
+        following.click()
+        found += visitor.table("Examples")
+    assert {row["example"]: row["side"].replace(" ", "_") for row in found} == {
+        key: part for key, (label, part) in given.items() if label == name
+    }
+    assert all(row["people said"].startswith(name) for row in found)
+
+
+def model(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str, tuple[str, str]]) -> None:
+    assert topic["champion"]["version"] in said
+    assert wording.score(topic["champion"]) in said
+    train, held = (sum(part == side for _, part in given.values()) for side in ("train", "held_out"))
+    assert f"{train} learnt from, {train} train, {held} held out" in said
+
+
+READ = {"learning": learning, "rounds": rounds, "quality": quality, "data": data, "model": model}
+"""By page, what compares its numbers with those of `status` and with the labels that the fixture gave."""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -155,4 +247,48 @@ def test_a_round_that_is_ordered_on_the_page_is_seen_there(world: World, visit: 
     newer = world.topic()["champion"]["version"]
     # the page is not loaded again: it keeps itself fresh
     expect(visitor.page.locator("main")).to_contain_text(newer, timeout=60_000)
+    assert not visitor.troubles
+
+
+def test_a_label_error_goes_back_into_the_tool_and_is_put_right_there(
+    world: World, visit: Callable[..., Visitor]
+) -> None:
+    given, place = world.given(), world.place
+    keys = sorted(given)[:3]
+    wrong = keys[1]
+    other = next(name for name in stage.TOPICS if name != given[wrong][0])
+    inspected(world.wheel, place.number, keys, LABELLED)
+    visitor = visit(viewport=WIDE)
+    visitor.page.on("dialog", lambda asked: asked.accept())
+    visitor.sign_in(world.wheel.token)
+    visitor.open(f"/projects/{place.number}/data?question=topic&list=label-errors")
+    listed = [row["example"] for row in visitor.table("Probable label errors")]
+    assert sorted(listed) == keys
+    assert world.sent_back() == []
+    visitor.page.get_by_role("button", name="Send back").click()
+    expect(visitor.page.get_by_role("button", name="Take them back")).to_be_visible()
+    world.wheel.until(lambda: sorted(world.sent_back()) == keys, 120, "the tool does not show them")
+
+    if isinstance(place, stage.Stage):
+        visitor.page.get_by_role("link", name=wrong, exact=True).click()
+        address = visitor.page.get_by_role("link", name=re.compile("^Open in")).get_attribute("href")
+        person = browser.Person(visit(viewport=WIDE).page, place.studio, browser.ARTIFACTS)
+        person.log_in()
+        person.page.goto(str(address))
+        expect(person.page.get_by_test_id("bottombar-update-button")).to_be_visible()
+        assert person.task() == int(wrong)
+        person.choice(other).locator("xpath=ancestor::label").click()
+        person.update()
+    else:
+        place.relabel(wrong, {"topic": other})
+    world.wheel.until(lambda: wrong not in world.sent_back(), 120, "what was put right is still there")
+    assert sorted(world.sent_back()) == [key for key in keys if key != wrong]
+
+    def gone() -> bool:
+        visitor.open(f"/projects/{place.number}/data?question=topic&list=label-errors")
+        return wrong not in [row["example"] for row in visitor.table("Probable label errors")]
+
+    world.wheel.until(gone, 60, "it is still in the list")
+    said = visitor.open(f"/projects/{place.number}/data/{wrong}")
+    assert f"updated {other}" in said
     assert not visitor.troubles

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import CheckpointRow, Event, QuestionRow
 from labelwheel.plugins.argilla import doubts as argilla_doubts
 from labelwheel.plugins.label_studio import doubts as studio_doubts
 from testkit import truth
@@ -17,8 +15,7 @@ from testkit.argilla_stage import TOPICS, Stage
 from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
 from testkit.server import PATIENCE
-from tests.backend import inspection_rows
-from tests.backend.views.test_label_errors import found as found_wrong
+from tests.integration.doubtful import in_argilla, in_label_studio, inspected
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -33,18 +30,6 @@ LABELLED = 12
 def wheel(quick: dict[str, str]) -> Iterator[LabelwheelServer]:
     with LabelwheelServer(environment=quick) as wheel:
         yield wheel
-
-
-def inspected(wheel: LabelwheelServer, number: int, keys: Sequence[str]) -> None:
-    """As if an inspection of the champion, with all labels so far, had found these."""
-    database = Database(f"sqlite:///{wheel.home / 'labelwheel.db'}")
-    with database.transaction() as tx:
-        question = tx.query(QuestionRow).filter_by(project_id=number, name="topic").one()
-        last = max(one for (one,) in tx.query(Event.id))
-        section = {"looked_at": LABELLED, "suspected": len(keys), "labels": [found_wrong(key) for key in keys]}
-        checkpoint = tx.get_one(CheckpointRow, question.champion_id)
-        inspection_rows.add(tx, checkpoint, {"label_errors": section}, last_event_id=last)
-    database.dispose()
 
 
 def said(wheel: LabelwheelServer, *arguments: str) -> str:
@@ -76,20 +61,14 @@ def test_label_studio_has_a_tab_of_them(studio: LabelStudioServer, wheel: Labelw
         listed = studio.api("GET", "/api/dm/views/", params={"project": project})
         return [str(one["data"]["title"]) for one in listed]
 
-    def shown() -> list[int]:
-        listed = studio.api("GET", "/api/dm/views/", params={"project": project})
-        tabs = [one["id"] for one in listed if one["data"]["title"] == studio_doubts.TITLE]
-        asked = [{"project": project, "view": tab, "fields": "all"} for tab in tabs]
-        return [task["id"] for one in asked for task in studio.api("GET", "/api/tasks", params=one)["tasks"]]
-
     def becomes(tasks: list[int], what: str) -> None:
-        wheel.until(lambda: shown() == tasks, PATIENCE, what)
+        wheel.until(lambda: in_label_studio(studio, project) == tasks, PATIENCE, what)
 
     number = connect()
     wheel.until(
         lambda: not truth.difference(truth.labelled(studio, project), truth.ledger(wheel, number)), PATIENCE, "labels"
     )
-    inspected(wheel, number, [str(tasks[place]) for place in (7, 2, 5)])
+    inspected(wheel, number, [str(tasks[place]) for place in (7, 2, 5)], LABELLED)
     others = titles()
     assert studio_doubts.TITLE not in others
     assert "shows them within seconds" in said(wheel, "errors", "-p", str(number), "--send-back")
@@ -118,20 +97,11 @@ def test_argilla_has_a_number_for_them(argilla: ArgillaServer, wheel: Labelwheel
     def properties() -> list[str]:
         return [one["name"] for one in argilla.api("GET", f"/me/datasets/{stage.dataset}/metadata-properties")["items"]]
 
-    def shown() -> list[str]:
-        """As somebody sees them who sorts by it."""
-        if name not in properties():
-            return []
-        scope = {"entity": "metadata", "metadata_property": name}
-        body = {"sort": [{"scope": scope, "order": "asc"}]}
-        found = argilla.api("POST", f"/datasets/{stage.dataset}/records/search", json=body, params={"limit": 100})
-        return [one["record"]["id"] for one in found["items"] if name in (one["record"]["metadata"] or {})]
-
     def becomes(keys: list[str], what: str) -> None:
-        wheel.until(lambda: shown() == keys, PATIENCE, what)
+        wheel.until(lambda: in_argilla(argilla, stage.dataset) == keys, PATIENCE, what)
 
     number = str(stage.number)
-    inspected(wheel, stage.number, [keys[place] for place in (7, 2, 5)])
+    inspected(wheel, stage.number, [keys[place] for place in (7, 2, 5)], LABELLED)
     assert name not in properties()
     said(wheel, "errors", "-p", number, "-q", "topic", "--send-back")
     becomes([keys[7], keys[2], keys[5]], "the three that were found, the most doubtful first")
