@@ -70,6 +70,9 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Before the worker starts a thread, which keeps to the cores of the one that starts it."""
+    # a suggestion gives the interpreter away and wants it back some times: beside a thread that counts for a page, each
+    # time took Python's 5 ms
+    sys.setswitchinterval(0.001)
     if not gpu_in_sight(_settings.engine, _settings.device):
         cores.leave_one()
 

@@ -10,19 +10,14 @@ from sqlalchemy import Text, and_, cast, func, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
-from labelwheel.backend.database.tables import Event, ExampleRow, Label, Project, QuestionRow, WorkRow
+from labelwheel.backend.database.tables import ExampleRow, Label, Project, QuestionRow, WorkRow
 from labelwheel.backend.ledger import blind_share
-from labelwheel.backend.views.remembered import Remembered
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Example, Question
 
 _REASONS = 10
 _LATEST = 100
 """So many rejected works are looked through for different reasons."""
-MANY = 5000
-"""From so many labelled examples on, comparing what several people said takes a tenth of a second."""
-
-_remembered: Remembered[int] = Remembered()
 
 
 def examples(session: Session, project_id: int, blind: float = 0.0) -> dict[str, int]:
@@ -65,8 +60,7 @@ def work(session: Session, project: Project) -> dict[str, Any]:
 def labels(session: Session, question: QuestionRow) -> dict[str, int]:
     """Labelled examples by side; `disagreement` counts those on which several people gave different answers.
 
-    `blind` are those that somebody labelled without a suggestion in sight. Of very many labels, the disagreements are
-    counted anew after half a minute.
+    `blind` are those that somebody labelled without a suggestion in sight.
     """
     counts = {"total": 0, "train": 0, "held_out": 0, "apart": 0}
     parts = _labelled(question.project_id, question.name)
@@ -76,12 +70,7 @@ def labels(session: Session, question: QuestionRow) -> dict[str, int]:
         counts["total"] += count
     blind = _labelled(question.project_id, question.name).where(Label.blind)
     counts["blind"] = session.scalar(blind.with_only_columns(func.count(func.distinct(ExampleRow.id)))) or 0
-    if counts["total"] <= MANY:
-        return counts | {"disagreement": _disagreement(session, question)}
-    mine = Event.project_id == question.project_id, Event.question == question.name
-    newest = session.scalar(select(func.max(Event.id)).where(*mine))
-    counted = _remembered.get(session, question.id, lambda: _disagreement(session, question), newest)
-    return counts | {"disagreement": counted}
+    return counts | {"disagreement": _disagreement(session, question)}
 
 
 def _disagreement(session: Session, question: QuestionRow) -> int:

@@ -28,9 +28,15 @@ from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import acceptance, agreement, anchoring, columns, counts, inspected, order_gain, outlook
+from labelwheel.backend.views.remembered import Remembered
 from labelwheel.training.questions import Question
 
 DECISIONS = 20
+
+_accepted: Remembered[dict[str | None, list[dict[str, Any]]]] = Remembered(by_cost=True)
+_examples: Remembered[dict[str, int]] = Remembered(by_cost=True)
+_labels: Remembered[dict[str, int]] = Remembered(by_cost=True)
+_work: Remembered[dict[str, Any]] = Remembered(by_cost=True)
 
 
 def body() -> type[BaseModel]:
@@ -77,12 +83,12 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
     revision = generations.revision(session, project)
     serving = {server.serving.get(str(project.id)) for server in servers.alive(session)}
     shown = ("id", "tool", "url", "external_id", "title", "state", "step", "problem", "unlearnt")
-    accepted = acceptance.by_version(session, project.id)
+    accepted = _accepted.get(session, project.id, lambda: acceptance.by_version(session, project.id))
     agreed = agreement.brief(session, project)
     questions = session.scalars(
         select(QuestionRow).where(QuestionRow.project_id == project.id).order_by(QuestionRow.id)
     )
-    examples = counts.examples(session, project.id, settings.blind)
+    examples = _examples.get(session, project.id, lambda: counts.examples(session, project.id, settings.blind))
     stalled = project.state == ProjectState.CONNECTED and (project.stalled_at is not None or not worker_alive)
     return {name: getattr(project, name) for name in shown} | {
         "health": "stalled" if stalled else project.state,
@@ -100,7 +106,7 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
         },
         "sweep": {"at": _time(project.swept_at), "running": project.sweep_started_at is not None},
         "examples": examples,
-        "work": counts.work(session, project),
+        "work": _work.get(session, project.id, lambda: counts.work(session, project)),
         "absent_columns": columns.absent(session, project.id, settings),
         "aside": [{"key": key, "reason": one["reason"]} for key, one in project.aside.items()],
         "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
@@ -152,7 +158,7 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
         "pinned": row.pinned,
         "shared_with": [_sharer(project, other) for project, other in champion_groups.others(session, row)],
         "champion": _checkpoint(champion) if champion else None,
-        "labels": counts.labels(session, row),
+        "labels": _labels.get(session, row.id, lambda: counts.labels(session, row)),
         "next_round": {"labels_left": verdict.labels_left, "reason": verdict.reason},
         "round": _round(active) if active else None,
         "curve": [

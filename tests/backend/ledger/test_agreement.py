@@ -11,7 +11,7 @@ from sqlalchemy import select
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.rounds import data
-from labelwheel.backend.views import counts, remembered
+from labelwheel.backend.views import counts
 from labelwheel.training.kinds.agreement import Vote, agree
 from labelwheel.training.questions import Kind
 from tests.backend.ledger.helpers import Ledger
@@ -71,29 +71,3 @@ def test_annotators_who_differ_in_white_space_alone_agree(database: Database) ->
         assert rows["1"] == [span(13, 17)]
         assert counts.labels(session, question)["disagreement"] == 1
     assert {key[0]: answer for key, answer in ledger.labels.items()}["1/bob"] == [span(12, 17)]
-
-
-def test_of_very_many_labels_those_who_differ_are_counted_again_when_one_was_given_or_withdrawn(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counts, "MANY", 0)
-    ledger = Ledger(database)
-    ledger.tool.add("the match in Rome today", "a vote in Paris")
-    ledger.tool.submit("1", {"places": [span(13, 17)]}, "ann")
-    for who, place in (("ann", span(10, 15)), ("bob", span(2, 6))):
-        ledger.tool.submit("2", {"places": [place]}, who)
-
-    def differing() -> int:
-        ledger.poll()
-        with database.session() as session:
-            query = select(QuestionRow).where(QuestionRow.project_id == ledger.id, QuestionRow.name == "places")
-            return counts.labels(session, session.scalars(query).one())["disagreement"]
-
-    assert differing() == 1
-    ledger.tool.submit("1", {"places": [span(13, 17), span(0, 3)]}, "bob")
-    assert differing() == 1, "counted half a minute ago at most"
-    monkeypatch.setattr(remembered, "SECONDS", 0.0)
-    assert differing() == 2
-    ledger.tool.delete("2/bob")
-    ledger.sweep()
-    assert differing() == 1
