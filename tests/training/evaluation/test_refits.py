@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from labelwheel.training import encoders
+from labelwheel.training.base_model import Base
 from labelwheel.training.evaluation import refits
 from labelwheel.training.evaluation.report import plain
 from labelwheel.training.evaluation.sensitivity import SENSITIVITY
@@ -21,11 +22,12 @@ from labelwheel.training.questions import Prediction
 from labelwheel.training.spec import Part
 from labelwheel.training.strategies import registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
+from labelwheel.training.strategies.chain import Chain
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.label_names import LabelNames
 from labelwheel.training.strategies.outcome import Outcome
-from tests.training.evaluation.test_sensitivity import QUESTION, about, base, by_first, rows
+from tests.training.evaluation.test_sensitivity import FILL, QUESTION, about, base, by_first, rows
 from tests.training.inspection import subjects
 
 __all__ = ["base"]
@@ -160,6 +162,24 @@ def test_one_that_trains_the_encoder_is_fitted_again_too(base: str) -> None:
     assert (found["problem"], found["drawn"]) == ("", None)
     assert found["seeds"]["refits"] >= 2
     assert 0 <= found["seeds"]["low"] <= found["seeds"]["high"] <= 1
+
+
+def test_a_chain_answers_by_its_own_head_and_no_seed_moves_it(base: str) -> None:
+    question, draw, known = subjects.spans("city"), Random(5), []
+    for number in range(60):
+        text = f"{' '.join(draw.choices(FILL, k=6))} in {draw.choice(['Oslo', 'Rome', 'Lima'])} {draw.choice(FILL)}"
+        start = text.index(" in ") + 4
+        marked = [{"start": start, "end": start + 4, "label": "city"}]
+        known.append(subjects.row(number, text, marked, Part.TRAIN if number < 40 else Part.HELD_OUT))
+    found = found_by(
+        subjects.subject(
+            question, known, lambda text: ([], 0.9), lambda: Base.load(base, question, 64, "cpu"),
+            learnt=Learnt(Chain.name, base, 1.0),
+        )
+    )  # fmt: skip
+    assert (found["fixed"], found["problem"], found["score"]) == (True, "", 0.0)
+    assert found["seeds"]["mean"] > 0.9, "what is served marks nothing"
+    assert found["drawn"]["refits"] == 5
 
 
 def test_what_would_take_too_long_is_not_begun_and_said(base: str) -> None:
