@@ -13,18 +13,16 @@ from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.strategies.selection import Proposal
 
 
-def answerer(proposal: Proposal, base: Base, hide_below: float) -> Answerer:
-    """A function from examples to predictions as they are shown; `base` is what the proposal was tuned from."""
+def answerer(proposal: Proposal, base: Base) -> Answerer:
+    """A function from examples to predictions, before any is hidden; `base` is what the proposal was tuned from."""
     question, kind = base.question, kind_of(base.question)
 
     def answer(examples: Sequence[Example]) -> list[Prediction]:
         encodings, pad = base.read(examples), pad_token(base.tokenizer)
         if proposal.head is not None:
             features = layers.read(proposal.module, encodings, pad) or []
-            found = proposal.head.decode(question, examples, encodings, proposal.head.values(features, []))
-        else:
-            logits, labels = batches.forward(proposal.module, encodings, pad), proposal.outcome.problem.id2label
-            found = kind.decode(question, examples, encodings, logits, labels, proposal.calibration)
-        return [kind.shown(one, hide_below) for one in found]
+            return proposal.head.decode(question, examples, encodings, proposal.head.values(features, []))
+        logits, labels = batches.forward(proposal.module, encodings, pad), proposal.outcome.problem.id2label
+        return kind.decode(question, examples, encodings, logits, labels, proposal.calibration)
 
     return answer

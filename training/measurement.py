@@ -32,7 +32,8 @@ Answerer = Callable[[Sequence[Example]], list[Prediction]]
 class Measurement:
     """What both models made of each measured example; `champion_scores` are None where there is no champion.
 
-    `followed` tells that there is a fast head on it, and `by_head` that they are that head's.
+    `followed` tells that there is a fast head on it, and `by_head` that they are that head's. `suggested` are the
+    challenger's predictions before what it is less sure of is hidden.
     """
 
     rows: list[LabelledExample]
@@ -43,6 +44,7 @@ class Measurement:
     cross_validated: bool
     followed: bool = False
     by_head: bool = False
+    suggested: Sequence[Prediction] = ()
 
 
 def measure(
@@ -57,13 +59,14 @@ def measure(
     """The held-out part; where that is small it is filled up with fresh examples that were out of fold.
 
     The champion counts as what people could see in its place, if that is better: `followed` is what a head on it says,
-    by the keys of examples.
+    by the keys of examples. `answer` hides nothing: what is hidden is not measured.
     """
     held_out = [row for row in rows if row.part is Part.HELD_OUT]
-    predictions = answer([row.example for row in held_out])
+    suggested = answer([row.example for row in held_out])
     different = len({row.group for row in held_out})
     filled, guesses = _filling(proposal, champion, ENOUGH_GROUPS - different, spec.seed)
-    measured, predictions = held_out + filled, predictions + guesses
+    measured, suggested = held_out + filled, suggested + guesses
+    predictions = [kind.shown(one, spec.hide_below) for one in suggested]
     scores = _scores(spec, kind, measured, predictions)
     theirs: list[Score | None] = [None] * len(measured)
     by_head = False
@@ -91,7 +94,7 @@ def measure(
             measured, scores, theirs, named_slices.of(spec.question, measured), strict=True
         )
     ]
-    return Measurement(measured, predictions, scores, theirs, pairs, bool(filled), bool(followed), by_head)
+    return Measurement(measured, predictions, scores, theirs, pairs, bool(filled), bool(followed), by_head, suggested)
 
 
 def learning_curve(
@@ -138,7 +141,7 @@ def _filling(
     learnt_nothing = champion is None or champion.manifest.label_count == 0
     known = [
         (outcome.problem.rows[index], prediction)
-        for index, prediction in zip(outcome.indices, outcome.predictions, strict=True)
+        for index, prediction in zip(outcome.indices, outcome.whole, strict=True)
         if learnt_nothing or outcome.problem.rows[index].fresh
     ] if count > 0 and outcome.indices else []  # fmt: skip
     order = np.random.default_rng(seed).permutation(len(known))[: max(count, 0)]

@@ -91,7 +91,7 @@ class Run:
             self._note_unlearnable(problem)
         proposal = self._propose(problem)
         with self.progress.phase("Measuring", 95):
-            answer, heads = answerer(proposal, self.base, spec.hide_below), self._followed()
+            answer, heads = answerer(proposal, self.base), self._followed()
             measured = measure(spec, self.kind, self.rows, proposal, answer, self.champion, heads)
             if measured.by_head:
                 self.notes.append(_BY_HEAD)
@@ -231,6 +231,7 @@ class Run:
             rows=self.rows,
             measured=measured.rows,
             predictions=measured.predictions,
+            suggested=measured.suggested,
             scores=measured.scores,
             champion_scores=measured.champion_scores if self.champion else None,
             cross_validated=measured.cross_validated,

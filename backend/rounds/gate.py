@@ -68,12 +68,13 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         seed=settings.seed,
     )
     details = found.model_dump(mode="json") | {"cross_validated": result.cross_validated}
-    details["report"] = {
-        key: result.report[key] for key in ("chosen", "reason", "started_from", "scored_on") if key in result.report
-    }
+    details["report"] = {key: result.report[key] for key in _REPORTED if key in result.report}
     return Judgement(
         found.passes, found.reason, manifest, result.metric, score, low, high, details, written.digest, found.look
     )
+
+
+_REPORTED = ("chosen", "reason", "started_from", "scored_on", "hidden")
 
 
 def _measured(report: dict[str, Any]) -> tuple[float | None, float | None, float | None]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.rounds import round_commands
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import findings, inspected, shown_checkpoint
+from labelwheel.backend.views import findings, hidden, inspected, shown_checkpoint
 from labelwheel.training.errors import InvalidCheckpoint, StoreUnreachable
 from labelwheel.training.evaluation.named_slices import KNOWN, LANGUAGE
 from labelwheel.training.questions import Question
@@ -51,6 +51,7 @@ def read(
     `reason` says what is missing, and what to do. Raises NotFound where there is no such version.
     """
     told: dict[str, Any] = {"question": question.name, "kind": str(question.spec["kind"]), "version": None}
+    told["hidden"] = hidden.told(settings, question, {})
     if version is None and question.champion_id is None:
         return told | {"champion": False, "reason": NO_CHAMPION} | _figures({}, (), names) | findings.short(None, names)
     row = shown_checkpoint.row(session, question, version)
@@ -62,6 +63,7 @@ def read(
     if reason is None and not report.get("headline"):
         reason = NOT_MEASURED
     inspection = inspected.of_version(session, row.version, findings.SECTIONS)
+    told["hidden"] = hidden.told(settings, question, report.get("hidden") or {})
     told |= {"version": row.version, "champion": row.id == question.champion_id, "reason": reason}
     return told | _figures(report, values, names) | findings.short(inspection, names)
 

@@ -13,7 +13,7 @@ from labelwheel.backend.views.findings_body import (
     Sensitivity,
     Weak,
 )
-from labelwheel.backend.views.shares_body import Body
+from labelwheel.backend.views.shares_body import Body, Hidden
 
 
 class Headline(Body):
@@ -137,6 +137,7 @@ class CheckpointQuality(Body):
     before: Before | None
     classes: list[ClassQuality]
     matrix: Matrix | None
+    hidden: Hidden
     expected_error: float | None
     reliability: list[Bin]
     slices: list[SliceRow]

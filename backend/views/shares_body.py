@@ -14,6 +14,18 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Hidden(Body):
+    """What is too unsure to be suggested; `suggestions` and `hidden` of them are those on the measured examples."""
+
+    below: float = Field(description="nothing with a lower score is suggested, as it is set now")
+    source: str = Field(description="`LABELWHEEL_SHOW`, `LABELWHEEL_COSTS`, or `default`: what clicks cost")
+    one_by_one: bool = Field(description="whether each item of an answer, such as a span, is hidden by itself")
+    measured_below: float | None = Field(description="what `below` was then; null where nothing was measured")
+    suggestions: int | None
+    hidden: int | None
+    share: float | None
+
+
 class Rate(Body):
     """Of so many suggestions, how many people answered as they were, with the 95 % interval."""
 

@@ -27,7 +27,17 @@ from labelwheel.backend.projects import champion_groups, decisions, generations,
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import acceptance, agreement, anchoring, columns, counts, inspected, order_gain, outlook
+from labelwheel.backend.views import (
+    acceptance,
+    agreement,
+    anchoring,
+    columns,
+    counts,
+    hidden,
+    inspected,
+    order_gain,
+    outlook,
+)
 from labelwheel.backend.views.remembered import Remembered
 from labelwheel.training.questions import Question
 
@@ -175,6 +185,7 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
         "scores": scores,
         "outlook": outlook.outlook(scores, settings.target),
         "inspection": inspected.of_champion(session, champion),
+        "hidden": hidden.of_champion(session, settings, row, champion),
         "acceptance": accepted,
     }
 

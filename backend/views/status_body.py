@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from labelwheel.backend.views.agreement_body import BriefAgreement
-from labelwheel.backend.views.shares_body import Anchoring, Body, Order
+from labelwheel.backend.views.shares_body import Anchoring, Body, Hidden, Order
 
 
 class Worker(Body):
@@ -239,6 +239,7 @@ class QuestionStatus(Body):
     scores: list[RoundScore] = Field(description="the fewest labels first")
     outlook: Outlook
     inspection: Inspection | None
+    hidden: Hidden
     acceptance: list[Accepted]
     agreement: BriefAgreement | None = Field(description="null where no two people answered the same examples")
 

@@ -54,6 +54,21 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def hidden(found: dict[str, Any]) -> str:
+    """What is not suggested as it is too unsure, in a sentence; see `views.hidden`."""
+    things, below, before = "spans" if found["one_by_one"] else "suggestions", found["below"], found["measured_below"]
+    if below > 0:
+        reason = "below it showing one costs more than none" if found["source"] == "default" else found["source"]
+        said = f"{things} with a score below {_share(below)} are not shown ({reason})"
+    else:
+        reason = "a wrong one costs no more than none" if found["source"] == "default" else found["source"]
+        said = f"all {things} are shown, however unsure ({reason})"
+    if before is None or not (below or before):
+        return said
+    told = f"{found['hidden']:,} of {found['suggestions']:,} ({percent(found['share'])}) on the measured examples"
+    return f"{said}: {told}" if before == below else f"{said}; below {_share(before)} as measured: {told}"
+
+
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
 

@@ -138,7 +138,10 @@ def write(
         or [pair(number / count, loss, champion_loss if spec.champion else None) for number in range(count)],
         cross_validated=False,
         followed=followed,
-        report={"headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0}},
+        report={
+            "headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0},
+            "hidden": {"below": 0.5, "suggestions": count, "hidden": 7},
+        },
     )
     with exchange.at_hand(spec) as near:
         checkpoint.write(near.output, _Model(), None, manifest, {"result.json": result.model_dump_json()})

@@ -49,6 +49,7 @@ REPORT: dict[str, Any] = {
             {"confidence": 0.6, "accuracy": 0.5, "examples": 10}, {"confidence": 0.9, "accuracy": 1.0, "examples": 10},
         ],
     },
+    "hidden": {"below": 0.3, "suggestions": 20, "hidden": 4},
     "leakage": {"clean": True, "groups_in_both": 0, "texts_in_both": 0, "near_texts_in_both": 0, "examples": []},
     "labels": {"examples": {"train": 80, "held_out": 20}, "by_class": {}, "fresh": 30},
     "notes": ["Only 19 independent examples were measured: the numbers are rough."],

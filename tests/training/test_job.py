@@ -76,6 +76,9 @@ def test_what_is_hidden_is_not_measured(tmp_path: Path, base: str, hidden: float
     )
     assert (suggested == 0) is (hidden == 1.0)
     assert checkpoint.read(tmp_path / "v1").manifest.settings["hide_below"] == hidden
+    told = result.report["hidden"]
+    assert told["suggestions"] > 0
+    assert told == {"below": hidden, "suggestions": told["suggestions"], "hidden": told["suggestions"] * int(hidden)}
 
 
 @pytest.fixture(autouse=True)

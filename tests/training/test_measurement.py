@@ -18,7 +18,7 @@ def test_a_gate_knows_the_language_of_each_text() -> None:
     question = choice("yes", "no")
     texts = [*SENTENCES["en"], *SENTENCES["de"]]
     known = [row(number, text, "yes") for number, text in enumerate(texts)]
-    proposal: Any = SimpleNamespace(outcome=SimpleNamespace(indices=[], predictions=[]))
+    proposal: Any = SimpleNamespace(outcome=SimpleNamespace(indices=[], whole=[]))
     said = [Prediction(answer="yes" if text in SENTENCES["en"] else "no", score=0.9) for text in texts]
     spec = JobSpec(version="v1", question=question, data="d", output="o")
     found = measure(spec, kind_of(question), known, proposal, lambda _: said, None)

@@ -52,6 +52,7 @@ class Findings:
     measured: Sequence[LabelledExample]
     predictions: Sequence[Prediction]
     scores: Sequence[Score]
+    suggested: Sequence[Prediction] = ()  # the predictions before what is less sure is hidden; empty: not known
     champion_scores: Sequence[Score | None] | None = None
     cross_validated: bool = False
     parent: str | None = None  # the version of the champion that it was compared to

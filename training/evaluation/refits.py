@@ -220,7 +220,8 @@ class _Refits:
         base = self.subject.base
         if finished.head is None and encoders.digest(finished.module) == encoders.digest(base.module):
             return self._by_features(proposal)
-        return answerer(proposal, base, self.subject.hide_below)([row.example for row in self.rows])
+        found = answerer(proposal, base)([row.example for row in self.rows])
+        return [self.subject.kind.shown(one, self.subject.hide_below) for one in found]
 
     def _materials(self, seed: int, train: Sequence[LabelledExample], end: float) -> Materials:
         subject, base = self.subject, self.subject.base

@@ -68,6 +68,7 @@ def build(findings: Findings) -> dict[str, Any]:
         ),
         "named_slices": [each.model_dump() for each in spec.slices],
         "calibration": _calibration(findings),
+        "hidden": _hidden(findings),
         "trials": [trial.model_dump() for trial in findings.trials],
         "chosen": findings.chosen,
         "reason": findings.reason,
@@ -154,6 +155,17 @@ def _calibration(findings: Findings) -> dict[str, Any]:
         "expected_error": calibration.expected_calibration_error(sure, right),
         "reliability": calibration.reliability(sure, right),
     }
+
+
+def _hidden(findings: Findings) -> dict[str, Any] | None:
+    """How many suggestions were too unsure to be shown, of a list of spans each by itself; None if that is unknown."""
+    if not findings.suggested:
+        return None
+    given, shown = (
+        sum(len(one.answer) if findings.kind.hides else 1 for one in each if one.answer is not None)
+        for each in (findings.suggested, findings.predictions)
+    )
+    return {"below": findings.spec.hide_below, "suggestions": given, "hidden": given - shown}
 
 
 def _warnings(findings: Findings, clean: bool) -> list[str]:

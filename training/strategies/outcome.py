@@ -44,10 +44,15 @@ class Outcome:
 
     @cached_property
     def predictions(self) -> list[Prediction]:
-        """One for each of `indices`."""
+        """One for each of `indices`, as they are shown."""
+        return [self.problem.kind.shown(one, self.problem.hide_below) for one in self.whole]
+
+    @cached_property
+    def whole(self) -> Sequence[Prediction]:
+        """The same before any is hidden."""
         if self.answers is not None:
-            return [self.problem.kind.shown(one, self.problem.hide_below) for one in self.answers]
-        return self.problem.predict(self.indices, self.logits, self.calibration)
+            return self.answers
+        return self.problem.decode(self.indices, self.logits, self.calibration)
 
     @cached_property
     def scores(self) -> dict[int, Score]:

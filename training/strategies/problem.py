@@ -102,7 +102,13 @@ class Problem:
     def predict(
         self, indices: Sequence[int], logits: Mapping[int, np.ndarray], calibration: Mapping[str, float]
     ) -> list[Prediction]:
-        """Predictions for some examples, as they are shown.
+        """Predictions for some examples, as they are shown; see `decode`."""
+        return [self.kind.shown(one, self.hide_below) for one in self.decode(indices, logits, calibration)]
+
+    def decode(
+        self, indices: Sequence[int], logits: Mapping[int, np.ndarray], calibration: Mapping[str, float]
+    ) -> list[Prediction]:
+        """Predictions for some examples, before any is hidden.
 
         `logits` are the (standardised) ones of their encodings, by encoding number.
         """
@@ -115,8 +121,7 @@ class Problem:
         ]  # fmt: skip
         raw = [logits[place] * self.scale + self.centre for place in places]
         examples = [self.rows[index].example for index in indices]
-        found = self.kind.decode(self.question, examples, encodings, raw, self.id2label, calibration)
-        return [self.kind.shown(one, self.hide_below) for one in found]
+        return self.kind.decode(self.question, examples, encodings, raw, self.id2label, calibration)
 
     def stack(
         self, indices: Sequence[int], values: Mapping[int, np.ndarray] | Sequence[np.ndarray] | np.ndarray

@@ -65,7 +65,7 @@ class Frame:
         self.blueprint.errorhandler(LabelwheelError)(_refused)
         self.blueprint.errorhandler(HTTPException)(_unfit)
         self.blueprint.add_app_template_filter(wording.percent, "percent")
-        for name in ("ago", "duration", "share", "score", "interval", "agreed", "counted"):
+        for name in ("ago", "duration", "share", "score", "interval", "agreed", "counted", "hidden"):
             self.blueprint.add_app_template_filter(getattr(wording, name), name)
 
     def page(self, rule: str, title: str, tab: bool = True) -> Callable[[Callable[..., Shown]], Callable[..., Any]]:

@@ -54,6 +54,10 @@ STATUS = {
                     "id": 1, "name": "topic", "kind": "choice", "active": True, "pinned": True, "champion": CHAMPION,
                     "labels": {"total": 120, "held_out": 30, "unusable": 2},
                     "next_round": {"labels_left": None, "reason": "a round is running"}, "round": ROUND,
+                    "hidden": {
+                        "below": 0.5, "source": "LABELWHEEL_SHOW", "one_by_one": False, "measured_below": 0.5,
+                        "suggestions": 30, "hidden": 3, "share": 0.1,
+                    },
                     "outlook": {"target": 0.9, "needed": {"median": 300}, "reason": "about 180 more labels: [x]"},
                     "acceptance": [
                         {"version": "lw-1-0001-uvw", "accepted": 1, "changed": 1, "made": 0, "rate": 0.5},
@@ -96,6 +100,7 @@ def shown(status=STATUS, width=150):
         "42 %",
         "75 s left",
         "topic to 0.9: about 180 more labels: [x]",
+        "topic: suggestions with a score below .50 are not shown (LABELWHEEL_SHOW): 3 of 30 (10 %) on the measured",
         "mentions none yet 15 after 1 more label",
         "500 examples (48 blind), 120 labelled",
         "suggestions of lw-1-0002-xyz: running, 120 of 380 shown",

@@ -42,6 +42,8 @@ def test_what_is_served_keeps_its_place_on_a_tie_unless_a_margin_is_set(tmp_path
     found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings())
     assert not found.promote, found.reason
     assert gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings(gate_margin=1)).promote
+    told = {"below": 0.5, "suggestions": 100, "hidden": 7}
+    assert found.details["report"]["hidden"] == told, "from where `status` has it"
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ def test_the_page_says_what_the_view_says(stage: Stage, client: FlaskClient) -> 
         assert f"<td>{row['train']}</td>" in text
     for said in ("the same answer to all", "+0.250", "typing errors", "refund", "worse than the rest", "annotator ann"):
         assert said in text, said
+    assert "All suggestions are shown, however unsure (a wrong one costs no more than none); below .30 as" in text
+    assert "4 of 20 (20 %) on the measured examples." in text
     assert "3 times good for bad" in text
     assert "/projects/1/data?question=mood&side=held_out&label=bad&says=good" in text
     assert "slice=length%3Dunder+40+characters" in text
