@@ -16,6 +16,7 @@ from labelwheel.backend.app import EXTENSION
 from labelwheel.backend.devices import gpu_in_sight
 from labelwheel.backend.processes import home_folder
 from labelwheel.backend.serving import cores
+from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.settings import load
 from labelwheel.training.errors import LabelwheelError
 
@@ -85,6 +86,7 @@ def post_worker_init(worker: Any) -> None:
         worker.handle_exit(number, frame)
 
     signal.signal(signal.SIGTERM, end)
+    memory.settle()
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.budget import Budget
 from labelwheel.backend.serving.engine import Engine, Loaded
+from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.headed import Headed
 from labelwheel.backend.serving.loading import Probes, load, probe
 from labelwheel.backend.serving.predictor import ServedQuestion
@@ -266,6 +267,7 @@ class ServedModels:
             if model is None:
                 model = load(self._engine, self._queue, self._read(place, digest=digest), version)
                 self._models[version] = model
+                memory.settle()
                 weakref.finalize(model, self._freed.set)
             if model.question.kind != question.kind:
                 raise InvalidCheckpoint(
