@@ -20,8 +20,10 @@ from labelwheel.backend.ledger.blind_share import are_blind
 from labelwheel.backend.ledger.impressions import NONE
 from labelwheel.backend.views import annotators
 from labelwheel.training.errors import LabelwheelError
+from labelwheel.training.evaluation import named_slices
 from labelwheel.training.kinds import kind_of
-from labelwheel.training.questions import PATH_SEPARATOR, Answer, Question
+from labelwheel.training.questions import PATH_SEPARATOR, Answer, Example, Question
+from labelwheel.training.spec import NamedSlice
 
 SHOWN = 50
 """So many are on a page."""
@@ -31,6 +33,8 @@ LONGEST = 400
 """So many characters of a text are in a list."""
 SIDES = ("train", "held_out", "apart", "blind")
 """What is blind is held out, too."""
+UNSOUGHT = ("annotator", "label age", "language", "origin", "project")
+"""Slices of a report that no example by itself tells: each round numbers people anew, labels grow older."""
 
 
 class Wanted(NamedTuple):
@@ -182,10 +186,12 @@ def _mentions(column: Any, value: str) -> Any:
 def _fits(one: Any, question: Question, wanted: Wanted) -> bool:
     if wanted.text and wanted.text.casefold() not in _text(question, one.fields).casefold():
         return False
-    if not wanted.slice:
-        return True
     name, _, value = wanted.slice.partition("=")
-    return str((one.columns or {}).get(name)) == value
+    if not name:
+        return True
+    columns = {each: str(found) for each, found in (one.columns or {}).items()}
+    own = named_slices.features(question.text(Example(key=one.key, fields=one.fields)))
+    return named_slices.holds(NamedSlice(name=name, value=value), columns | own)
 
 
 def _among(

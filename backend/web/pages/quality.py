@@ -10,6 +10,7 @@ from flask import Response, jsonify, request
 from labelwheel.backend.errors import NotFound
 from labelwheel.backend.projects import projects
 from labelwheel.backend.views import quality as view
+from labelwheel.backend.views.examples import UNSOUGHT
 from labelwheel.backend.web.body import asked
 from labelwheel.backend.web.pages import charts
 from labelwheel.backend.web.pages.frame import Frame, Shown, chosen
@@ -53,6 +54,7 @@ def add(frame: Frame) -> None:
             return shown | {
                 "question": {"name": question.name},
                 "found": found,
+                "unsought": UNSOUGHT,
                 "versions": view.versions(session, question),
                 "calibration": _calibration(found["reliability"]) if found["reliability"] else None,
                 "by_slice": _by_slice(found["slices"], found["metric"]) if len(found["slices"]) > 1 else None,

@@ -141,6 +141,12 @@ def test_sides_and_slices(stage: Stage) -> None:
     assert keys(stage, side="blind") == ["e1"]
     assert keys(stage, slice="source=chat=1") == ["e1"]
     assert [one["side"] for one in read(stage)["examples"]] == ["train", "blind", "held_out"]
+    fill(stage, "é" * 40, "🙂", start=4, columns={"seconds": "7"})
+    assert keys(stage, slice="length=under 40 characters") == ["e0", "e1", "e2", "e5"]
+    assert keys(stage, slice="length=40 to 159") == keys(stage, slice="characters=other scripts and accents") == ["e4"]
+    assert keys(stage, slice="characters=with emoji or symbols") == ["e5"]
+    assert keys(stage, slice="seconds=5 to under 9") == ["e4", "e5"], "a range of numbers, as reports have them"
+    assert keys(stage, slice="language=en") == []
 
 
 def test_spans_are_told_without_their_text(stage: Stage) -> None:

@@ -51,6 +51,7 @@ def test_the_page_says_what_the_view_says(stage: Stage, client: FlaskClient) -> 
     assert "3 times good for bad" in text
     assert "/projects/1/data?question=mood&side=held_out&label=bad&says=good" in text
     assert "slice=length%3Dunder+40+characters" in text
+    assert "slice=annotator" not in text
     assert "data-chart" in text
 
 
