@@ -78,8 +78,8 @@ def read(session: Session, row: QuestionRow, blind_share: float, wanted: Wanted,
     query = _query(row, blind_share, wanted)
     found: list[_Found] = []
     scanned, last = 0, wanted.after
-    # one statement, however far it is read: what SQL seeks among labels and suggestions is sought once; and no cursor of
-    # the server's, for which PostgreSQL plans as if a tenth of the rows were read, and looks up each in turn
+    # one statement, however far it is read: what SQL seeks among labels and suggestions is sought once; and no cursor
+    # of the server's, for which PostgreSQL plans as if a tenth of the rows were read, and looks up each in turn
     rows = session.execute(query.where(ExampleRow.id > wanted.after).limit(SCANNED))
     for batch in rows.partitions(SIZE):
         scanned, last = scanned + len(batch), batch[-1].id

@@ -69,7 +69,7 @@ def add(frame: Frame) -> None:
                 raise NotFound(f"project {number} asks no question that is learnt")
             return jsonify(least_sure.read(session, project, question, source.settings.blind, _is_admin(), after))
 
-    @frame.page("/projects/<int:number>/data", "Data")
+    @frame.page("/projects/<int:number>/data", "Data", texts=True)
     def data(number: int) -> Shown:
         listed = request.args.get("list", "")
         if listed not in ("", *LISTS):
@@ -108,7 +108,7 @@ def add(frame: Frame) -> None:
                 "following": urlencode({name: value for name, value in following.items() if value not in ("", None)}),
             }
 
-    @frame.page("/projects/<int:number>/data/<path:key>", "Example", tab=False)
+    @frame.page("/projects/<int:number>/data/<path:key>", "Example", tab=False, texts=True)
     def example(number: int, key: str) -> Shown:
         with source.database.session() as session:
             project, _, _ = chosen(session, number)

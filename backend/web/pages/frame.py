@@ -19,6 +19,7 @@ from labelwheel.backend.serving.explaining import Explainer
 from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import wording
+from labelwheel.backend.web import audit
 from labelwheel.backend.web.pages.memo import Memo
 from labelwheel.backend.web.roles import Role, current
 from labelwheel.plugins.route_marks import page as is_page
@@ -68,10 +69,13 @@ class Frame:
         for name in ("ago", "duration", "share", "score", "interval", "agreed", "counted", "hidden"):
             self.blueprint.add_app_template_filter(getattr(wording, name), name)
 
-    def page(self, rule: str, title: str, tab: bool = True) -> Callable[[Callable[..., Shown]], Callable[..., Any]]:
+    def page(
+        self, rule: str, title: str, tab: bool = True, texts: bool = False
+    ) -> Callable[[Callable[..., Shown]], Callable[..., Any]]:
         """Marks a function as a page at `/rule`; it returns what its template shows, `<the function's name>.html`.
 
-        A rule with a project's `<int:number>` is one of its tabs, unless `tab` says that it is not.
+        A rule with a project's `<int:number>` is one of its tabs, unless `tab` says that it is not. Where it shows
+        people's `texts` to the admin, the audit log notes who looked.
         """
 
         def mark(view: Callable[..., Shown]) -> Callable[..., Any]:
@@ -87,6 +91,8 @@ class Frame:
                     )
                     return text, hashlib.sha256(text.encode()).hexdigest()[:32]
 
+                if texts and current().role is Role.ADMIN:
+                    audit.mark(project_id=arguments.get("number"))
                 # a browser that asks for a page by hand sees what is true now as well
                 anew = FRESH in request.headers or request.headers.get("Sec-Fetch-Mode") == "navigate"
                 text, tag = self._memo.get((current().role, request.full_path), make, anew)

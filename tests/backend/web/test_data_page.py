@@ -199,3 +199,13 @@ def test_label_errors_are_sent_back_and_taken_back(stage: Stage, client: FlaskCl
 )
 def test_what_cannot_be_asked_is_refused(client: FlaskClient, wrong: str) -> None:
     assert client.get(f"{PAGE}&{wrong}", headers=ADMIN).status_code == 400
+
+
+def test_the_audit_log_says_who_looked_at_texts(client: FlaskClient) -> None:
+    for address in (PAGE, PAGE, EXAMPLE, "/projects/1/quality"):
+        for who in (ADMIN, READER):
+            assert client.get(address, headers=who).status_code == 200
+    lines = client.get("/api/v1/audit?project=1", headers=ADMIN).json["lines"]
+    assert [(one["role"], one["action"]) for one in lines if one["action"].startswith("GET")] == [
+        ("admin", f"GET {EXAMPLE}"), *[("admin", "GET /projects/1/data")] * 2,
+    ]  # fmt: skip
