@@ -205,7 +205,7 @@ def measure(bench: Bench, seconds: float) -> Fitted:
     It takes about so many seconds.
     """
     problem, everything = bench.problem, range(len(bench.seen))
-    logits, blend, guessing = _out_of_fold(bench, seconds)
+    logits, blend, guessing = out_of_fold(bench, seconds)
     learnt, guesses = bench.regression(everything, None, None, seconds), None
     if guessing:
         learnt, guesses = bench.guessed(learnt, everything, blend, seconds)
@@ -225,7 +225,7 @@ def unseen(fitted: Fitted, bench: Bench, held: Sequence[Seen]) -> list[Predictio
     return fitted.head.decode(bench.question, [one.row.example for one in held], numbered(held), values)
 
 
-def _out_of_fold(bench: Bench, seconds: float) -> tuple[dict[int, np.ndarray], Blend | None, bool]:
+def out_of_fold(bench: Bench, seconds: float) -> tuple[dict[int, np.ndarray], Blend | None, bool]:
     """Logits by encoding of heads that have not seen it, how they are blended, and whether guesses make them better."""
     problem = bench.problem
     split = folds(problem.strata, [row.group for row in problem.rows], FOLDS, bench.seed)
