@@ -31,7 +31,7 @@ class Draw(NamedTuple):
 def draw(data: str | None, name: str, count: int, seed: int) -> Draw:
     """`count` texts to learn from and up to `TESTS` to be measured on."""
     question, rows, tests = spans.drawn(data, name, count, seed, TESTS)
-    return Draw(question, *_examples(question, rows, "train"), *_examples(question, tests, "test"), rows)
+    return Draw(question, *examples_of(question, rows, "train"), *examples_of(question, tests, "test"), rows)
 
 
 def first_round(drawn: Draw, minutes: float) -> tuple[list[Prediction], float]:
@@ -72,7 +72,8 @@ def _children() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def _examples(question: Question, rows: list[dict[str, Any]], part: str) -> tuple[list[Example], list[Answer]]:
+def examples_of(question: Question, rows: list[dict[str, Any]], part: str) -> tuple[list[Example], list[Answer]]:
+    """Rows of a file as examples, keyed by their part and number, and what people marked."""
     examples = [Example(key=f"{part}-{number}", fields={"text": row["text"]}) for number, row in enumerate(rows)]
     answers = [question.check(row["spans"], example) for row, example in zip(rows, examples, strict=True)]
     return examples, answers

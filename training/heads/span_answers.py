@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import log_softmax
 
+from labelwheel.training.heads.span_sureness import Sureness
 from labelwheel.training.heads.word_texts import WordTexts
 from labelwheel.training.heads.words import Range
 from labelwheel.training.kinds import kind_of
@@ -21,11 +22,13 @@ class Manner(NamedTuple):
     """How probabilities become answers: people's `habits` of drawing edges, a temperature, and a lean.
 
     A model of few labels is too shy: by `lean` O is held back, in log probabilities, so that F1 is best out of fold.
+    By `sureness` a span's score says how likely it is exactly right.
     """
 
     habits: Mapping[str, float]
     temperature: float = 1.0
     lean: float = 0.0
+    sureness: Sureness = Sureness()
 
 
 def answered(
@@ -36,7 +39,7 @@ def answered(
     tags: Sequence[str],
     manner: Manner,
 ) -> list[Prediction]:
-    """One prediction per example from log probabilities (words of all texts, tags); scores know nothing of the lean."""
+    """One prediction per example from log probabilities (words of all texts, tags), as sure as `manner` says."""
     known = np.array([tag == OUTSIDE or tag[2:] in question.values for tag in tags])
     logs = log_softmax(np.where(known, logs / manner.temperature, -np.inf), axis=1)
     leaning = logs - manner.lean * np.array([tag == OUTSIDE for tag in tags])
@@ -44,7 +47,7 @@ def answered(
     names = dict(enumerate(tags))
     found = kind_of(question).decode(question, examples, texts.encodings(), rows, names, manner.habits)
     parts = zip(found, texts.ranges, texts.parted(logs), strict=True)
-    return [_scored(one, ranges, said, tags) for one, ranges, said in parts]
+    return [_scored(one, ranges, said, tags, manner.sureness) for one, ranges, said in parts]
 
 
 def best_lean(logs: np.ndarray, wanted: np.ndarray, lengths: Sequence[int], tags: Sequence[str]) -> float:
@@ -74,7 +77,9 @@ _SUREST = 1.0 - 1e-6  # no span is certain: where all below 1 is hidden, none is
 _DOUBT = 0.003  # each step has to be worth something: with few texts the best of many is chance
 
 
-def _scored(prediction: Prediction, ranges: Sequence[Range], logs: np.ndarray, tags: Sequence[str]) -> Prediction:
+def _scored(
+    prediction: Prediction, ranges: Sequence[Range], logs: np.ndarray, tags: Sequence[str], sureness: Sureness
+) -> Prediction:
     """The prediction with the scores that the probabilities give it: as the kind's own, without the lean."""
     if prediction.answer is None:
         return prediction
@@ -85,7 +90,7 @@ def _scored(prediction: Prediction, ranges: Sequence[Range], logs: np.ndarray, t
     for span in prediction.answer:
         words = slice(bisect_right(ends, span["start"]), bisect_left(starts, span["end"]))
         outside[words] = False
-        items.append(_sure(logs[words], span, place))
+        items.append(sureness(_sure(logs[words], span, place)))
     rest = float(np.exp(logs[outside, place[OUTSIDE]].min(initial=0.0)))
     return prediction.model_copy(update={"item_scores": tuple(items), "score": min([rest, *items])})
 

@@ -21,6 +21,7 @@ from labelwheel.training.heads.projection import Projection
 from labelwheel.training.heads.span_answers import Manner, answered
 from labelwheel.training.heads.span_head import SpanHead
 from labelwheel.training.heads.span_material import SpanMaterial
+from labelwheel.training.heads.span_sureness import learn
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
@@ -28,7 +29,7 @@ MOST_WORK = 150_000
 """Words × (tags + `_BESIDE`): 300 texts of 30 words with 3 labels, or 170 of 10 words with 39."""
 
 _BESIDE = 10  # what a word costs whatever the tags
-_ITERATIONS, _FOLD_ITERATIONS = 50, 35
+_ITERATIONS = 50
 _FEW = 60  # texts: up to so many each counts
 _FOLDS, _FOLDS_OF_MANY = 5, 3
 _LEAST_WORDS = 2  # of many texts' words that have an attribute; what only one has says little, and most are such
@@ -74,10 +75,13 @@ def fit(
     material = _material(question, places, examples, answers, rows, values, found.components.shape[1], groups, seed)
     logs = np.zeros((len(material.wanted), len(material.tags)))
     for fold in sorted(set(material.folds.tolist())):
-        weights = material.learnt(material.folds != fold, _FOLD_ITERATIONS)
+        weights = material.learnt(material.folds != fold, _ITERATIONS)
         logs[material.words(material.folds == fold)] = material.said(material.folds == fold, weights)
     weights = material.learnt(np.ones(len(places), dtype=bool), _ITERATIONS)
     manner = material.manner(logs)
+    told = answered(question, material.examples, material.texts, logs, material.tags, manner)
+    sureness = learn(question, material.examples, [answers[place] for place in places], told)
+    manner = manner._replace(sureness=sureness)
     told = answered(question, material.examples, material.texts, logs, material.tags, manner)
     sure = material.texts.parted(log_softmax(logs / manner.temperature, axis=1))
     return Fitted(_head(material, weights, found, manner), places, told, sure)

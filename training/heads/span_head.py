@@ -18,6 +18,7 @@ from labelwheel.training.heads.files import pack
 from labelwheel.training.heads.gazetteer import Gazetteer
 from labelwheel.training.heads.projection import Projection, width_with_neighbours, with_neighbours
 from labelwheel.training.heads.span_answers import OUTSIDE, Manner, answered
+from labelwheel.training.heads.span_sureness import Sureness
 from labelwheel.training.heads.word_texts import WordTexts, matrix
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Prediction, Question
@@ -83,10 +84,15 @@ class SpanHead:
             weights=Weights(*(tensors[name].astype(np.float64) for name in _TENSORS[:3])),
             projection=Projection(tensors["centre"], tensors["components"]),
             gazetteer=Gazetteer({tuple(entry[:-1]): entry[-1] for entry in about["before"]}),
-            manner=Manner(**about["manner"]),
+            manner=_manner(about["manner"]),
         )
         _check(head)
         return head
+
+
+def _manner(about: Mapping[str, Any]) -> Manner:
+    """Heads of earlier releases know no sureness."""
+    return Manner(**{**about, "sureness": Sureness(*map(float, about.get("sureness") or Sureness()))})
 
 
 def _check(head: SpanHead) -> None:

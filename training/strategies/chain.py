@@ -93,6 +93,6 @@ class Chain(Strategy):
         manner = fitted.head.manner
         settings = {
             "layers": list(layers.chosen(module.config)), "learnt_from": len(fitted.places),
-            "temperature": manner.temperature, "lean": manner.lean,
+            "temperature": manner.temperature, "lean": manner.lean, **manner.sureness._asdict(),
         }  # fmt: skip
         return Finished(module, settings, files.load(fitted.head.dump()))

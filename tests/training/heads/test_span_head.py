@@ -10,9 +10,10 @@ from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as write_tensors
 
 from labelwheel.training.errors import InvalidCheckpoint
-from labelwheel.training.heads import files, span_fit
+from labelwheel.training.heads import files, span_fit, span_head
 from labelwheel.training.heads.gazetteer import Gazetteer, marked, out_of_fold
 from labelwheel.training.heads.span_answers import best_lean
+from labelwheel.training.heads.span_sureness import Sureness
 from labelwheel.training.heads.words import words
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
@@ -125,6 +126,27 @@ def test_bytes_bring_the_same_head_back(width):
     np.testing.assert_allclose([each.score for each in one], [each.score for each in other], atol=1e-4)
     assert again.manner == head.manner
     assert again.dump() == head.dump()
+
+
+def test_scores_are_true_of_what_was_not_learnt_from():
+    """Marks without a rule are mostly wrong out of fold: scores say so, and a head of an earlier release does not."""
+    examples, _ = labelled(60)
+    rng = np.random.default_rng(0)
+    marks = []
+    for each in examples:
+        places = words(each.fields["text"])
+        start, end = places[rng.integers(len(places))]
+        marks.append([{"start": start, "end": end, "label": "NAME"}])
+    found = span_fit.fit(QUESTION, examples, marks, [], [])
+    scores = [score for one in found.out_of_fold for score in one.item_scores]
+    right = [span in gold for gold, one in zip(marks, found.out_of_fold, strict=True) for span in one.answer]
+    assert len(scores) >= 10
+    assert np.mean(scores) == pytest.approx(np.mean(right), abs=0.1)
+    assert found.head.manner.sureness != Sureness()
+    assert files.load(found.head.dump()).manner.sureness == found.head.manner.sureness
+    before = found.head.manner._asdict()
+    del before["sureness"]
+    assert span_head._manner(before) == found.head.manner._replace(sureness=Sureness())
 
 
 @pytest.mark.parametrize("spoil", ["cut", "text", "tensor", "tags", "rows", "none"])
