@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -84,11 +84,17 @@ class Visitor:
         return " ".join(self.page.locator("main").inner_text().split())
 
     def table(self, label: str) -> list[dict[str, str]]:
-        """The rows of the table whose name begins so, also of one that is folded away."""
+        """The rows of the table whose name begins so, also of a folded one; in one look, for pages change."""
         found = self.page.locator(f'[aria-label^="{label}"] table')
-        columns = found.locator("thead tr > *").all_text_contents()
-        rows = [row.locator("> *").all_text_contents() for row in found.locator("tbody tr").all()]
+        columns, *rows = found.evaluate(
+            "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"
+        )
         return [dict(zip(columns, map(str.strip, row), strict=True)) for row in rows]
+
+    def follow(self, name: str, role: Literal["link", "button"] = "link") -> None:
+        """Presses what leads to another page, and waits for that."""
+        with self.page.expect_navigation():
+            self.page.get_by_role(role, name=name, exact=True).first.click()
 
     def sound(self, name: str) -> None:
         """No serious fault of accessibility, nothing wider than the window, nothing in the console; and a picture."""
@@ -188,10 +194,10 @@ def quality(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str,
 def data(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str, tuple[str, str]]) -> None:
     name = stage.TOPICS[1]
     visitor.page.get_by_label("people said").fill(name)
-    visitor.page.get_by_role("button", name="Filter").click()
+    visitor.follow("Filter", "button")
     found = visitor.table("Examples")
-    while (following := visitor.page.get_by_role("link", name="The next ones")).count():
-        following.click()
+    while visitor.page.get_by_role("link", name="The next ones").count():
+        visitor.follow("The next ones")
         found += visitor.table("Examples")
     assert {row["example"]: row["side"].replace(" ", "_") for row in found} == {
         key: part for key, (label, part) in given.items() if label == name
@@ -270,7 +276,7 @@ def test_a_label_error_goes_back_into_the_tool_and_is_put_right_there(
     world.wheel.until(lambda: sorted(world.sent_back()) == keys, 120, "the tool does not show them")
 
     if isinstance(place, stage.Stage):
-        visitor.page.get_by_role("link", name=wrong, exact=True).click()
+        visitor.follow(wrong)
         address = visitor.page.get_by_role("link", name=re.compile("^Open in")).get_attribute("href")
         person = browser.Person(visit(viewport=WIDE).page, place.studio, browser.ARTIFACTS)
         person.log_in()
