@@ -92,6 +92,15 @@ def test_an_older_inspection_says_nothing_of_the_seed(stage: Stage, client: Flas
     assert "seed" not in text.partition("What the score hangs on")[2].partition("<h3>")[0]
 
 
+def test_of_what_was_not_measured_there_are_no_figures(stage: Stage, client: FlaskClient) -> None:
+    classes = [{**row, "support": 0, "predicted": 0, "f1": None} for row in reported.REPORT["classes"]]
+    reported.promote(stage, report=reported.REPORT | {"headline": None, "classes": classes, "confusions": []})
+    text = client.get(PAGE, headers=ADMIN).text
+    assert "<h2>Classes</h2>" not in text
+    assert "the numbers are rough" not in text
+    assert "A closer look" in text
+
+
 def test_a_reader_sees_figures_and_no_names(stage: Stage, client: FlaskClient) -> None:
     reported.promote(stage)
     answer = client.get(PAGE, headers=READER)
