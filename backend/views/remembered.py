@@ -28,7 +28,7 @@ class Remembered(Generic[Figures]):
         """`by_cost` keeps figures only as long as counting them is worth: in a small project they are always true."""
         self._by_cost = by_cost
         self._lock = threading.Lock()
-        self._kept: WeakKeyDictionary[Any, dict[int, tuple[float, int | None, Figures]]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[Any, dict[int, tuple[float, float, int | None, Figures]]] = WeakKeyDictionary()
 
     def get(self, session: Session, number: int, count: Callable[[], Figures], mark: int | None = None) -> Figures:
         """What was counted last, or is now; never anew while a `mark` is the same, such as that of the newest label."""
@@ -36,12 +36,12 @@ class Remembered(Generic[Figures]):
             kept = self._kept.setdefault(session.connection().engine.pool, {})
             known = kept.get(number)
             if known is not None:
-                until, before, found = known
-                if time.monotonic() < until or (mark is not None and mark == before):
+                at, cost, before, found = known
+                if time.monotonic() - at < self._seconds(cost) or (mark is not None and mark == before):
                     return found
             began = time.thread_time()
             found = count()
-            kept[number] = time.monotonic() + self._seconds(time.thread_time() - began), mark, found
+            kept[number] = time.monotonic(), time.thread_time() - began, mark, found
             return found
 
     def _seconds(self, cost: float) -> float:
