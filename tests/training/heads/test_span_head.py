@@ -100,15 +100,21 @@ def test_what_was_not_learnt_from_is_answered_out_of_fold():
     assert kind.headline(scores) > 0.8
 
 
-def test_marks_without_a_rule_are_not_known_out_of_fold():
-    """However well a head knows them by heart."""
-    examples, _ = labelled(30)
+def at_random(examples):
+    """A word of each, marked without a rule."""
     rng = np.random.default_rng(0)
     marks = []
     for each in examples:
         places = words(each.fields["text"])
         start, end = places[rng.integers(len(places))]
         marks.append([{"start": start, "end": end, "label": "NAME"}])
+    return marks
+
+
+def test_marks_without_a_rule_are_not_known_out_of_fold():
+    """However well a head knows them by heart."""
+    examples, _ = labelled(30)
+    marks = at_random(examples)
     found = span_fit.fit(QUESTION, examples, marks, [], [])
     kind = kind_of(QUESTION)
     losses = [kind.score(QUESTION, *each).loss for each in zip(examples, marks, found.out_of_fold, strict=True)]
@@ -131,12 +137,7 @@ def test_bytes_bring_the_same_head_back(width):
 def test_scores_are_true_of_what_was_not_learnt_from():
     """Marks without a rule are mostly wrong out of fold: scores say so, and a head of an earlier release does not."""
     examples, _ = labelled(60)
-    rng = np.random.default_rng(0)
-    marks = []
-    for each in examples:
-        places = words(each.fields["text"])
-        start, end = places[rng.integers(len(places))]
-        marks.append([{"start": start, "end": end, "label": "NAME"}])
+    marks = at_random(examples)
     found = span_fit.fit(QUESTION, examples, marks, [], [])
     scores = [score for one in found.out_of_fold for score in one.item_scores]
     right = [span in gold for gold, one in zip(marks, found.out_of_fold, strict=True) for span in one.answer]
