@@ -5,7 +5,7 @@ A connector has a capability where it has all of its methods; nothing has to be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from labelwheel.plugins.connector import Page, Suggestion
@@ -88,8 +88,9 @@ class Doubts(Protocol):
 class Links(Protocol):
     """A connector that knows where people see an example in their browser."""
 
-    def link(self, key: str) -> str | None:
+    def link(self, key: str, fields: Mapping[str, str], labelled: bool) -> str | None:
         """The address that opens an example, or the nearest to it that the tool has; None while it is not known.
 
+        `fields` has its texts by name, for a tool that must be searched; none for who may not see them.
         Of the connection and its options alone: the tool is not called.
         """

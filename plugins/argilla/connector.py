@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from flask import Blueprint
 
-from labelwheel.plugins.argilla import doubts, polling, pushing, webhook, wiring
+from labelwheel.plugins.argilla import addresses, doubts, polling, pushing, webhook, wiring
 from labelwheel.plugins.argilla.client import Client
 from labelwheel.plugins.argilla.dataset import SEPARATOR, Dataset
 from labelwheel.plugins.argilla.polling import Poller
@@ -103,10 +102,10 @@ class Argilla:
         """A line in the metadata, which is made a place there with the first one."""
         self._reasons.show(suggestion)
 
-    def link(self, key: str) -> str | None:
-        """The dataset, where people annotate: no address of Argilla's pages opens one record by its id."""
+    def link(self, key: str, fields: Mapping[str, str], labelled: bool) -> str | None:
+        """The dataset, searched for the record's words where they are told."""
         known = self._options.get("dataset")
-        return f"{self.connection.url.rstrip('/')}/dataset/{quote(known)}/annotation-mode" if known else None
+        return addresses.of(self.connection.url, known, fields, labelled) if known else None
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
         """What fits Argilla, read back as if somebody submitted it."""

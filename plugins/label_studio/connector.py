@@ -100,7 +100,7 @@ class LabelStudio:
         """The first of these are in a tab of their own."""
         doubts.show(self._project, keys)
 
-    def link(self, key: str) -> str | None:
+    def link(self, key: str, fields: Mapping[str, str], labelled: bool) -> str | None:
         """The task in the Data Manager."""
         number, url = self._project.known, self._project.client.url
         return None if number is None else f"{url.rstrip('/')}/projects/{number}/data?task={quote(key)}"

@@ -149,7 +149,7 @@ class FakeConnector:
     def place(cls, arguments: Mapping[str, str]) -> str:
         return arguments["project"]
 
-    def link(self, key: str) -> str | None:
+    def link(self, key: str, fields: Mapping[str, str], labelled: bool) -> str | None:
         return f"{self._url}/{self._project}/{quote(key)}"
 
     def config(self) -> Config:

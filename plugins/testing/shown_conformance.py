@@ -90,10 +90,12 @@ class ShownConformance:
         connector = stage.connector()
         if not isinstance(connector, Links):
             skip("this connector does not say where people see an example")
-        keys = [stage.add(text) for text in texts(2)]
-        found, again = [connector.link(key) for key in keys], stage.connector()
+        asked = [
+            (stage.add(text), {"text": text}, labelled) for text, labelled in zip(texts(2), (True, False), strict=True)
+        ]
+        found, again = [connector.link(*one) for one in asked], stage.connector()
         assert isinstance(again, Links)
-        assert found == [again.link(key) for key in keys], "it does not hang on what was done before"
+        assert found == [again.link(*one) for one in asked], "it does not hang on what was done before"
         assert all(each is None or each.startswith(("http://", "https://")) for each in found)
 
     def test_what_people_see_next_is_foreseen(self, stage: Stage) -> None:

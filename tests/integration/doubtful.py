@@ -1,13 +1,16 @@
-"""Labels that an inspection is said to have found wrong, and where a labelling tool then shows them."""
+"""Labels that an inspection is said to have found wrong: where a labelling tool shows them and they are put right."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from playwright.sync_api import Page, expect
+
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import CheckpointRow, Event, QuestionRow
 from labelwheel.plugins.argilla import doubts as argilla_doubts
 from labelwheel.plugins.label_studio import doubts as studio_doubts
+from testkit import argilla_browser, argilla_stage, browser, stage
 from testkit.argilla import ArgillaServer
 from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
@@ -45,3 +48,31 @@ def in_argilla(server: ArgillaServer, dataset: str) -> list[str]:
     body = {"sort": [{"scope": scope, "order": "asc"}]}
     listed = server.api("POST", f"/datasets/{dataset}/records/search", json=body, params={"limit": 100})["items"]
     return [one["record"]["id"] for one in listed if name in (one["record"]["metadata"] or {})]
+
+
+def put_right(place: stage.Stage | argilla_stage.Stage, page: Page, address: str, key: str, topic: str) -> None:
+    """As somebody does who opens the address of an example in the tool and gives another answer."""
+    if isinstance(place, stage.Stage):
+        _put_right_task(browser.Person(page, place.studio, browser.ARTIFACTS), address, int(key), topic)
+    else:
+        (text,) = (record["fields"]["text"] for record in place.records() if record["id"] == key)
+        person = argilla_browser.Person(page, place.server.url)
+        person.log_in(place.server.username, place.server.password)
+        _put_right_record(person, address, text, topic)
+
+
+def _put_right_task(person: browser.Person, address: str, task: int, topic: str) -> None:
+    person.log_in()
+    person.page.goto(address)
+    expect(person.page.get_by_test_id("bottombar-update-button")).to_be_visible()
+    assert person.task() == task
+    person.choice(topic).locator("xpath=ancestor::label").click()
+    person.update()
+
+
+def _put_right_record(person: argilla_browser.Person, address: str, text: str, topic: str) -> None:
+    person.open(address)
+    assert text in person.text()
+    person.choose("topic", topic)
+    assert person.chosen("topic") == [topic]
+    person.submit()

@@ -18,7 +18,7 @@ from testkit import argilla_stage, browser, stage, truth
 from testkit.argilla import ArgillaServer
 from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
-from tests.integration.doubtful import in_argilla, in_label_studio, inspected
+from tests.integration.doubtful import in_argilla, in_label_studio, inspected, put_right
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -275,18 +275,9 @@ def test_a_label_error_goes_back_into_the_tool_and_is_put_right_there(
     expect(visitor.page.get_by_role("button", name="Take them back")).to_be_visible()
     world.wheel.until(lambda: sorted(world.sent_back()) == keys, 120, "the tool does not show them")
 
-    if isinstance(place, stage.Stage):
-        visitor.follow(wrong)
-        address = visitor.page.get_by_role("link", name=re.compile("^Open in")).get_attribute("href")
-        person = browser.Person(visit(viewport=WIDE).page, place.studio, browser.ARTIFACTS)
-        person.log_in()
-        person.page.goto(str(address))
-        expect(person.page.get_by_test_id("bottombar-update-button")).to_be_visible()
-        assert person.task() == int(wrong)
-        person.choice(other).locator("xpath=ancestor::label").click()
-        person.update()
-    else:
-        place.relabel(wrong, {"topic": other})
+    visitor.follow(wrong)
+    address = str(visitor.page.get_by_role("link", name=re.compile("^Open in")).get_attribute("href"))
+    put_right(place, visit(viewport=WIDE).page, address, wrong, other)
     world.wheel.until(lambda: wrong not in world.sent_back(), 120, "what was put right is still there")
     assert sorted(world.sent_back()) == [key for key in keys if key != wrong]
 

@@ -113,17 +113,20 @@ def add(frame: Frame) -> None:
         with source.database.session() as session:
             project, _, _ = chosen(session, number)
             found = example_history.read(session, number, key, source.settings.blind, _is_admin())
-            return {"found": found, "number": number, "link": _link(project, key), "tool": project.tool}
+            return {"found": found, "number": number, "link": _link(project, found), "tool": project.tool}
 
-    def _link(project: Project, key: str) -> str | None:
+    def _link(project: Project, found: dict[str, Any]) -> str | None:
         """Where people see it in their browser; none where the address would be anything but that."""
         try:
             connector = connectors.connect(project, keyring.load(source.settings))
-            found = connector.link(key) if isinstance(connector, Links) else None
+            labelled = any(each["action"] != "deleted" for each in found["events"][:1])
+            link = (
+                connector.link(found["key"], found["fields"] or {}, labelled) if isinstance(connector, Links) else None
+            )
         except LabelwheelError as error:
             log.debug("project %s: no address of an example: %s", project.id, error)
             return None
-        return found if found is not None and found.startswith(("http://", "https://")) else None
+        return link if link is not None and link.startswith(("http://", "https://")) else None
 
 
 def _list(session: Session, question: QuestionRow, listed: str) -> dict[str, Any]:
