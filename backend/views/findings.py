@@ -38,6 +38,25 @@ def short(inspection: Mapping[str, Any] | None, names: bool) -> dict[str, Any]:
     }
 
 
+def figures(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The few that say whether somebody has to look closer, by section; None for one that has found nothing to say.
+
+    Nothing of annotators, of whose names slices and columns may consist.
+    """
+    slices, simpler = _weak(found.get("slices") or {}, False), _baselines(found.get("baselines") or {})
+    best = max(simpler["rows"], key=lambda row: row["score"] or 0.0, default=None)
+    told = {
+        "slices": [pick(row, "slice", "value", "examples", "score", "rest") for row in slices["rows"]],
+        "baselines": best,
+        "robustness": _robustness(found.get("robustness") or {})["weak"],
+        "fairness": _fairness(found.get("fairness") or {}, False)["gaps"],
+        "leakage": _leaks(found.get("leakage") or {})["leaks"],
+        "label_errors": pick(found.get("label_errors") or {}, "looked_at", "suspected"),
+        "explanations": pick(found.get("explanations") or {}, "items", "marked", "random"),
+    }
+    return {name: one if found.get(name) else None for name, one in told.items()}
+
+
 def _weak(found: Mapping[str, Any], names: bool) -> dict[str, Any]:
     shown = ("slice", "value", "examples", "score", "low", "high", "rest")
     rows = [

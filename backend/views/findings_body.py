@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from labelwheel.backend.views.shares_body import Body
 
 
@@ -220,3 +222,40 @@ class Leaks(Body):
     leaks: list[str]
     repeated: Repeated | None
     named: Named | None
+
+
+class WeakSlice(Body):
+    """Examples that are answered worse than the `rest`; no `slice` where they are texts that are alike."""
+
+    slice: str | None
+    value: str | None
+    examples: int | None
+    score: float | None
+    rest: float | None
+
+
+class LabelErrorCount(Body):
+    """How many of the labels that were looked at are probably wrong."""
+
+    looked_at: int | None
+    suspected: int | None
+
+
+class Faithfulness(Body):
+    """The share of `items` that are gone without the words that were marked, and without as many by chance."""
+
+    items: int | None
+    marked: float | None
+    random: float | None
+
+
+class Figures(Body):
+    """What says whether somebody has to look closer; null for what is not looked at yet, or has nothing to say."""
+
+    slices: list[WeakSlice] | None = Field(description="those that are weak beyond chance")
+    baselines: Baseline | None = Field(description="the best of the simpler ways, and what the checkpoint wins over it")
+    robustness: list[str] | None = Field(description="changes of the texts that cost more than chance")
+    fairness: list[str] | None = Field(description="groups and swaps that are worse beyond chance")
+    leakage: list[str] | None = Field(description="leaks that matter")
+    label_errors: LabelErrorCount | None
+    explanations: Faithfulness | None

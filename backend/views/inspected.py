@@ -11,7 +11,11 @@ from sqlalchemy.orm import Session
 from labelwheel.backend.database.tables import CheckpointRow, InspectionPart, InspectionRow, QuestionRow
 from labelwheel.backend.projects import champion_groups
 from labelwheel.backend.rounds import inspections
+from labelwheel.backend.views import findings
+from labelwheel.backend.views.remembered import Remembered
 from labelwheel.training.questions import Question
+
+_kept: Remembered[dict[str, Any]] = Remembered(by_cost=True)
 
 
 def of_version(session: Session, version: str, names: Collection[str] | None = None) -> dict[str, Any] | None:
@@ -32,9 +36,19 @@ def of_version(session: Session, version: str, names: Collection[str] | None = N
 
 
 def of_champion(session: Session, champion: CheckpointRow | None) -> dict[str, Any] | None:
-    """How a champion's inspection stands, for `status`; None where there was none yet."""
+    """How a champion's inspection stands, and the figures of it, for `status`; None where there was none yet."""
     row = None if champion is None else inspections.of(session, champion.id)
-    return None if row is None else _summary(session, row)
+    if row is None:
+        return None
+    told = _summary(session, row)
+    looked = hash((row.started_at, len(told["done"])))  # what a section has found stays as it is
+    return told | {"figures": _kept.get(session, row.id, lambda: findings.figures(_found(session, row.id)), looked)}
+
+
+def _found(session: Session, inspection: int) -> dict[str, dict[str, Any]]:
+    query = select(InspectionPart.name, InspectionPart.found).where(InspectionPart.inspection_id == inspection)
+    sections = session.execute(query.where(InspectionPart.problem.is_(None), InspectionPart.name != "voices"))
+    return {name: found or {} for name, found in sections}
 
 
 def _summary(session: Session, row: InspectionRow) -> dict[str, Any]:

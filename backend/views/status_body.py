@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from labelwheel.backend.views.agreement_body import BriefAgreement
+from labelwheel.backend.views.findings_body import Figures
 from labelwheel.backend.views.shares_body import Anchoring, Body, Hidden, Order
 
 
@@ -220,6 +221,7 @@ class Inspection(Body):
     label_count: int
     done: list[str]
     problems: dict[str, str]
+    figures: Figures
 
 
 class QuestionStatus(Body):
