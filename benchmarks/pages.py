@@ -127,25 +127,25 @@ def _paths(app: Any) -> Iterator[str]:
 
 @contextmanager
 def opened(port: int, pages: list[str]) -> Iterator[list[float]]:
-    """Browsers that keep pages open, each another; yields the seconds of their looks."""
-    stop, seconds = threading.Event(), list[float]()
+    """Browsers that keep pages open, each another; yields the seconds of their looks, when all have loaded once."""
+    stop, loaded, seconds = threading.Event(), threading.Barrier(len(pages) + 1, timeout=60), list[float]()
 
     def look(page: str) -> None:
-        tag = None
         with requests.Session() as session:
-            while True:
+            tag = session.get(f"http://127.0.0.1:{port}{page}", timeout=60).headers.get("ETag")
+            loaded.wait()
+            while not stop.wait(EVERY[page.rpartition("/")[2]]):
                 headers = {"If-None-Match": tag} if tag else {}
                 began = time.monotonic()
                 answer = session.get(f"http://127.0.0.1:{port}{page}", headers=headers, timeout=60)
                 seconds.append(time.monotonic() - began)
                 tag = answer.headers.get("ETag")
-                if stop.wait(EVERY[page.rpartition("/")[2]]):
-                    return
 
     threads = [threading.Thread(target=look, args=(page,), daemon=True) for page in pages]
     for each in threads:
         each.start()
     try:
+        loaded.wait()
         yield seconds
     finally:
         stop.set()
