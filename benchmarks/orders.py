@@ -93,7 +93,9 @@ def labelling(pool: Texts, test: Texts, name: Any) -> dict[str, float]:
         candidates = [
             Candidate(key=str(i), text=pool.said[i], score=float(sure[i]), answers=(f"label {best[i]}",)) for i in left
         ]
-        so_far = SoFar(Counter(map(str, pool.gold[labels])), len(labels), [pool.said[i] for i in labels[-TEXTS:]])
+        so_far = SoFar(
+            Counter(f"label {one}" for one in pool.gold[labels]), len(labels), [pool.said[i] for i in labels[-TEXTS:]]
+        )
         taken = [int(each.key) for each in ORDERS[name](candidates, 200, so_far)[:STEP]]
         right += int((best[taken] == pool.gold[taken]).sum())
         labels += taken

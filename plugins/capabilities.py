@@ -55,6 +55,11 @@ class Candidate(Frozen):
     answers: tuple[str, ...] = ()
 
 
+def named(question: str, answer: object) -> str:
+    """What a candidate's `answers` say of a question's answer."""
+    return f"{question} {answer}"
+
+
 @runtime_checkable
 class Ranks(Protocol):
     """A connector that can show people which examples to take next. What comes first, it is told."""

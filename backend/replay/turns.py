@@ -12,7 +12,7 @@ from labelwheel.backend.replay.recording import Recording
 from labelwheel.backend.suggestions import ordering
 from labelwheel.backend.suggestions.ordering import Name
 from labelwheel.backend.suggestions.so_far import TEXTS, SoFar
-from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.capabilities import Candidate, named
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Answer, Example, Prediction
 
@@ -97,7 +97,8 @@ class OrderedTurns:
         examples = [self._recording.example(key) for key in self._left]
         asked = self._answers.say(examples) if self._order in ordering.BY_ANSWERS else [Prediction() for _ in examples]
         candidates = [_candidate(question.name, *pair) for pair in zip(examples, asked, strict=True)]
-        given = Counter(str(answer) for answer in done.values()) if kind_of(question).exclusive else Counter[str]()
+        told = done.values() if kind_of(question).exclusive else ()
+        given = Counter(named(question.name, answer) for answer in told)
         texts = tuple(" ".join(self._recording.example(key).fields.values()) for key in list(done)[-TEXTS:])
         found = ordering.ORDERS[self._order](candidates, ordering.RANKED, SoFar(given, len(done), texts))
         return [each.key for each in found[:ANEW]]
@@ -125,6 +126,6 @@ def _again(event: Event, moment: datetime) -> Event:
 
 
 def _candidate(name: str, example: Example, said: Prediction) -> Candidate:
-    answers = (f"{name} {said.answer}",) if isinstance(said.answer, str | int | float) else ()
+    answers = (named(name, said.answer),) if isinstance(said.answer, str | int | float) else ()
     text = " ".join(example.fields.values())
     return Candidate(key=example.key, text=text, score=said.score if said.answer is not None else 0.0, answers=answers)

@@ -55,7 +55,7 @@ class Rare:
         """At most so many, each once. One that is suggested two classes counts for both."""
         queues = {answer: found.queues() for answer, found in self._found.items()}
         # of two classes with as many labels the one that is suggested less often is rarer
-        due = [(self._labels(answer), found.count, answer) for answer, found in self._found.items()]
+        due = [(self._given.get(answer, 0), found.count, answer) for answer, found in self._found.items()]
         heapq.heapify(due)
         chosen: dict[str, Considered] = {}
         while due and len(chosen) < most:
@@ -66,9 +66,6 @@ class Rare:
                 chosen[one.key] = one
                 heapq.heappush(due, (labels + 1, suggested, answer))
         return list(chosen.values())
-
-    def _labels(self, answer: str) -> int:
-        return self._given.get(answer.partition(" ")[2], 0)
 
 
 def _next(queue: list[Considered], chosen: Mapping[str, Considered]) -> Considered | None:

@@ -24,7 +24,7 @@ from labelwheel.backend.suggestions import blind_places, ordering, showing, so_f
 from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.suggestions.uncertainty import Considered, considered
-from labelwheel.plugins.capabilities import Candidate, Ranks
+from labelwheel.plugins.capabilities import Candidate, Ranks, named
 from labelwheel.plugins.connector import Connector
 from labelwheel.training.questions import Example, Prediction, Question
 
@@ -137,7 +137,9 @@ def _candidate(example: Example, predictions: Mapping[str, Prediction]) -> Candi
     """What was answered, as connectors read it back from their tools."""
     scores = [one.score for one in predictions.values() if one.answer is not None]
     said = [
-        f"{name} {one.answer}" for name, one in sorted(predictions.items()) if isinstance(one.answer, str | int | float)
+        named(name, one.answer)
+        for name, one in sorted(predictions.items())
+        if isinstance(one.answer, str | int | float)
     ]
     text = " ".join(example.fields.values())
     return Candidate(key=example.key, text=text, score=min(scores, default=0.0), answers=tuple(said))

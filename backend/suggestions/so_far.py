@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import ExampleRow, Label
+from labelwheel.plugins.capabilities import named
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Question
 
@@ -21,7 +22,7 @@ TEXTS = 100
 
 @dataclass(frozen=True)
 class SoFar:
-    """`classes`: how often each class was given, to any question. `labelled`: about how many examples are labelled.
+    """`classes`: how often each was given, by what candidates say of it. `labelled`: about how many examples are.
 
     `texts` are those of the newest of them.
     """
@@ -48,7 +49,7 @@ def read(session: Session, project_id: int, questions: Collection[Question]) -> 
         for answer, key in session.execute(query):
             keys.setdefault(key)
             if kind_of(question).exclusive:
-                classes[str(answer)] += 1
+                classes[named(question.name, answer)] += 1
     newest = list(keys)[:TEXTS]
     rows = session.scalars(
         select(ExampleRow.fields).where(ExampleRow.project_id == project_id, ExampleRow.key.in_(newest))

@@ -27,7 +27,7 @@ from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions import ordering
 from labelwheel.backend.suggestions.ordering import ORDERS
 from labelwheel.backend.suggestions.so_far import TEXTS, SoFar
-from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.capabilities import Candidate, named
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.evaluation.looks import EARLY, has_grown
 from labelwheel.training.heads.fitting import Bench, Fitted, follow, labels_of, unseen
@@ -85,11 +85,11 @@ class Loop:
         candidates = [
             Candidate(
                 key=str(place), text=stage.question.text(stage.rows[place].example), score=said.score or 0.0,
-                answers=(f"{stage.question.name} {said.answer}",),
+                answers=(named(stage.question.name, said.answer),),
             )
             for place, said in zip(free, answer(free), strict=True)
         ]  # fmt: skip
-        given = Counter(str(row.answer) for row in self._labelled.values())
+        given = Counter(named(stage.question.name, row.answer) for row in self._labelled.values())
         texts = [stage.question.text(row.example) for row in list(self._labelled.values())[-TEXTS:]]
         found = ORDERS["mixed"](candidates, ordering.RANKED, SoFar(given, len(self._labelled), texts))
         return [int(each.key) for each in found[:ANEW]]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from labelwheel.plugins.argilla import properties
 from labelwheel.plugins.argilla.client import Rejected
 from labelwheel.plugins.argilla.dataset import Dataset, Row
-from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.capabilities import Candidate, named
 from labelwheel.plugins.errors import ToolFailed
 
 log = logging.getLogger(__name__)
@@ -119,6 +119,6 @@ def _candidate(dataset: Dataset, row: Row, names: Mapping[str, str]) -> Candidat
     # as sure as of the least sure part of all that is suggested
     sure = min(min(one["score"]) if isinstance(one["score"], list) else one["score"] for one in scored)
     said = ((str(one["question_id"]), one["value"]) for one in scored)
-    answers = sorted(f"{names.get(asked, asked)} {value}" for asked, value in said if not isinstance(value, list))
+    answers = sorted(named(names.get(asked, asked), value) for asked, value in said if not isinstance(value, list))
     text = " ".join(dataset.layout.example(row).fields.values())
     return Candidate(key=str(row["id"]), text=text, score=float(sure), answers=tuple(answers))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.capabilities import Candidate, named
 from labelwheel.plugins.errors import ToolError, ToolFailed
 from labelwheel.plugins.label_studio import tabs
 from labelwheel.plugins.label_studio.project import Project, after, where
@@ -109,7 +109,7 @@ def _candidate(project: Project, task: Mapping[str, Any]) -> Candidate:
     score, result = newest.get("score"), newest.get("result")
     example = project.layout.example(str(task["id"]), task.get("data"))
     answers, _ = decode(project.layout, result if isinstance(result, list) else [], example, task.get("data"))
-    said = tuple(sorted(f"{name} {answer}" for name, answer in answers.items() if not isinstance(answer, list)))
+    said = tuple(sorted(named(name, answer) for name, answer in answers.items() if not isinstance(answer, list)))
     sure = min(max(float(score), 0.0), 1.0) if isinstance(score, int | float) else 0.0
     return Candidate(key=example.key, text=" ".join(example.fields.values()), score=sure, answers=said)
 

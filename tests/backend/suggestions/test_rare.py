@@ -12,8 +12,14 @@ order = keys(rare.order)
 def test_the_class_with_the_fewest_labels_comes_first_and_the_surest_of_a_new_one() -> None:
     many = [candidate(number / 100, f"a{number}", f"word{number}") for number in range(10)]
     few = [candidate(number / 100, f"b{number}", f"word{number}", "topic b") for number in range(3)]
-    found = order(many + few, 6, SoFar({"a": 1}))
+    found = order(many + few, 6, SoFar({"topic a": 1}))
     assert found == ["b0", "b2", "a9", "b1", "a8", "a7"]
+
+
+def test_a_class_counts_for_the_question_that_it_was_given_to() -> None:
+    yes, other = (candidate(0.5, key, key, f"{name} yes") for key, name in (("one", "is spam"), ("two", "is rude")))
+    assert order([yes, other], 2, SoFar({"is spam yes": 3})) == ["two", "one"]
+    assert order([yes, other], 2, SoFar({"is rude yes": 3})) == ["one", "two"]
 
 
 def test_without_labels_they_take_turns_the_seldom_suggested_one_first() -> None:

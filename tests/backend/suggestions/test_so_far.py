@@ -27,6 +27,7 @@ def test_it_counts_classes_and_reads_the_newest_texts(world: World, monkeypatch)
     found = read(world)
     assert found.labelled == sum(found.classes.values()) == len(found.texts) == 4
     assert set(found.texts) < set(texts)
+    assert {said.partition(" ")[0] for said in found.classes} == {"topic"}, "said as candidates say it"
     monkeypatch.setattr(so_far, "NEWEST", 3)
     monkeypatch.setattr(so_far, "TEXTS", 2)
     bounded = read(world)
