@@ -47,14 +47,14 @@ class Ground(NamedTuple):
         rows = [*(one.features for one in self.seen), *(features for features, _ in self.loose)]
         return Space.of(np.concatenate(rows), self.standing.width)
 
-    def bench(self, space: Space, places: Places | None = None) -> Bench:
-        """All that a head is fitted to; `places` as a bench takes it."""
+    def bench(self, space: Space, places: Places | None = None, pool: np.ndarray | None = None) -> Bench:
+        """All that a head is fitted to; `places` and `pool` as a bench takes them."""
         kind, unlabelled = kind_of(self.question), None
         if self.loose and kind.row is Row.TEXT:
             features, logits = (np.concatenate(rows) for rows in zip(*self.loose, strict=True))
             prior = self.standing.prior(kind, features, logits, labels_of(self.question))
             unlabelled = Unlabelled(space.rows(features), prior)
-        return Bench(self.question, self.standing, space, self.seen, unlabelled, places=places)
+        return Bench(self.question, self.standing, space, self.seen, unlabelled, places=places, pool=pool)
 
 
 class _Sides(NamedTuple):
@@ -104,7 +104,7 @@ class TextLane(Lane[Fitted]):
         found, ground = Future[Fitted](), self._ground([])
         if self._places is None or self._places.space is not last.space:
             self._places = Places(kind_of(self.spec), labels_of(self.spec), ground.standing, last.space)
-        found.set_result(follow(ground.bench(last.space, self._places), last, FIT_SECONDS))
+        found.set_result(follow(ground.bench(last.space, self._places, last.pool), last, FIT_SECONDS))
         return found
 
     def _measurement(self) -> Future[Measured[Fitted]]:

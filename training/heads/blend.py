@@ -15,6 +15,10 @@ import numpy as np
 from scipy.special import log_softmax
 
 _OUT = -1e9
+_TOLD = 0.25
+"""With fewer texts elsewhere, what is measured is measured on texts like all others."""
+
+_MOST_LEFT = 0.98
 _NEVER = -50.0
 _SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
 _SHARES = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
@@ -36,9 +40,10 @@ class Blend:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """How often each label was seen, (labels,)."""
+    """How often each label was seen, (labels,); `elsewhere` is the part of all texts of which these do not tell."""
 
     counts: np.ndarray
+    elsewhere: float = 0.0
 
     def likely(self, logits: np.ndarray) -> np.ndarray:
         """Log probabilities (rows, labels) of a regression that has seen these, with what is left to the others."""
@@ -46,6 +51,7 @@ class Counts:
         unseen = int((~used).sum())
         total = max(int(self.counts.sum()), 1)
         left = min(max(float((self.counts == 1).sum()) / total, 1 / (total + 1)), 0.9) if unseen and used.any() else 0.0
+        left += (_MOST_LEFT - left) * self.elsewhere if left else 0.0
         said = log_softmax(np.where(used, logits, _OUT), axis=1) + np.log(1.0 - left)
         return np.where(used, said, np.log(left / unseen) if left else _NEVER)
 
@@ -55,13 +61,23 @@ def fading(count: int, labels: int) -> Blend:
     return Blend(1.0, 2.0 / (2.0 + max(count / labels, 1.0)))
 
 
-def best(learnt: np.ndarray, known: np.ndarray, targets: Sequence[int], labels: int) -> Blend:
-    """The blend with the least log loss out of fold, held to the usual one: with few labels there is chance in it."""
+def best(learnt: np.ndarray, known: np.ndarray, targets: Sequence[int], labels: int, elsewhere: float = 0.0) -> Blend:
+    """The blend with the least log loss out of fold, held to the usual one: with few labels there is chance in it.
+
+    What is measured tells nothing of texts `elsewhere`, for which there are the names alone: the more there are, the
+    more names count at the least.
+    """
     usual, rows = fading(len(targets), labels), np.arange(len(targets))
+    sharp: tuple[float, ...] = _SHARPNESS
+    shares: tuple[float, ...] = (usual.share, *_SHARES)
+    if elsewhere > _TOLD:
+        usual = Blend(1.0, usual.share + (1.0 - usual.share) * elsewhere)
+        sharp = tuple(each for each in sharp if each <= usual.sharpness)
+        shares = (usual.share, *(each for each in shares if each > usual.share))
 
     def cost(blend: Blend) -> float:
         lost = -log_softmax(blend(learnt, known), axis=1)[rows, list(targets)].sum()
         apart = np.log(blend.sharpness / usual.sharpness) ** 2 + np.log(blend.share / usual.share) ** 2
         return float(lost + _HELD * apart)
 
-    return min((Blend(one, other) for one, other in product(_SHARPNESS, (usual.share, *_SHARES))), key=cost)
+    return min((Blend(one, other) for one, other in product(sharp, shares)), key=cost)

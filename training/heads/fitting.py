@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from labelwheel.training.heads import coverage
 from labelwheel.training.heads.blend import Blend, Counts, best, fading
 from labelwheel.training.heads.guesses import Guesses, guess
 from labelwheel.training.heads.linear import LinearHead, together
@@ -52,19 +53,21 @@ TOLERANCE = 1e-6
 class Fitted:
     """A head, what it was taught by guesses, and what heads like it say of each labelled example unseen.
 
-    `out_of_fold` is empty where that was not asked for.
+    `out_of_fold` is empty where that was not asked for. `pool` is what the names say of all texts, as in `coverage`.
     """
 
     head: LinearHead
     space: Space
     guesses: Guesses | None
     out_of_fold: Sequence[Prediction]
+    pool: np.ndarray | None = None
 
 
 class Bench:
     """All that is fitted to: one question's labelled examples, beside the champion that a head is to stand on.
 
-    `places`, of the same standing and space, knows examples of before.
+    `places`, of the same standing and space, knows examples of before, and `pool` what `coverage.shares` told of all
+    texts when there were unlabelled ones.
     """
 
     def __init__(
@@ -76,11 +79,13 @@ class Bench:
         unlabelled: Unlabelled | None = None,
         seed: int = 0,
         places: Places | None = None,
+        pool: np.ndarray | None = None,
     ) -> None:
         self.question, self.kind, self.standing, self.seen = question, kind_of(question), standing, list(seen)[-MOST:]
         self.space, self.unlabelled, self.seed = space, unlabelled, seed
         self.labels = labels_of(question)
         self._places = places or Places(self.kind, self.labels, standing, space)
+        self._pool = pool
 
     @cached_property
     def problem(self) -> Problem:
@@ -126,13 +131,27 @@ class Bench:
         found = self.classes(indices) if isinstance(self.problem.objective, Softmax) else range(len(self.labels))
         return np.bincount(found, minlength=len(self.labels))
 
+    @cached_property
+    def pool(self) -> np.ndarray | None:
+        """What the names say of all texts; None where heads do not go by names, or no text is known."""
+        if not self.apart or self._pool is not None or self.unlabelled is None:
+            return self._pool if self.apart else None
+        return coverage.shares(np.concatenate([self.unlabelled.prior, self.prior]))
+
+    def elsewhere(self, indices: Sequence[int]) -> float:
+        """The part of all texts of which some examples do not tell."""
+        if self.pool is None:
+            return 0.0
+        places = self.problem.encoded(indices)
+        return coverage.elsewhere(self.pool, self.prior[places], self.classes(indices), self.counts(indices))
+
     def head(self, learnt: Head, indices: Sequence[int], blend: Blend | None) -> LinearHead:
         """The regression on some examples as a head, not calibrated."""
         problem = self.problem
         return LinearHead(
             self.kind.name, self.labels, self.standing, self.space.common,
             (learnt.weight @ self.space.basis.T).astype(np.float32), learnt.bias.astype(np.float32),
-            self.counts(indices), blend, problem.centre, problem.scale,
+            self.counts(indices), blend, problem.centre, problem.scale, elsewhere=self.elsewhere(indices),
         )  # fmt: skip
 
     def regression(
@@ -164,7 +183,9 @@ class Bench:
         self, learnt: Head, indices: Sequence[int], rows: np.ndarray, prior: np.ndarray, blend: Blend | None
     ) -> np.ndarray:
         """Standardised logits of rows in the space, by a regression on some examples."""
-        return together(rows @ learnt.weight.T + learnt.bias, prior, self.counts(indices), blend)
+        return together(
+            rows @ learnt.weight.T + learnt.bias, prior, self.counts(indices), blend, self.elsewhere(indices)
+        )
 
     def guessed(
         self, learnt: Head, indices: Sequence[int], blend: Blend | None, seconds: float | None
@@ -195,7 +216,11 @@ def follow(bench: Bench, last: Fitted, seconds: float) -> Fitted:
     learnt = bench.regression(everything, guesses, start, seconds)
     head = bench.head(learnt, everything, last.head.blend if bench.apart else None)
     return Fitted(
-        replace(head, calibration={**last.head.calibration, **bench.problem.habits}), bench.space, guesses, []
+        replace(head, calibration={**last.head.calibration, **bench.problem.habits}),
+        bench.space,
+        guesses,
+        [],
+        bench.pool,
     )
 
 
@@ -214,7 +239,9 @@ def measure(bench: Bench, seconds: float) -> Fitted:
     said: list[Prediction] = [Prediction()] * len(bench.seen)
     for index, one in zip(measured, problem.predict(measured, logits, found), strict=True):
         said[index] = one
-    return Fitted(replace(bench.head(learnt, everything, blend), calibration=found), bench.space, guesses, said)
+    return Fitted(
+        replace(bench.head(learnt, everything, blend), calibration=found), bench.space, guesses, said, bench.pool
+    )
 
 
 def unseen(fitted: Fitted, bench: Bench, held: Sequence[Seen]) -> list[Prediction]:
@@ -247,10 +274,13 @@ def _blend(bench: Bench, split: Sequence[Fold], learnt: Sequence[Head]) -> Blend
     likely, places = list[np.ndarray](), list[int]()
     for one, (learn, measured) in zip(learnt, split, strict=True):
         there = bench.problem.encoded(measured)
-        likely.append(Counts(bench.counts(learn)).likely(bench.rows[there] @ one.weight.T + one.bias))
+        counts = Counts(bench.counts(learn), bench.elsewhere(learn))
+        likely.append(counts.likely(bench.rows[there] @ one.weight.T + one.bias))
         places += there
     targets = [int(bench.problem.targets[place]) for place in places]
-    return best(np.concatenate(likely), bench.prior[places], targets, len(bench.labels))
+    return best(
+        np.concatenate(likely), bench.prior[places], targets, len(bench.labels), bench.elsewhere(range(len(bench.seen)))
+    )
 
 
 def _all(bench: Bench, split: Sequence[Fold], learnt: Sequence[Head], blend: Blend | None) -> dict[int, np.ndarray]:

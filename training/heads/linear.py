@@ -23,7 +23,7 @@ class LinearHead:
 
     With a `blend` the regression was fitted by itself, to labels with these `counts`, and what the standing says counts
     beside it; else it was fitted on top of that. Numbers are learnt with mean 0 and deviation 1: `mean` and `scale`
-    bring them back.
+    bring them back. `elsewhere` is the part of all texts of which the labels do not tell (`heads.coverage`).
     """
 
     kind: str
@@ -37,6 +37,7 @@ class LinearHead:
     mean: float = 0.0
     scale: float = 1.0
     calibration: Mapping[str, float] = field(default_factory=dict)
+    elsewhere: float = 0.0
     name = "linear"
 
     def values(self, features: Sequence[np.ndarray], champion: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -46,7 +47,7 @@ class LinearHead:
         rows = np.stack(features)
         prior = self.standing.prior(kind_of(self.kind), rows, np.stack(champion), self.labels)
         learnt = joined(rows, self.standing.width, self.common) @ self.weight.T + self.bias
-        found = together(learnt, (prior - self.mean) / self.scale, self.counts, self.blend)
+        found = together(learnt, (prior - self.mean) / self.scale, self.counts, self.blend, self.elsewhere)
         return list((found * self.scale + self.mean).astype(np.float32))
 
     def decode(
@@ -69,7 +70,7 @@ class LinearHead:
         about = {
             "kind": self.kind, "labels": self.labels, "mean": self.mean, "scale": self.scale,
             "blend": asdict(self.blend) if self.blend else None, "calibration": dict(self.calibration),
-            "standing": self.standing.about(),
+            "standing": self.standing.about(), "elsewhere": self.elsewhere,
         }  # fmt: skip
         return pack(self.name, tensors, about)
 
@@ -88,9 +89,12 @@ class LinearHead:
             float(about["mean"]),
             float(about["scale"]),
             dict(about["calibration"]),
+            float(about.get("elsewhere", 0.0)),  # heads of before have none
         )
 
 
-def together(learnt: np.ndarray, known: np.ndarray, counts: np.ndarray, blend: Blend | None) -> np.ndarray:
+def together(
+    learnt: np.ndarray, known: np.ndarray, counts: np.ndarray, blend: Blend | None, elsewhere: float = 0.0
+) -> np.ndarray:
     """What a regression on labels with these counts says, (rows, labels), with what was known before."""
-    return learnt + known if blend is None else blend(Counts(counts).likely(learnt), known)
+    return learnt + known if blend is None else blend(Counts(counts, elsewhere).likely(learnt), known)
