@@ -23,15 +23,18 @@ from labelwheel.backend.revisions import measurement
 from labelwheel.backend.revisions.features import Champion
 
 SETS = ("demo", "trec6", "snips", "sst2", "vader_tweets")
-LABELS = (16, 24, 32, 64)
+LABELS = (10, 16, 24, 32, 64)
 
 
 class Outcome(NamedTuple):
-    """Accuracy of the names and of the head on texts without labels, and whether the gate lets the head through."""
+    """Accuracy of the names and of the head on texts without labels, and what the gate says of the head."""
 
     names: float
     head: float
     passes: bool
+    gain: float
+    error: float
+    reason: str
 
     @property
     def served(self) -> float:
@@ -46,7 +49,8 @@ def judged(field: Field, labelled: Sequence[int], rest: Sequence[int], seed: int
     found = measurement.take(ground, [], champion, served=False)
     values = np.stack(found.fitted.head.values(list(field.whole[rest]), list(field.named[rest])))
     names, head = ((one.argmax(axis=1) == field.gold[rest]).mean() for one in (field.named[rest], values))
-    return Outcome(float(names), float(head), found.verdict.passes)
+    verdict = found.verdict
+    return Outcome(float(names), float(head), verdict.passes, verdict.gain, verdict.error, verdict.reason)
 
 
 def main() -> None:

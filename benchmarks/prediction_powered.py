@@ -1,6 +1,6 @@
 """Whether a model's scores on unlabelled texts narrow the interval of its accuracy.
 
-    python -m benchmarks.prediction_powered --data FOLDER
+    make bench-prediction-powered ARGS="--data FOLDER"
 
 Of some texts people say whether the model is right; of many more it is only known how sure the model is. Prediction-
 powered inference (Angelopoulos et al. 2023, arXiv 2301.09633; its power tuned to the sample, arXiv 2311.01453) takes
