@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 from labelwheel.backend.revisions import light_gate
 from labelwheel.backend.revisions.features import Champion
 from labelwheel.backend.revisions.light_gate import Verdict
-from labelwheel.training.heads.fitting import Bench, Fitted, measure, unseen
+from labelwheel.training.heads.bench import Bench
+from labelwheel.training.heads.fitting import Fitted, measure, unseen
 from labelwheel.training.heads.seen import Seen, numbered
 from labelwheel.training.spec import Recipe
 

@@ -16,7 +16,8 @@ from labelwheel.backend.revisions.features import Champion, FeatureSource
 from labelwheel.backend.revisions.lane import Lane, Threads
 from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.seen_examples import Said, SeenTexts
-from labelwheel.training.heads.fitting import Bench, Fitted, follow, labels_of
+from labelwheel.training.heads.bench import Bench, labels_of
+from labelwheel.training.heads.fitting import Fitted, follow
 from labelwheel.training.heads.places import Places
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space

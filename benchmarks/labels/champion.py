@@ -14,7 +14,7 @@ from benchmarks.labels.field import LENGTH, Field
 from labelwheel.backend.revisions.features import Champion
 from labelwheel.training import encoders, layers
 from labelwheel.training.checkpoints.checkpoint import Manifest
-from labelwheel.training.heads.fitting import labels_of
+from labelwheel.training.heads.bench import labels_of
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import UNTRAINED, Standing
 from labelwheel.training.model import Model

@@ -11,7 +11,8 @@ from benchmarks.labels.learning import Answerer
 from benchmarks.labels.simple import UNLABELLED
 from labelwheel.training import batches
 from labelwheel.training.heads.base import FastHead
-from labelwheel.training.heads.fitting import Bench, labels_of, measure
+from labelwheel.training.heads.bench import Bench, labels_of
+from labelwheel.training.heads.fitting import measure
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.standing import Standing
 from labelwheel.training.kinds.base import Encoding

@@ -30,7 +30,8 @@ from labelwheel.backend.suggestions.so_far import TEXTS, SoFar
 from labelwheel.plugins.capabilities import Candidate, named
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.evaluation.looks import EARLY, has_grown
-from labelwheel.training.heads.fitting import Bench, Fitted, follow, labels_of, unseen
+from labelwheel.training.heads.bench import Bench, labels_of
+from labelwheel.training.heads.fitting import Fitted, follow, unseen
 from labelwheel.training.heads.fitting import measure as fit_and_measure
 from labelwheel.training.heads.followed import SECONDS
 from labelwheel.training.heads.seen import Seen, Unlabelled

@@ -16,7 +16,8 @@ import numpy as np
 
 from labelwheel.training import encoders, layers
 from labelwheel.training.heads import span_fit
-from labelwheel.training.heads.fitting import MOST, Bench, labels_of, measure, unseen
+from labelwheel.training.heads.bench import MOST, Bench, labels_of
+from labelwheel.training.heads.fitting import measure, unseen
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import UNTRAINED, Standing

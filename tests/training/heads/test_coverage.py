@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from labelwheel.training.heads import coverage, files
+from labelwheel.training.heads.bench import Bench, labels_of
 from labelwheel.training.heads.blend import Counts, best, fading
-from labelwheel.training.heads.fitting import Bench, follow, labels_of, measure
+from labelwheel.training.heads.fitting import follow, measure
 from labelwheel.training.heads.linear import LinearHead
 from labelwheel.training.heads.seen import Unlabelled
 from labelwheel.training.heads.space import Space

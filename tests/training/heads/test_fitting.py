@@ -10,8 +10,9 @@ import pytest
 
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads import files
+from labelwheel.training.heads.bench import Bench, labels_of
 from labelwheel.training.heads.blend import Blend, Counts, best, fading
-from labelwheel.training.heads.fitting import Bench, follow, labels_of, measure
+from labelwheel.training.heads.fitting import follow, measure
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import Standing

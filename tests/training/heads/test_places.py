@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelwheel.training.heads.fitting import Bench, labels_of
+from labelwheel.training.heads.bench import Bench, labels_of
 from labelwheel.training.heads.places import Places
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import Standing
