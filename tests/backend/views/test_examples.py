@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from sqlalchemy import select
 
 from labelwheel.backend.database.tables import Event, ExampleRow, Impression, Label, QuestionRow, now
 from labelwheel.backend.errors import NotFound
-from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import disagreements, example_history, examples, remembered
 from labelwheel.backend.views.examples import Wanted
 from labelwheel.backend.views.examples_body import ExampleHistory, Examples
@@ -21,14 +18,6 @@ from tests.backend.counting import counted
 from tests.backend.stage import Stage
 
 SHARE = 0.1
-
-
-@pytest.fixture
-def stage(tmp_path: Path, database_url: str) -> Iterator[Stage]:
-    made = Stage(Settings(home=tmp_path, database=database_url))
-    made.connect("mood")
-    yield made
-    made.database.dispose()
 
 
 def fill(stage: Stage, *texts: str, start: int = 0, **more: Any) -> None:

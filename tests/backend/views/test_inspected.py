@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import pytest
-
 from labelwheel.backend.database.tables import CheckpointRow, InspectionPart, InspectionRow, now
-from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import findings, inspected
 from labelwheel.backend.views.status import body, status
 from tests.backend import inspection_rows, reported
 from tests.backend.stage import Stage
-
-
-@pytest.fixture
-def stage(tmp_path: Path, database_url: str) -> Iterator[Stage]:
-    made = Stage(Settings(home=tmp_path, database=database_url))
-    made.connect("mood")
-    yield made
-    made.database.dispose()
 
 
 def figures(stage: Stage) -> dict[str, Any]:

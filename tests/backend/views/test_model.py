@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,20 +11,11 @@ from sqlalchemy import select
 
 from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
 from labelwheel.backend.errors import NotFound
-from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import lineage, model
 from labelwheel.backend.views.model_body import ServedModel
 from tests.backend import reported
 from tests.backend.counting import counted
 from tests.backend.stage import Stage
-
-
-@pytest.fixture
-def stage(tmp_path: Path, database_url: str) -> Iterator[Stage]:
-    made = Stage(Settings(home=tmp_path, database=database_url))
-    made.connect("mood")
-    yield made
-    made.database.dispose()
 
 
 def read(stage: Stage, version: str | None = None, whole: bool = True) -> dict[str, Any]:

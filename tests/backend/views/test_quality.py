@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from sqlalchemy import select
 
 from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.errors import NotFound
-from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import quality
 from labelwheel.backend.views.quality_body import CheckpointQuality
 from labelwheel.training.evaluation import report as training_report
@@ -20,14 +17,6 @@ from tests.backend import reported
 from tests.backend.counting import counted
 from tests.backend.stage import Stage
 from tests.training.evaluation.test_report import findings
-
-
-@pytest.fixture
-def stage(tmp_path: Path, database_url: str) -> Iterator[Stage]:
-    made = Stage(Settings(home=tmp_path, database=database_url))
-    made.connect("mood")
-    yield made
-    made.database.dispose()
 
 
 def read(stage: Stage, version: str | None = None, names: bool = True) -> dict[str, Any]:
