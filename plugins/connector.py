@@ -150,13 +150,11 @@ class Suggestion(Frozen):
 class Connector(Protocol):
     """One connected project of one labelling tool. Methods raise ToolError; they may be called again at any time.
 
-    `arguments` are what `labelwheel connect` asks for beside address and key. `traces` says whether the tool knows
-    which suggestion an answer started from; where it does not, the ledger remembers what was shown when.
+    `arguments` are what `labelwheel connect` asks for beside address and key.
     """
 
     tool: ClassVar[str]
     arguments: ClassVar[tuple[Argument, ...]]
-    traces: ClassVar[bool]
 
     def __init__(self, connection: Connection) -> None: ...
 
@@ -200,7 +198,7 @@ class Connector(Protocol):
         """Show suggestions, in bulk; returns how many the tool took. One bad item never costs the others."""
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
-        """What people get to see of a suggestion, by question; asked for where the tool does not trace. Calls nothing.
+        """What people get to see of a suggestion, by question; the ledger keeps it. Calls nothing.
 
         Questions for which nothing is shown are left out.
         """

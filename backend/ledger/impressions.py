@@ -1,4 +1,4 @@
-"""Which suggestion stood there when somebody answered: kept here for labelling tools that do not trace it."""
+"""Which suggestions were filled in when: what people began with, where their labelling tool does not say it itself."""
 
 from __future__ import annotations
 

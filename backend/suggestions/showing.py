@@ -77,24 +77,22 @@ def show(hold: Hold, project_id: int, connector: Connector, found: Sequence[Sugg
     """
     if not found:
         return 0
-    if not connector.traces:
-        # before it is shown: what people answer to it may come in the next moment
-        answers = {one.example.key: connector.shows(one) for one in found if not one.blind}
-        nothing: dict[str, dict[str, Answer]] = {one.example.key: {} for one in found if one.blind}
-        scores = {one.example.key: _scores(one, answers[one.example.key]) for one in found if not one.blind}
-        moment = now()
-        with hold.transaction() as tx:
-            impressions.note(tx, project_id, found[0].version, answers, moment, scores)
-            impressions.note(tx, project_id, impressions.NONE, nothing, moment)
+    # before it is shown: what people answer to it may come in the next moment
+    answers = {one.example.key: connector.shows(one) for one in found if not one.blind}
+    nothing: dict[str, dict[str, Answer]] = {one.example.key: {} for one in found if one.blind}
+    scores = {one.example.key: _scores(one, answers[one.example.key]) for one in found if not one.blind}
+    moment = now()
+    with hold.transaction() as tx:
+        impressions.note(tx, project_id, found[0].version, answers, moment, scores)
+        impressions.note(tx, project_id, impressions.NONE, nothing, moment)
     with hold.database.session() as session:
         asked = [Question.model_validate(row.spec) for row in projects.questions(session, project_id)]
     try:
         return connector.push(found, asked)
     except ToolError:
-        if not connector.traces:
-            # whoever labels until it is shown after all has not seen it
-            with hold.transaction() as tx:
-                impressions.withdraw(tx, project_id, found[0].version, answers, moment)
+        # whoever labels until it is shown after all has not seen it
+        with hold.transaction() as tx:
+            impressions.withdraw(tx, project_id, found[0].version, answers, moment)
         raise
 
 

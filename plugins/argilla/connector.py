@@ -23,7 +23,6 @@ class Argilla:
     """One dataset of one Argilla; see labelwheel.plugins.connector.Connector."""
 
     tool: ClassVar[str] = webhook.TOOL
-    traces: ClassVar[bool] = False
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument(name="dataset", help="the dataset's name"),
         Argument(name="workspace", help="its workspace, where several have a dataset of that name", required=False),

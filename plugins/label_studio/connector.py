@@ -20,7 +20,6 @@ class LabelStudio:
     """One project of one Label Studio; see labelwheel.plugins.connector.Connector."""
 
     tool: ClassVar[str] = protocol.TOOL
-    traces: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument(name="project", short="p", help="the project's number, as in its address, or its title"),
     )
@@ -106,7 +105,7 @@ class LabelStudio:
         return None if number is None else f"{url.rstrip('/')}/projects/{number}/data?task={quote(key)}"
 
     def shows(self, suggestion: Suggestion) -> Mapping[str, Answer]:
-        """All of it. Never asked for, as Label Studio traces."""
+        """All of it."""
         return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
 
     def retire(self, versions: Iterable[str]) -> None:

@@ -132,7 +132,6 @@ class FakeConnector:
 
     tool: ClassVar[str] = "fake"
     arguments: ClassVar[tuple[Argument, ...]] = (Argument(name="project", short="p", help="the project"),)
-    traces: ClassVar[bool] = True
     tools: ClassVar[dict[str, Tool]] = {}
 
     def __init__(self, connection: Connection) -> None:

@@ -62,7 +62,6 @@ class ShoeboxConnector:
 
     tool: ClassVar[str] = "shoebox"
     arguments: ClassVar[tuple[Argument, ...]] = (Argument(name="shelf", help="the shelf that it stands on"),)
-    traces: ClassVar[bool] = False
     boxes: ClassVar[dict[str, Shoebox]] = {}
 
     def __init__(self, connection: Connection) -> None:

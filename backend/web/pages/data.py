@@ -103,7 +103,6 @@ def add(frame: Frame) -> None:
                 "query": query.model_dump(),
                 "sides": examples.SIDES,
                 "unsought": examples.UNSOUGHT,
-                "scored": not connectors.load(project.tool).traces,
                 "most": examples.SCANNED,
                 "following": urlencode({name: value for name, value in following.items() if value not in ("", None)}),
             }

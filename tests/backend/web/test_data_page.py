@@ -143,15 +143,9 @@ def test_a_reader_sees_no_texts_and_no_names(stage: Stage, client: FlaskClient) 
         assert client.get(f"/api/v1/projects/1/{address}", headers=READER).status_code == 403
 
 
-def test_scores_are_sought_where_they_are_kept(
-    stage: Stage, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_examples_are_sought_by_their_score(stage: Stage, client: FlaskClient) -> None:
     with stage.database.transaction() as tx:
         impressions.note(tx, 1, "v1", {"e1": {"mood": "bad"}}, now(), {"e1": {"mood": 0.375}})
-    text = client.get(f"{PAGE}&score_from=0.3", headers=ADMIN).text
-    assert "keeps its suggestions and their scores itself" in text
-    assert 'name="score_from"' not in text
-    monkeypatch.setattr(LabelStudio, "traces", False)
     fresh = READER | {"X-Labelwheel-Fresh": "1"}
     text = client.get(f"{PAGE}&score_from=&score_to=&side=", headers=fresh).text
     assert 'name="score_from" type="number" min="0" max="1" step="any" value=""' in text

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from labelwheel.backend.database.tables import InspectionPart, InspectionRow, QuestionRow
 from labelwheel.backend.rounds import inspections
-from labelwheel.backend.views import inspected
+from labelwheel.backend.views import findings, inspected
 from labelwheel.backend.views.status import status
 from labelwheel.backend.worker.inspection_loop import IDLE_SECONDS, SPEC, InspectionLoop
 from tests.backend.world import World
@@ -138,7 +138,7 @@ def test_what_was_found_is_told_in_the_order_of_the_sections(stage: Stage) -> No
     told = {each["name"]: each["inspection"] for each in project["questions"]}
     assert told["topic"] == {
         "version": row.version, "state": "done", "problem": None, "label_count": 40, "done": ["first", "second"],
-        "problems": {"third": "no idea"},
+        "problems": {"third": "no idea"}, "figures": findings.figures({}),
     }  # fmt: skip
     assert told["places"] is None
 

@@ -11,7 +11,6 @@ from labelwheel.backend.errors import Conflict
 from labelwheel.backend.onboarding.connecting import check_alone
 from labelwheel.backend.projects import projects
 from labelwheel.plugins.errors import AddressRefused, ToolFailed, ToolRefused, ToolUnreachable
-from labelwheel.plugins.testing.fake_tool import FakeConnector
 from tests.backend.fake_jobs import BAD
 from tests.backend.world import World
 
@@ -246,8 +245,7 @@ def test_a_changed_configuration_is_followed(world: World) -> None:
     assert world.checkpoints[-1].recipe == "names"
 
 
-def test_what_is_shown_is_remembered_for_a_tool_that_does_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FakeConnector, "traces", False)
+def test_what_is_shown_is_remembered(world: World) -> None:
     world.tool.add(*(f"text {number}" for number in range(4)))
     world.connect()
     world.settle()
@@ -262,8 +260,7 @@ def test_what_is_shown_is_remembered_for_a_tool_that_does_not(world: World, monk
     assert {row.example_key: row.scores for row in rows} == {key: {"topic": 0.5} for key in "1234"}
 
 
-def test_what_the_tool_refuses_is_not_remembered_as_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FakeConnector, "traces", False)
+def test_what_the_tool_refuses_is_not_remembered_as_shown(world: World) -> None:
     world.tool.add("text")
     world.tool.failing["push"] = ToolFailed("not now")
     world.connect()
