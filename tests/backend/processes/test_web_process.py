@@ -104,10 +104,12 @@ def test_it_reports_what_it_serves(web, stage):
 def test_health_and_setup_are_quick_during_a_bulk_predict_and_a_training_run(web, record_property):
     busy = subprocess.Popen([sys.executable, "-c", "import os\nos.nice(10)\nwhile True: sum(range(10**6))"])
     session, taken, done = requests.Session(), {"/health": [], "/setup": []}, threading.Event()
-    answers = []
+    answers, lasted = [], []
 
     def bulk():
+        began = time.perf_counter()
         answers.append(predict(web, 500, start=1000))
+        lasted.append((time.perf_counter() - began) * 1000)
         done.set()
 
     thread = threading.Thread(target=bulk)
@@ -134,7 +136,7 @@ def test_health_and_setup_are_quick_during_a_bulk_predict_and_a_training_run(web
         told = f"median {statistics.median(times):.1f} ms, p95 {times[int(len(times) * 0.95)]:.1f}, max {times[-1]:.1f}"
         record_property(path, told)
         print(f"{path}: {told} ({len(times)} requests)")
-        assert statistics.median(times) < 50, told
+        assert statistics.median(times) < lasted[0] / 20, f"it waits for the {lasted[0]:.0f} ms of the bulk: {told}"
         assert times[-1] < 1000, f"Label Studio gives up after a second: {told}"
 
 
