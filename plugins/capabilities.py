@@ -96,6 +96,7 @@ class Links(Protocol):
     def link(self, key: str, fields: Mapping[str, str], labelled: bool) -> str | None:
         """The address that opens an example, or the nearest to it that the tool has; None while it is not known.
 
-        `fields` has its texts by name, for a tool that must be searched; none for who may not see them.
+        `fields` has its texts by name, for a tool that must be searched; none for who may not see them. `labelled`
+        tells that somebody has answered it.
         Of the connection and its options alone: the tool is not called.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Page
 
 SAVED = re.compile(r"/api/v1/(records/[^/]+/responses|responses/[^/]+)$")
 
@@ -32,10 +32,6 @@ class Person:
     def text(self) -> str:
         """What is to be labelled."""
         return self.page.locator(".record__content").inner_text()
-
-    def choice(self, question: str, name: str) -> Locator:
-        """One choice's box; a press on its label ticks it, or takes the tick away."""
-        return self.page.locator(f'[id="{question}_{name}"]')
 
     def chosen(self, question: str) -> list[str]:
         """The choices of a question that are ticked."""

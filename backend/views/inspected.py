@@ -46,6 +46,7 @@ def of_champion(session: Session, champion: CheckpointRow | None) -> dict[str, A
 
 
 def _found(session: Session, inspection: int) -> dict[str, dict[str, Any]]:
+    """What sections have found that is for people, by their names: voices have something of each label."""
     query = select(InspectionPart.name, InspectionPart.found).where(InspectionPart.inspection_id == inspection)
     sections = session.execute(query.where(InspectionPart.problem.is_(None), InspectionPart.name != "voices"))
     return {name: found or {} for name, found in sections}
@@ -78,9 +79,7 @@ def card(session: Session, version: str) -> str:
     row = session.scalars(select(InspectionRow).where(InspectionRow.version == version)).one_or_none()
     if row is None:
         return ""
-    query = select(InspectionPart.name, InspectionPart.found).where(InspectionPart.inspection_id == row.id)
-    found = {part.name: part.found for part in session.execute(query.where(InspectionPart.problem.is_(None)))}
-    text = inspection_card.write(found)
+    text = inspection_card.write(_found(session, row.id))
     opening = f"What follows was found since, by a look at {row.label_count:,} labels; it shows nobody's texts."
     return f"## A closer look\n\n{opening}\n\n{text}" if text else ""
 

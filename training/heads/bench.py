@@ -105,9 +105,11 @@ class Bench:
     @cached_property
     def pool(self) -> np.ndarray | None:
         """What the names say of all texts; None where heads do not go by names, or no text is known."""
-        if not self.apart or self._pool is not None or self.unlabelled is None:
-            return self._pool if self.apart else None
-        return coverage.shares(np.concatenate([self.unlabelled.prior, self.prior]))
+        if not self.apart:
+            return None
+        if self._pool is None and self.unlabelled is not None:
+            return coverage.shares(np.concatenate([self.unlabelled.prior, self.prior]))
+        return self._pool
 
     def elsewhere(self, indices: Sequence[int]) -> float:
         """The part of all texts of which some examples do not tell."""

@@ -118,10 +118,10 @@ def add(frame: Frame) -> None:
         """Where people see it in their browser; none where the address would be anything but that."""
         try:
             connector = connectors.connect(project, keyring.load(source.settings))
+            if not isinstance(connector, Links):
+                return None
             labelled = any(each["action"] != "deleted" for each in found["events"][:1])
-            link = (
-                connector.link(found["key"], found["fields"] or {}, labelled) if isinstance(connector, Links) else None
-            )
+            link = connector.link(found["key"], found["fields"] or {}, labelled)
         except LabelwheelError as error:
             log.debug("project %s: no address of an example: %s", project.id, error)
             return None
