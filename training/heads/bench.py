@@ -7,14 +7,15 @@ from functools import cached_property
 
 import numpy as np
 
-from labelwheel.training.heads import coverage
-from labelwheel.training.heads.blend import Blend
+from labelwheel.training.heads import coverage, ticks
+from labelwheel.training.heads.blend import Blend, Counts
 from labelwheel.training.heads.guesses import Guesses, guess
-from labelwheel.training.heads.linear import LinearHead, together
+from labelwheel.training.heads.linear import LinearHead
 from labelwheel.training.heads.places import Places
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import Standing
+from labelwheel.training.heads.ticks import Ticks
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.kinds.objectives import Softmax, class_weights
@@ -97,26 +98,39 @@ class Bench:
         """The label's number of some examples, where one is right."""
         return [int(self.problem.targets[place]) for place in self.problem.encoded(indices)]
 
-    def counts(self, indices: Sequence[int]) -> np.ndarray:
-        """How often each label was seen among some examples."""
-        found = self.classes(indices) if isinstance(self.problem.objective, Softmax) else range(len(self.labels))
-        return np.bincount(found, minlength=len(self.labels))
+    @property
+    def ticked(self) -> bool:
+        """Whether the names say of each option by itself whether it fits."""
+        return self.standing.names is not None and self.standing.shares and not self.kind.exclusive
+
+    def counts(self, indices: Sequence[int]) -> Counts:
+        """How often each label was seen among some examples, and the part of all texts of which these do not tell."""
+        if not self.apart and not self.ticked:
+            return Counts(np.ones(len(self.labels), dtype=int))
+        given = self._given(indices)
+        counts, elsewhere = given.sum(axis=0), 0.0
+        if self.pool is not None:
+            elsewhere = coverage.elsewhere(self.pool, self.prior[self.problem.encoded(indices)], given)
+        return Ticks(counts, elsewhere, len(given)) if self.ticked else Counts(counts, elsewhere)
+
+    def fading(self, indices: Sequence[int]) -> Blend | None:
+        """How much what is known counts where a blend of the names and a regression by itself is not measured."""
+        return ticks.fading(len(indices), len(self.labels)) if self.ticked else None
+
+    def _given(self, indices: Sequence[int]) -> np.ndarray:
+        """Which labels some examples have, (examples, labels) of bool."""
+        if not self.apart:
+            return np.stack([self.problem.targets[place] for place in self.problem.encoded(indices)]) > 0
+        return np.asarray(self.classes(indices))[:, None] == np.arange(len(self.labels))
 
     @cached_property
     def pool(self) -> np.ndarray | None:
         """What the names say of all texts; None where heads do not go by names, or no text is known."""
-        if not self.apart:
+        if not self.apart and not self.ticked:
             return None
         if self._pool is None and self.unlabelled is not None:
             return coverage.shares(np.concatenate([self.unlabelled.prior, self.prior]))
         return self._pool
-
-    def elsewhere(self, indices: Sequence[int]) -> float:
-        """The part of all texts of which some examples do not tell."""
-        if self.pool is None:
-            return 0.0
-        places = self.problem.encoded(indices)
-        return coverage.elsewhere(self.pool, self.prior[places], self.classes(indices), self.counts(indices))
 
     def head(self, learnt: Head, indices: Sequence[int], blend: Blend | None) -> LinearHead:
         """The regression on some examples as a head, not calibrated."""
@@ -124,7 +138,7 @@ class Bench:
         return LinearHead(
             self.kind.name, self.labels, self.standing, self.space.common,
             (learnt.weight @ self.space.basis.T).astype(np.float32), learnt.bias.astype(np.float32),
-            self.counts(indices), blend, problem.centre, problem.scale, elsewhere=self.elsewhere(indices),
+            self.counts(indices), blend or self.fading(indices), problem.centre, problem.scale,
         )  # fmt: skip
 
     def regression(
@@ -133,13 +147,15 @@ class Bench:
         """Learns from some examples, and from guesses that weigh as much as all of them."""
         problem, objective = self.problem, self.problem.objective
         features, targets, _ = problem.stack(indices, self.rows)
-        offset, _, _ = problem.stack(indices, np.zeros_like(self.prior) if self.apart else self.prior)
+        faded = self.fading(indices)
+        beside = 0.0 if self.apart else faded.share if faded else 1.0
+        offset, _, _ = problem.stack(indices, beside * self.prior)
         weights = _weights(targets, len(self.labels)) if isinstance(objective, Softmax) else np.ones(len(targets))
         count = len(features)
         if guesses is not None and len(guesses.rows):
             ours = _weights(guesses.targets, len(self.labels)) * (count / len(guesses.rows))
-            beside = np.zeros_like(guesses.prior) if self.apart else guesses.prior
-            features, offset = np.concatenate([features, guesses.rows]), np.concatenate([offset, beside])
+            features = np.concatenate([features, guesses.rows])
+            offset = np.concatenate([offset, beside * guesses.prior])
             targets, weights = np.concatenate([targets, guesses.targets]), np.concatenate([weights, ours])
         pinned = None
         if isinstance(objective, Softmax):
@@ -156,9 +172,8 @@ class Bench:
         self, learnt: Head, indices: Sequence[int], rows: np.ndarray, prior: np.ndarray, blend: Blend | None
     ) -> np.ndarray:
         """Standardised logits of rows in the space, by a regression on some examples."""
-        return together(
-            rows @ learnt.weight.T + learnt.bias, prior, self.counts(indices), blend, self.elsewhere(indices)
-        )
+        counts = self.counts(indices)
+        return counts.together(rows @ learnt.weight.T + learnt.bias, prior, blend or self.fading(indices))
 
     def guessed(
         self, learnt: Head, indices: Sequence[int], blend: Blend | None, seconds: float | None

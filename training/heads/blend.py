@@ -55,6 +55,10 @@ class Counts:
         said = log_softmax(np.where(used, logits, _OUT), axis=1) + np.log(1.0 - left)
         return np.where(used, said, np.log(left / unseen) if left else _NEVER)
 
+    def together(self, learnt: np.ndarray, known: np.ndarray, blend: Blend | None) -> np.ndarray:
+        """What a regression on these says, (rows, labels), with what was known before; without a blend on top of it."""
+        return learnt + known if blend is None else blend(self.likely(learnt), known)
+
 
 def fading(count: int, labels: int) -> Blend:
     """The usual blend: what names say counts as much as two labels of each class."""

@@ -9,8 +9,6 @@ is as good as none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 
@@ -19,15 +17,16 @@ def shares(known: np.ndarray) -> np.ndarray:
     return np.bincount(known.argmax(axis=1), minlength=known.shape[1]) / len(known)
 
 
-def elsewhere(pool: np.ndarray, known: np.ndarray, given: Sequence[int], counts: np.ndarray) -> float:
+def elsewhere(pool: np.ndarray, known: np.ndarray, given: np.ndarray) -> float:
     """The part of all texts that is unlike those labelled; 0 where that is not told.
 
-    `pool` are the `shares` of all texts; of the labelled ones it takes what is `known` (texts, labels), the labels
-    that were `given`, as numbers, and the `counts` of all labels.
+    `pool` are the `shares` of all texts; of the labelled ones it takes what is `known` and which labels were `given`,
+    of bool, both (texts, labels).
     """
+    counts = given.sum(axis=0)
     never = counts == 0
     if len(given) < 2 or not never.any():
         return 0.0
-    named, numbers = known.argmax(axis=1), np.asarray(given)
-    own = float((never[named] | ((named == numbers) & (counts[numbers] == 1))).mean())
+    named = known.argmax(axis=1)
+    own = float((never[named] | (given[np.arange(len(given)), named] & (counts[named] == 1))).mean())
     return max(0.0, float(pool[never].sum()) - own) / max(1.0 - own, 1e-9)

@@ -15,14 +15,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labelwheel.training.heads.bench import Bench
-from labelwheel.training.heads.blend import Blend, Counts, best, fading
+from labelwheel.training.heads.blend import Blend, best, fading
 from labelwheel.training.heads.guesses import Guesses
 from labelwheel.training.heads.linear import LinearHead
 from labelwheel.training.heads.seen import Seen, numbered
 from labelwheel.training.heads.space import Space
+from labelwheel.training.kinds.scaling import THRESHOLD
 from labelwheel.training.questions import Prediction
 from labelwheel.training.strategies import calibration
 from labelwheel.training.strategies.folds import Fold, folds
+from labelwheel.training.strategies.label_names import settled
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.regression import Head
 
@@ -77,6 +79,8 @@ def measure(bench: Bench, seconds: float) -> Fitted:
         learnt, guesses = bench.guessed(learnt, everything, blend, seconds)
     measured = sorted({problem.encodings[place].example for place in logits})
     found = calibration.fit(problem, measured, logits)
+    if bench.ticked and THRESHOLD not in found:
+        found |= settled(bench.kind)  # as of names alone: which option fits best, hardly how well
     said: list[Prediction] = [Prediction()] * len(bench.seen)
     for index, one in zip(measured, problem.predict(measured, logits, found), strict=True):
         said[index] = one
@@ -115,13 +119,13 @@ def _blend(bench: Bench, split: Sequence[Fold], learnt: Sequence[Head]) -> Blend
     likely, places = list[np.ndarray](), list[int]()
     for one, (learn, measured) in zip(learnt, split, strict=True):
         there = bench.problem.encoded(measured)
-        counts = Counts(bench.counts(learn), bench.elsewhere(learn))
-        likely.append(counts.likely(bench.rows[there] @ one.weight.T + one.bias))
+        likely.append(bench.counts(learn).likely(bench.rows[there] @ one.weight.T + one.bias))
         places += there
     targets = [int(bench.problem.targets[place]) for place in places]
     return best(
-        np.concatenate(likely), bench.prior[places], targets, len(bench.labels), bench.elsewhere(range(len(bench.seen)))
-    )
+        np.concatenate(likely), bench.prior[places], targets, len(bench.labels),
+        bench.counts(range(len(bench.seen))).elsewhere,
+    )  # fmt: skip
 
 
 def _all(bench: Bench, split: Sequence[Fold], learnt: Sequence[Head], blend: Blend | None) -> dict[int, np.ndarray]:

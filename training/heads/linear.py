@@ -12,6 +12,7 @@ from labelwheel.training.heads.blend import Blend, Counts
 from labelwheel.training.heads.files import pack
 from labelwheel.training.heads.layered import joined
 from labelwheel.training.heads.standing import Standing
+from labelwheel.training.heads.ticks import Ticks
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Prediction, Question
@@ -21,9 +22,9 @@ from labelwheel.training.questions import Example, Prediction, Question
 class LinearHead:
     """`weight` (labels, layers · width), `bias` (labels,), `common` (layers, width) as in `heads.layered`.
 
-    With a `blend` the regression was fitted by itself, to labels with these `counts`, and what the standing says counts
-    beside it; else it was fitted on top of that. Numbers are learnt with mean 0 and deviation 1: `mean` and `scale`
-    bring them back. `elsewhere` is the part of all texts of which the labels do not tell (`heads.coverage`).
+    With a `blend` what the standing says counts beside the regression on labels with these `counts`, as those know;
+    without one the regression was fitted on top of it. Numbers are learnt with mean 0 and deviation 1: `mean` and
+    `scale` bring them back.
     """
 
     kind: str
@@ -32,12 +33,11 @@ class LinearHead:
     common: np.ndarray
     weight: np.ndarray
     bias: np.ndarray
-    counts: np.ndarray
+    counts: Counts
     blend: Blend | None = None
     mean: float = 0.0
     scale: float = 1.0
     calibration: Mapping[str, float] = field(default_factory=dict)
-    elsewhere: float = 0.0
     name = "linear"
 
     def values(self, features: Sequence[np.ndarray], champion: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -47,7 +47,7 @@ class LinearHead:
         rows = np.stack(features)
         prior = self.standing.prior(kind_of(self.kind), rows, np.stack(champion), self.labels)
         learnt = joined(rows, self.standing.width, self.common) @ self.weight.T + self.bias
-        found = together(learnt, (prior - self.mean) / self.scale, self.counts, self.blend, self.elsewhere)
+        found = self.counts.together(learnt, (prior - self.mean) / self.scale, self.blend)
         return list((found * self.scale + self.mean).astype(np.float32))
 
     def decode(
@@ -64,13 +64,14 @@ class LinearHead:
     def dump(self) -> bytes:
         """As safetensors; the regression in half precision, which changes its answers less than int8 does."""
         tensors = {"weight": self.weight.astype(np.float16), "bias": self.bias, "common": self.common}
-        tensors |= {"counts": self.counts.astype(np.int64)}
+        tensors |= {"counts": self.counts.counts.astype(np.int64)}
         if self.standing.names is not None:
             tensors["names"] = self.standing.names.astype(np.float16)
         about = {
             "kind": self.kind, "labels": self.labels, "mean": self.mean, "scale": self.scale,
             "blend": asdict(self.blend) if self.blend else None, "calibration": dict(self.calibration),
-            "standing": self.standing.about(), "elsewhere": self.elsewhere,
+            "standing": self.standing.about(), "elsewhere": self.counts.elsewhere,
+            "texts": self.counts.texts if isinstance(self.counts, Ticks) else None,
         }  # fmt: skip
         return pack(self.name, tensors, about)
 
@@ -84,17 +85,13 @@ class LinearHead:
             tensors["common"],
             tensors["weight"].astype(np.float32),
             tensors["bias"],
-            tensors["counts"],
+            _counts(tensors["counts"], float(about.get("elsewhere", 0.0)), about.get("texts")),
             Blend(**about["blend"]) if about["blend"] else None,
             float(about["mean"]),
             float(about["scale"]),
             dict(about["calibration"]),
-            float(about.get("elsewhere", 0.0)),  # heads of before have none
         )
 
 
-def together(
-    learnt: np.ndarray, known: np.ndarray, counts: np.ndarray, blend: Blend | None, elsewhere: float = 0.0
-) -> np.ndarray:
-    """What a regression on labels with these counts says, (rows, labels), with what was known before."""
-    return learnt + known if blend is None else blend(Counts(counts, elsewhere).likely(learnt), known)
+def _counts(counts: np.ndarray, elsewhere: float, texts: int | None) -> Counts:
+    return Counts(counts, elsewhere) if texts is None else Ticks(counts, elsewhere, texts)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labelwheel.training.heads.blend import Counts
 from labelwheel.training.heads.linear import LinearHead
 from labelwheel.training.heads.standing import Standing
 from tests.backend.serving.fakes import LABELS, FakeEngine, example
@@ -17,7 +18,7 @@ from tests.backend.serving.test_models import World
 def head(answer: str) -> bytes:
     bias = np.where(np.array(LABELS) == answer, 9.0, 0.0).astype(np.float32)
     zero = np.zeros((3, 3), dtype=np.float32)
-    counts = np.ones(3, dtype=np.int64)
+    counts = Counts(np.ones(3, dtype=np.int64))
     return LinearHead("choice", LABELS, Standing(LABELS, {}, 3), zero[:1], zero, bias, counts).dump()
 
 
