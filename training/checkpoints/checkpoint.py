@@ -26,6 +26,7 @@ from typing import Any, Literal
 import psutil
 from pydantic import Field, ValidationError
 
+from labelwheel.training.checkpoints import safety
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
 from labelwheel.training.questions import Frozen, Question
 
@@ -36,8 +37,6 @@ MODEL_CARD = "README.md"
 _PRIVATE = (MANIFEST, CARD, "result.json")  # an export leaves them out: they name people's examples, or other files
 _SERVED = "onnx/"  # nor what only serving reads: an export is a plain folder for transformers
 _TEMPORARY = ".writing-"
-_UNSAFE = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".msgpack", ".py"}
-_CODE_KEYS = ("auto_map", "custom_pipelines")
 _FOREIGN_SECONDS = 24 * 3600.0
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "scikit-learn", "numpy", "labelwheel")
 
@@ -122,7 +121,7 @@ def write(
             (temporary / name).write_bytes(content.encode() if isinstance(content, str) else content)
         digests = {name: _sha256(temporary / name) for name in _names(temporary)}
         manifest = manifest.model_copy(update={"files": digests})
-        _check_safe(temporary)
+        safety.check(temporary, _names(temporary))
         _sync(temporary)
         (temporary / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
         _sync(temporary / MANIFEST)
@@ -162,7 +161,7 @@ def read(folder: str | Path, verify: bool = True, digest: str | None = None) -> 
         raise InvalidCheckpoint(f"{folder / name} is missing; roll back to another version, or train anew")
     for name in sorted(present - manifest.files.keys()):
         raise InvalidCheckpoint(f"{folder / name} is not in the manifest; remove the file if you put it there")
-    _check_safe(folder)
+    safety.check(folder, present)
     for name, digest in manifest.files.items():
         if verify and _sha256(folder / name) != digest:
             raise InvalidCheckpoint(f"{folder / name} has changed since it was written; roll back or train anew")
@@ -180,11 +179,19 @@ def export(checkpoint: Checkpoint, folder: str | Path, more: str = "") -> Path:
             if name not in _PRIVATE and not name.startswith(_SERVED):
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(checkpoint.folder / name, temporary / name)
+        if checkpoint.report:
+            (temporary / REPORT).write_text(json.dumps(without_keys(checkpoint.report)), "utf-8")
         card = temporary / MODEL_CARD
         known = [path.read_text("utf-8").rstrip() for path in (card, checkpoint.folder / CARD) if path.exists()]
         card.write_text("\n\n".join([*known[:1], more]).strip() + "\n", "utf-8")
         _sync(temporary)
     return folder
+
+
+def without_keys(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report as it leaves the house: the keys of single examples are nobody else's."""
+    leaks = report.get("leakage")
+    return {**report, "leakage": {**leaks, "examples": []}} if leaks else dict(report)
 
 
 def sweep(parent: str | Path) -> list[Path]:
@@ -250,23 +257,6 @@ def _names(folder: Path) -> list[str]:
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() or path.is_symlink())
     visible = (path for path in paths if not any(part.startswith(".") for part in path.parts))
     return sorted(path.as_posix() for path in visible if path.as_posix() != MANIFEST)
-
-
-def _check_safe(folder: Path) -> None:
-    for name in _names(folder):
-        path = folder / name
-        if path.is_symlink():
-            raise InvalidCheckpoint(f"{path} is a link; a checkpoint holds its own files only, copy it there")
-        if path.suffix.lower() in _UNSAFE:
-            raise InvalidCheckpoint(f"{path} could execute code when it is loaded; only safetensors and JSON are read")
-        if path.suffix == ".json" and "config" in path.name:
-            try:
-                config = json.loads(path.read_bytes())
-            except ValueError as error:
-                raise InvalidCheckpoint(f"{path} is no JSON ({error}); roll back or train anew") from error
-            for key in _CODE_KEYS:
-                if isinstance(config, dict) and config.get(key):
-                    raise InvalidCheckpoint(f"{path} names code of its own ({key}); use a model of transformers itself")
 
 
 def _sha256(path: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelwheel.training.checkpoints import layered_head
-from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.checkpoints.checkpoint import Manifest, without_keys
 from labelwheel.training.evaluation.base_card import UNKNOWN, BaseCard
 from labelwheel.training.evaluation.markdown import cell, code
 from labelwheel.training.evaluation.rendering import render
@@ -29,7 +29,7 @@ _MEASURED = 5
 
 def write(manifest: Manifest, report: Mapping[str, Any], base: BaseCard) -> str:
     """The whole card, as Markdown with YAML in front."""
-    opening, _, rest = render(report).partition("\n## ")
+    opening, _, rest = render(without_keys(report)).partition("\n## ")
     note = f"> {layered_head.NOTE}" if manifest.head else ""
     parts = [_front(manifest, report, base), note, opening.strip(), _use(manifest, base), _limits(manifest, report)]
     return "\n\n".join([*filter(None, parts), f"## {rest.strip()}" if rest else ""]).strip() + "\n"

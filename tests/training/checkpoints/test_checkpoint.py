@@ -152,3 +152,10 @@ def test_an_export_loads_in_a_pipeline_as_it_is(written, tmp_path):
     assert answer[0]["label"] in {"LABEL_0", "LABEL_1"}
     with pytest.raises(InvalidJob):
         checkpoint.export(written, folder)
+
+
+def test_an_export_names_no_single_example(written, tmp_path):
+    report = {"leakage": {"clean": False, "examples": ["customer-7"]}, "metric": "accuracy"}
+    (written.folder / "report.json").write_text(json.dumps(report))
+    exported = json.loads((checkpoint.export(written, tmp_path / "out") / "report.json").read_text())
+    assert exported == {"leakage": {"clean": False, "examples": []}, "metric": "accuracy"}

@@ -48,6 +48,13 @@ def test_a_hub_reads_its_fields_and_the_score_with_its_interval(tmp_path: Path) 
     assert eval_results_to_model_index("mentions-7", fields.eval_results) == fields.to_dict()["model-index"]
 
 
+def test_a_card_names_no_single_example() -> None:
+    found = report.build(findings())
+    found["leakage"] = {**found["leakage"], "clean": False, "examples": ["customer-7"]}
+    assert "customer-7" in report.render(found)
+    assert "customer-7" not in model_card.write(manifest(), found, KNOWN)
+
+
 def test_people_read_what_it_is_for_where_it_fails_and_the_whole_report() -> None:
     found = report.build(findings())
     text = model_card.write(manifest(settings={"hide_below": 0.3}), found, KNOWN)
