@@ -39,7 +39,7 @@ BESIDE_SERVERS = --numprocesses $(AT_A_TIME) $(BY_FILE)
 
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
 .PHONY: test
-test: install .venv-argilla/installed system ## install what is missing and run everything: linter, types, all tests
+test: install .venv-argilla/installed .venv-stand-ins/installed system ## install what is missing and run everything: linter, types, all tests
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
 	unit=0; $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 -m "not server" $(ARGS) || unit=$$?; \
 	server=0; $(BIN)/python -m pytest $(BESIDE_SERVERS) --durations=10 -m server $(ARGS) || server=$$?; \
@@ -99,7 +99,7 @@ install: .venv/installed .venv-label-studio/installed ## the two virtual environ
 	echo "labelwheel and its tools into .venv: some minutes, the first time"; \
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; \
 	$(BIN)/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)"; \
-	$(BIN)/python $(PIP) $(CONSTRAINTS:%=--constraint %) --editable ".[dev,postgresql,shapley]"; \
+	$(BIN)/python $(PIP) $(CONSTRAINTS:%=--constraint %) --editable ".[dev,postgresql,shapley,s3,gcs,azure]"; \
 	touch $@
 
 .venv-label-studio/installed: requirements-label-studio.txt
@@ -118,13 +118,26 @@ install: .venv/installed .venv-label-studio/installed ## the two virtual environ
 	.venv-argilla/bin/python $(PIP) --requirement $<; \
 	touch $@
 
+# azurite is an npm package; Node.js for it is among the requirements.
+AZURITE := azurite@3.37.0
+.venv-stand-ins/installed: requirements-stand-ins.txt
+	@exec 9>.venv-stand-ins.lock; flock 9; [ $@ -nt $< ] && exit; \
+	.ci/system python; $(PYTHON_CHECK); \
+	echo "stand-ins for clouds into .venv-stand-ins: a minute, the first time"; \
+	[ -x .venv-stand-ins/bin/python ] || $(PYTHON) -m venv .venv-stand-ins; \
+	.venv-stand-ins/bin/python $(PIP) --requirement $<; \
+	PATH="$$PWD/.venv-stand-ins/bin:$$PATH" npm install --no-audit --no-fund --loglevel=error \
+	  --prefix .venv-stand-ins/azurite $(AZURITE) >/dev/null; \
+	touch $@
+
 .PHONY: system
 system: ## Debian packages that the tests need: a browser, PostgreSQL, Redis
 	@.ci/system
 
 .PHONY: clean
 clean: ## remove what is made here, the environments and the demo's data included
-	@rm -rf .venv .venv-label-studio .venv-argilla .venv.lock .venv-label-studio.lock .venv-argilla.lock \
+	@rm -rf .venv .venv-label-studio .venv-argilla .venv-stand-ins .venv.lock .venv-label-studio.lock .venv-argilla.lock \
+	  .venv-stand-ins.lock \
 	  .packages build dist ./*.egg-info .demo .labelwheel .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@find backend plugins training testkit demo tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 

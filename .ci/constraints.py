@@ -23,7 +23,7 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     found: dict[tuple[str, str], str] = {}
-    for each in (*project["dependencies"], *extras["postgresql"], *extras["shapley"], *extras["dev"]):
+    for each in (*project["dependencies"], *(line for extra in extras.values() for line in extra)):
         walk(Requirement(each), found)
     versions = {name: version for (name, _), version in found.items() if not name.startswith(LEFT_OUT)}
     sys.stdout.write(HEAD + "".join(f"{name}=={version}\n" for name, version in sorted(versions.items())))

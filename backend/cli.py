@@ -17,6 +17,7 @@ from labelwheel.backend.commands import (
     learning,
     outlook,
     predicting,
+    publishing,
     replaying,
     running,
     securing,
@@ -48,6 +49,8 @@ app.command(cls=Command)(explaining.explain)
 app.command(cls=Command)(outlook.forecast)
 app.command(cls=Command)(agreement.agreement)
 app.command(cls=Command)(exporting.export)
+app.command(cls=Command)(publishing.push)
+app.command(cls=Command)(publishing.pull)
 app.command(cls=Command)(predicting.predict)
 app.command(cls=Command)(replaying.replay)
 app.command(cls=Command)(securing.rotate)

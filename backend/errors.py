@@ -75,6 +75,12 @@ class NotShown(LabelwheelError):
     status = 502
 
 
+class PushFailed(LabelwheelError):
+    """A model could not be taken somewhere, or back. The message says what to do; nothing half is left of it."""
+
+    status = 502
+
+
 class ServiceUnreachable(LabelwheelError):
     """The running service does not answer at LABELWHEEL_URL. Start it with `labelwheel serve`."""
 

@@ -26,8 +26,8 @@ def filesystem(place: str) -> tuple[Any, str]:
         system, path = url_to_fs(place)
     except (ImportError, ValueError, TypeError) as error:
         raise StoreUnusable(
-            f"{place} cannot be used: {error}; object stores need a driver of fsspec beside labelwheel, such as s3fs, "
-            "gcsfs or adlfs, wherever web, worker and jobs run"
+            f"{place} cannot be used: {error}; object stores need a driver of fsspec beside labelwheel, as its extras "
+            "[s3] (s3fs), [gcs] (gcsfs) and [azure] (adlfs) bring it, wherever the store is used"
         ) from error
     system.invalidate_cache()
     return system, path

@@ -50,17 +50,25 @@ def export(
         count = _write_labels(client, found["id"], asked["name"], out)
         Console().print(f"{count:,} labelled examples of {asked['name']} are in {out}", highlight=False, soft_wrap=True)
         return
-    with client.export(found["id"], asked["name"], version) as answer, appearing(out) as folder:
-        console = Console()
-        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            size = int(answer.headers["Content-Length"])
-            task = bar.add_task(f"exporting {asked['name']}", total=size)
-            unpack(Measured(answer.raw, size, lambda count: bar.advance(task, count)), folder)
-        name = answer.headers.get("X-Labelwheel-Version", asked["name"])
-    Console().print(f"{name} is in {out}", highlight=False, soft_wrap=True)
+    console = Console()
+    with appearing(out) as folder:
+        name = fetch(client, found["id"], asked["name"], version, folder, console)
+    console.print(f"{name} is in {out}", highlight=False, soft_wrap=True)
     if (out / layered_head.FILE).exists():
-        Console().print(layered_head.NOTE, highlight=False, soft_wrap=True)
+        console.print(layered_head.NOTE, highlight=False, soft_wrap=True)
+
+
+def fetch(client: Client, number: int, question: str, version: str | None, folder: Path, console: Console) -> str:
+    """A checkpoint (None: the champion) as a plain folder, into an empty one; its version."""
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
+    with (
+        client.export(number, question, version) as answer,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        size = int(answer.headers["Content-Length"])
+        task = bar.add_task(f"exporting {question}", total=size)
+        unpack(Measured(answer.raw, size, lambda count: bar.advance(task, count)), folder)
+        return str(answer.headers.get("X-Labelwheel-Version", question))
 
 
 def _write_labels(client: Client, number: int, name: str, out: Path) -> int:

@@ -291,7 +291,7 @@ def test_a_store_that_does_not_answer_takes_no_champion_away(world: World, serve
     assert served(served_models) == world.rounds[-1].version != trained
 
 
-@pytest.mark.parametrize(("url", "said"), [("s3://bucket/x", "s3fs"), ("nosuch://x", "nosuch")])
+@pytest.mark.parametrize(("url", "said"), [("oss://bucket/x", "ossfs"), ("nosuch://x", "nosuch")])
 def test_a_driver_that_is_missing_is_named_at_the_start(settings: Settings, url: str, said: str) -> None:
     with pytest.raises(InvalidSettings, match=f"LABELWHEEL_STORE: {url} cannot be used: .*{said}.*need a driver"):
         home_folder.prepare(settings.model_copy(update={"store": url}))
