@@ -112,7 +112,8 @@ class Loop:
             whole = champion.whole[free]
             prior = champion.standing.prior(stage.kind, whole, champion.logits[free], labels_of(stage.question))
             loose = Unlabelled(champion.space.rows(whole), prior)
-        return Bench(stage.question, champion.standing, champion.space, self._side(Part.TRAIN), loose)
+        pool = None if guessing or self._last is None else self._last.pool
+        return Bench(stage.question, champion.standing, champion.space, self._side(Part.TRAIN), loose, pool=pool)
 
     def _follow(self) -> None:
         """As `labelwheel.backend.revisions.lane` does."""
