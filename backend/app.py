@@ -29,6 +29,7 @@ from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.records import ServingLedger
 from labelwheel.backend.settings import Settings, load
+from labelwheel.backend.trouble import line
 from labelwheel.backend.web import (
     api,
     audit,
@@ -155,9 +156,13 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     app.register_blueprint(openapi.routes(app, tools), url_prefix="/api/v1")
     pages.install(app, Source(settings, service.database, service.served_models, service.explainer))
     for tool in connectors.names():
-        blueprint = connectors.load(tool).routes(ScopedHost(service.host))
+        try:
+            blueprint = connectors.load(tool).routes(ScopedHost(service.host))
+            app.register_blueprint(blueprint)
+        except Exception as error:  # another's package costs its own tool and no other
+            log.warning("the routes of %s are left out: %s", tool, line(error), exc_info=error)
+            continue
         tools[blueprint.name] = tool
-        app.register_blueprint(blueprint)
 
     if start:
         service.start()

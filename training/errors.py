@@ -41,6 +41,10 @@ class DuplicateKind(LabelwheelError):
     """Two kinds of question have one name, and a checkpoint could not tell them apart. Give one of them another."""
 
 
+class BrokenPlugin(LabelwheelError):
+    """What a package brings cannot be used, and is left out. Mend the package, or take it away."""
+
+
 class MissingExtra(LabelwheelError):
     """Something needs a package that is only installed on demand. The message names the extra."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from pydantic import SecretStr
 
@@ -11,6 +11,7 @@ from labelwheel.backend.database.keyring import Keyring
 from labelwheel.backend.database.tables import Project
 from labelwheel.backend.errors import NotFound
 from labelwheel.plugins.connector import Connection, Connector
+from labelwheel.training import entry_points
 
 GROUP = "labelwheel.connectors"
 
@@ -20,13 +21,18 @@ def names() -> list[str]:
     return sorted(_installed())
 
 
+def entry(tool: str) -> EntryPoint:
+    """What one is loaded from. Raises KeyError."""
+    return _installed()[tool]
+
+
 def load(tool: str) -> type[Connector]:
-    """The connector of a labelling tool; raises NotFound, naming those that are installed."""
-    entry = _installed().get(tool)
-    if entry is None:
+    """The connector of a labelling tool; raises NotFound, naming those that are installed, or BrokenPlugin."""
+    found = _installed().get(tool)
+    if found is None:
         raise NotFound(f"there is no connector for {tool!r}; installed: {', '.join(names()) or 'none'}")
-    found: type[Connector] = entry.load()
-    return found
+    loaded: type[Connector] = entry_points.load(found)
+    return loaded
 
 
 def connect(project: Project, keys: Keyring) -> Connector:
@@ -44,4 +50,4 @@ def connect(project: Project, keys: Keyring) -> Connector:
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    return {each.name: each for each in entry_points.installed(GROUP)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.settings import Settings
+from labelwheel.training import entry_points
 from labelwheel.training.launchers.base import Launcher, Site
 
 GROUP = "labelwheel.launchers"
@@ -16,6 +17,16 @@ _LOCAL = EntryPoint(name="local", value="labelwheel.training.launchers.local:lau
 _GRACE_SECONDS = 4.0
 WITHHELD = ("LABELWHEEL_", "PGPASSWORD")
 """What variables with the service's secrets begin with: no process that computes for it gets them."""
+
+
+def names() -> list[str]:
+    """Those that can be set."""
+    return list(_installed())
+
+
+def entry(name: str) -> EntryPoint:
+    """What one is loaded from. Raises KeyError."""
+    return _installed()[name]
 
 
 def folder(settings: Settings) -> Path:
@@ -48,10 +59,10 @@ def load(settings: Settings) -> Launcher:
     """The launcher that is set. Raises InvalidSettings, or whatever says that it cannot be used."""
     check(settings)
     site = Site(str(folder(settings)), settings.job_threads, needs_hub(settings), _GRACE_SECONDS, withheld=WITHHELD)
-    made: Launcher = _installed()[settings.launcher].load()(site)
+    made: Launcher = entry_points.load(_installed()[settings.launcher])(site)
     return made
 
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
-    return {"local": _LOCAL} | {entry.name: entry for entry in entry_points(group=GROUP)}
+    return {each.name: each for each in entry_points.installed(GROUP)} | {"local": _LOCAL}

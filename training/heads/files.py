@@ -49,17 +49,18 @@ def read(path: str | Path) -> FastHead:
         raise InvalidCheckpoint(f"{path}: {error}") from error
 
 
-def load(content: bytes, then: str = _ANEW) -> FastHead:
-    """The head. Raises InvalidCheckpoint where it is none, or of a name that is not known here."""
+def readers() -> dict[str, Callable[[dict[str, np.ndarray], dict[str, Any]], FastHead]]:
+    """What reads a head again, by its name."""
     from labelwheel.training.heads.linear import LinearHead
     from labelwheel.training.heads.span_head import SpanHead
 
-    readers: dict[str, Callable[[dict[str, np.ndarray], dict[str, Any]], FastHead]] = {
-        LinearHead.name: LinearHead.read,
-        SpanHead.name: SpanHead.read,
-    }
+    return {LinearHead.name: LinearHead.read, SpanHead.name: SpanHead.read}
+
+
+def load(content: bytes, then: str = _ANEW) -> FastHead:
+    """The head. Raises InvalidCheckpoint where it is none, or of a name that is not known here."""
     tensors, about = unpack(content, then)
-    reader = readers.get(str(about.get("head")))
+    reader = readers().get(str(about.get("head")))
     if reader is None:
         raise InvalidCheckpoint(f"there is no fast head {about.get('head')!r}; {then}")
     try:

@@ -6,21 +6,20 @@ for. A package that brings a kind names its class in an entry point, and every p
 
 from __future__ import annotations
 
-import logging
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from labelwheel.training.errors import DuplicateKind
+from labelwheel.training import entry_points
+from labelwheel.training.errors import BrokenPlugin, DuplicateKind
 
 if TYPE_CHECKING:
     from labelwheel.training.kinds.base import QuestionKind
     from labelwheel.training.questions import Question
 
-logger = logging.getLogger(__name__)
-
 GROUP = "labelwheel.kinds"
+
+_broken: dict[str, str] = {}
 
 _BUILT_IN = (
     "choice:Choice",
@@ -51,6 +50,12 @@ def names() -> list[str]:
     return list(_registered())
 
 
+def broken() -> dict[str, str]:
+    """Why some that are installed are not among them, by the names of their entry points."""
+    _registered()
+    return dict(_broken)
+
+
 def register(kind: type[QuestionKind]) -> None:
     """Have this process know one more. Raises DuplicateKind where another has its name."""
     _add(_registered(), kind)
@@ -67,15 +72,18 @@ def _registered() -> dict[str, QuestionKind]:
     for place in _BUILT_IN:
         module, _, name = place.partition(":")
         _add(found, getattr(import_module(f"{__package__}.{module}"), name))
-    for entry in entry_points(group=GROUP):
-        try:
-            _add(found, entry.load())
-        except Exception:  # another's package costs its own kind and no other
-            logger.exception("The kind of question %r (%s) cannot be loaded", entry.name, entry.value)
+    _broken.clear()
+    _broken.update(entry_points.take(GROUP, partial(_add, found)))
     return found
 
 
 def _add(found: dict[str, QuestionKind], kind: type[QuestionKind]) -> None:
+    from labelwheel.training.kinds.base import QuestionKind
+
+    if not (isinstance(kind, type) and issubclass(kind, QuestionKind)) or not isinstance(
+        getattr(kind, "name", None), str
+    ):
+        raise BrokenPlugin(f"{kind!r:.100} is no QuestionKind with a name; see `labelwheel.training.kinds.base`")
     if kind.name in found:
         raise DuplicateKind(f"there is a kind of question {kind.name!r} already; give this one another name")
     found[kind.name] = kind()

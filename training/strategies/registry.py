@@ -6,12 +6,12 @@ know it, which are processes of their own.
 
 from __future__ import annotations
 
-import logging
-from functools import cache
-from importlib.metadata import entry_points
+import inspect
+from functools import cache, partial
 
-from labelwheel.training.errors import DuplicateStrategy
-from labelwheel.training.strategies.base import Strategy
+from labelwheel.training import entry_points
+from labelwheel.training.errors import BrokenPlugin, DuplicateStrategy
+from labelwheel.training.strategies.base import Cost, Strategy
 from labelwheel.training.strategies.chain import Chain
 from labelwheel.training.strategies.continued import FromChampion
 from labelwheel.training.strategies.contrastive import Contrastive
@@ -21,8 +21,6 @@ from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.label_names import LabelNames
 from labelwheel.training.strategies.low_rank import LowRank
 from labelwheel.training.strategies.self_taught import SelfTaught
-
-logger = logging.getLogger(__name__)
 
 GROUP = "labelwheel.strategies"
 
@@ -36,6 +34,17 @@ def strategies() -> list[type[Strategy]]:
     return sorted(_registered(), key=lambda each: each.cost)
 
 
+def comes_along(strategy: type[Strategy]) -> bool:
+    """Whether it is ours: what goes wrong in another's costs that one alone."""
+    return strategy in _BUILT_IN
+
+
+def broken() -> dict[str, str]:
+    """Why some that are installed are not among them, by the names of their entry points."""
+    _registered()
+    return dict(_broken)
+
+
 def register(strategy: type[Strategy]) -> None:
     """Have every round of this process try one more. Raises DuplicateStrategy where another has its name."""
     _add(_registered(), strategy)
@@ -46,18 +55,24 @@ def unregister(strategy: type[Strategy]) -> None:
     _registered().remove(strategy)
 
 
+_broken: dict[str, str] = {}
+
+
 @cache
 def _registered() -> list[type[Strategy]]:
     found = list(_BUILT_IN)
-    for entry in entry_points(group=GROUP):
-        try:
-            _add(found, entry.load())
-        except Exception:  # another's package costs its own strategy and no other
-            logger.exception("The strategy %r (%s) cannot be loaded", entry.name, entry.value)
+    _broken.clear()
+    _broken.update(entry_points.take(GROUP, partial(_add, found)))
     return found
 
 
 def _add(found: list[type[Strategy]], strategy: type[Strategy]) -> None:
+    if not (isinstance(strategy, type) and issubclass(strategy, Strategy)) or inspect.isabstract(strategy):
+        lacking = ", ".join(sorted(getattr(strategy, "__abstractmethods__", ())))
+        raise BrokenPlugin(f"{strategy!r:.100} is no Strategy{f', it lacks: {lacking}' if lacking else ''}")
+    for name, kind in (("name", str), ("recipe", str), ("cost", Cost)):
+        if not isinstance(getattr(strategy, name, None), kind):
+            raise BrokenPlugin(f"{strategy!r:.100} is no Strategy: its {name} has to be a {kind.__name__}")
     if strategy.name in {each.name for each in found}:
         raise DuplicateStrategy(f"there is a strategy {strategy.name!r} already; give this one another name")
     found.append(strategy)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from labelwheel.training.entry_points import line
 from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
 from labelwheel.training.evaluation.findings import Epoch, Trial
 from labelwheel.training.heads.base import FastHead
@@ -20,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 _PERCENT = {Cost.SECONDS: (0, 30), Cost.MINUTES: (30, 70)}
 """Of the whole job: where the strategies of a cost begin, and where they end at the latest."""
+
+_EXPECTED = (TimeoutError, OutOfMemory)
+"""What any strategy may raise where what is left does not suffice."""
 
 
 @dataclass
@@ -54,12 +58,12 @@ class Selection:
         self.trials: list[Trial] = []
         self._allowed = ""  # what notes say of the time that labels allow
         self._replaced: set[type[Strategy]] = set()
-        self._strategies = [each(given) for each in registry.strategies()]
+        self._strategies = [made for each in registry.strategies() if (made := self._made(each)) is not None]
 
     def before_labels(self) -> Proposal:
         """What answers while there are no labels: the first strategy that needs none. Raises TooFewLabels."""
         for strategy in self._strategies:
-            if not strategy.learns and strategy.applies():
+            if not strategy.learns and self._applies(strategy):
                 outcome, finished = strategy.measure(), strategy.finish()
                 reason = "there are no labels to learn from yet"
                 return Proposal(finished.module, type(strategy), outcome, reason, settings=finished.settings)
@@ -100,7 +104,7 @@ class Selection:
         """Those of one cost that may be proposed, with what they achieved."""
         begin, end = _PERCENT[cost]
         left = (each for each in self._strategies if each.cost is cost and type(each) not in self._replaced)
-        there, found = [each for each in left if each.applies()], []
+        there, found = [each for each in left if self._applies(each)], []
         for number, strategy in enumerate(there, start=1):
             if type(strategy) in self._replaced:
                 continue
@@ -113,16 +117,39 @@ class Selection:
                 found.append((strategy, outcome))
         return found
 
+    def _made(self, strategy: type[Strategy]) -> Strategy | None:
+        try:
+            return strategy(self.given)
+        except Exception as error:
+            self._leave_out(strategy, error)
+            return None
+
+    def _applies(self, strategy: Strategy) -> bool:
+        try:
+            return strategy.applies()
+        except Exception as error:
+            self._leave_out(type(strategy), error)
+            return False
+
+    def _leave_out(self, strategy: type[Strategy], error: Exception) -> None:
+        """Another's package costs its own strategy and no other; a fault of ours is not hidden."""
+        if registry.comes_along(strategy):
+            raise error
+        logger.warning("%s cannot be tried", strategy.name, exc_info=error)
+        self.given.notes.append(f"{strategy.name} cannot be tried: {line(error)}")
+
     def _try(self, strategy: Strategy) -> Outcome | None:
         begin = time.monotonic()
         try:
             outcome = strategy.measure()
-        except (TimeoutError, OutOfMemory) as error:
-            logger.warning("%s was given up: %s", strategy.name, error)
+        except Exception as error:
+            if not _is_its_own(strategy, error):
+                raise
+            logger.warning("%s was given up: %s", strategy.name, error, exc_info=not isinstance(error, _EXPECTED))
             seconds = round(time.monotonic() - begin, 1)
-            self.trials.append(Trial(name=strategy.name, score=None, seconds=seconds, detail=str(error)))
+            self.trials.append(Trial(name=strategy.name, score=None, seconds=seconds, detail=_told(error)))
             bound = self._allowed if isinstance(error, TimeoutError) else ""
-            self.given.notes.append(f"{strategy.name} was given up: {error}{bound}")
+            self.given.notes.append(f"{strategy.name} was given up: {_told(error)}{bound}")
             return None
         trial = outcome.trial
         if outcome.indices or strategy.learns:  # a yardstick that could measure nothing is none
@@ -138,9 +165,18 @@ class Selection:
         try:
             with self.given.progress.phase("Training on all labels", 80):
                 return winner, outcome, reason, winner.finish()
-        except (TimeoutError, OutOfMemory) as error:
-            if winner is cheapest[0]:
+        except Exception as error:
+            if winner is cheapest[0] or not _is_its_own(winner, error):
                 raise
-            reason = f"{winner.name} won, but {error}"
+            reason = f"{winner.name} won, but {_told(error)}"
             self.given.notes.append(reason)
             return *cheapest, reason, cheapest[0].finish()
+
+
+def _is_its_own(strategy: Strategy, error: Exception) -> bool:
+    """Whether the round goes on without a strategy that raised."""
+    return isinstance(error, _EXPECTED) or not registry.comes_along(type(strategy))
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, _EXPECTED) else line(error)

@@ -158,9 +158,30 @@ def test_more_labels_allow_more_and_so_do_long_texts() -> None:
     assert allowance.seconds(30, 1.0) < allowance.seconds(100, 1.0) < allowance.seconds(100, 100.0)
 
 
-def test_a_fault_of_a_strategy_is_not_taken_for_a_want_of_time(round_of: Any) -> None:
+def test_a_fault_of_ours_is_not_taken_for_a_want_of_time(round_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "comes_along", lambda strategy: True)
     with pytest.raises(ZeroDivisionError):
         round_of(stand("broken", measuring=ZeroDivisionError()), stand("sound")).propose()
+
+
+def raises(*arguments: object) -> Any:
+    raise ZeroDivisionError("by nothing")
+
+
+@pytest.mark.parametrize("fields", [{"__init__": raises}, {"applies": raises}])
+def test_what_another_package_brings_fails_by_itself_before_it_is_tried(round_of: Any, fields: Any) -> None:
+    selection = round_of(stand("broken", **fields), stand("sound"))
+    assert selection.propose().strategy.name == "sound"
+    assert selection.given.notes == ["broken cannot be tried: ZeroDivisionError: by nothing"]
+
+
+def test_what_another_package_brings_fails_by_itself_as_it_is_tried(round_of: Any) -> None:
+    measuring = stand("broken", measuring=ZeroDivisionError("by nothing"))
+    finishing = stand("half", cost=Cost.MINUTES, finishing=ZeroDivisionError("by nothing"))
+    selection = round_of(measuring, stand("sound", wrong=20), finishing)
+    found = selection.propose()
+    assert (found.strategy.name, found.reason) == ("sound", "half won, but ZeroDivisionError: by nothing")
+    assert selection.given.notes == ["broken was given up: ZeroDivisionError: by nothing", found.reason]
 
 
 def test_a_winner_that_cannot_finish_leaves_its_place_to_the_cheapest(round_of: Any) -> None:
