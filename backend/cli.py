@@ -16,6 +16,7 @@ from labelwheel.backend.commands import (
     label_errors,
     learning,
     outlook,
+    plugins,
     predicting,
     publishing,
     replaying,
@@ -55,6 +56,7 @@ app.command(cls=Command)(predicting.predict)
 app.command(cls=Command)(replaying.replay)
 app.command(cls=Command)(securing.rotate)
 app.command(cls=Command)(securing.audit)
+app.command(cls=Command)(plugins.plugins)
 app.command(cls=Command, name="new-key")(securing.new_key)
 app.command(cls=Command, hidden=True)(running.web)
 app.command(cls=Command, hidden=True)(running.worker)
