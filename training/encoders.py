@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from labelwheel.training.batches import forward, quiet
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.kinds.texts import TextKind
+from labelwheel.training.spec import Tuned
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,27 @@ def is_local(base_model: str | None) -> bool:
     return base_model is None or Path(base_model).is_dir()
 
 
+class Shape(NamedTuple):
+    """How much of a base model is used: a share of its layers, from the first on, and what a text is read by.
+
+    `pooling` is `usual`, what suits the model, or the `first` token.
+    """
+
+    depth: float = 1.0
+    pooling: str = "usual"
+
+    @classmethod
+    def of(cls, tuned: Tuned | None) -> Shape:
+        """As a search has found it; all of it where none has."""
+        return cls() if tuned is None else cls(tuned.depth, tuned.pooling)
+
+
 def load(
-    base_model: str | None, fields: Mapping[str, Any], auto_class: str = TextKind.auto_class, seed: int = 0
+    base_model: str | None,
+    fields: Mapping[str, Any],
+    auto_class: str = TextKind.auto_class,
+    seed: int = 0,
+    shape: Shape = Shape(),  # noqa: B008  (a constant)
 ) -> tuple[Any, Any]:
     """A classifier on the base model, and its tokenizer; `fields` is what a kind puts into the config.
 
@@ -56,7 +76,8 @@ def load(
     offline: dict[str, Any] = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(name, **offline, **fields)
-        trick, mean = _plan(name, config) if auto_class == TextKind.auto_class else (False, False)
+        shorten(config, shape.depth)
+        trick, mean = _plan(name, config, shape.pooling) if auto_class == TextKind.auto_class else (False, False)
         if mean:
             config.num_hidden_layers += 1
             setattr(config, MEAN_LAYER, True)
@@ -78,11 +99,24 @@ def load(
     return model, tokenizer
 
 
-def _plan(name: str, config: Any) -> tuple[bool, bool]:
+def shorten(config: Any, depth: float) -> None:
+    """Leaves the first layers alone, so large a share of all, one at least; nothing where a model does not say."""
+    layers = int(getattr(config, "num_hidden_layers", 0) or 0)
+    if depth < 1.0 and layers:
+        config.num_hidden_layers = max(1, round(layers * depth))
+        if kinds := getattr(config, "layer_types", None):  # of models whose layers differ
+            config.layer_types = list(kinds)[: config.num_hidden_layers]
+
+
+def _plan(name: str, config: Any, pooling_wanted: str) -> tuple[bool, bool]:
     """Whether to make the head read raw features, and whether to add a layer that computes their mean."""
     if any("ForSequenceClassification" in name for name in config.architectures or ()):
         return False, False  # somebody trained this head's dense layer already: it is worth more than a bare mean
     settings = pooling.read_settings(_folder(name))
+    if pooling_wanted == "first":
+        if getattr(config, "classifier_pooling", None):
+            config.classifier_pooling = "cls"
+        return config.model_type in pooling.MODEL_TYPES, False
     means = pooling.wants_mean(config.model_type, settings)
     if getattr(config, "classifier_pooling", None) and (settings or {}).get("pooling_mode_mean_tokens"):
         config.classifier_pooling = "mean"  # ModernBERT can do it by itself

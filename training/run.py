@@ -10,9 +10,10 @@ from pathlib import Path
 
 from labelwheel.training import batches, card_share, encoders, labelset, latency, memory, serving_limit, sufficiency
 from labelwheel.training.answering import answerer
-from labelwheel.training.base_model import Base
+from labelwheel.training.base_model import WHOLE, Base
 from labelwheel.training.checkpoints import checkpoint, layered_head
 from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.encoders import Shape
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
 from labelwheel.training.evaluation import base_card, model_card
 from labelwheel.training.evaluation import report as reports
@@ -70,6 +71,7 @@ class Run:
         self.served = Served()
         self.taught: Taught | None = None
         self.texts: UnlabelledTexts | None = None
+        self.champion: Model | None = None
 
     def execute(self) -> JobResult:
         """Everything, up to the checkpoint at `spec.output`."""
@@ -78,7 +80,7 @@ class Run:
         self._separate()
         train = [] if spec.recipe is Recipe.NAMES else [row for row in self.rows if row.part is Part.TRAIN]
         with self.progress.phase("Loading the base model", 5):
-            self._use(self._load(spec.base_model))
+            self._use(self._load(spec.base_model, Shape.of(spec.tuned)))
             self.champion = self._champion()
         if spec.serving is not None:
             with self.progress.phase("Timing the base model", 7):
@@ -102,8 +104,8 @@ class Run:
         self.progress.update(1.0, force=True)
         return result
 
-    def _load(self, base_model: str | None) -> Base:
-        return Base.load(base_model, self.spec.question, self.spec.max_length, self.device)
+    def _load(self, base_model: str | None, shape: Shape = WHOLE) -> Base:
+        return Base.load(base_model, self.spec.question, self.spec.max_length, self.device, shape)
 
     def _use(self, base: Base) -> None:
         """What is tuned from now on, and read with."""
@@ -197,6 +199,7 @@ class Run:
         return Materials(
             problem, base.module, base.tokenizer, frozen, self.champion, base.max_length, self.spec.seed,
             Budget(self.deadline), self.progress, base.name, self.notes, self.texts, taught=self.taught,
+            tuned=self.spec.tuned, effort=self.spec.trial.effort if self.spec.trial else 1.0,
         )  # fmt: skip
 
     def _artefact(self, proposal: Proposal) -> make.Made:
@@ -222,6 +225,8 @@ class Run:
         spec, strategy = self.spec, proposal.strategy
         length, trials = self.base.max_length, self.taught.trials if self.taught else ()
         settings = {"recipe": strategy.recipe, "max_length": length, **self.served.settings, **proposal.settings}
+        if spec.tuned is not None:
+            settings["tuned"] = spec.tuned.model_dump(mode="json", exclude_defaults=True)
         if self.kind.hides:
             settings["hide_below"] = spec.hide_below
         label_set = labelset.name(problem.rows if strategy.learns else [])

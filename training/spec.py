@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -61,6 +62,41 @@ class Serving(Frozen):
     graph: bool = True
 
 
+class Tuned(Frozen):
+    """How a question is learnt in place of the defaults: what a search has found, and the gate let pass.
+
+    `knobs` are of the strategy, by name, each times what is usual (`strategies.knobs`). `base_model` is a hub name or a
+    folder, None the one that is set; `depth` is the share of its layers that are used, from the first on. By `pooling`
+    a text is read from its `first` token in place of what is usual for the model.
+    """
+
+    strategy: str
+    knobs: dict[str, float] = Field(default_factory=dict)
+    base_model: str | None = None
+    depth: float = Field(default=1.0, gt=0, le=1)
+    pooling: Literal["usual", "first"] = "usual"
+
+    def __str__(self) -> str:
+        base = [f"from {self.base_model}"] if self.base_model else []
+        depth = [f"{self.depth:.0%} of the layers"] if self.depth < 1 else []
+        pooling = [f"read by the {self.pooling} token"] if self.pooling != "usual" else []
+        knobs = [f"{name} × {value:.2g}" for name, value in self.knobs.items()]
+        return ", ".join([self.strategy, *base, *depth, *pooling, *knobs])
+
+
+class Fidelity(Frozen):
+    """How closely a job measures settings in place of leaving a checkpoint: with so much of all that there is.
+
+    `labels` is a share of the training side, always the same ones first for one `draw`; `effort` is a share of the
+    epochs or steps, `depth` of the layers, of strategies that train the encoder.
+    """
+
+    labels: float = Field(default=1.0, gt=0, le=1)
+    effort: float = Field(default=1.0, gt=0, le=1)
+    depth: float = Field(default=1.0, gt=0, le=1)
+    draw: int = 0
+
+
 class JobSpec(Frozen):
     """One training run. `data`, `unlabelled`, `output`, `champion` and `failure` are absolute paths, or fsspec URLs.
 
@@ -90,6 +126,8 @@ class JobSpec(Frozen):
     artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
     slices: tuple[NamedSlice, ...] = ()  # those that no challenger may leave behind: the report says how they did
     serving: Serving | None = None  # the limit that what is served has to keep; None is none
+    tuned: Tuned | None = None  # what a search has found, or is to be measured; None: the defaults
+    trial: Fidelity | None = None  # how closely to measure, where no checkpoint is wanted but figures out of fold
 
 
 class Unit(Frozen):

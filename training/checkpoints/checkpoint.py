@@ -107,13 +107,14 @@ class Checkpoint:
 def write(
     folder: str | Path, model: Any, tokenizer: Any, manifest: Manifest, files: Mapping[str, str | bytes]
 ) -> Checkpoint:
-    """Writes a checkpoint, whole or not at all; `manifest.files` is filled in here.
+    """Writes a checkpoint, whole or not at all; `manifest.files` is filled in here. Without a model, figures alone.
 
     Raises InvalidJob where `folder` exists (a version is never used twice), and LabelwheelError where the disk is full.
     """
     folder = Path(folder)
     with _appearing(folder) as temporary:
-        model.save_pretrained(temporary)
+        if model is not None:
+            model.save_pretrained(temporary)
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
         for name, content in files.items():

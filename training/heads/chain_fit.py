@@ -49,10 +49,12 @@ def fit(
     iterations: int,
     start: Weights | None = None,
     seconds: float | None = None,
+    pull: float = 1.0,
 ) -> Weights:
     """Weights for words of texts of such lengths, whose tags are `wanted`, (words,).
 
-    The search begins at `start`, and ends after some `seconds`, where they are given.
+    The search begins at `start`, and ends after some `seconds`, where they are given. Weights are held back by `pull`
+    times as much as is usual.
     """
     begun = time.monotonic()
     count, layout = len(tags), Layout(lengths)
@@ -66,7 +68,7 @@ def fit(
     turned, turned_numbers = attributes.T.tocsr(), np.ascontiguousarray(numbers.T)
     sizes = (attributes.shape[1] * count, numbers.shape[1] * count, count * count, int(sorts.max()) + 1)
     cuts = np.cumsum(sizes)[:-1]
-    held = np.repeat((_ATTRIBUTES if numbers.shape[1] else _ALONE, _NUMBERS, _MOVES, _SORTS), sizes)
+    held = pull * np.repeat((_ATTRIBUTES if numbers.shape[1] else _ALONE, _NUMBERS, _MOVES, _SORTS), sizes)
 
     def weights(values: np.ndarray) -> Weights:
         said, shown, own, general = np.split(values, cuts)

@@ -60,19 +60,21 @@ def fit(
     before: SpanHead | None = None,
     seed: int = 0,
     most: float | None = None,
+    pull: float = 1.0,
 ) -> Fitted:
     """A head from labelled examples; `features[i]`, (tokens, width), belongs to `encodings[i]`; the width may be 0.
 
     `unlabelled` are features of other texts, for what is usual here. Examples of one of `groups` are in one fold.
     `before` is a head on features of the same encoder: its components are taken over, which saves time. `most` is
-    what the work may be instead of `MOST_WORK`.
+    what the work may be instead of `MOST_WORK`; weights are held back by `pull` times as much as is usual.
     """
     places = affordable(question, examples, seed, most)
     rows, kept = _of(places, encodings, features)
     seen = np.concatenate([*kept, *unlabelled, np.zeros((0, _width(features)), np.float32)])
     found = before.projection if before is not None and before.projection.serves(seen) else projection.learn(seen, seed)
     values = [found(said) for said in kept]
-    material = _material(question, places, examples, answers, rows, values, found.components.shape[1], groups, seed)
+    width = found.components.shape[1]
+    material = _material(question, places, examples, answers, rows, values, width, groups, seed, pull)
     logs = np.zeros((len(material.wanted), len(material.tags)))
     for fold in sorted(set(material.folds.tolist())):
         weights = material.learnt(material.folds != fold, _ITERATIONS)
@@ -147,11 +149,12 @@ def _material(
     width: int,
     groups: Sequence[str] | None,
     seed: int,
+    pull: float = 1.0,
 ) -> SpanMaterial:
     folds = _folds(len(places), [groups[place] for place in places] if groups else None, seed)
     least = _LEAST_WORDS if len(places) > _FEW else 1
     taken = [examples[place] for place in places], [answers[place] for place in places]
-    return SpanMaterial(question, *taken, folds, rows, values, width, least)
+    return SpanMaterial(question, *taken, folds, rows, values, width, least, pull)
 
 
 def _of(

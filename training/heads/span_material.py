@@ -38,8 +38,10 @@ class SpanMaterial:
         values: Sequence[np.ndarray],
         width: int,
         least: int,
+        pull: float = 1.0,
     ) -> None:
         self._question, self.examples, self._answers, self._kind = question, examples, answers, kind_of(question)
+        self._pull = pull
         self.folds, self.texts = folds, WordTexts.of(question, examples)
         self._lengths = np.asarray(self.texts.lengths, dtype=int)
         names = self._kind.config(question)["id2label"]
@@ -71,7 +73,7 @@ class SpanMaterial:
         inside = self.words(chosen)
         return chain_fit.fit(
             self._attributes[inside], self._numbers[inside], self.wanted[inside], self._lengths[chosen].tolist(),
-            self.tags, iterations, start, seconds,
+            self.tags, iterations, start, seconds, self._pull,
         )  # fmt: skip
 
     def said(self, chosen: np.ndarray, weights: Weights) -> np.ndarray:

@@ -111,7 +111,8 @@ class LocalLauncher:
         if not all(
             each.spec.recipe is Recipe.NAMES for each in tasks
         ):  # it takes seconds, and nothing is shown until then
-            child.lower(process.pid, self._niceness)
+            # nobody waits for a trial: it gives way to rounds
+            child.lower(process.pid, 19 if all(each.spec.trial for each in tasks) else self._niceness)
         try:
             started = psutil.Process(process.pid).create_time()
         except psutil.NoSuchProcess:  # not ours to reap yet, so this is a platform where a zombie cannot be looked at

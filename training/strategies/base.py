@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple
 
 from labelwheel.training.heads.base import FastHead
+from labelwheel.training.strategies.knobs import USUAL, Knob
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.outcome import Outcome
 
@@ -45,10 +46,18 @@ class Strategy(ABC):
     recipe: ClassVar[str]  # what the checkpoint's manifest calls what came of it
     cost: ClassVar[Cost]
     learns: ClassVar[bool] = True  # if not, it needs no label, and is a yardstick as soon as there are some
+    knobs: ClassVar[tuple[Knob, ...]] = ()  # what a search may turn
     continues: ClassVar[bool] = False  # it starts from the champion: only labels that are newer can measure it
 
     def __init__(self, given: Materials) -> None:
         self.given = given
+
+    def turned(self, knob: Knob) -> float:
+        """How a knob of this strategy is set, times what is usual."""
+        tuned = self.given.tuned
+        if tuned is None or tuned.strategy != self.name:
+            return USUAL
+        return knob.within(tuned.knobs.get(knob.name, USUAL))
 
     @abstractmethod
     def applies(self) -> bool:

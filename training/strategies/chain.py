@@ -18,6 +18,7 @@ from labelwheel.training.kinds.base import Row
 from labelwheel.training.model import pad_token
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.from_base import FromBase
+from labelwheel.training.strategies.knobs import PULL
 from labelwheel.training.strategies.low_rank import LowRank
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.outcome import Outcome
@@ -36,6 +37,7 @@ class Chain(Strategy):
     name = "chain on the frozen encoder"
     recipe = "chain"
     cost = Cost.SECONDS
+    knobs = (PULL,)
 
     def __init__(self, given: Materials) -> None:
         super().__init__(given)
@@ -74,6 +76,7 @@ class Chain(Strategy):
             [row.astype(np.float16) for row in read],  # as they come out of serving
             rows,
             groups=[problem.rows[place].group for place in places],
+            pull=self.turned(PULL),
         )
         head, ranges = self._fitted.head, [words(problem.question.text(one)) for one in examples]
         logits = token_logs(rows, ranges, self._fitted.logs, head.tags, problem.id2label)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from labelwheel.training import encoders
 from labelwheel.training.model import Model
-from labelwheel.training.strategies import finetuning_plan, label_names
+from labelwheel.training.strategies import label_names
 from labelwheel.training.strategies.contrastive import Contrastive
 from labelwheel.training.strategies.distilled import Distilled
 from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.finetuning_strategy import FINETUNED, LEAST_TUNED, FineTuning
 from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.knobs import Knob
 from labelwheel.training.strategies.problem import Problem
 
 KEPT = 0.5
@@ -49,6 +50,7 @@ class FromChampion(FineTuning):
 
     name = "fine-tuned from the champion"
     continues = True
+    knobs: ClassVar[tuple[Knob, ...]] = ()  # a search has no champion to start from
 
     def applies(self) -> bool:
         """Where the champion was tuned from the same base model, and there are new labels to measure it on."""
@@ -69,7 +71,7 @@ class FromChampion(FineTuning):
         """Half way back, for each part a head that has seen no more than that part's labels."""
         given = self.given
         assert given.champion is not None
-        settings = finetuning_plan.schedule(given.problem, given.seed)
+        settings = self.schedule()
         settings = replace(settings, epochs=max(3, settings.epochs // 2), head_rate=settings.head_rate / 4)
         if not given.problem.kind.exclusive:
             start = grown(given.champion, given.problem, given.tokenizer, given.max_length)

@@ -33,6 +33,7 @@ from labelwheel.training.strategies.finetuning_strategy import PLANNED_SHARE
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.knobs import BATCH, PULL, RATE, STEP_COUNT, TEMPERATURE
 from labelwheel.training.strategies.label_names import describe
 from labelwheel.training.strategies.lessons import Lesson
 from labelwheel.training.strategies.outcome import Outcome
@@ -67,6 +68,7 @@ class Contrastive(Strategy):
     name = "encoder tuned by contrast"
     recipe = "contrastive"
     cost = Cost.MINUTES
+    knobs = (RATE, STEP_COUNT, TEMPERATURE, BATCH, PULL)
     trainings: ClassVar[float] = 1  # a model takes so many times its steps
 
     _settings: Settings
@@ -165,14 +167,22 @@ class Contrastive(Strategy):
         return [tuned.head(row / tuned.frozen.unit) for row in rows]
 
     def _held(self, indices: Sequence[int]) -> shrinkage.Setting:
-        return shrinkage.held(self.given.problem, indices, self.given.setting.named)
+        held = shrinkage.held(self.given.problem, indices, self.given.setting.named)
+        return replace(held, penalty=held.penalty * self.turned(PULL))
 
     def time_steps(self) -> float:
         """Seconds of a step in the precision that is sooner, which is the one that is used from then on."""
         given, classes = self.given, self._classes(range(len(self.given.problem)))
         lengths = [len(encoding.input_ids) for encoding in given.problem.encodings]
-        size = min(Settings.batch_size, max(SMALLEST, TOKENS // max(1, int(np.quantile(lengths, 0.95)))))
-        self._settings = Settings(STEPS + len(given.problem) // A_STEP, batch_size=size, seed=given.seed)
+        most, turned = max(SMALLEST, TOKENS // max(1, int(np.quantile(lengths, 0.95)))), self.turned
+        usual = STEPS + len(given.problem) // A_STEP
+        self._settings = Settings(
+            max(1, round(usual * turned(STEP_COUNT) * given.effort)),
+            rate=Settings.rate * turned(RATE),
+            temperature=Settings.temperature * turned(TEMPERATURE),
+            batch_size=min(round(Settings.batch_size * turned(BATCH)), most),
+            seed=given.seed,
+        )
 
         def seconds(each: precision.Precision) -> float:
             module, took = self._copy(), 0.0

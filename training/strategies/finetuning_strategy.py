@@ -6,7 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from labelwheel.training import encoders
 from labelwheel.training.model import pad_token
@@ -15,6 +15,7 @@ from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.finetuning import FineTuned, copier
 from labelwheel.training.strategies.finetuning_loop import Settings
 from labelwheel.training.strategies.frozen_head import Frozen
+from labelwheel.training.strategies.knobs import BATCH, EPOCHS, HEAD_RATE, PULL, RATE, Knob
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.regression import Head
@@ -38,6 +39,7 @@ class FineTuning(Strategy):
 
     recipe = FINETUNED
     cost = Cost.MINUTES
+    knobs: ClassVar[tuple[Knob, ...]] = (RATE, EPOCHS, HEAD_RATE, BATCH, PULL)
 
     def __init__(self, given: Materials) -> None:
         super().__init__(given)
@@ -72,6 +74,17 @@ class FineTuning(Strategy):
         used = vars(replace(tuned.settings, epochs=self._epochs))
         return Finished(module, {name: value for name, value in used.items() if value is not None})
 
+    def schedule(self) -> Settings:
+        """How the whole encoder is trained where there is time enough."""
+        usual, turned = finetuning_plan.schedule(self.given.problem, self.given.seed), self.turned
+        return replace(
+            usual,
+            epochs=max(1, round(usual.epochs * turned(EPOCHS) * self.given.effort)),
+            rate=usual.rate * turned(RATE),
+            head_rate=usual.head_rate * turned(HEAD_RATE),
+            batch_size=max(1, round(usual.batch_size * turned(BATCH))),
+        )
+
     def training(self, start: Any, settings: Settings, head: Callable[[Sequence[int]], Head] | None) -> FineTuned:
         """The training of copies of a model; `head` gives one to begin with for some examples (None: its own)."""
         given = self.given
@@ -96,6 +109,7 @@ class FineTuning(Strategy):
         penalty = given.problem.kind.schedule(len(given.problem)).start_penalty
         if penalty is not None:
             setting = Setting(0.0, penalty)
+        setting = replace(setting, penalty=setting.penalty * self.turned(PULL))
 
         def head(learn: Sequence[int]) -> Head:
             found = frozen.fit(learn, setting)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from labelwheel.training.strategies import finetuning_plan
 from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.finetuning_strategy import FineTuning
 
@@ -19,5 +18,4 @@ class FromBase(FineTuning):
     def start(self) -> FineTuned:
         """The base model; for each part a head that has seen no more than that part's labels."""
         given = self.given
-        settings = finetuning_plan.schedule(given.problem, given.seed)
-        return self.training(given.base, settings, self.regression(given.frozen))
+        return self.training(given.base, self.schedule(), self.regression(given.frozen))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,7 @@ from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import pad_token
 from labelwheel.training.strategies import calibration
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
+from labelwheel.training.strategies.knobs import NAMES, PULL
 from labelwheel.training.strategies.lessons import Lesson
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.regression import Head
@@ -31,6 +33,7 @@ class FrozenRegression(Strategy):
     name = "regression on the frozen encoder"
     recipe = "frozen"
     cost = Cost.SECONDS
+    knobs = (PULL, NAMES)
 
     def applies(self) -> bool:
         """Always: one label is enough."""
@@ -40,13 +43,13 @@ class FrozenRegression(Strategy):
         """On each part of the layout; the strength is searched for anew inside of each where labels are few."""
         begin = time.monotonic()
         given, frozen, layout = self.given, self.given.frozen, self.given.layout
-        seconds, setting, parts = given.search_seconds, given.setting, layout.parts()
+        seconds, setting, parts = given.search_seconds, self._held(given.setting), layout.parts()
         logits: dict[int, np.ndarray] = {}
         asked = encoders.features(given.base, given.asked, pad_token(given.tokenizer)) if given.asked else []
         lessons: list[Lesson] = []
         for number, (learn, measure) in enumerate(parts):
             # the setting is found anew without what is measured, or the regression would look better than it is
-            inner = frozen.search(learn, layout.inner(learn), seconds) if layout.nests else setting
+            inner = self._held(frozen.search(learn, layout.inner(learn), seconds)) if layout.nests else setting
             head = frozen.fit(learn, inner)
             logits |= frozen.logits(head, measure)
             lessons += given.lessons(learn, measure, partial(_said, head, [row / frozen.unit for row in asked]))
@@ -61,13 +64,18 @@ class FrozenRegression(Strategy):
 
     def finish(self) -> Finished:
         """Written into the base model's head."""
-        given, setting = self.given, self.given.setting
+        given, setting = self.given, self._held(self.given.setting)
         module = copy.deepcopy(given.base)
         learnt = given.frozen.fit(range(len(given.problem)), setting)
         head = given.frozen.written(learnt)
         encoders.write_head(module, head.weight, head.bias)
         settings = {"names_share": setting.share, "penalty": setting.penalty, "balance": setting.balance}
         return Finished(module, settings, calibration=self._calibration(setting, learnt))
+
+    def _held(self, setting: Setting) -> Setting:
+        """What was searched for, or is the rule, as a search for more has turned it."""
+        share = min(1.0, setting.share * self.turned(NAMES))
+        return replace(setting, penalty=setting.penalty * self.turned(PULL), share=share)
 
     def _calibration(self, setting: Setting, learnt: Head) -> dict[str, float] | None:
         """By regressions of the very strength that is written, on nine tenths of the labels each.

@@ -15,6 +15,7 @@ from labelwheel.training import memory
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import Model
 from labelwheel.training.progress import Progress
+from labelwheel.training.spec import Tuned
 from labelwheel.training.strategies import footprint
 from labelwheel.training.strategies.lessons import Lesson, Taught
 from labelwheel.training.strategies.problem import Problem
@@ -60,6 +61,7 @@ class Materials:
     `frozen` has the features of its encoder; `notes` is what people should know, and goes into the report;
     `unlabelled` has texts without an answer, where the job was given any. `asked` are those of them that each part's
     model is asked about, where a smaller model is to learn from what it says; `taught` is what a larger one has said.
+    `tuned` are settings of one strategy, which reads them through its `turned`; `effort` is a share of its epochs.
     """
 
     problem: Problem
@@ -76,6 +78,8 @@ class Materials:
     unlabelled: UnlabelledTexts | None = None
     asked: Sequence[Encoding] = ()
     taught: Taught | None = None
+    tuned: Tuned | None = None
+    effort: float = 1.0
 
     @property
     def layout(self) -> Layout:

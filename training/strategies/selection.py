@@ -15,7 +15,7 @@ from labelwheel.training.heads.base import FastHead
 from labelwheel.training.strategies import allowance, registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.materials import Materials
-from labelwheel.training.strategies.outcome import Outcome, choose
+from labelwheel.training.strategies.outcome import Choice, Outcome, choose
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +78,7 @@ class Selection:
         encoder has no more time than the labels allow; the final training has whatever the job has. Raises InvalidJob
         where nothing came of any.
         """
-        begin = time.monotonic()
-        tried = self._try_all(Cost.SECONDS)
-        if dearest >= Cost.MINUTES or not tried:
-            tried += self._try_dear(time.monotonic() - begin)
-        if not tried:
-            raise InvalidJob("; ".join(["nothing could be learnt in the time and memory there is", *self.given.notes]))
-        choice = choose([outcome for _, outcome in tried], frozenset(each.name for each, _ in tried if each.continues))
+        tried, choice = self.weigh(dearest)
         winner = next(each for each, outcome in tried if outcome is choice.outcome)
         strategy, outcome, reason, finished = self._finish(winner, choice.outcome, choice.reason, tried[0])
         curve = next((each for each in (outcome.curve, *(other.curve for _, other in tried)) if each), ())
@@ -92,6 +86,31 @@ class Selection:
             finished.module, type(strategy), outcome, reason, self.trials, curve, finished.settings, finished.head,
             finished.calibration,
         )  # fmt: skip
+
+    def weigh(self, dearest: Cost) -> tuple[list[tuple[Strategy, Outcome]], Choice]:
+        """All that was measured, the cheapest first, and what is best of it; as `propose` tries and raises.
+
+        A strategy that was tuned for these labels has been found to be ahead: the others have to beat it.
+        """
+        begin = time.monotonic()
+        tried = self._try_all(Cost.SECONDS)
+        if dearest >= Cost.MINUTES or not tried:
+            tried += self._try_dear(time.monotonic() - begin)
+        if not tried:
+            raise InvalidJob("; ".join(["nothing could be learnt in the time and memory there is", *self.given.notes]))
+        tuned = self.given.tuned
+        order = sorted(tried, key=lambda pair: tuned is None or pair[0].name != tuned.strategy)
+        continued = frozenset(each.name for each, _ in tried if each.continues)
+        return tried, choose([outcome for _, outcome in order], continued)
+
+    def measure(self, name: str) -> tuple[Strategy, Outcome] | None:
+        """One strategy alone, in the time that a round would give it; None where it does not apply, or was given up."""
+        strategy = next((each for each in self._strategies if each.name == name), None)
+        if strategy is None or not strategy.applies():
+            return None
+        with self.given.budget.part(allowance.seconds(len(self.given.problem), 0.0)):
+            outcome = self._try(strategy)
+        return None if outcome is None else (strategy, outcome)
 
     def _try_dear(self, cheap: float) -> list[tuple[Strategy, Outcome]]:
         labels = len(self.given.problem)
