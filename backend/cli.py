@@ -22,6 +22,7 @@ from labelwheel.backend.commands import (
     replaying,
     running,
     securing,
+    tuning,
 )
 from labelwheel.backend.commands.help import Command, Group
 from labelwheel.backend.validation import reworded
@@ -42,6 +43,7 @@ app.add_typer(connecting.connect, name="connect")
 app.command(cls=Command)(connecting.disconnect)
 app.command(cls=Command)(inspection.status)
 app.command(cls=Command)(learning.train)
+app.command(cls=Command)(tuning.tune)
 app.command(cls=Command)(learning.rollback)
 app.command(cls=Command)(learning.checkpoints)
 app.command(cls=Command)(inspection.report)

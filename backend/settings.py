@@ -24,6 +24,7 @@ from labelwheel.training.kinds.base import Costs
 from labelwheel.training.spec import NamedSlice
 
 Cost = Annotated[float, Field(ge=0)]
+_READERS = {"slices": named_slices.read, "groups": named_slices.names, "trusted_proxies": networks}
 
 
 class Settings(BaseSettings):
@@ -108,6 +109,11 @@ class Settings(BaseSettings):
         True,
         description="whether jobs train the encoder, too, for minutes; if not, they fit light heads on what it "
         "reads, in seconds and with little memory, and train it only where nothing else learns the question",
+    )
+    tune_base_models: str = Field(
+        "",
+        description="base models that `labelwheel tune` may choose beside `LABELWHEEL_BASE_MODEL`, with commas: hub "
+        "names or folders",
     )
     artefact: bool = Field(
         True, description="whether a job also writes an ONNX graph, in int8 where it gives the same answers"
@@ -217,10 +223,10 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from None
         return value
 
-    @field_validator("slices", "groups")
+    @field_validator("slices", "groups", "trusted_proxies")
     @classmethod
-    def _slices(cls, value: str, info: ValidationInfo) -> str:
-        (named_slices.read if info.field_name == "slices" else named_slices.names)(value)
+    def _readable(cls, value: str, info: ValidationInfo) -> str:
+        _READERS[str(info.field_name)](value)
         return value
 
     @field_validator("token", "read_token", "secret_key", mode="before")
@@ -240,12 +246,6 @@ class Settings(BaseSettings):
     def _read_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is not None and value == info.data.get("token"):
             raise ValueError("must be another one than LABELWHEEL_TOKEN: it is for those who may only read")
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _trusted_proxies(cls, value: str) -> str:
-        networks(value)
         return value
 
     @field_validator("engine")

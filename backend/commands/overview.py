@@ -169,6 +169,9 @@ def _lines(project: Row) -> Iterator[Text]:
         ahead = each.get("outlook")
         if ahead and ahead["needed"] and each["active"]:
             yield Text(f"{each['name']} to {ahead['target']:g}: {ahead['reason']}")
+    for each in project["questions"]:
+        if each["active"] and (said := wording.tuning(each)):
+            yield Text(said)
     for line in wording.shared(project):
         yield Text(line, style="green")
     for each in project["unlearnt"]:

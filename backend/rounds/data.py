@@ -41,6 +41,13 @@ def write(session: Session, question: QuestionRow, champion: CheckpointRow | Non
     return Written(_write(path, labelled(session, question, champion)), last)
 
 
+def write_training(session: Session, question: QuestionRow, path: Path) -> Written:
+    """The same without what is held out or set apart: for what may not see it, whatever it does with it."""
+    last = champion_groups.last_event(session, question)
+    rows = (row for row in labelled(session, question) if row.part is Part.TRAIN)
+    return Written(_write(path, rows), last)
+
+
 def write_unlabelled(session: Session, question: QuestionRow, seed: int, path: Path) -> int:
     """Writes examples without an answer, whole or not at all; how many there are."""
     return _write(path, unanswered(session, question, seed))

@@ -16,7 +16,7 @@ from labelwheel.backend.settings import Settings
 from labelwheel.training import places
 from labelwheel.training.job import FAILED
 from labelwheel.training.questions import Question
-from labelwheel.training.spec import JobSpec, Recipe, Serving
+from labelwheel.training.spec import JobSpec, Recipe, Serving, Tuned
 
 _KEPT_FOLDERS = 50
 _KEPT_DATA = 3
@@ -52,35 +52,51 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
     """The job's specification, with its data where it names them; `champion` is what it has to beat, by its name."""
     place, shared = folder(settings, found.id), desk(settings, found)
     store = settings.checkpoints
-    spec = JobSpec(
-        version=found.version,
+    tuned = launchers.allowed(settings, found.tuned)
+    spec = general(settings, question, found.version, tuned).model_copy(
+        update={
+            "data": f"{shared}/{DATA}",
+            "unlabelled": f"{shared}/{UNLABELLED}" if (place / UNLABELLED).exists() else None,
+            "failure": f"{shared}/{FAILED}",
+            "recipe": Recipe(found.recipe),
+            "champion": None if champion is None else store.place(champion),
+            "seed": settings.seed,
+            "followed": settings.fast_lane,
+            "slices": settings.named_slices,
+        }
+    )
+    places.remove(f"{shared}/{FAILED}")
+    (place / _COMPANY).unlink(missing_ok=True)
+    send(spec, place)
+    return spec
+
+
+def general(settings: Settings, question: Question, version: str, tuned: Tuned | None) -> JobSpec:
+    """What all jobs are told that learn a question; where its data are is still to be said."""
+    return JobSpec(
+        version=version,
         question=question,
-        data=f"{shared}/{DATA}",
-        unlabelled=f"{shared}/{UNLABELLED}" if (place / UNLABELLED).exists() else None,
-        output=store.place(found.version),
-        failure=f"{shared}/{FAILED}",
-        recipe=Recipe(found.recipe),
-        champion=None if champion is None else store.place(champion),
-        base_model=launchers.base_model(settings),
-        seed=settings.seed,
+        data="",
+        output=settings.checkpoints.place(version),
+        base_model=launchers.base_model(settings, tuned),
         max_length=settings.max_length,
         max_minutes=settings.job_minutes,
         device=settings.device,
         threads=settings.job_threads,
         hide_below=settings.shown_from[question.kind],
         fine_tuning=settings.fine_tuning,
-        followed=settings.fast_lane,
         artefact=settings.artefact,
         shares_card=_beside_serving(settings),
         serving=_served(settings),
-        slices=settings.named_slices,
+        tuned=tuned,
     )
-    places.remove(f"{shared}/{FAILED}")
-    (place / _COMPANY).unlink(missing_ok=True)
+
+
+def send(spec: JobSpec, place: Path) -> None:
+    """Puts the data of a folder where a job finds them, if that is elsewhere."""
     for name, sent in ((DATA, spec.data), (UNLABELLED, spec.unlabelled)):
         if sent is not None and places.is_url(sent):
             places.send(place / name, sent)
-    return spec
 
 
 def _beside_serving(settings: Settings) -> bool:

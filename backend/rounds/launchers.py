@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.settings import Settings
 from labelwheel.training import entry_points
 from labelwheel.training.launchers.base import Launcher, Site
+from labelwheel.training.spec import Tuned
 
 GROUP = "labelwheel.launchers"
 
@@ -36,13 +38,29 @@ def folder(settings: Settings) -> Path:
 
 def needs_hub(settings: Settings) -> bool:
     """Whether the base model is to be fetched from a hub; what needs none is kept from asking one."""
-    return settings.base_model is not None and not Path(settings.base_model).exists()
+    return any(not Path(base).exists() for base in (settings.base_model, *listed(settings)) if base)
 
 
-def base_model(settings: Settings) -> str | None:
-    """The base model as any process of this machine finds it: a hub name, or an absolute path."""
-    base = settings.base_model
+def base_model(settings: Settings, tuned: Tuned | None = None) -> str | None:
+    """The base model as any process of this machine finds it: a hub name, or an absolute path.
+
+    It is the one that a search has found, where it found another.
+    """
+    base = settings.base_model if tuned is None or tuned.base_model is None else tuned.base_model
     return str(Path(base).absolute()) if base and Path(base).is_dir() else base
+
+
+def listed(settings: Settings) -> tuple[str, ...]:
+    """The base models that a search may choose beside the one that is set."""
+    names = (each.strip() for each in settings.tune_base_models.split(","))
+    return tuple(dict.fromkeys(each for each in names if each and each != settings.base_model))
+
+
+def allowed(settings: Settings, tuned: dict[str, Any] | None) -> Tuned | None:
+    """Settings that were found, as they are kept; None where there are none, or their base model is not listed any
+    more."""
+    found = None if tuned is None else Tuned.model_validate(tuned)
+    return found if found is None or found.base_model in (None, *listed(settings)) else None
 
 
 def check(settings: Settings) -> None:

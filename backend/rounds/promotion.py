@@ -12,6 +12,7 @@ from labelwheel.backend.errors import Conflict
 from labelwheel.backend.projects import champion_groups, generations, projects
 from labelwheel.backend.rounds.gate import Judgement
 from labelwheel.training.questions import Question
+from labelwheel.training.spec import Recipe
 
 
 def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | None:
@@ -44,6 +45,8 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
     )
     tx.add(row)
     tx.flush()
+    if found.recipe == Recipe.AUTO:
+        question.tuned = found.tuned
     named = champion_groups.serve(tx, question, row.id, f"{question.name}: {judgement.reason}")
     _note(found, judgement)
     _end(found, RoundState.PROMOTED, judgement.reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -16,8 +18,16 @@ AUTOMATIC = ("labels", "options", "connect")
 """The triggers that the worker uses itself; any other is a person's, for whom no label is too old to be new."""
 
 
-def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recipe = Recipe.AUTO) -> Round:
+def order(
+    tx: Session,
+    question_id: int,
+    trigger: str = "command",
+    recipe: Recipe = Recipe.AUTO,
+    tuned: dict[str, Any] | None = None,
+) -> Round:
     """Queues a round, for all that share the question.
+
+    `tuned` are settings that it tries out; None takes those that are in force.
 
     Raises NotFound, and Conflict where one is active, no project that asks the question is connected, or the labels do
     not suffice for a round that could be promoted.
@@ -39,6 +49,7 @@ def order(tx: Session, question_id: int, trigger: str = "command", recipe: Recip
         recipe=recipe,
         champion_id=question.champion_id,
         version=version_names.checkpoint(question.project_id, question.name, number + 1),
+        tuned=(tuned or question.tuned) if recipe is Recipe.AUTO else None,
     )
     try:
         with tx.begin_nested():
@@ -80,6 +91,8 @@ def rollback(tx: Session, question_id: int, version: str | None = None, by: str 
     question = champion_groups.home(tx, asked)
     target = _target(tx, question, version)
     replaced = None if question.champion_id is None else tx.get(CheckpointRow, question.champion_id)
+    # what is served and how it was learnt go together
+    question.tuned = tx.scalar(select(Round.tuned).where(Round.version == target.version))
     for active in tx.scalars(select(Round).where(Round.question_id == question.id, Round.state.in_(ACTIVE))):
         cancel(tx, active.id, f"the question was rolled back to {target.version}")
     _pin(tx, question, True)

@@ -126,7 +126,10 @@ def next_group(session: Session, queued: Sequence[Round]) -> list[Round]:
 
 
 def _alike(first: Round, other: Round) -> bool:
-    return (first.project_id, first.recipe) == (other.project_id, other.recipe) and not other.attempts
+    # one job has one base model
+    bases = {(found.tuned or {}).get("base_model") for found in (first, other)}
+    same = (first.project_id, first.recipe) == (other.project_id, other.recipe)
+    return same and len(bases) == 1 and not other.attempts
 
 
 def _raising(error: Exception) -> Callable[[Round], bool]:

@@ -37,6 +37,7 @@ from labelwheel.backend.views import (
     inspected,
     order_gain,
     outlook,
+    tuning,
 )
 from labelwheel.backend.views.remembered import Remembered
 from labelwheel.training.questions import Question
@@ -187,6 +188,7 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
         "inspection": inspected.of_champion(session, champion),
         "hidden": hidden.of_champion(session, settings, row, champion),
         "acceptance": accepted,
+        "tuning": tuning.brief(session, row),
     }
 
 

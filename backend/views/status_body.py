@@ -13,6 +13,7 @@ from pydantic import Field
 from labelwheel.backend.views.agreement_body import BriefAgreement
 from labelwheel.backend.views.findings_body import Figures
 from labelwheel.backend.views.shares_body import Anchoring, Body, Hidden, Order
+from labelwheel.backend.views.tuning_body import BriefTuning
 
 
 class Worker(Body):
@@ -243,6 +244,7 @@ class QuestionStatus(Body):
     inspection: Inspection | None
     hidden: Hidden
     acceptance: list[Accepted]
+    tuning: BriefTuning
     agreement: BriefAgreement | None = Field(description="null where no two people answered the same examples")
 
 

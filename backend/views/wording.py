@@ -69,6 +69,17 @@ def hidden(found: dict[str, Any]) -> str:
     return f"{said}: {told}" if before == below else f"{said}; below {_share(before)} as measured: {told}"
 
 
+def tuning(question: dict[str, Any]) -> str | None:
+    """How a question's search for better settings stands, or what it learns by; None where that is the defaults."""
+    told = question.get("tuning") or {}
+    search, tuned = told.get("search"), told.get("tuned")
+    if search and search["state"] in ("queued", "running"):
+        left = duration(search["seconds_left"])
+        trials = counted(search["counted"], "trial")
+        return f"{question['name']} is being tuned: {percent(search['progress'])}, {trials}, {left} of jobs left"
+    return f"{question['name']} learns by: {tuned['words']}" if tuned else None
+
+
 def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
 

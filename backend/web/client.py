@@ -74,6 +74,21 @@ class Client:
     def round(self, number: int) -> dict[str, Any]:
         return self._json("GET", f"/rounds/{number}")
 
+    def tune(self, number: int, question: str, budget: float, trials: int | None = None) -> dict[str, Any]:
+        """Asks for a search for better settings, of so many seconds of jobs."""
+        return self._json("POST", f"{_question(number, question)}/tune", json={"budget": budget, "trials": trials})
+
+    def tuning(self, number: int, question: str) -> dict[str, Any]:
+        """The searches of a question, as `backend.views.tuning_body` has them."""
+        return self._json("GET", f"{_question(number, question)}/tuning")
+
+    def cancel_tuning(self, number: int) -> dict[str, Any]:
+        return self._json("DELETE", f"/tunings/{number}")
+
+    def forget_tuned(self, number: int, question: str) -> bool:
+        """Back to the defaults; False where they are in force."""
+        return bool(self._json("DELETE", f"{_question(number, question)}/tuned")["forgotten"])
+
     def rollback(self, number: int, question: str, version: str | None = None) -> dict[str, Any]:
         return self._json("POST", f"{_question(number, question)}/rollback", json={"version": version})
 

@@ -16,7 +16,7 @@ from labelwheel.backend.errors import NotFound
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.backend.rounds import data
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import inspected, shown_checkpoint
+from labelwheel.backend.views import inspected, shown_checkpoint, tuning
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import asked
 from labelwheel.backend.web.request_bodies import VersionQuery
@@ -82,7 +82,8 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         version = found.manifest.version
         with database.session() as session:
             inspection = inspected.of_version(session, version)
-        return ReportBody(version=version, report=found.report, inspection=inspection).answer()
+            searches = tuning.read(session, projects.question(session, number, name))
+        return ReportBody(version=version, report=found.report, inspection=inspection, tuning=searches).answer()
 
     @exports.get("/projects/<int:number>/questions/<path:name>/report.md")
     @audit.taken
@@ -93,8 +94,9 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         if not path.exists():
             raise NotFound(f"{found.manifest.version} has no report")
         with database.session() as session:
-            more = inspected.markdown(session, found.manifest.version)
-        text = path.read_text("utf-8") + (f"\n{more}\n" if more else "")
+            more = [inspected.markdown(session, found.manifest.version)]
+            more.append(tuning.markdown(session, projects.question(session, number, name)))
+        text = path.read_text("utf-8") + "".join(f"\n{each}\n" for each in more if each)
         return Response(text, content_type="text/markdown; charset=utf-8")
 
     @exports.get("/projects/<int:number>/questions/<path:name>/labels")

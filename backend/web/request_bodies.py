@@ -82,6 +82,15 @@ class Rollback(BaseModel):
     version: _Text | None = Field(None, description="the checkpoint's; left out: the champion before this one")
 
 
+class SearchWanted(BaseModel):
+    """How long a search for better settings may take."""
+
+    budget: float = Field(1200.0, ge=30, le=7 * 86400, description="seconds of jobs, rounds in between not counted")
+    trials: int | None = Field(
+        None, ge=1, le=500, description="at most so many; left out: as many as there is time for"
+    )
+
+
 class ExamplesGiven(BaseModel):
     """Examples to be told something about."""
 

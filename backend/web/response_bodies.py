@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
-from labelwheel.backend.database.tables import ProjectState, RoundState
+from labelwheel.backend.database.tables import ProjectState, RoundState, TuningState
 from labelwheel.training.questions import Prediction, Question
 
 _Body = TypeVar("_Body", bound="Body")
@@ -79,6 +79,23 @@ class RoundBody(Body):
     seconds_left: float | None
     metrics: dict[str, Any]
     reason: str | None
+
+
+class TuningBody(Body):
+    """One search for better settings, in seconds of jobs."""
+
+    id: int
+    state: Annotated[str, one_of(TuningState)]
+    budget: float
+    spent: float
+    most_trials: int | None
+    reason: str | None
+
+
+class Forgotten(Body):
+    """Whether there were settings in force that a search had found."""
+
+    forgotten: bool
 
 
 class Noted(Body):
@@ -201,11 +218,15 @@ class AuditLines(Body):
 
 
 class ReportBody(Body):
-    """What a round measured, and what an inspection found since then; null where there was none yet."""
+    """What a round measured, and what an inspection found since then; null where there was none yet.
+
+    `tuning` has the searches for better settings of the question, and the trials of the latest.
+    """
 
     version: str
     report: dict[str, Any]
     inspection: dict[str, Any] | None
+    tuning: dict[str, Any]
 
 
 class GivenLabel(Body):

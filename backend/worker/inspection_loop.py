@@ -1,7 +1,7 @@
-"""Looks at champions after the gate has decided: one process at a time, at the lowest priority, never beside a round.
+"""Looks at champions after the gate has decided: one process at a time, at the lowest priority.
 
-A round that is ordered ends the process. What its sections have found is kept, and the rest is done when the rounds
-are over.
+It never runs beside a round or a search: either ends the process. What its sections have found is kept, and the rest is
+done when they are over.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from labelwheel.backend.rounds.inspections import Due
 from labelwheel.backend.rounds.jobs import DATA, UNLABELLED, last_words
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.trouble import fleeting, line
+from labelwheel.backend.tuning import tuning_rows
 from labelwheel.training import places
 from labelwheel.training.evaluation import named_slices
 from labelwheel.training.inspection.files import done
@@ -61,7 +62,8 @@ class InspectionLoop:
     def step(self) -> float:
         """Does what is due; returns how many seconds to wait before the next. Raises LeaseLost."""
         with self._hold.database.session() as session:
-            waits = inspections.round_active(session)
+            # a search was asked for by somebody; an inspection was not
+            waits = inspections.round_active(session) or tuning_rows.current(session) is not None
             found = None if waits or self._running else inspections.due(session)
         if self._running is not None:
             if waits:

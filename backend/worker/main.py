@@ -23,6 +23,7 @@ from labelwheel.backend.rounds.runner import Runner
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.trouble import Trouble
+from labelwheel.backend.tuning.tuner import Tuner
 from labelwheel.backend.web.client import Client
 from labelwheel.backend.worker.inspection_loop import InspectionLoop
 from labelwheel.backend.worker.project_loop import ProjectLoop
@@ -78,7 +79,7 @@ class Worker:
 
     def __init__(self, hold: Hold, settings: Settings, launcher: Launcher, web: WebProcess) -> None:
         self._hold, self._settings, self._web = hold, settings, web
-        self._runner = Runner(hold, settings, launcher)
+        self._runner, self._tuner = Runner(hold, settings, launcher), Tuner(hold, settings, launcher)
         self._ended = threading.Event()
         self._threads: dict[int, threading.Thread] = {}
         self._lanes: dict[int, tuple[FastLane, threading.Thread]] = {}
@@ -86,7 +87,7 @@ class Worker:
 
     def work(self, stop: threading.Event) -> None:
         """Works until `stop` is set, or the lease is lost."""
-        rounds = [self._thread("rounds", self._rounds)]
+        rounds = [self._thread("rounds", self._rounds), self._thread("searches", self._tune)]
         if self._settings.inspect:
             rounds.append(self._thread("inspections", self._inspect))
         with self._hold.kept(self._ended):
@@ -105,6 +106,7 @@ class Worker:
                 thread.join(max(0.0, deadline - time.monotonic()))
             if not lost:
                 self._guarded("stop the running job", self._runner.stop)
+                self._guarded("stop the running search", self._tuner.stop)
                 self._guarded("give the lease back", self._hold.release)
 
     def _attend(self) -> float:
@@ -146,6 +148,10 @@ class Worker:
         while not self._ended.is_set():
             busy = self._guarded("work on the rounds", self._runner.step)
             self._ended.wait(0.05 if busy is True else 0.5)
+
+    def _tune(self) -> None:
+        while not self._ended.is_set():
+            self._ended.wait(self._guarded("search for better settings", self._tuner.step))
 
     def _inspect(self) -> None:
         loop = InspectionLoop(self._hold, self._settings)

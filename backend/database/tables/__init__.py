@@ -17,9 +17,18 @@ from labelwheel.backend.database.tables.labels import (
 from labelwheel.backend.database.tables.projects import Project, ProjectState, QuestionRow
 from labelwheel.backend.database.tables.rounds import ACTIVE, CheckpointRow, Decision, Round, RoundState
 from labelwheel.backend.database.tables.serving import Backfill, Generation, HeadRow, Lease, Revision, Server
+from labelwheel.backend.database.tables.tunings import (
+    SEARCHING,
+    TrialRole,
+    TrialRow,
+    TrialState,
+    TuningRow,
+    TuningState,
+)
 
 __all__ = [
     "ACTIVE",
+    "SEARCHING",
     "AuditLine",
     "Backfill",
     "Band",
@@ -49,6 +58,11 @@ __all__ = [
     "Server",
     "ShownOrder",
     "ToolSecret",
+    "TrialRole",
+    "TrialRow",
+    "TrialState",
+    "TuningRow",
+    "TuningState",
     "WorkRow",
     "now",
 ]

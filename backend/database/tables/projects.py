@@ -95,5 +95,8 @@ class QuestionRow(Base):
     asked_from_start: Mapped[bool] = mapped_column(default=False)  # it was there when the project was connected
     other_until: Mapped[datetime | None]  # it was not asked then, or was of another kind
     left_open: Mapped[bool] = mapped_column(default=False)  # there was older work that is silent about it
+    tuned: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # how its rounds learn, of the home alone: a training.spec.Tuned; None: the defaults
     shared_at: Mapped[datetime | None]  # rounds that began before have not seen this question's labels
     __table_args__ = (UniqueConstraint("project_id", "name", name="one_question_per_name"),)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from labelwheel.backend.database.tables.base import Base, now
@@ -71,6 +71,7 @@ class Round(Base):
     recipe: Mapped[str]
     state: Mapped[str] = mapped_column(default=RoundState.QUEUED)
     version: Mapped[str] = mapped_column(unique=True)
+    tuned: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # a training.spec.Tuned
     champion_id: Mapped[int | None]
     look: Mapped[int | None]
     score: Mapped[float | None]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Flask, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from labelwheel.backend.web.pages import assets, data, learning, model, overview, quality, rounds, sign_in
+from labelwheel.backend.web.pages import assets, data, learning, model, overview, quality, rounds, sign_in, tuning
 from labelwheel.backend.web.pages.frame import Frame, Source, wants_a_page
 
-PAGES = (overview, learning, rounds, quality, data, model)
+PAGES = (overview, learning, rounds, tuning, quality, data, model)
 
 
 def lead(app: Flask) -> None:

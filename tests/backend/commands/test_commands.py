@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from labelwheel.backend import cli
 from labelwheel.backend.app import create_app
-from labelwheel.backend.commands import explaining
+from labelwheel.backend.commands import explaining, tuning
 from labelwheel.backend.commands.exporting import Measured, unpack
 from labelwheel.backend.database.tables import (
     CheckpointRow,
@@ -23,6 +23,7 @@ from labelwheel.backend.database.tables import (
     QuestionRow,
     Round,
     RoundState,
+    TuningRow,
 )
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.projects import decisions, projects
@@ -114,9 +115,9 @@ def test_several_projects_have_to_be_told_apart(stage, run):
     assert run("checkpoints", "-p", "Nobody's")[0] == 1
 
 
-def label_enough(stage):
+def label_enough(stage, count=80):
     """So that a round could be promoted: one that could not is refused at once."""
-    stage.label("mood", {f"text {number} says {number**7}": LABELS[number % 2] for number in range(80)})
+    stage.label("mood", {f"text {number} says {number**7}": LABELS[number % 2] for number in range(count)})
 
 
 def test_train_queues_a_round_once(stage, run):
@@ -565,3 +566,53 @@ def test_labels_that_moved_an_answer_are_told_with_their_shares():
         "labels that moved it most, by a regression on the model's features",
         "+30%  good  sun at last", "-5%  bad  sun at last",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("20m", 1200), ("20 min", 1200), ("1.5h", 5400), ("1h30m", 5400), ("1d", 86400)]
+)
+def test_budgets_are_durations(text, seconds):
+    assert tuning.seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "20", "long", "20m!", "m", "-5m", "1e3s", "10s", "8d", "20x"])
+def test_budgets_that_are_none_are_one_clear_line(stage, run, text):
+    code, _, err = run("tune", "-q", "mood", f"--budget={text}")
+    assert code == 1
+    assert f"--budget {text!r} is " in err
+    assert "90s, 20m" in err or "from 30s to 7d" in err
+
+
+def test_a_search_is_ordered_once_followed_ended_and_forgotten(stage, run, monkeypatch):
+    code, _, err = run("tune", "-q", "mood")
+    assert code == 1
+    assert "a search takes 50: label at least" in err
+    label_enough(stage, 90)
+    code, out, _ = run("tune", "-q", "mood", "--budget", "20m", "--trials", "5")
+    assert code == 0
+    assert "search 1 of mood is queued" in out
+    code, _, err = run("tune", "-q", "mood")
+    assert code == 1
+    assert "under way already" in err
+    assert "being tuned: 0 %" in run("status")[1]
+    code, out, _ = run("tune", "-q", "mood", "--cancel")
+    assert (code, out) == (0, "search 1 of mood is ended; nothing changes")
+    code, _, err = run("tune", "-q", "mood", "--cancel")
+    assert code == 1
+    assert "no search for 'mood' is under way" in err
+    assert "learns by the defaults already" in run("tune", "-q", "mood", "--forget")[1]
+
+    def end(_):
+        with stage.database.transaction() as tx:
+            row = tx.get_one(TuningRow, 2)
+            row.state, row.reason = "done", "worth less than its noise; nothing changes"
+
+    monkeypatch.setattr(tuning.time, "sleep", end)
+    code, out, _ = run("tune", "-q", "mood", "--wait")
+    assert (code, out) == (0, "done: worth less than its noise; nothing changes")
+
+
+def test_options_of_a_search_that_make_no_sense_are_one_line(run):
+    code, _, err = run("tune", "--trials", "0")
+    assert code == 2
+    assert "(see `labelwheel tune --help`)" in err

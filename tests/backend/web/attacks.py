@@ -65,6 +65,7 @@ BODIES: dict[str, Any] = {
         }
     },
     "api.rollback": {"version": "v1"},
+    "tunings.tune": {"budget": 60.0, "trials": 3},
     "label_studio.predict": {
         "project": "1.99", "label_config": CONFIG, "tasks": [{"id": 1, "data": {"text": "hello", "n": 1}}],
         "params": {"context": {"whole": True, "result": [

@@ -162,7 +162,7 @@ READABLE = {
     "/api/v1/projects/1/questions/mood/learning", "/api/v1/projects/1/decisions", "/api/v1/rounds/1/details",
     "/api/v1/projects/1/questions/mood/agreement",  # without names, see test_agreement.py
     "/api/v1/projects/1/questions/mood/quality",  # without names and words, see test_quality.py
-    "/api/v1/projects/1/questions/mood/model",
+    "/api/v1/projects/1/questions/mood/model", "/api/v1/projects/1/questions/mood/tuning",
     "/api/v1/projects/1/least-sure",  # without texts, see test_least_sure.py
 }  # fmt: skip
 

@@ -373,7 +373,10 @@ def test_reports(client, stage):
     stage.promote({"mood": "v2"})
     answer = client.get(f"{path}/report.md")
     assert (answer.text, answer.mimetype) == ("# How it does 👍", "text/markdown")
-    assert client.get(f"{path}/report").json == {"version": "v2", "report": {"headline": 1}, "inspection": None}
+    assert client.get(f"{path}/report").json == {
+        "version": "v2", "report": {"headline": 1}, "inspection": None,
+        "tuning": {"question": "mood", "tuned": None, "searches": [], "trials": []},
+    }  # fmt: skip
     with stage.database.transaction() as tx:
         [row] = tx.scalars(select(CheckpointRow).where(CheckpointRow.version == "v2"))
         inspection_rows.add(tx, row, {"weak": {"slices": 2}})
