@@ -106,7 +106,7 @@ class Selection:
     def measure(self, name: str) -> tuple[Strategy, Outcome] | None:
         """One strategy alone, in the time that a round would give it; None where it does not apply, or was given up."""
         strategy = next((each for each in self._strategies if each.name == name), None)
-        if strategy is None or not strategy.applies():
+        if strategy is None or not self._applies(strategy):
             return None
         with self.given.budget.part(allowance.seconds(len(self.given.problem), 0.0)):
             outcome = self._try(strategy)

@@ -24,6 +24,7 @@ from labelwheel.training.questions import Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
 from labelwheel.training.strategies import registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
+from labelwheel.training.strategies.knobs import USUAL
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.testing.labelled_texts import TOPIC, labelled_texts
 from labelwheel.training.testing.small_model import small_model
@@ -47,6 +48,11 @@ class StrategyConformance:
         assert isinstance(strategy.cost, Cost)
         others = [each for each in registry.strategies() if each is not strategy]
         assert strategy.name not in {each.name for each in others}
+
+    def test_what_a_search_may_turn_has_a_name_and_the_usual_within_its_reach(self, strategy: type[Strategy]) -> None:
+        assert len({knob.name for knob in strategy.knobs}) == len(strategy.knobs)
+        assert all(knob.name == knob.name.strip() and ": " not in knob.name for knob in strategy.knobs)
+        assert all(knob.low < USUAL < knob.high and (knob.low > 0 or not knob.log) for knob in strategy.knobs)
 
     def test_a_round_tries_it_and_what_it_makes_is_a_plain_checkpoint(
         self, strategy: type[Strategy], tmp_path: Path, monkeypatch: Any
