@@ -3,7 +3,8 @@
 What is compared is out of fold: what heads like it say of an example that they have not seen, and what the champion
 says of an example that it cannot have learnt. Label names stay until labels have beaten them, plainly and with all
 classes weighing the same: the first labels come as people find them, and a head that has only learnt which class they
-began with would win by it. So labels that are mostly of one class count as few. A class with a single label is not
+began with would win by it. So labels that are mostly of one class count as few, and labels of one class alone as none:
+nothing tells what sets it apart. A class with a single label is not
 among those that weigh the same, for whatever is measured on it has never seen it: by such classes, heads that were .2
 better on trec6 were as a rule kept away. A champion that was trained is replaced by what is better so far, too. What
 is served stays until it is worse by more than a standard error.
@@ -82,9 +83,15 @@ def judge(
         passes = least >= -error
         reason = f"it keeps its place: {told}" if passes else f"it has become worse than its champion: {told}"
     elif named:
-        spread = _worth(weights) >= min(WORTH, EVEN * len(rows))
+        several = len(counts) > 1 or not kind.named
+        spread = several and _worth(weights) >= min(WORTH, EVEN * len(rows))
         passes = least > 0 and spread and len(rows) >= LEAST_AGAINST_NAMES
-        yet = "the label names are not beaten yet" if spread else "most labels are of one class, so that the names stay"
+        most = "most" if several else "all"
+        yet = (
+            "the label names are not beaten yet"
+            if spread
+            else f"{most} labels are of one class, so that the names stay"
+        )
         reason = f"{'labels have beaten the names' if passes else yet}: {told}"
     else:
         passes = least > 0

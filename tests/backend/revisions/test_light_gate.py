@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labelwheel.backend.revisions.light_gate import judge
-from labelwheel.training.questions import Example, Prediction
+from labelwheel.training.questions import Example, Kind, Option, Prediction
 from labelwheel.training.spec import LabelledExample, Part
 from tests.backend.serving.fakes import question
 
@@ -38,6 +38,24 @@ def test_a_head_that_has_only_learnt_the_commonest_class_does_not_pass() -> None
     gold = ("good",) * 18 + ("bad", "so-so")
     champion = ("bad",) * 4 + ("good",) * 14 + ("bad", "so-so")
     assert not judge(question(), rows(*gold), told(*("good",) * 20), told(*champion), named=True, served=False).passes
+
+
+@pytest.mark.parametrize("served", [False, True])
+def test_labels_of_one_class_alone_never_beat_the_names(served: bool) -> None:
+    """A file that is sorted by class begins like this: a head that says nothing else is right about all of it."""
+    names = told(*("bad", "good") * 15)
+    found = judge(question(), rows(*("good",) * 30), told(*("good",) * 30), names, named=True, served=served)
+    assert found.passes is served, "it was let through by labels of several classes, which are gone"
+    if not served:
+        assert "all labels are of one class" in found.reason
+
+
+def test_spans_of_one_sort_beat_nothing() -> None:
+    asked = question().model_copy(update={"kind": Kind.SPANS, "options": (Option(value="name"),)})
+    span = [{"start": 0, "end": 1, "label": "name"}]
+    golds = [row.model_copy(update={"answer": span}) for row in rows(*("x",) * 30)]
+    good, none = [Prediction(answer=span, score=0.9)] * 30, [Prediction(answer=[], score=0.9)] * 30
+    assert judge(asked, golds, good, none, named=True, served=False).passes
 
 
 @pytest.mark.parametrize(
