@@ -16,6 +16,10 @@ def conclude(tuning: TuningRow, rows: Sequence[TrialRow], seed: int) -> tuple[Ve
     """The verdict, and the trial whose settings it is about."""
     usual = plan.defaults(rows)
     looks = sum(row.role == TrialRole.SEARCH and bool(row.values) for row in rows)
+    if not any(row.role == TrialRole.SEARCH and row.values and not plan.is_usual(row) for row in rows):
+        return Verdict(
+            False, "the budget was spent before anything else was measured than the defaults", looks=looks
+        ), None
     if usual is None or not any(row.role == TrialRole.ANEW for row in rows):
         return Verdict(False, f"none of {looks} trials was ahead of the defaults", looks=looks), None
     anew: dict[int, list[TrialRow]] = {}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
 
 from labelwheel.backend.database.tables import Project, TrialRow
 from labelwheel.backend.errors import Conflict, NotFound
@@ -16,11 +19,12 @@ from labelwheel.backend.tuning import plan, tuning_commands
 from labelwheel.backend.worker.inspection_loop import InspectionLoop
 from labelwheel.training.launchers.base import Phase, State
 from tests.backend.fake_trials import CONTRAST, REGRESSION, USUAL, better_with_more_steps, leave
+from tests.backend.faults import ERRORS, Faults
 from tests.backend.tuning.stage import Stage
 from tests.backend.world import Killed, World
 
-# its statements are plain, and migrations run on both
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+# its statements are plain: one whole search runs on both databases
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def left(stage: Stage) -> list[Path]:
@@ -51,6 +55,7 @@ def test_what_is_better_by_more_than_noise_becomes_a_round_and_stays_if_the_gate
     assert world.rounds[-1].tuned == row.tuned, "later rounds learn by them too"
 
 
+@on_sqlite
 def test_a_round_that_the_gate_rejects_changes_nothing(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     row = stage.search(trials=16)
@@ -64,6 +69,7 @@ def test_a_round_that_the_gate_rejects_changes_nothing(world: World) -> None:
     assert world.rounds[-1].tuned is None
 
 
+@on_sqlite
 def test_a_search_with_nothing_to_find_says_so_and_changes_nothing(world: World) -> None:
     stage, before = Stage(world), None
     before = len(world.rounds)
@@ -78,6 +84,7 @@ def test_a_search_with_nothing_to_find_says_so_and_changes_nothing(world: World)
     assert world.decisions[-1][1:] == ("tuned", row.reason)
 
 
+@on_sqlite
 def test_rolling_back_goes_back_to_how_it_was_learnt_and_so_does_who_asks_for_the_defaults(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     row = stage.search(trials=16)
@@ -94,6 +101,7 @@ def test_rolling_back_goes_back_to_how_it_was_learnt_and_so_does_who_asks_for_th
     assert "tuning forgotten" in world.kinds()
 
 
+@on_sqlite
 def test_no_trial_is_given_what_is_held_out_and_all_see_the_same_labels(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     seen: set[str] = set()
@@ -107,6 +115,7 @@ def test_no_trial_is_given_what_is_held_out_and_all_see_the_same_labels(world: W
     assert not left(stage), "the texts of the project stay nowhere"
 
 
+@on_sqlite
 def test_trials_go_from_few_labels_to_all_of_them_and_the_best_are_measured_on_fresh_folds(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     row = stage.search(trials=16)
@@ -129,6 +138,7 @@ def test_trials_go_from_few_labels_to_all_of_them_and_the_best_are_measured_on_f
     assert abs(sum(row.importances.values()) - 1) < 0.01
 
 
+@on_sqlite
 def test_a_round_ends_its_job_and_what_was_measured_is_kept(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     stage.order(trials=8)
@@ -156,6 +166,7 @@ def test_a_round_ends_its_job_and_what_was_measured_is_kept(world: World) -> Non
     stage.until(lambda: stage.row.state == "done")
 
 
+@on_sqlite
 def test_inspections_wait_for_a_search(world: World) -> None:
     stage = Stage(world)
     stage.launcher.hang = True
@@ -171,6 +182,7 @@ def test_inspections_wait_for_a_search(world: World) -> None:
     loop.stop()
 
 
+@on_sqlite
 def test_cancelling_ends_the_job_and_changes_nothing(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     number = stage.order()
@@ -192,6 +204,7 @@ def test_cancelling_ends_the_job_and_changes_nothing(world: World) -> None:
     assert stage.search(trials=4).state == "done", "another one can begin"
 
 
+@on_sqlite
 def test_two_searches_of_one_question_are_one_too_many(world: World) -> None:
     stage = Stage(world)
     stage.order()
@@ -199,12 +212,14 @@ def test_two_searches_of_one_question_are_one_too_many(world: World) -> None:
         stage.order()
 
 
+@on_sqlite
 def test_few_labels_are_refused_with_what_is_missing(world: World) -> None:
     stage = Stage(world, labels=40)
     with pytest.raises(Conflict, match=r"labels to learn from, a search takes 50: label at least \d+ more"):
         stage.order()
 
 
+@on_sqlite
 def test_the_budget_ends_the_search_and_leaves_time_to_measure_anew(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +239,7 @@ def test_the_budget_ends_the_search_and_leaves_time_to_measure_anew(
     assert sum(each.role == "search" for each in rows) > 10
 
 
+@on_sqlite
 def test_a_budget_that_the_defaults_use_up_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     stage, clock = Stage(world), [0.0]
     monkeypatch.setattr("labelwheel.backend.tuning.tuner.time.monotonic", lambda: clock[0])
@@ -237,6 +253,7 @@ def test_a_budget_that_the_defaults_use_up_says_so(world: World, monkeypatch: py
     assert stage.launcher.last.cancelled
 
 
+@on_sqlite
 def test_a_machine_that_slept_has_not_spent_its_night(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     stage, clock = Stage(world), [0.0]
     monkeypatch.setattr("labelwheel.backend.tuning.tuner.time.monotonic", lambda: clock[0])
@@ -249,6 +266,7 @@ def test_a_machine_that_slept_has_not_spent_its_night(world: World, monkeypatch:
     assert stage.row.spent <= 60.0
 
 
+@on_sqlite
 @pytest.mark.parametrize("committed", [False, True])
 def test_killed_at_any_transaction_it_comes_to_the_same_end(world: World, committed: bool) -> None:
     stage = Stage(world, error=better_with_more_steps)
@@ -275,6 +293,7 @@ def test_killed_at_any_transaction_it_comes_to_the_same_end(world: World, commit
     assert not left(stage)
 
 
+@on_sqlite
 def test_the_next_worker_adopts_the_job_of_a_killed_one(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     stage.launcher.hang = True
@@ -289,6 +308,7 @@ def test_the_next_worker_adopts_the_job_of_a_killed_one(world: World) -> None:
     stage.until(lambda: stage.row.state == "done")
 
 
+@on_sqlite
 def test_another_launcher_begins_the_running_trials_anew(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     stage.launcher.hang = True
@@ -301,6 +321,7 @@ def test_another_launcher_begins_the_running_trials_anew(world: World) -> None:
     assert stage.row.launcher == "cloud"
 
 
+@on_sqlite
 def test_a_stopped_worker_leaves_no_job_and_the_next_goes_on(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     stage.order(trials=4)
@@ -315,6 +336,7 @@ def test_a_stopped_worker_leaves_no_job_and_the_next_goes_on(world: World) -> No
     stage.until(lambda: stage.row.state == "done")
 
 
+@on_sqlite
 def test_a_job_that_is_killed_is_tried_once_more(world: World) -> None:
     stage = Stage(world)
     stage.launcher.hang = True
@@ -328,6 +350,7 @@ def test_a_job_that_is_killed_is_tried_once_more(world: World) -> None:
     assert "the defaults could not be measured: its job was killed" in (stage.row.reason or "")
 
 
+@on_sqlite
 def test_a_trial_that_fails_is_its_own_and_the_search_goes_on(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     failing = lambda spec: "memory ran out" if spec.tuned and spec.tuned.strategy == REGRESSION else None  # noqa: E731
@@ -340,6 +363,7 @@ def test_a_trial_that_fails_is_its_own_and_the_search_goes_on(world: World) -> N
     assert {each.detail for each in failed} == {"memory ran out"}
 
 
+@on_sqlite
 def test_labels_that_cannot_be_measured_at_all_end_it_with_the_reason(world: World) -> None:
     stage = Stage(world)
     stage.launcher.fails = lambda spec: "the model hub does not answer"
@@ -349,6 +373,7 @@ def test_labels_that_cannot_be_measured_at_all_end_it_with_the_reason(world: Wor
     assert not left(stage)
 
 
+@on_sqlite
 def test_a_question_that_is_changed_meanwhile_ends_it(world: World) -> None:
     stage = Stage(world)
     stage.launcher.hang = True
@@ -363,6 +388,7 @@ def test_a_question_that_is_changed_meanwhile_ends_it(world: World) -> None:
     assert stage.launcher.last.cancelled
 
 
+@on_sqlite
 def test_a_project_that_is_disconnected_or_removed_meanwhile_ends_it(world: World) -> None:
     stage = Stage(world)
     stage.launcher.hang = True
@@ -386,6 +412,7 @@ def test_a_project_that_is_disconnected_or_removed_meanwhile_ends_it(world: Worl
         assert session.query(TrialRow).count() == 0
 
 
+@on_sqlite
 def test_a_disk_that_is_full_ends_it_with_the_reason(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(world)
 
@@ -396,3 +423,35 @@ def test_a_disk_that_is_full_ends_it_with_the_reason(world: World, monkeypatch: 
     row = stage.search()
     assert row.state == "failed"
     assert "No space left" in (row.reason or "")
+
+
+@on_sqlite
+@pytest.mark.parametrize("seed", [1, 2])
+def test_any_statement_may_raise_and_the_search_goes_on(world: World, seed: int) -> None:
+    stage, chance = Stage(world, error=better_with_more_steps), random.Random(seed)
+    stage.order(trials=4)
+    faults = Faults(lambda place, number: ERRORS[0]() if chance.random() < 0.05 else None)
+    for _ in range(1000):
+        with faults.of(world.database), suppress(SQLAlchemyError):
+            stage.step()
+        if stage.row.tidy:
+            break
+    row, rows = stage.row, stage.trials
+    assert row.state == "done", row.reason
+    assert len(faults.raised) > 20
+    assert [each.number for each in rows] == list(range(len(rows)))
+    assert sum(each.role == "search" and each.of is None for each in rows) == 4
+    assert not left(stage)
+
+
+@on_sqlite
+def test_a_fault_of_ours_ends_the_search_with_its_reason_and_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(world)
+    with monkeypatch.context() as patched:
+        patched.setattr("labelwheel.backend.tuning.optimizer.propose", lambda *_: {}["c"])
+        row = stage.search(trials=4)
+    assert row.state == "failed"
+    assert "KeyError" in (row.reason or "")
+    assert stage.search(trials=4).state == "done"
