@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import ValidationError
+from sqlalchemy import select
 
 from labelwheel.backend.database.lease import Hold, LeaseLost
+from labelwheel.backend.database.tables import Round
 from labelwheel.backend.processes import die_with_parent
 from labelwheel.backend.rounds import data, inspections, launchers
 from labelwheel.backend.rounds.inspections import Due
@@ -119,7 +121,8 @@ class InspectionLoop:
         with self._hold.database.session() as session:
             written = data.write(session, found.question, found.champion, place / DATA)
             data.write_unlabelled(session, found.question, settings.seed, place / UNLABELLED)
-        champion = found.champion
+            learnt = session.scalar(select(Round.tuned).where(Round.version == found.champion.version))
+        champion, tuned = found.champion, launchers.allowed(settings, learnt)
         checkpoint = settings.checkpoints.read(champion.folder, digest=champion.manifest_digest)
         spec = InspectionSpec(
             version=champion.version,
@@ -128,13 +131,14 @@ class InspectionLoop:
             data=str(place / DATA),
             unlabelled=str(place / UNLABELLED),
             output=str(place / FOUND),
-            base_model=launchers.base_model(settings),
+            base_model=launchers.base_model(settings, tuned),
             seed=settings.seed,
             max_length=settings.max_length,
             max_minutes=settings.inspect_minutes,
             threads=settings.job_threads,
             hide_below=settings.shown_from[question.kind],
             groups=named_slices.names(settings.groups),
+            tuned=tuned,
         )
         places.write(str(place / SPEC), spec.model_dump_json(indent=1).encode())
         with self._hold.transaction() as tx:

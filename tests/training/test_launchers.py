@@ -15,7 +15,7 @@ from labelwheel.training.errors import InvalidJob
 from labelwheel.training.launchers.base import Launcher, Phase, State, Task
 from labelwheel.training.launchers.local import Handle, LocalLauncher
 from labelwheel.training.questions import Kind, Option, Question
-from labelwheel.training.spec import JobSpec, Recipe
+from labelwheel.training.spec import Fidelity, JobSpec, Recipe
 
 SCRIPT = """
 import json, os, pathlib, signal, subprocess, sys, time
@@ -53,10 +53,12 @@ def start(tmp_path):
     script.write_text(SCRIPT)
     handles = []
 
-    def submit(wish, token=None, recipe=Recipe.AUTO, **settings):
+    def submit(wish, token=None, recipe=Recipe.AUTO, trial=None, **settings):
         launcher = at(tmp_path, command=(sys.executable, str(script)), grace=0.5, **settings)
         question = Question(name="q", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"),))
-        spec = JobSpec(version="v1", question=question, data=wish, output=str(tmp_path / "v1"), recipe=recipe)
+        spec = JobSpec(
+            version="v1", question=question, data=wish, output=str(tmp_path / "v1"), recipe=recipe, trial=trial
+        )
         url = "http://127.0.0.1:1/progress" if token else None
         handles.append(launcher.submit([Task(tmp_path.name, spec, url, token)]))
         return launcher, handles[-1]
@@ -96,6 +98,17 @@ def test_a_job_that_answers_from_names_keeps_its_priority(start, tmp_path):
     assert seen(tmp_path)["nice"] == os.nice(0)
     leader = Handle.model_validate_json(handle).pid
     assert psutil.Process(leader).nice() == os.nice(0)
+    (tmp_path / "go").touch()
+    assert ended(launcher, handle) == State(phase=Phase.SUCCEEDED)
+
+
+def test_a_trial_gives_way_to_rounds(start, tmp_path):
+    launcher, handle = start("wait", trial=Fidelity())
+    leader = Handle.model_validate_json(handle).pid
+    until(lambda: psutil.Process(leader).nice() == 19)
+    group = pathlib.Path(f"/proc/{leader}/autogroup")
+    if group.exists():
+        assert group.read_text().split()[-1] == "19"
     (tmp_path / "go").touch()
     assert ended(launcher, handle) == State(phase=Phase.SUCCEEDED)
 

@@ -232,6 +232,7 @@ class _Refits:
             base.max_length, seed, Budget(time.monotonic() + ROUND_SECONDS), _Watch(end), base.name,
             unlabelled=UnlabelledTexts(subject.question, subject.unlabelled, subject.rows, *words)
             if subject.unlabelled else None,
+            tuned=subject.tuned,
         )  # fmt: skip
 
     def _by_features(self, proposal: Proposal) -> list[Prediction]:

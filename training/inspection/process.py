@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from labelwheel.training import places, unlabelled
 from labelwheel.training.base_model import Base
 from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.encoders import Shape
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.evaluation.report import plain
 from labelwheel.training.inspection.registry import SECTIONS
@@ -88,7 +89,8 @@ def subject(spec: InspectionSpec) -> Subject:
         question=question,
         rows=rows,
         answer=answer,
-        load=lambda: Base.load(spec.base_model, question, spec.max_length, spec.device),
+        load=lambda: Base.load(spec.base_model, question, spec.max_length, spec.device, Shape.of(spec.tuned)),
+        tuned=spec.tuned,
         unlabelled=unlabelled.read(spec.unlabelled),
         seed=spec.seed,
         hide_below=spec.hide_below,

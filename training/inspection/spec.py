@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from labelwheel.training.questions import Frozen, Question
+from labelwheel.training.spec import Tuned
 
 
 class InspectionSpec(Frozen):
     """One inspection of a checkpoint. `checkpoint`, `data`, `unlabelled` and `output` are absolute paths.
 
     `data` and `unlabelled` are as a job has them. Each section leaves a file in `output`, and one that lies there
-    already is not done again. `groups` are names of slices whose values should be answered equally well.
+    already is not done again. `groups` are names of slices whose values should be answered equally well. `tuned` is how
+    the checkpoint was learnt in place of the defaults.
     """
 
     version: str
@@ -26,3 +28,4 @@ class InspectionSpec(Frozen):
     threads: int | None = None
     hide_below: float = 0.0
     groups: tuple[str, ...] = ()
+    tuned: Tuned | None = None

@@ -13,7 +13,7 @@ from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import QuestionKind, Score
 from labelwheel.training.questions import Example, Prediction, Question
 from labelwheel.training.shared_features import Embed
-from labelwheel.training.spec import LabelledExample, Part
+from labelwheel.training.spec import LabelledExample, Part, Tuned
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.problem import Problem
 
@@ -34,8 +34,8 @@ class Subject:
     """A checkpoint that answers by `answer`, as people are shown it, and the labelled `rows`, canonical.
 
     `load` gives the base model before anything was learnt, and is called where a section needs it. `groups` are names
-    of slices whose values should be answered equally well. `learnt` is None where its report does not say. The whole
-    inspection has so many `minutes`.
+    of slices whose values should be answered equally well. `learnt` is None where its report does not say, `tuned`
+    where it was by the defaults. The whole inspection has so many `minutes`.
     """
 
     question: Question
@@ -48,6 +48,7 @@ class Subject:
     groups: tuple[str, ...] = ()
     learnt: Learnt | None = None
     minutes: float = 30.0
+    tuned: Tuned | None = None
     embed: Embed = field(default=encoders.features)
 
     @property

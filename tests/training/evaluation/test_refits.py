@@ -19,7 +19,7 @@ from labelwheel.training.evaluation.report import plain
 from labelwheel.training.evaluation.sensitivity import SENSITIVITY
 from labelwheel.training.inspection.subject import Learnt, Subject
 from labelwheel.training.questions import Prediction
-from labelwheel.training.spec import Part
+from labelwheel.training.spec import Part, Tuned
 from labelwheel.training.strategies import registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.chain import Chain
@@ -40,12 +40,14 @@ class Lottery(Strategy):
     recipe = "lottery"
     cost = Cost.SECONDS
     asked: ClassVar[list[tuple[int, int]]] = []
+    tuned: ClassVar[list[Tuned | None]] = []
 
     def applies(self) -> bool:
         return True
 
     def measure(self) -> Outcome:
         self.asked.append((self.given.seed, len(self.given.problem)))
+        self.tuned.append(self.given.tuned)
         return Outcome(self.name, self.given.problem, [], {}, settled={})
 
     def finish(self) -> Finished:
@@ -123,6 +125,14 @@ def test_how_scores_and_answers_vary_is_reckoned_by_hand() -> None:
     assert found["mean"] == pytest.approx(sum(scores) / 3)
     assert found["deviation"] == pytest.approx((sum((one - found["mean"]) ** 2 for one in scores) / 2) ** 0.5)
     assert found["other_answers"] == pytest.approx((1 + 2 + 1) / 12), "one of four, two of four, one of four"
+
+
+def test_what_was_tuned_is_fitted_again_as_it_was_tuned(base: str) -> None:
+    tuned = Tuned(strategy="lottery", knobs={"steps": 2.0})
+    found_by(subject(base, "lottery", tuned=tuned))
+    found_by(subject(base, "lottery"))
+    assert Lottery.tuned[0] == tuned
+    assert Lottery.tuned[-1] is None
 
 
 def test_a_strategy_that_hangs_on_the_seed_says_how_far(base: str) -> None:
