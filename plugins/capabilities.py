@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from labelwheel.plugins.connector import Page, Suggestion
-from labelwheel.training.questions import Example, Frozen
+from labelwheel.training.questions import Answer, Example, Frozen
 
 
 @runtime_checkable
@@ -99,4 +99,27 @@ class Links(Protocol):
         `fields` has its texts by name, for a tool that must be searched; none for who may not see them. `labelled`
         tells that somebody has answered it.
         Of the connection and its options alone: the tool is not called.
+        """
+
+
+class Given(Frozen):
+    """What somebody answered outside of the tool, about texts that need not be in it.
+
+    `name` is that of this answer alone, never used twice; `fields` are the texts by name, as an example has them.
+    """
+
+    name: str
+    fields: Mapping[str, str]
+    answers: Mapping[str, Answer]
+
+
+@runtime_checkable
+class Adds(Protocol):
+    """A connector that can put examples with an answer into its tool, where it is that of whose key we have."""
+
+    def add(self, given: Given) -> None:
+        """A new example with its answer, once: what was added under a name before is left as it is there.
+
+        The web process calls it, for whoever waits; the ledger hears of it as of all that people do. Raises ToolError
+        where the tool cannot have it; nothing of it is there then.
         """

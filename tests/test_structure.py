@@ -177,6 +177,7 @@ OF_KINDS = {
     f"training.kinds.{name}"
     for name in (
         "agreement",
+        "asking",
         "base",
         "coding",
         "kind_of",

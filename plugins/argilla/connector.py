@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from flask import Blueprint
 
-from labelwheel.plugins.argilla import addresses, doubts, polling, pushing, webhook, wiring
+from labelwheel.plugins.argilla import adding, addresses, doubts, polling, pushing, webhook, wiring
 from labelwheel.plugins.argilla.client import Client
 from labelwheel.plugins.argilla.dataset import SEPARATOR, Dataset
 from labelwheel.plugins.argilla.polling import Poller
 from labelwheel.plugins.argilla.pushing import Pusher
 from labelwheel.plugins.argilla.ranks import RankedRecords
 from labelwheel.plugins.argilla.reasons import ReasonsProperty
-from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.capabilities import Candidate, Given
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
 from labelwheel.training.questions import Answer, Example, Question
 
@@ -100,6 +100,10 @@ class Argilla:
     def explain(self, suggestion: Suggestion) -> None:
         """A line in the metadata, which is made a place there with the first one."""
         self._reasons.show(suggestion)
+
+    def add(self, given: Given) -> None:
+        """A record that has a response from its beginning."""
+        adding.add(self._dataset, given)
 
     def link(self, key: str, fields: Mapping[str, str], labelled: bool) -> str | None:
         """The dataset, searched for the record's words where they are told."""

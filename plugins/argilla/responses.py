@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from labelwheel.plugins.argilla.adding import added
 from labelwheel.plugins.argilla.answers import decode, said
 from labelwheel.plugins.argilla.layout import Layout
 from labelwheel.plugins.connector import Work
@@ -29,6 +30,9 @@ def work_of(layout: Layout, record: Mapping[str, Any], example: Example) -> Iter
             continue
         skipped = response["status"] == "discarded"
         answers, silent, rejected = ({}, [], []) if skipped else _said(layout, response, example)
+        if added(record):  # elsewhere people were asked one question, and said nothing of the others
+            answers = {name: answer for name, answer in answers.items() if name not in silent}
+            silent = []
         yield Work(
             key=str(response["id"]),
             example=example.key,

@@ -16,6 +16,8 @@ from labelwheel.training.questions import Answer, Example, finite
 log = logging.getLogger(__name__)
 
 MOST_REASONS = 20
+ADDED = "labelwheel_flag"
+"""In a task's data: under which name it was added, with what somebody answered elsewhere."""
 
 
 def work_of(layout: Layout, task: Mapping[str, Any], example: Example) -> Iterator[Work]:
@@ -61,9 +63,13 @@ def _said(
     answers, rejected = ({}, []) if annotation.get("was_cancelled") else decode(layout, regions, example, data)
     shown = _shown(layout, parent, example, data)
     named = {str(region.get("from_name")) for region in regions}
+    silent = tuple(name for name, answer in answers.items() if answer == [] and name not in named)
+    if isinstance(data, Mapping) and ADDED in data:
+        # elsewhere people were asked one question, and said nothing of the others
+        answers, silent = {name: answer for name, answer in answers.items() if name not in silent}, ()
     return {
         "answers": answers,
-        "silent": tuple(name for name, answer in answers.items() if answer == [] and name not in named),
+        "silent": silent,
         "version": _version(parent, regions),
         "origins": {name: _origin(layout, example, name, answer, shown, regions) for name, answer in answers.items()},
         "suggested": shown or {},

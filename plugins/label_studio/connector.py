@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from flask import Blueprint
 
-from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.capabilities import Candidate, Given
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from labelwheel.plugins.label_studio import doubts, least_sure, polling, protocol, pushing, ranks, wiring
+from labelwheel.plugins.label_studio import adding, doubts, least_sure, polling, protocol, pushing, ranks, wiring
 from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.project import Project
 from labelwheel.training.questions import Answer, Question
@@ -98,6 +98,10 @@ class LabelStudio:
     def doubt(self, keys: Sequence[str]) -> None:
         """The first of these are in a tab of their own."""
         doubts.show(self._project, keys)
+
+    def add(self, given: Given) -> None:
+        """A task that has an annotation from its beginning."""
+        adding.add(self._project, given)
 
     def link(self, key: str, fields: Mapping[str, str], labelled: bool) -> str | None:
         """The task in the Data Manager."""

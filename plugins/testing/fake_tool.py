@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from flask import Blueprint
 
-from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.capabilities import Candidate, Given
 from labelwheel.plugins.columns import columns
 from labelwheel.plugins.connector import (
     Argument,
@@ -52,6 +52,7 @@ class Tool:
     shown: dict[str, Suggestion] = field(default_factory=dict)
     ranked: list[str] = field(default_factory=list)  # keys of the examples that people see first
     doubted: list[str] = field(default_factory=list)  # keys of the examples whose label is to be looked at again
+    added: list[str] = field(default_factory=list)  # names of what was answered elsewhere
     announced: list[str] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
     service: Service | None = None
@@ -230,6 +231,13 @@ class FakeConnector:
         self._tool.called("rank")
         self._tool.ranked = list(keys)
 
+    def add(self, given: Given) -> None:
+        self._tool.called("add")
+        if given.name not in self._tool.added:
+            (key,) = self._tool.add(given.fields[self._tool.field_name])
+            self._tool.submit(key, given.answers)
+            self._tool.added.append(given.name)
+
     def doubt(self, keys: Sequence[str]) -> None:
         self._tool.called("doubt")
         self._tool.doubted = [key for key in keys if key in self._tool.examples]
@@ -282,4 +290,4 @@ def _fitting(suggestion: Suggestion, questions: Sequence[Question]) -> Suggestio
 class PlainConnector(FakeConnector):
     """The same without any capability."""
 
-    fetch = candidates = rank = upcoming = explain = doubt = None  # type: ignore[assignment]
+    fetch = candidates = rank = upcoming = explain = doubt = add = None  # type: ignore[assignment]

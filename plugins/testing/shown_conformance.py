@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from labelwheel.plugins.capabilities import Doubts, Explains, Foresees, Links, Ranks
+import uuid
+
+from labelwheel.plugins.capabilities import Adds, Doubts, Explains, Foresees, Given, Links, Ranks
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.plugins.reasons import Reason, Word
 from labelwheel.plugins.testing.stage import Doubted, Ordered, Stage
@@ -85,6 +87,22 @@ class ShownConformance:
         for doubtful in ([examples[2], examples[0]], [examples[1], gone], []):
             connector.doubt(doubtful)
             assert not isinstance(stage, Doubted) or {*stage.doubted()} == {*doubtful} - {gone}
+
+    def test_what_was_answered_elsewhere_comes_as_a_label_once(self, stage: Stage) -> None:
+        connector = stage.connector()
+        if not isinstance(connector, Adds):
+            skip("nothing can be added by this connector")
+        (question,) = connector.config().questions
+        text, name = texts(1)[0], uuid.uuid4().hex
+        given = Given(name=name, fields={question.inputs[0]: text}, answers={question.name: SPORT})
+        connector.add(given)
+        connector.add(given)
+        again = stage.connector()
+        assert isinstance(again, Adds)
+        again.add(given)
+        copy = read(stage)
+        assert [one.fields[question.inputs[0]] for one in copy.examples.values()] == [text]
+        assert [work.answers for work in copy.work.values()] == [{question.name: SPORT}]
 
     def test_an_example_has_an_address_for_people(self, stage: Stage) -> None:
         connector = stage.connector()

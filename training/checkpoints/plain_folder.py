@@ -19,15 +19,17 @@ def is_plain(folder: Path) -> bool:
     return (folder / "config.json").is_file() and not (folder / MANIFEST).exists()
 
 
-def manifest(folder: Path, field: str = "text") -> Manifest:
-    """What can be known of a model without its manifest. Raises InvalidCheckpoint.
+def manifest(folder: Path, field: str = "text", question: Question | None = None) -> Manifest:
+    """What can be known of a model without its manifest; what it was asked is read off it unless that is known.
+
+    Raises InvalidCheckpoint.
 
     Its scores are calibrated, and its spans drawn as people draw them, where a report of ours lies beside it.
     """
     try:
         config = json.loads((folder / "config.json").read_bytes())
         words = json.loads((folder / "tokenizer_config.json").read_bytes())
-        question = _question(config, field)
+        question = question or _question(config, field)
         longest = min(config.get("max_position_embeddings") or 512, int(words.get("model_max_length") or 512), 8192)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise InvalidCheckpoint(

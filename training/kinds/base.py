@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from labelwheel.training.kinds.asking import Asking
 from labelwheel.training.kinds.coding import Coding
 from labelwheel.training.kinds.objectives import Objective
 from labelwheel.training.kinds.schedules import Schedule
@@ -26,8 +27,7 @@ class Encoding:
     """One row for the model: the tokens of one text, or of one window of a long text.
 
     `example` is the index of the example in the list that was encoded; `side` is 0, or 1 for the right text of a
-    comparison; `offsets` are the tokens' code-point ranges in the text, (0, 0) for special ones (where tokens are
-    classified).
+    comparison; `offsets` are the tokens' code-point ranges in the text, (0, 0) for special ones (of tokens only).
     """
 
     example: int
@@ -69,7 +69,7 @@ def label_config(labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-class QuestionKind(Coding, ABC):
+class QuestionKind(Coding, Asking, ABC):
     """One kind of question, stateless. A subclass sets what differs from the usual and is registered by its name."""
 
     name: ClassVar[str]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training.kinds import agreement, checks, scaling, texts
+from labelwheel.training.kinds.asking import Widget
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.coding import Distance
 from labelwheel.training.kinds.coding import Unit as Coded
@@ -35,10 +36,7 @@ class Several(texts.TextKind):
     problem_type = "multi_label_classification"
     named = True
     distance = Distance.SETS
-
-    def item(self, value: str) -> Answer:
-        """An option as it stands in an answer."""
-        return value
+    widget = Widget.SEVERAL
 
     def agree(self, answers: Sequence[Answer]) -> Answer:
         """What more than half of them chose."""

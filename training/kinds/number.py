@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training.kinds import checks, scores, texts
+from labelwheel.training.kinds.asking import Widget
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.coding import Distance, Unit
 from labelwheel.training.kinds.objectives import Objective, Squared
@@ -32,6 +33,7 @@ class Number(texts.TextKind):
     """
 
     name = "number"
+    widget = Widget.NUMBER
     metric = "closeness"
     problem_type = "regression"
     needs_options = False

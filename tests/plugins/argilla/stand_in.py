@@ -29,6 +29,7 @@ class RecordPeople(People):
         super().__init__()
         self.properties: list[dict[str, Any]] = []
         self.doubts: dict[int, int] = {}
+        self.external: dict[str, int] = {}
 
     def name(self, number: int) -> str:
         return f"r{number}"
@@ -66,7 +67,7 @@ class Calls(Client):
         self._people.called(f"call {path}")
         params, count = arguments.get("params") or {}, len(self._people.texts)
         if path == "/me":
-            return {"role": "owner"}
+            return {"id": "u", "role": "owner"}
         if path.endswith("/fields"):
             return {"items": [{"name": "t", "title": "t", "settings": {"type": "text"}}]}
         if path.endswith("/questions"):
@@ -100,6 +101,13 @@ class Calls(Client):
             number, gone = self._people.number(path.split("/")[2]), (params or {})["ids"].split(",")
             kept = [one for one in self._people.suggested[number] if one["id"] not in gone]
             self._people.suggested[number] = kept
+            return
+        if "external_id" in body["items"][0]:
+            for item in body["items"]:
+                (response,) = item["responses"]
+                if item["external_id"] not in self._people.external:
+                    self._people.external[item["external_id"]] = key = self._people.add(item["fields"]["t"])
+                    self._people.answer(key, response["values"]["topic"]["value"])
             return
         numbers = [self._people.number(item["id"]) for item in body["items"]]
         if not all(number in self._people.texts for number in numbers):

@@ -77,6 +77,8 @@ class Tasks(Project):
 
     def _passes(self, key: int, one: dict[str, Any]) -> bool:
         column, value = one["filter"].removeprefix("filter:tasks:"), one["value"]
+        if column.startswith("data."):
+            return self._people.columns.get(key, {}).get(column.removeprefix("data.")) == value
         if column == "total_annotations":
             return len(list(self._people.on(key))) == value
         if column == "predictions_model_versions":
@@ -129,6 +131,13 @@ class Calls(Client):
             shown = (one["value"] for one in body["data"]["filters"]["items"])
             self._people.ranks = {task: place for place, task in enumerate(shown) if task}
             return None
+        if path == "/api/projects/1/import":
+            for task in body:
+                key = self._people.add(task["data"].pop("t"))
+                self._people.describe(key, task["data"])
+                ((region,),) = (one["result"] for one in task["annotations"])
+                self._people.answer(key, region["value"]["choices"][0])
+            return {"task_count": len(body)}
         if method == "PATCH":
             number = int(path.split("/")[3])
             for one in itertools.chain.from_iterable(self._people.suggested.values()):
