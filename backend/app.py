@@ -38,6 +38,7 @@ from labelwheel.backend.web import (
     explanations,
     exports,
     features,
+    flags,
     label_errors,
     limits,
     openapi,
@@ -151,6 +152,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
     app.register_blueprint(label_errors.routes(service.database), url_prefix="/api/v1")
     app.register_blueprint(tunings.routes(service.database), url_prefix="/api/v1")
+    app.register_blueprint(flags.routes(settings, service.database), url_prefix="/api/v1")
     app.register_blueprint(features.routes(settings, service.served_models, service.predictor), url_prefix="/api/v1")
     app.register_blueprint(
         explanations.routes(service.served_models, service.explainer, service.ledger.example), url_prefix="/api/v1"

@@ -22,6 +22,7 @@ from labelwheel.backend.commands import (
     replaying,
     running,
     securing,
+    space,
     tuning,
 )
 from labelwheel.backend.commands.help import Command, Group
@@ -54,6 +55,7 @@ app.command(cls=Command)(agreement.agreement)
 app.command(cls=Command)(exporting.export)
 app.command(cls=Command)(publishing.push)
 app.command(cls=Command)(publishing.pull)
+app.command(cls=Command)(space.space)
 app.command(cls=Command)(predicting.predict)
 app.command(cls=Command)(replaying.replay)
 app.command(cls=Command)(securing.rotate)

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
         min_length=16,
         description="opens what changes nothing: status, metrics, health, checkpoints' scores, agreement without names",
     )
+    space_token: SecretStr | None = Field(None, description="a Space's `FLAGS_TOKEN`, for `labelwheel space --pull`")
     url: str = Field("http://127.0.0.1:9090", description="where the commands find the running service")
     public_url: str | None = Field(
         None, description="where the labelling tool finds the service, if that is another address than the commands use"
@@ -229,7 +230,7 @@ class Settings(BaseSettings):
         _READERS[str(info.field_name)](value)
         return value
 
-    @field_validator("token", "read_token", "secret_key", mode="before")
+    @field_validator("token", "read_token", "space_token", "secret_key", mode="before")
     @classmethod
     def _unset(cls, value: object) -> object:
         return None if value == "" else value  # as a compose file hands on what is not set

@@ -136,6 +136,10 @@ class Client:
         """Has the labelling tool show the label errors of some questions; the worker tells it within seconds."""
         return self._json("POST", f"/projects/{number}/label-errors/send-back", json={"questions": questions})
 
+    def flags(self, number: int, question: str, flags: list[dict[str, Any]]) -> dict[str, Any]:
+        """Puts answers that were given elsewhere into the labelling tool: `{"added", "refused"}`."""
+        return self._json("POST", f"{_question(number, question)}/flags", json={"flags": flags})
+
     @contextmanager
     def export(self, number: int, question: str, version: str | None = None) -> Iterator[requests.Response]:
         """A checkpoint as a streamed tar; `raw` of the response is the stream."""

@@ -76,6 +76,24 @@ class SendBack(BaseModel):
     questions: list[_Text] = Field(max_length=100, description="those of these questions, by name; none: no more")
 
 
+class FlagGiven(BaseModel):
+    """The right answer to a question about some texts, as somebody said elsewhere."""
+
+    id: Annotated[str, StringConstraints(strict=True, pattern="^[A-Za-z0-9-]{1,64}$")] = Field(
+        description="of this answer alone: it is added once"
+    )
+    texts: list[Annotated[str, StringConstraints(strict=True, pattern=NO_NUL)]] = Field(
+        description="in the order of the fields that the question reads"
+    )
+    answer: Any = Field(description="as the kind of question has it")
+
+
+class FlagsGiven(BaseModel):
+    """Answers that were given elsewhere."""
+
+    flags: list[FlagGiven] = Field(max_length=100)
+
+
 class Rollback(BaseModel):
     """Which checkpoint to go back to."""
 

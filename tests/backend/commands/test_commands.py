@@ -616,3 +616,27 @@ def test_options_of_a_search_that_make_no_sense_are_one_line(run):
     code, _, err = run("tune", "--trials", "0")
     assert code == 2
     assert "(see `labelwheel tune --help`)" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "either --out FOLDER, or --pull"),
+        (("--out", "a", "--pull", "b"), "either --out FOLDER, or --pull"),
+        (("--pull", "b", "--version", "v1"), "are for --out"),
+        (("--out", "a", "--drop"), "is for --pull"),
+        (("--pull", "https://a.test"), "set LABELWHEEL_SPACE_TOKEN"),
+        (("--pull", "no-such-file"), "neither the address of a Space"),
+    ],
+)
+def test_a_space_is_written_or_pulled_from(stage, run, monkeypatch, arguments, told):
+    monkeypatch.delenv("LABELWHEEL_SPACE_TOKEN", raising=False)
+    code, _, err = run("space", *arguments)
+    assert (code, told in err) == (1, True)
+
+
+def test_a_folder_of_something_else_is_no_space(stage, run, tmp_path):
+    (tmp_path / "mine").write_text("text")
+    assert "not empty" in run("space", "-q", "mood", "--out", tmp_path)[2]
+    code, _, err = run("pull", "--from", "hub:a/b", "--out", tmp_path)
+    assert (code, "not empty" in err) == (1, True)
