@@ -99,12 +99,12 @@ class Answer(NamedTuple):
 class ToolSession:
     """Calls to the labelling tool at `url`; raises ToolError and what is below it, never an error of the library's.
 
-    `credential` is what people call the key in that tool.
+    `credential` is what people call the key in that tool. What is labelwheel itself is not `proxied`.
     """
 
-    def __init__(self, tool: str, url: str, credential: str) -> None:
+    def __init__(self, tool: str, url: str, credential: str, *, proxied: bool = True) -> None:
         self.tool, self.url, self._credential = tool, checked(url), credential
-        self._session = Session(proxied=True)
+        self._session = Session(proxied=proxied)
 
     def call(self, method: str, path: str, seconds: float, **arguments: Any) -> Answer:
         """One request. `seconds` of silence end it, and so does twice as long in all."""
