@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.networks import networks
-from labelwheel.backend.validation import plain
+from labelwheel.backend.validation import long_keys, plain
 from labelwheel.plugins.addresses import Allowed, allow
 from labelwheel.plugins.errors import InvalidAddress
 from labelwheel.training import kinds
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         description="the only places where labelling tools may be, separated by commas, such as "
         "`https://label.example.org, *.example.net, 10.0.0.5:8080`; anywhere if empty",
     )
-    secret_key: SecretStr | None = Field(
+    secret_key: Annotated[SecretStr | None, AfterValidator(long_keys)] = Field(
         None,
         description="encrypts the tools' keys in the database: 32 random characters or more, the same for web and "
         "worker; a file in `home` if not set; to change it, put the new one and a comma before the old one",
@@ -105,6 +105,13 @@ class Settings(BaseSettings):
         "local", description="where training jobs run: `local`, on this machine, or a launcher that is installed"
     )
     job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
+    ml_backends: str = Field(
+        "",
+        description="classes of your own ML backends that rounds try: `path/to/model.py:Class`, with commas; trusted",
+    )
+    ml_backend_seconds: float = Field(10.0, gt=0, description="how long one of these may take for up to 32 examples")
+    ml_backend_mb: float = Field(4096.0, gt=0, description="how much memory one of these may take before it is ended")
+    ml_backend_variables: str = Field("", description="names of variables that these get beside `PATH` and the like")
     job_minutes: float = Field(30.0, gt=0, description="how long one training job may take")
     fine_tuning: bool = Field(
         True,
@@ -234,13 +241,6 @@ class Settings(BaseSettings):
     @classmethod
     def _unset(cls, value: object) -> object:
         return None if value == "" else value  # as a compose file hands on what is not set
-
-    @field_validator("secret_key")
-    @classmethod
-    def _secret_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and any(len(key.strip()) < 32 for key in value.get_secret_value().split(",")):
-            raise ValueError("each key needs 32 random characters or more, such as `openssl rand -hex 24` gives")
-        return value
 
     @field_validator("read_token")
     @classmethod

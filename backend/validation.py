@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from labelwheel.backend.errors import InvalidRequest
 
@@ -46,6 +46,13 @@ def plain(error: Any) -> str:
     if words is not None:
         return words.format(**error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def long_keys(value: SecretStr | None) -> SecretStr | None:
+    """Keys that are long enough, separated by commas; raises ValueError."""
+    if value is not None and any(len(key.strip()) < 32 for key in value.get_secret_value().split(",")):
+        raise ValueError("each key needs 32 random characters or more, such as `openssl rand -hex 24` gives")
+    return value
 
 
 def reworded(message: str) -> str:

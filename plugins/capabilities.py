@@ -6,7 +6,7 @@ A connector has a capability where it has all of its methods; nothing has to be 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from labelwheel.plugins.connector import Page, Suggestion
 from labelwheel.training.questions import Answer, Example, Frozen
@@ -87,6 +87,16 @@ class Doubts(Protocol):
         A tool may show the first of them alone; one that is gone there is passed over. Without any, nothing of it is
         left in the tool, nor after `unwire`. Raises ToolError where the tool has no place for them.
         """
+
+
+@runtime_checkable
+class Bridges(Protocol):
+    """A connector whose tool has models of its own; the class is asked, no project is needed.
+
+    `bridge` is the module that runs one in a process of its own, as `labelwheel.training.foreign.process` asks it.
+    """
+
+    bridge: ClassVar[str]
 
 
 @runtime_checkable

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from labelwheel.training import batches, layers
 from labelwheel.training.base_model import Base
+from labelwheel.training.foreign.answers import ForeignAnswers
+from labelwheel.training.foreign.written import Written
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import Answerer
-from labelwheel.training.model import pad_token
+from labelwheel.training.model import TRIES, pad_token
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.strategies.selection import Proposal
 
@@ -16,6 +21,8 @@ from labelwheel.training.strategies.selection import Proposal
 def answerer(proposal: Proposal, base: Base) -> Answerer:
     """A function from examples to predictions, before any is hidden; `base` is what the proposal was tuned from."""
     question, kind = base.question, kind_of(base.question)
+    if proposal.foreign is not None:
+        return _foreign(proposal.foreign, replace(proposal, foreign=None), base)
 
     def answer(examples: Sequence[Example]) -> list[Prediction]:
         encodings, pad = base.read(examples), pad_token(base.tokenizer)
@@ -24,5 +31,24 @@ def answerer(proposal: Proposal, base: Base) -> Answerer:
             return proposal.head.decode(question, examples, encodings, proposal.head.values(features, []))
         logits, labels = batches.forward(proposal.module, encodings, pad), proposal.outcome.problem.id2label
         return kind.decode(question, examples, encodings, logits, labels, proposal.calibration)
+
+    return answer
+
+
+def _foreign(written: Written, beside: Proposal, base: Base) -> Answerer:
+    """As it is served: where it does not answer, what lies beside it does."""
+    own = answerer(beside, base)
+
+    def answer(examples: Sequence[Example]) -> list[Prediction]:
+        with tempfile.TemporaryDirectory(prefix="labelwheel-foreign-", ignore_cleanup_errors=True) as folder:
+            content = Path(folder) / "content.tar"
+            content.write_bytes(written.content)
+            model = ForeignAnswers(written.model, base.question, content, written.entry.unscored, tries=TRIES)
+            try:
+                found = model.predict(base.question, examples)
+            finally:
+                model.close()
+        left = iter(own([example for example, one in zip(examples, found, strict=True) if one is None]))
+        return [next(left) if one is None else one for one in found]
 
     return answer

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from labelwheel.training.errors import BrokenPlugin
+from labelwheel.training.errors import BrokenPlugin, LabelwheelError
 
 logger = logging.getLogger(__name__)
 
@@ -40,4 +40,4 @@ def take(group: str, add: Callable[[Any], object]) -> dict[str, str]:
 def line(error: BaseException) -> str:
     """An error in one line: the message of ours as it is, any other with its type."""
     said = " ".join(str(error).split())[:300]
-    return said if isinstance(error, BrokenPlugin) and said else f"{type(error).__name__}: {said}".removesuffix(": ")
+    return said if isinstance(error, LabelwheelError) and said else f"{type(error).__name__}: {said}".removesuffix(": ")

@@ -45,6 +45,12 @@ class BrokenPlugin(LabelwheelError):
     """What a package brings cannot be used, and is left out. Mend the package, or take it away."""
 
 
+class ForeignFailed(LabelwheelError):
+    """A model of somebody else's ended, hung, took too much memory or raised. It costs itself, and nothing else."""
+
+    status = 503
+
+
 class MissingExtra(LabelwheelError):
     """Something needs a package that is only installed on demand. The message names the extra."""
 

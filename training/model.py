@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,16 @@ from labelwheel.training import batches, layers
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
+from labelwheel.training.foreign import model as foreign_models
+from labelwheel.training.foreign.answers import ForeignAnswers
 from labelwheel.training.heads import files
 from labelwheel.training.heads.base import FastHead
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding, QuestionKind
 from labelwheel.training.questions import Example, Prediction, Question
+
+TRIES = 3
+"""So often a foreign model may fail as it is measured; what it does not answer then, the model beside it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Model:
     id2label: Mapping[int, str]
     head: FastHead | None = None
     """What answers in the place of the last layer, where there is one."""
+    foreign: ForeignAnswers | None = None
+    """What answers in the place of all this, in a process of its own, wherever it does."""
 
     @classmethod
     def load(
@@ -71,7 +78,7 @@ class Model:
             raise OutOfMemory(f"{folder} does not fit into the memory of {device or default_device()}") from error
         id2label = {int(index): str(label) for index, label in module.config.id2label.items()}
         head = files.read(Path(folder) / manifest.head) if manifest.head else None
-        return cls(manifest, kind, module, tokenizer, id2label, head)
+        return cls(manifest, kind, module, tokenizer, id2label, head, _foreign(Path(folder), manifest))
 
     @property
     def device(self) -> str:
@@ -84,6 +91,11 @@ class Model:
 
     def predict(self, question: Question, examples: Sequence[Example], batch_size: int = 32) -> list[Prediction]:
         """One prediction per example, in order. Raises InvalidCheckpoint where a head finds no layers to stand on."""
+        if self.foreign is not None:
+            found = self.foreign.predict(question, examples)
+            left = [example for example, one in zip(examples, found, strict=True) if one is None]
+            own = iter(replace(self, foreign=None).predict(question, left, batch_size) if left else ())
+            return [next(own) if one is None else one for one in found]
         encodings = self.kind.encode(question, examples, self.tokenizer, self.manifest.max_length)
         if self.head is not None:
             features = layers.read(self.module, encodings, pad_token(self.tokenizer), batch_size)
@@ -92,6 +104,14 @@ class Model:
             return self.head.decode(question, examples, encodings, self.head.values(features, []))
         logits = self.logits(encodings, batch_size)
         return self.kind.decode(question, examples, encodings, logits, self.id2label, self.manifest.calibration)
+
+
+def _foreign(folder: Path, manifest: Manifest) -> ForeignAnswers | None:
+    entry = manifest.foreign
+    if entry is None:
+        return None
+    model, content = foreign_models.of(entry, manifest.version), folder / entry.content
+    return ForeignAnswers(model, manifest.question, content, entry.unscored, tries=TRIES)
 
 
 def default_device() -> str:

@@ -177,7 +177,9 @@ class Run:
 
     def _followed(self) -> dict[str, Prediction]:
         """What a head on the champion says that has learnt from the same labels."""
-        if not self.spec.followed or self.champion is None or self.spec.recipe is Recipe.NAMES:
+        names = self.spec.recipe is Recipe.NAMES
+        # no head follows labels on what is not ours
+        if not self.spec.followed or names or self.champion is None or self.champion.foreign is not None:
             return {}
         loose = self.texts.examples if self.texts else ()
         return followed.answers(self.champion, self.spec.question, self.rows, loose)
@@ -283,16 +285,16 @@ class Run:
             libraries=checkpoint.libraries(),
             artefact=made.entry,
             head=layered_head.FILE if proposal.head else None,
+            foreign=proposal.foreign.entry if proposal.foreign else None,
         )
         files: dict[str, str | bytes] = {
             **made.files,
+            **proposal.files,
             checkpoint.REPORT: json.dumps(report, indent=1, ensure_ascii=False),
             checkpoint.CARD: reports.render(report),
             checkpoint.MODEL_CARD: model_card.write(manifest, report, base_card.read(self.base.source)),
             "result.json": result.model_dump_json(),
         }
-        if proposal.head is not None:
-            files[layered_head.FILE] = proposal.head.dump()
         with batches.quiet():
             checkpoint.write(Path(spec.output), proposal.module.to("cpu"), self.base.tokenizer, manifest, files)
         return result

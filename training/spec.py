@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from labelwheel.training.foreign.model import ForeignModel
 from labelwheel.training.questions import Answer, Example, Frozen, Question
 
 
@@ -128,6 +129,7 @@ class JobSpec(Frozen):
     serving: Serving | None = None  # the limit that what is served has to keep; None is none
     tuned: Tuned | None = None  # what a search has found, or is to be measured; None: the defaults
     trial: Fidelity | None = None  # how closely to measure, where no checkpoint is wanted but figures out of fold
+    foreign: tuple[ForeignModel, ...] = ()  # models of the operator's that are tried as strategies
 
 
 class Unit(Frozen):

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from labelwheel.backend.commands import terminal
 from labelwheel.backend.projects import connectors
-from labelwheel.backend.rounds import launchers
+from labelwheel.backend.rounds import foreign_models, launchers
+from labelwheel.backend.settings import load
 from labelwheel.plugins.connector import Connector
 from labelwheel.training import entry_points
 from labelwheel.training.errors import BrokenPlugin
@@ -58,6 +59,8 @@ def listed() -> Iterator[Found]:
     yield from _entries("launcher", [launchers.entry(name) for name in launchers.names()], _check_launcher)
     for what, names in (("section", [each.name for each in SECTIONS]), ("head", list(heads.readers()))):
         yield from (Found(what, name, *_package(OURS)) for name in names)
+    for model in foreign_models.configured(load()):
+        yield Found("ml backend", model.name, model.path, model.sha256[:12])
     for entry in entry_points.installed(STORES):
         yield Found("store", entry.name, *_origin(entry), _driver(entry.name))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labelwheel.backend.database.tables import CheckpointRow, Round
 from labelwheel.backend.devices import gpu_in_sight
-from labelwheel.backend.rounds import launchers
+from labelwheel.backend.rounds import foreign_models, launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.training import places
 from labelwheel.training.job import FAILED
@@ -63,6 +63,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
             "seed": settings.seed,
             "followed": settings.fast_lane,
             "slices": settings.named_slices,
+            "foreign": foreign_models.configured(settings),
         }
     )
     places.remove(f"{shared}/{FAILED}")

@@ -19,6 +19,7 @@ from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.engine import Encoder, Loaded
 from labelwheel.backend.serving.feature_store import FeatureStore, rounded
+from labelwheel.backend.serving.foreign import Passing
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding, Row
@@ -286,7 +287,8 @@ class Predictor:
             cleaned, dropped = guard.clean(member.question, example, prediction, least)
             self.counts.dropped += dropped
             answers[place][name] = cleaned
-            self.cache.put(_key(member, example), cleaned)
+            if not isinstance(predictions, Passing):
+                self.cache.put(_key(member, example), cleaned)
         return sum(len(row.input_ids) for row in pending.encodings)
 
 

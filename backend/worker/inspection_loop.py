@@ -22,7 +22,7 @@ from sqlalchemy import select
 from labelwheel.backend.database.lease import Hold, LeaseLost
 from labelwheel.backend.database.tables import Round
 from labelwheel.backend.processes import die_with_parent
-from labelwheel.backend.rounds import data, inspections, launchers
+from labelwheel.backend.rounds import data, foreign_models, inspections, launchers
 from labelwheel.backend.rounds.inspections import Due
 from labelwheel.backend.rounds.jobs import DATA, UNLABELLED, last_words
 from labelwheel.backend.settings import Settings
@@ -139,6 +139,7 @@ class InspectionLoop:
             hide_below=settings.shown_from[question.kind],
             groups=named_slices.names(settings.groups),
             tuned=tuned,
+            foreign=foreign_models.configured(settings),
         )
         places.write(str(place / SPEC), spec.model_dump_json(indent=1).encode())
         with self._hold.transaction() as tx:

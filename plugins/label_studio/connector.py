@@ -24,6 +24,8 @@ class LabelStudio:
         Argument(name="project", short="p", help="the project's number, as in its address, or its title"),
     )
 
+    bridge: ClassVar[str] = "labelwheel.plugins.label_studio.ml_bridge"
+
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._options: Mapping[str, Any] = connection.options

@@ -44,7 +44,13 @@ class LabelwheelModel(LabelStudioMLBase):
     """Asks labelwheel, and answers what it says. Raises ToolError where it does not answer, or refuses."""
 
     def setup(self) -> None:
-        """Takes over the version that is served now, which is what Label Studio is told."""
+        """Takes over the version that is served now, which is what Label Studio is told.
+
+        An object is made for each request: where suggestions are asked for, they say their version themselves, and
+        what comes with a webhook opens no more than the webhook.
+        """
+        if flask.has_request_context() and flask.request.path.endswith(("/predict", "/webhook")):
+            return
         body = {"project": self._project()}
         self.set("model_version", str(self._ask("/setup", body, SETUP_SECONDS, attempts=1)["model_version"]))
 

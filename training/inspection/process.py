@@ -20,6 +20,7 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.encoders import Shape
 from labelwheel.training.errors import InvalidJob
 from labelwheel.training.evaluation.report import plain
+from labelwheel.training.foreign import model as foreign_models
 from labelwheel.training.inspection.registry import SECTIONS
 from labelwheel.training.inspection.spec import InspectionSpec
 from labelwheel.training.inspection.subject import Learnt, Section, Subject
@@ -79,6 +80,7 @@ def subject(spec: InspectionSpec) -> Subject:
     """What sections look at; raises InvalidJob or InvalidCheckpoint where there is nothing to look at."""
     question = spec.question
     rows = read_rows(Path(spec.data), question)
+    foreign_models.name(spec.foreign)
     model = Model.load(spec.checkpoint, device=spec.device, threads=spec.threads)
 
     def answer(examples: Sequence[Example]) -> list[Prediction]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labelwheel.training.foreign.model import ForeignModel
 from labelwheel.training.questions import Frozen, Question
 from labelwheel.training.spec import Tuned
 
@@ -29,3 +30,4 @@ class InspectionSpec(Frozen):
     hide_below: float = 0.0
     groups: tuple[str, ...] = ()
     tuned: Tuned | None = None
+    foreign: tuple[ForeignModel, ...] = ()

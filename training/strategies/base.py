@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple
 
+from labelwheel.training.foreign.written import Written
 from labelwheel.training.heads.base import FastHead
 from labelwheel.training.strategies.knobs import USUAL, Knob
 from labelwheel.training.strategies.materials import Materials
@@ -27,13 +28,15 @@ class Finished(NamedTuple):
     """A model that has learnt from all labels: a transformers module, and what the manifest says of how it was made.
 
     A `head` on several layers of it answers in the place of its last one, if there is one. `calibration` is what makes
-    its scores true, where that is not what the outcome says.
+    its scores true, where that is not what the outcome says. What a `foreign` model has written answers in the place of
+    all that, wherever it does.
     """
 
     module: Any
     settings: dict[str, Any]
     head: FastHead | None = None
     calibration: dict[str, float] | None = None
+    foreign: Written | None = None
 
 
 class Strategy(ABC):
@@ -47,6 +50,7 @@ class Strategy(ABC):
     cost: ClassVar[Cost]
     learns: ClassVar[bool] = True  # if not, it needs no label, and is a yardstick as soon as there are some
     knobs: ClassVar[tuple[Knob, ...]] = ()  # what a search may turn
+    asked: ClassVar[bool] = False  # somebody named it: it is tried before others that cost as much, and in any case
     continues: ClassVar[bool] = False  # it starts from the champion: only labels that are newer can measure it
 
     def __init__(self, given: Materials) -> None:

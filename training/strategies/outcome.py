@@ -19,7 +19,7 @@ from labelwheel.training.strategies.problem import Problem
 
 @dataclass(frozen=True)
 class Outcome:
-    """One strategy, measured on `indices`; `logits` are standardised, by encoding number.
+    """One strategy, measured on `indices`; `logits` are standardised, by encoding number, or empty where it has none.
 
     `answers` are its predictions for `indices`, in order, where they are more than what is decoded from the logits.
     """
@@ -65,8 +65,8 @@ class Outcome:
 
     @cached_property
     def surprise(self) -> dict[int, float]:
-        """The calibrated log loss (of numbers: the squared error) by example number."""
-        if not self.indices:
+        """The calibrated log loss (of numbers: the squared error) by example number; empty without logits."""
+        if not self.indices or not self.logits:
             return {}
         values, targets, owners = self.problem.stack(self.indices, self.logits)
         losses = self.problem.objective.losses(values / self.calibration.get(TEMPERATURE, 1.0), targets)
@@ -107,11 +107,11 @@ def choose(outcomes: Sequence[Outcome], fresh_only: frozenset[str] = frozenset()
             reasons.append(f"{other.name} could be compared on {len(shared)} example(s) only, so {best.name} stays")
             continue
         seen, seen_error = _difference([(best.scores[i].loss, other.scores[i].loss) for i in shared])
-        fine, fine_error = _difference([(best.surprise[i], other.surprise[i]) for i in shared])
-        figures = (
-            f"mean loss {seen:+.3f} ± {seen_error:.3f} and log loss {fine:+.3f} ± {fine_error:.3f} "
-            f"on {len(shared)} examples"
-        )
+        figures, fine, fine_error = f"mean loss {seen:+.3f} ± {seen_error:.3f}", 0.0, 0.0
+        if best.surprise and other.surprise:
+            fine, fine_error = _difference([(best.surprise[i], other.surprise[i]) for i in shared])
+            figures += f" and log loss {fine:+.3f} ± {fine_error:.3f}"
+        figures += f" on {len(shared)} examples"
         if seen < -max(seen_error, 1e-9) or (seen <= 1e-9 and fine < -max(fine_error, 1e-9)):
             reasons.append(f"{other.name} beats {best.name}: {figures}")
             best = other

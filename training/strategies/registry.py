@@ -11,6 +11,8 @@ from functools import cache, partial
 
 from labelwheel.training import entry_points
 from labelwheel.training.errors import BrokenPlugin, DuplicateStrategy
+from labelwheel.training.foreign.model import ForeignModel, named
+from labelwheel.training.strategies import foreign
 from labelwheel.training.strategies.base import Cost, Strategy
 from labelwheel.training.strategies.chain import Chain
 from labelwheel.training.strategies.continued import FromChampion
@@ -31,7 +33,7 @@ _BUILT_IN: tuple[type[Strategy], ...] = (
 
 def strategies() -> list[type[Strategy]]:
     """All of them, the cheapest first, else in the order in which they were registered."""
-    return sorted(_registered(), key=lambda each: each.cost)
+    return sorted([*_registered(), *_foreign()], key=lambda each: (each.cost, not each.asked))
 
 
 def comes_along(strategy: type[Strategy]) -> bool:
@@ -56,6 +58,16 @@ def unregister(strategy: type[Strategy]) -> None:
 
 
 _broken: dict[str, str] = {}
+
+
+@cache
+def _foreign_strategy(model: ForeignModel) -> type[Strategy]:
+    return foreign.of(model)
+
+
+def _foreign() -> list[type[Strategy]]:
+    """Of the models that the operator has named."""
+    return [_foreign_strategy(model) for model in named()]
 
 
 @cache

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from labelwheel.training.checkpoints import layered_head
 from labelwheel.training.entry_points import line
 from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
 from labelwheel.training.evaluation.findings import Epoch, Trial
+from labelwheel.training.foreign.written import Written
 from labelwheel.training.heads.base import FastHead
 from labelwheel.training.strategies import allowance, registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
@@ -31,7 +33,7 @@ class Proposal:
     """The challenger: a model on its labels, and how it was chosen. `outcome` has its out-of-fold predictions.
 
     A `head` answers in the place of the module's last layer, if there is one. `calibrated` is what makes the module's
-    scores true, where that is not what does so for those out of fold.
+    scores true, where that is not what does so for those out of fold. A `foreign` model answers wherever it does.
     """
 
     module: Any
@@ -43,11 +45,18 @@ class Proposal:
     settings: Mapping[str, Any] = field(default_factory=dict)
     head: FastHead | None = None
     calibrated: Mapping[str, float] | None = None
+    foreign: Written | None = None
 
     @property
     def calibration(self) -> dict[str, float]:
         """For the checkpoint's manifest."""
         return dict(self.outcome.calibration if self.calibrated is None else self.calibrated)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What lies in the checkpoint beside the module."""
+        head = {layered_head.FILE: self.head.dump()} if self.head else {}
+        return head | ({self.foreign.entry.content: self.foreign.content} if self.foreign else {})
 
 
 class Selection:
@@ -84,7 +93,7 @@ class Selection:
         curve = next((each for each in (outcome.curve, *(other.curve for _, other in tried)) if each), ())
         return Proposal(
             finished.module, type(strategy), outcome, reason, self.trials, curve, finished.settings, finished.head,
-            finished.calibration,
+            finished.calibration, finished.foreign,
         )  # fmt: skip
 
     def weigh(self, dearest: Cost) -> tuple[list[tuple[Strategy, Outcome]], Choice]:
@@ -94,8 +103,8 @@ class Selection:
         """
         begin = time.monotonic()
         tried = self._try_all(Cost.SECONDS)
-        if dearest >= Cost.MINUTES or not tried:
-            tried += self._try_dear(time.monotonic() - begin)
+        everything = dearest >= Cost.MINUTES or not tried
+        tried += self._try_dear(time.monotonic() - begin, everything)
         if not tried:
             raise InvalidJob("; ".join(["nothing could be learnt in the time and memory there is", *self.given.notes]))
         tuned = self.given.tuned
@@ -112,18 +121,19 @@ class Selection:
             outcome = self._try(strategy)
         return None if outcome is None else (strategy, outcome)
 
-    def _try_dear(self, cheap: float) -> list[tuple[Strategy, Outcome]]:
+    def _try_dear(self, cheap: float, everything: bool) -> list[tuple[Strategy, Outcome]]:
+        """All of them, or those alone that somebody asked for."""
         labels = len(self.given.problem)
         allowed = allowance.seconds(labels, cheap)
         with self.given.budget.part(allowed) as less:
             self._allowed = f"; {labels} labels allow {allowed:.0f} s for all such tries" if less else ""
-            return self._try_all(Cost.MINUTES)
+            return self._try_all(Cost.MINUTES, everything)
 
-    def _try_all(self, cost: Cost) -> list[tuple[Strategy, Outcome]]:
+    def _try_all(self, cost: Cost, everything: bool = True) -> list[tuple[Strategy, Outcome]]:
         """Those of one cost that may be proposed, with what they achieved."""
         begin, end = _PERCENT[cost]
         left = (each for each in self._strategies if each.cost is cost and type(each) not in self._replaced)
-        there, found = [each for each in left if self._applies(each)], []
+        there, found = [each for each in left if (everything or each.asked) and self._applies(each)], []
         for number, strategy in enumerate(there, start=1):
             if type(strategy) in self._replaced:
                 continue

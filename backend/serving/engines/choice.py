@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from labelwheel.backend.devices import gpu_in_sight
+from labelwheel.backend.serving import foreign
 from labelwheel.backend.serving.engine import Engine, Loaded
 from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
@@ -26,6 +27,9 @@ class ChosenEngine:
 
     def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:
         manifest = manifest or checkpoint.read(folder).manifest
+        return foreign.around(self._own(folder, manifest), folder)
+
+    def _own(self, folder: Path, manifest: Manifest) -> Loaded:
         if self._name != "torch" and manifest.artefact and not self._on_gpu():
             return self._onnx.load(folder, manifest)
         return self._torch.load(folder, manifest)

@@ -123,6 +123,7 @@ def test_events_are_handed_on(studio: FlaskClient, wheel: Wheel) -> None:
     sent = {"action": "ANNOTATION_CREATED", "project": NUMBERED, "task": {"id": 7}, "annotation": {"id": 1}}
     answer = studio.post("/webhook", json=sent)
     assert answer.json == {"result": {"status": "noted"}, "status": "ok"}
+    assert len(wheel.credentials) == 1, "what comes with a webhook opens nothing else"
     studio.post("/webhook", json={"action": "START_TRAINING", "project": NUMBERED})
     assert wheel.desk.noted == [f"hint {project} 7", f"train {project}"]
 
@@ -131,14 +132,14 @@ def test_what_passes_is_tried_again_and_what_stays_is_an_error(
     studio: FlaskClient, wheel: Wheel, caplog: pytest.LogCaptureFixture
 ) -> None:
     busy = (503, {"error": {"message": "the model is being loaded"}})
-    wheel.failing = [(200, {"model_version": "g3"}), busy]
+    wheel.failing = [busy]
     assert predict(studio).status_code == 200
-    wheel.failing = [(200, {"model_version": "g3"}), busy, busy]
+    wheel.failing = [busy, busy]
     assert predict(studio).status_code == 500
     assert "labelwheel answered 503 to POST http://127.0.0.1" in caplog.text
     assert "the model is being loaded" in caplog.text
     assert "secret" not in caplog.text
-    wheel.failing = [(200, {"model_version": "g3"}), (200, {"results": [{}]})]
+    wheel.failing = [(200, {"results": [{}]})]
     assert predict(studio).status_code == 500, "one result for each task, or Label Studio drops all of them"
     wheel.stop()
     assert predict(studio).status_code == 500
