@@ -8,7 +8,7 @@ import time
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from labelwheel.training.errors import LabelwheelError, StoreUnreachable
+from labelwheel.training.errors import LabelwheelError, LauncherUnreachable, StoreUnreachable
 
 _LONGEST = 60.0
 _TOLD = 50
@@ -71,9 +71,9 @@ def line(error: BaseException) -> str:
 
 
 def fleeting(error: BaseException) -> bool:
-    """Whether it lies with the database or the store, which may be away for a moment, and not with what was done."""
+    """Whether it lies with the database, the store or what runs jobs, each of which may be away for a moment."""
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, OperationalError | InterfaceError | StoreUnreachable)
+    return lost or isinstance(error, OperationalError | InterfaceError | StoreUnreachable | LauncherUnreachable)
 
 
 def _expected(error: Exception) -> bool:

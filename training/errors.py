@@ -63,6 +63,16 @@ class OutOfMemory(LabelwheelError):
     status = 503
 
 
+class LauncherUnusable(LabelwheelError):
+    """A launcher cannot be used as it is set up. The message names the setting."""
+
+
+class LauncherUnreachable(LabelwheelError):
+    """What runs the jobs does not answer. Nothing is lost: it is tried again."""
+
+    status = 503
+
+
 class StoreUnusable(LabelwheelError):
     """The store's URL cannot be used, or the driver for it is not installed. Install it, or set another store."""
 

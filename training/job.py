@@ -3,8 +3,9 @@
 Exit codes: 0 done; 3 refused or impossible, with one line of JSON {"error", "message"} last on stderr; 143 cancelled by
 SIGTERM; anything else is a fault of ours. The output is there whole, or not at all.
 
-Several specs, in folders of their own, are done one after the other. They share the start of the process and the
-features of texts. One that fails leaves `failed.json` {"error", "message"}, and the next one is done.
+Several specs, in folders of their own or at URLs, are done one after the other. They share the start of the process and
+the features of texts. One that fails leaves `failed.json` {"error", "message"}, and the next one is done; one whose URL
+is gone when its turn comes was withdrawn.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ from labelwheel.training.errors import InvalidAnswer, InvalidJob, LabelwheelErro
 from labelwheel.training.progress import Listener
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Recipe
+from labelwheel.training.spec_place import SpecPlace
 
 if TYPE_CHECKING:  # NumPy is not imported before `prepare` has set its threads
     from labelwheel.training.shared_features import Embed, SharedFeatures
@@ -52,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments:
         return _refuse(InvalidJob("usage: python -m labelwheel.training.job SPEC.json …"))
     signal.signal(signal.SIGTERM, _cancel)
-    if len(arguments) > 1:
-        return _one_by_one([Path(each) for each in arguments])
+    if len(arguments) > 1 or places.is_url(arguments[0]):
+        return _one_by_one(arguments)
     try:
         spec = read_spec(Path(arguments[0]))
         prepare(spec)
@@ -66,17 +69,25 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _one_by_one(paths: list[Path]) -> int:
+def _one_by_one(arguments: list[str]) -> int:
+    for each in arguments:
+        if not places.is_url(each):
+            Path(each).with_name(FAILED).unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="labelwheel-specs-", ignore_cleanup_errors=True) as scratch:
+        return _all([SpecPlace(each, Path(scratch) / str(number)) for number, each in enumerate(arguments)])
+
+
+def _all(specs: list[SpecPlace]) -> int:
     """Every spec in its turn, whatever becomes of the others; the exit code, a fault's before a refusal's."""
-    for path in paths:
-        path.with_name(FAILED).unlink(missing_ok=True)
     embed: SharedFeatures | None = None
     first: JobSpec | None = None
     code = 0
-    for path in paths:
-        place = str(path.with_name(FAILED))
+    for each in specs:
+        path, place = each.path, str(each.path.with_name(FAILED))
         with _logged(path.with_name(LOG)):
             try:
+                if not each.fetch():
+                    continue
                 spec = read_spec(path)
                 first = first or spec
                 if (spec.base_model, spec.device, spec.threads) != (first.base_model, first.device, first.threads):

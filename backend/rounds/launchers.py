@@ -16,6 +16,7 @@ from labelwheel.training.spec import Tuned
 GROUP = "labelwheel.launchers"
 
 _LOCAL = EntryPoint(name="local", value="labelwheel.training.launchers.local:launcher", group=GROUP)
+_KUBEFLOW = EntryPoint(name="kubeflow", value="labelwheel.training.launchers.kubeflow.launcher:launcher", group=GROUP)
 _GRACE_SECONDS = 4.0
 WITHHELD = ("LABELWHEEL_", "PGPASSWORD")
 """What variables with the service's secrets begin with: no process that computes for it gets them."""
@@ -83,4 +84,6 @@ def load(settings: Settings) -> Launcher:
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
-    return {each.name: each for each in entry_points.installed(GROUP)} | {"local": _LOCAL}
+    return {each.name: each for each in entry_points.installed(GROUP)} | {
+        each.name: each for each in (_LOCAL, _KUBEFLOW)
+    }

@@ -1,0 +1,341 @@
+"""As much of a Kubernetes API server as Kubeflow's SDK asks, whose TrainJobs are processes of this machine.
+
+    with Kubernetes(python) as cluster:
+        environment = {"KUBECONFIG": str(cluster.kubeconfig(folder))}
+
+A TrainJob with a field that the API does not know is refused, as by the CRD (`additionalProperties: false`): what the
+models of `kubeflow-trainer-api` lose in a round trip is unknown. The very command that it names is run, by `python`'s
+own `torchrun`. No node, no image, no network policy: `trouble` has a pod meet what they would do to it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from flask import Flask, Response, jsonify, request
+from werkzeug.serving import make_server
+
+NAMESPACE = "labelling"
+RUNTIME = "torch-distributed"
+TRAINER = "/apis/trainer.kubeflow.org/v1alpha1"
+_OURS = f"{TRAINER}/namespaces/{NAMESPACE}/trainjobs"
+_CORE = f"/api/v1/namespaces/{NAMESPACE}"
+
+
+class Kubernetes:
+    """Up for a `with` block, at `url`.
+
+    `trouble` is what the next pods meet: `image`, `unschedulable`, `evicted`, `memory`, `quota` or `deadline`; `down`
+    has the server answer nothing but 503, `forbidden` nothing but 403. `version` is Kubeflow Trainer's, None where
+    there is none.
+    """
+
+    def __init__(self, python: Path) -> None:
+        self.python = python
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.made: list[dict[str, Any]] = []
+        self.trouble: str | None = None
+        self.down = self.forbidden = False
+        self.version: str | None = "v2.3.0"
+        self._troubles: dict[str, str] = {}
+        self._numbers = itertools.count(1)
+        self._folder = Path(tempfile.mkdtemp(prefix="labelwheel-kubernetes-"))
+        self._lock = threading.RLock()
+        self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self.jobs):
+            self._end(name)
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """A file that leads here."""
+        cluster = {"name": "stub", "cluster": {"server": self.url}}
+        context = {"name": "stub", "context": {"cluster": "stub", "user": "stub", "namespace": NAMESPACE}}
+        path = folder / "kubeconfig"
+        path.write_text(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [cluster],
+                    "contexts": [context],
+                    "users": [{"name": "stub", "user": {"token": "stub-token"}}],
+                    "current-context": "stub",
+                }
+            )
+        )
+        return path
+
+    def _app(self) -> Flask:
+        app = Flask("kubernetes")
+        app.before_request(self._look)
+        app.add_url_rule(TRAINER, view_func=self._resources)
+        app.add_url_rule("/api/v1/namespaces/kubeflow-system/configmaps/<name>", view_func=self._public)
+        app.add_url_rule(
+            f"{TRAINER}/namespaces/<_>/trainingruntimes/<name>", view_func=lambda _, name: _refused(404, name)
+        )
+        app.add_url_rule(f"{TRAINER}/clustertrainingruntimes/<name>", view_func=self._runtime)
+        app.add_url_rule(_OURS, view_func=self._create, methods=["POST"])
+        app.add_url_rule(_OURS, view_func=self._list, methods=["GET"])
+        app.add_url_rule(f"{_OURS}/<name>", view_func=self._get, methods=["GET"])
+        app.add_url_rule(f"{_OURS}/<name>", view_func=self._delete, methods=["DELETE"])
+        app.add_url_rule(f"{_CORE}/pods", view_func=self._pods)
+        app.add_url_rule(f"{_CORE}/pods/<name>/log", view_func=self._log)
+        app.add_url_rule(f"{_CORE}/events", view_func=self._events)
+        return app
+
+    def _look(self) -> Any:
+        if self.down:
+            return _refused(503, "the API server is starting")
+        if self.forbidden:
+            return _refused(403, 'User "system:serviceaccount:labelling:default" cannot create resource "trainjobs"')
+        if request.headers.get("Authorization") != "Bearer stub-token":
+            return _refused(401, "Unauthorized")
+        return None
+
+    def _resources(self) -> Any:
+        if self.version is None:
+            return _refused(404, "page not found")
+        return {"kind": "APIResourceList", "groupVersion": "trainer.kubeflow.org/v1alpha1", "resources": []}
+
+    def _public(self, name: str) -> Any:
+        if name != "kubeflow-trainer-public" or self.version is None:
+            return _refused(404, name)
+        return {"kind": "ConfigMap", "apiVersion": "v1", "data": {"kubeflow_trainer_version": self.version}}
+
+    def _runtime(self, name: str) -> Any:
+        if name != RUNTIME:
+            return _refused(404, f'clustertrainingruntimes "{name}" not found')
+        container = {"name": "node", "image": "pytorch/pytorch:2.13.0"}
+        job = {
+            "name": "node",
+            "template": {
+                "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
+                "spec": {"template": {"spec": {"containers": [container]}}},
+            },
+        }
+        return {
+            "apiVersion": "trainer.kubeflow.org/v1alpha1",
+            "kind": "ClusterTrainingRuntime",
+            "metadata": {"name": RUNTIME, "labels": {"trainer.kubeflow.org/framework": "torch"}},
+            "spec": {
+                "mlPolicy": {"numNodes": 1, "torch": {"numProcPerNode": "auto"}},
+                "template": {"spec": {"replicatedJobs": [job]}},
+            },
+        }
+
+    def _create(self) -> Any:
+        body = request.get_json()
+        unknown = list(_lost(body))
+        if unknown:
+            return _refused(422, f"TrainJob is invalid: unknown field {unknown[0]!r}")
+        name = body["metadata"]["name"]
+        if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+            return _refused(422, f"metadata.name: Invalid value: {name!r}")
+        with self._lock:
+            if name in self.jobs:
+                return _refused(409, f'trainjobs "{name}" already exists')
+            body["metadata"] |= {"namespace": NAMESPACE, "creationTimestamp": _now(), "uid": name}
+            body["status"] = {}
+            self.jobs[name] = body
+            self.made.append(body)
+            if self.trouble:
+                self._troubles[name] = self.trouble
+            if self.trouble not in ("image", "unschedulable", "quota"):
+                self._start(name, body)
+        return body, 201
+
+    def _start(self, name: str, body: dict[str, Any]) -> None:
+        trainer = body["spec"]["trainer"]
+        program, *rest = trainer["command"]
+        environment = {each["name"]: each["value"] for each in trainer.get("env", ()) if "value" in each}
+        here = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH", "LANG") if key in os.environ}
+        secret = {key: value for key, value in os.environ.items() if key.startswith(("AWS_", "AZURE_", "STORAGE_"))}
+        with (self._folder / name).open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                [str(self.python.with_name(program)), *rest, *trainer.get("args", ())],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=here | secret | environment,
+            )
+
+    def _get(self, name: str) -> Any:
+        with self._lock:
+            if name not in self.jobs:
+                return _refused(404, f'trainjobs "{name}" not found')
+            self._settle(name)
+            return self.jobs[name]
+
+    def _settle(self, name: str) -> None:
+        job, process, trouble = self.jobs[name], self.processes.get(name), self._troubles.get(name)
+        if trouble in ("evicted", "memory", "deadline") and process is not None:
+            _kill(process)
+        code = None if process is None else process.poll()
+        if code is None or job["status"].get("conditions"):
+            return
+        ended = trouble == "deadline" and "DeadlineExceeded"
+        kind = "Complete" if code == 0 and not trouble else "Failed"
+        reason = ended or ("JobsCompleted" if kind == "Complete" else "JobsFailed")
+        job["status"]["conditions"] = [
+            {"type": kind, "status": "True", "reason": reason, "message": "jobset ended", "lastTransitionTime": _now()}
+        ]
+
+    def _list(self) -> Any:
+        wanted = dict(
+            each.split("=") if "=" in each else (each, None)
+            for each in request.args.get("labelSelector", "").split(",")
+            if each
+        )
+        with self._lock:
+            found = [job for job in self.jobs.values() if _has(job["metadata"].get("labels") or {}, wanted)]
+        return {"kind": "TrainJobList", "apiVersion": "trainer.kubeflow.org/v1alpha1", "metadata": {}, "items": found}
+
+    def _delete(self, name: str) -> Any:
+        with self._lock:
+            if name not in self.jobs:
+                return _refused(404, f'trainjobs "{name}" not found')
+            self._end(name)
+            del self.jobs[name]
+            self._troubles.pop(name, None)
+        return {"kind": "Status", "status": "Success"}
+
+    def _end(self, name: str) -> None:
+        process = self.processes.pop(name, None)
+        if process is not None:
+            _kill(process)
+
+    def _pods(self) -> Any:
+        found = re.search(r"jobset-name=([^,]+)", request.args.get("labelSelector", ""))
+        name = found[1] if found else ""
+        items = [self._pod(name)] if name in self.jobs and self._troubles.get(name) != "quota" else []
+        return {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}
+
+    def _pod(self, name: str) -> dict[str, Any]:
+        image = self.jobs[name]["spec"]["trainer"]["image"]
+        process = self.processes.get(name)
+        code = None if process is None else process.poll()
+        state: dict[str, Any] = {"running": {"startedAt": _now()}}
+        if code is not None:
+            state = {
+                "terminated": {
+                    "exitCode": code if code >= 0 else 128 - code,
+                    "reason": "Error" if code else "Completed",
+                }
+            }
+        status: dict[str, Any] = {"phase": "Running", "conditions": []}
+        trouble = self._troubles.get(name)
+        if trouble == "image":
+            message = f'Back-off pulling image "{image}": not found'
+            state, status["phase"] = {"waiting": {"reason": "ImagePullBackOff", "message": message}}, "Pending"
+        elif trouble == "memory" and code is not None:
+            state = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+        elif trouble == "evicted":
+            status |= {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+        elif trouble == "unschedulable":
+            status["phase"] = "Pending"
+            message = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+            status["conditions"] = [
+                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+            ]
+        if trouble not in ("unschedulable", "evicted"):
+            status["containerStatuses"] = [
+                {"name": "node", "image": image, "imageID": "", "ready": False, "restartCount": 0, "state": state}
+            ]
+        labels = {"jobset.sigs.k8s.io/jobset-name": name, "jobset.sigs.k8s.io/replicatedjob-name": "node"}
+        return {
+            "kind": "Pod",
+            "apiVersion": "v1",
+            "metadata": {
+                "name": f"{name}-node-0-0",
+                "namespace": NAMESPACE,
+                "labels": labels,
+                "creationTimestamp": _now(),
+            },
+            "spec": {"containers": [{"name": "node", "image": image}]},
+            "status": status,
+        }
+
+    def _log(self, name: str) -> Any:
+        path = self._folder / name.removesuffix("-node-0-0")
+        if not path.exists():
+            return _refused(404, f'pods "{name}" not found')
+        lines = path.read_text(errors="replace").splitlines()[-int(request.args.get("tailLines", 1000)) :]
+        return Response("\n".join(lines), content_type="text/plain")
+
+    def _events(self) -> Any:
+        items = [
+            {
+                "metadata": {"name": f"{name}.1", "namespace": NAMESPACE},
+                "involvedObject": {"kind": "Job", "name": f"{name}-node-0"},
+                "reason": "FailedCreate",
+                "message": 'pods "x" is forbidden: exceeded quota: small, requested: cpu=2, limited: cpu=8',
+                "lastTimestamp": _now(),
+            }
+            for name, trouble in self._troubles.items()
+            if trouble == "quota"
+        ]
+        return {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": items}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _has(labels: dict[str, str], wanted: dict[str, str | None]) -> bool:
+    return all(key in labels and value in (None, labels[key]) for key, value in wanted.items())
+
+
+def _lost(body: dict[str, Any]) -> Iterator[str]:
+    from kubeflow_trainer_api import models
+
+    known = models.TrainerV1alpha1TrainJob.from_dict(body)
+    yield from _missing(body, known.to_dict() if known else {})
+
+
+def _missing(given: Any, kept: Any, path: str = "") -> Iterator[str]:
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if not isinstance(kept, dict) or key not in kept:
+                yield f"{path}.{key}"
+            else:
+                yield from _missing(value, kept[key], f"{path}.{key}")
+    elif isinstance(given, list):
+        for number, value in enumerate(given):
+            there = kept[number] if isinstance(kept, list) and number < len(kept) else None
+            yield from _missing(value, there, f"{path}[{number}]")
+
+
+def _refused(code: int, message: str) -> tuple[Response, int]:
+    return jsonify({"kind": "Status", "status": "Failure", "message": message, "code": code}), code
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
