@@ -102,7 +102,8 @@ class Settings(BaseSettings):
         description="how many training jobs may run at a time, of different questions; each takes memory",
     )
     launcher: str = Field(
-        "local", description="where training jobs run: `local`, on this machine, or a launcher that is installed"
+        "local",
+        description="where jobs run: `local` (this machine), `kubeflow` (docs/kubeflow.md), or one that is installed",
     )
     job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
     ml_backends: str = Field(

@@ -1,4 +1,4 @@
-"""Write the table of docs/settings.md from backend/settings.py: one place to change, one that people read."""
+"""Write the tables of settings into the pages that have one: one place to change, one that people read."""
 
 from __future__ import annotations
 
@@ -7,34 +7,40 @@ import sys
 from pathlib import Path
 
 from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
 from labelwheel.backend.settings import Settings
+from labelwheel.training.launchers.kubeflow.configuration import Configuration
 
-PAGE = Path(__file__).parent / "settings.md"
+HERE = Path(__file__).parent
+PAGE = HERE / "settings.md"
+PAGES: dict[Path, type[BaseSettings]] = {PAGE: Settings, HERE / "kubeflow.md": Configuration}
 BLOCK = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
-def table() -> str:
+def table(settings: type[BaseSettings] = Settings) -> str:
     """One row per setting, in the order of the class, which is the order in which people need them."""
-    prefix = Settings.model_config.get("env_prefix", "")
+    prefix = settings.model_config.get("env_prefix", "")
     rows = ["| variable | default | what it is |", "| --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
-        rows.append(f"| `{prefix}{name.upper()}` | {default} | {field.description} |")
+    for name, field in settings.model_fields.items():
+        default = "" if field.default in (None, PydanticUndefined, "", {}) else f"`{field.default}`"
+        variable = field.validation_alias or f"{prefix}{name.upper()}"
+        rows.append(f"| `{variable}` | {default} | {field.description} |")
     return "\n".join(rows) + "\n"
 
 
-def replaced(text: str) -> str:
+def replaced(text: str, settings: type[BaseSettings] = Settings) -> str:
     """The page with a fresh table; raises LookupError if it has no place for one."""
-    text, found = BLOCK.subn(lambda _: table(), text)
+    text, found = BLOCK.subn(lambda _: table(settings), text)
     if found != 1:
-        raise LookupError("docs/settings.md needs exactly one <!-- settings --> … <!-- /settings -->")
+        raise LookupError("a page of settings needs exactly one <!-- settings --> … <!-- /settings -->")
     return text
 
 
 if __name__ == "__main__":
-    old = PAGE.read_text(encoding="utf-8")
-    new = replaced(old)
-    if new != old:
-        PAGE.write_text(new, encoding="utf-8")
-    sys.stdout.write("docs/settings.md is up to date\n" if new == old else "docs/settings.md is written\n")
+    for page, settings in PAGES.items():
+        old = page.read_text(encoding="utf-8")
+        new = replaced(old, settings)
+        if new != old:
+            page.write_text(new, encoding="utf-8")
+        sys.stdout.write(f"docs/{page.name} is {'up to date' if new == old else 'written'}\n")

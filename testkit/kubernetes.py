@@ -36,9 +36,9 @@ _CORE = f"/api/v1/namespaces/{NAMESPACE}"
 class Kubernetes:
     """Up for a `with` block, at `url`.
 
-    `trouble` is what the next pods meet: `image`, `unschedulable`, `evicted`, `memory`, `quota` or `deadline`; `down`
-    has the server answer nothing but 503, `forbidden` nothing but 403. `version` is Kubeflow Trainer's, None where
-    there is none.
+    `trouble` is what the next pods meet: `image`, `never` (a name that is none), `unschedulable`, `evicted`, `memory`,
+    `quota` or `deadline`; `down` has the server answer nothing but 503, `forbidden` nothing but 403. `version` is
+    Kubeflow Trainer's, None where there is none. `environment` is what a pod has besides, as from a service account.
     """
 
     def __init__(self, python: Path) -> None:
@@ -49,6 +49,7 @@ class Kubernetes:
         self.trouble: str | None = None
         self.down = self.forbidden = False
         self.version: str | None = "v2.3.0"
+        self.environment: dict[str, str] = {}
         self._troubles: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._folder = Path(tempfile.mkdtemp(prefix="labelwheel-kubernetes-"))
@@ -162,7 +163,7 @@ class Kubernetes:
             self.made.append(body)
             if self.trouble:
                 self._troubles[name] = self.trouble
-            if self.trouble not in ("image", "unschedulable", "quota"):
+            if self.trouble not in ("image", "never", "unschedulable", "quota"):
                 self._start(name, body)
         return body, 201
 
@@ -171,14 +172,13 @@ class Kubernetes:
         program, *rest = trainer["command"]
         environment = {each["name"]: each["value"] for each in trainer.get("env", ()) if "value" in each}
         here = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH", "LANG") if key in os.environ}
-        secret = {key: value for key, value in os.environ.items() if key.startswith(("AWS_", "AZURE_", "STORAGE_"))}
         with (self._folder / name).open("wb") as log:
             self.processes[name] = subprocess.Popen(
                 [str(self.python.with_name(program)), *rest, *trainer.get("args", ())],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=here | secret | environment,
+                env=here | self.environment | environment,
             )
 
     def _get(self, name: str) -> Any:
@@ -249,6 +249,8 @@ class Kubernetes:
         if trouble == "image":
             message = f'Back-off pulling image "{image}": not found'
             state, status["phase"] = {"waiting": {"reason": "ImagePullBackOff", "message": message}}, "Pending"
+        elif trouble == "never":
+            state = {"waiting": {"reason": "InvalidImageName", "message": f'couldn\'t parse image name "{image}"'}}
         elif trouble == "memory" and code is not None:
             state = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
         elif trouble == "evicted":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints.store import Store
 from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
 
@@ -91,20 +92,25 @@ def check_sound(wheel: LabelwheelServer) -> None:
     assert decided == [row["id"] for row in rounds if row["state"] != "cancelled"], "a round was not decided just once"
     known = {row["version"]: row for row in rows(wheel, "SELECT * FROM checkpoints")}
     assert sorted(known) == sorted(row["version"] for row in rounds if row["state"] == "promoted")
-    check_store(Path(wheel.environment.get("LABELWHEEL_STORE", wheel.home / "checkpoints")), known)
+    with tempfile.TemporaryDirectory() as cache:
+        place = wheel.environment.get("LABELWHEEL_STORE", str(wheel.home / "checkpoints"))
+        check_store(Store(place, Path(cache)), known)
     (project,) = wheel.status()["projects"]
     version = project["version"]
     assert [version["current"]] == version["served"] == [version["announced"]]
 
 
-def check_store(store: Path, known: Mapping[str, Mapping[str, Any]]) -> None:
-    """Every folder is a whole checkpoint that the database knows, and each that is kept and not broken is there."""
-    present = {path.name for path in store.iterdir()}
+def check_store(store: Store, known: Mapping[str, Mapping[str, Any]]) -> None:
+    """Every folder is a whole checkpoint that the database knows, and each that is kept and not broken is there.
+
+    What lies behind a URL is read with the credentials of this process.
+    """
+    present = set(store.names())
     assert present <= {version for version, row in known.items() if not row["removed"]}
     assert present >= {version for version, row in known.items() if not row["removed"] and not row["broken"]}
     for version in present:
         if not known[version]["broken"]:
-            assert checkpoint.read(store / version).manifest.version == version
+            assert store.read(version).manifest.version == version
 
 
 def generation_of(version: str | None) -> str:
