@@ -102,8 +102,7 @@ class Settings(BaseSettings):
         description="how many training jobs may run at a time, of different questions; each takes memory",
     )
     launcher: str = Field(
-        "local",
-        description="where jobs run: `local` (this machine), `kubeflow` (docs/kubeflow.md), or one that is installed",
+        "local", description="where jobs run: `local`, `kubeflow` (docs/kubeflow.md), or one installed"
     )
     job_threads: int | None = Field(None, ge=1, description="how many cores a training job may use; all if not set")
     ml_backends: str = Field(

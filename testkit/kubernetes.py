@@ -17,14 +17,14 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, request
 from werkzeug.serving import make_server
+
+from testkit import kubernetes_objects as objects
 
 NAMESPACE = "labelling"
 RUNTIME = "torch-distributed"
@@ -94,7 +94,7 @@ class Kubernetes:
         app.add_url_rule(TRAINER, view_func=self._resources)
         app.add_url_rule("/api/v1/namespaces/kubeflow-system/configmaps/<name>", view_func=self._public)
         app.add_url_rule(
-            f"{TRAINER}/namespaces/<_>/trainingruntimes/<name>", view_func=lambda _, name: _refused(404, name)
+            f"{TRAINER}/namespaces/<_>/trainingruntimes/<name>", view_func=lambda _, name: objects.refused(404, name)
         )
         app.add_url_rule(f"{TRAINER}/clustertrainingruntimes/<name>", view_func=self._runtime)
         app.add_url_rule(_OURS, view_func=self._create, methods=["POST"])
@@ -108,56 +108,42 @@ class Kubernetes:
 
     def _look(self) -> Any:
         if self.down:
-            return _refused(503, "the API server is starting")
+            return objects.refused(503, "the API server is starting")
         if self.forbidden:
-            return _refused(403, 'User "system:serviceaccount:labelling:default" cannot create resource "trainjobs"')
+            return objects.refused(
+                403, 'User "system:serviceaccount:labelling:default" cannot create resource "trainjobs"'
+            )
         if request.headers.get("Authorization") != "Bearer stub-token":
-            return _refused(401, "Unauthorized")
+            return objects.refused(401, "Unauthorized")
         return None
 
     def _resources(self) -> Any:
         if self.version is None:
-            return _refused(404, "page not found")
+            return objects.refused(404, "page not found")
         return {"kind": "APIResourceList", "groupVersion": "trainer.kubeflow.org/v1alpha1", "resources": []}
 
     def _public(self, name: str) -> Any:
         if name != "kubeflow-trainer-public" or self.version is None:
-            return _refused(404, name)
+            return objects.refused(404, name)
         return {"kind": "ConfigMap", "apiVersion": "v1", "data": {"kubeflow_trainer_version": self.version}}
 
     def _runtime(self, name: str) -> Any:
         if name != RUNTIME:
-            return _refused(404, f'clustertrainingruntimes "{name}" not found')
-        container = {"name": "node", "image": "pytorch/pytorch:2.13.0"}
-        job = {
-            "name": "node",
-            "template": {
-                "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
-                "spec": {"template": {"spec": {"containers": [container]}}},
-            },
-        }
-        return {
-            "apiVersion": "trainer.kubeflow.org/v1alpha1",
-            "kind": "ClusterTrainingRuntime",
-            "metadata": {"name": RUNTIME, "labels": {"trainer.kubeflow.org/framework": "torch"}},
-            "spec": {
-                "mlPolicy": {"numNodes": 1, "torch": {"numProcPerNode": "auto"}},
-                "template": {"spec": {"replicatedJobs": [job]}},
-            },
-        }
+            return objects.refused(404, f'clustertrainingruntimes "{name}" not found')
+        return objects.runtime(name)
 
     def _create(self) -> Any:
         body = request.get_json()
-        unknown = list(_lost(body))
+        unknown = list(objects.unknown(body))
         if unknown:
-            return _refused(422, f"TrainJob is invalid: unknown field {unknown[0]!r}")
+            return objects.refused(422, f"TrainJob is invalid: unknown field {unknown[0]!r}")
         name = body["metadata"]["name"]
         if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
-            return _refused(422, f"metadata.name: Invalid value: {name!r}")
+            return objects.refused(422, f"metadata.name: Invalid value: {name!r}")
         with self._lock:
             if name in self.jobs:
-                return _refused(409, f'trainjobs "{name}" already exists')
-            body["metadata"] |= {"namespace": NAMESPACE, "creationTimestamp": _now(), "uid": name}
+                return objects.refused(409, f'trainjobs "{name}" already exists')
+            body["metadata"] |= {"namespace": NAMESPACE, "creationTimestamp": objects.now(), "uid": name}
             body["status"] = {}
             self.jobs[name] = body
             self.made.append(body)
@@ -184,7 +170,7 @@ class Kubernetes:
     def _get(self, name: str) -> Any:
         with self._lock:
             if name not in self.jobs:
-                return _refused(404, f'trainjobs "{name}" not found')
+                return objects.refused(404, f'trainjobs "{name}" not found')
             self._settle(name)
             return self.jobs[name]
 
@@ -199,7 +185,13 @@ class Kubernetes:
         kind = "Complete" if code == 0 and not trouble else "Failed"
         reason = ended or ("JobsCompleted" if kind == "Complete" else "JobsFailed")
         job["status"]["conditions"] = [
-            {"type": kind, "status": "True", "reason": reason, "message": "jobset ended", "lastTransitionTime": _now()}
+            {
+                "type": kind,
+                "status": "True",
+                "reason": reason,
+                "message": "jobset ended",
+                "lastTransitionTime": objects.now(),
+            }
         ]
 
     def _list(self) -> Any:
@@ -209,13 +201,13 @@ class Kubernetes:
             if each
         )
         with self._lock:
-            found = [job for job in self.jobs.values() if _has(job["metadata"].get("labels") or {}, wanted)]
+            found = [job for job in self.jobs.values() if objects.has(job["metadata"].get("labels") or {}, wanted)]
         return {"kind": "TrainJobList", "apiVersion": "trainer.kubeflow.org/v1alpha1", "metadata": {}, "items": found}
 
     def _delete(self, name: str) -> Any:
         with self._lock:
             if name not in self.jobs:
-                return _refused(404, f'trainjobs "{name}" not found')
+                return objects.refused(404, f'trainjobs "{name}" not found')
             self._end(name)
             del self.jobs[name]
             self._troubles.pop(name, None)
@@ -233,71 +225,19 @@ class Kubernetes:
         return {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}
 
     def _pod(self, name: str) -> dict[str, Any]:
-        image = self.jobs[name]["spec"]["trainer"]["image"]
         process = self.processes.get(name)
         code = None if process is None else process.poll()
-        state: dict[str, Any] = {"running": {"startedAt": _now()}}
-        if code is not None:
-            state = {
-                "terminated": {
-                    "exitCode": code if code >= 0 else 128 - code,
-                    "reason": "Error" if code else "Completed",
-                }
-            }
-        status: dict[str, Any] = {"phase": "Running", "conditions": []}
-        trouble = self._troubles.get(name)
-        if trouble == "image":
-            message = f'Back-off pulling image "{image}": not found'
-            state, status["phase"] = {"waiting": {"reason": "ImagePullBackOff", "message": message}}, "Pending"
-        elif trouble == "never":
-            state = {"waiting": {"reason": "InvalidImageName", "message": f'couldn\'t parse image name "{image}"'}}
-        elif trouble == "memory" and code is not None:
-            state = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
-        elif trouble == "evicted":
-            status |= {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
-        elif trouble == "unschedulable":
-            status["phase"] = "Pending"
-            message = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
-            status["conditions"] = [
-                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
-            ]
-        if trouble not in ("unschedulable", "evicted"):
-            status["containerStatuses"] = [
-                {"name": "node", "image": image, "imageID": "", "ready": False, "restartCount": 0, "state": state}
-            ]
-        labels = {"jobset.sigs.k8s.io/jobset-name": name, "jobset.sigs.k8s.io/replicatedjob-name": "node"}
-        return {
-            "kind": "Pod",
-            "apiVersion": "v1",
-            "metadata": {
-                "name": f"{name}-node-0-0",
-                "namespace": NAMESPACE,
-                "labels": labels,
-                "creationTimestamp": _now(),
-            },
-            "spec": {"containers": [{"name": "node", "image": image}]},
-            "status": status,
-        }
+        return objects.pod(name, NAMESPACE, self.jobs[name]["spec"]["trainer"]["image"], code, self._troubles.get(name))
 
     def _log(self, name: str) -> Any:
         path = self._folder / name.removesuffix("-node-0-0")
         if not path.exists():
-            return _refused(404, f'pods "{name}" not found')
+            return objects.refused(404, f'pods "{name}" not found')
         lines = path.read_text(errors="replace").splitlines()[-int(request.args.get("tailLines", 1000)) :]
         return Response("\n".join(lines), content_type="text/plain")
 
     def _events(self) -> Any:
-        items = [
-            {
-                "metadata": {"name": f"{name}.1", "namespace": NAMESPACE},
-                "involvedObject": {"kind": "Job", "name": f"{name}-node-0"},
-                "reason": "FailedCreate",
-                "message": 'pods "x" is forbidden: exceeded quota: small, requested: cpu=2, limited: cpu=8',
-                "lastTimestamp": _now(),
-            }
-            for name, trouble in self._troubles.items()
-            if trouble == "quota"
-        ]
+        items = [objects.quota(name, NAMESPACE) for name, trouble in self._troubles.items() if trouble == "quota"]
         return {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": items}
 
 
@@ -309,35 +249,3 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _has(labels: dict[str, str], wanted: dict[str, str | None]) -> bool:
-    return all(key in labels and value in (None, labels[key]) for key, value in wanted.items())
-
-
-def _lost(body: dict[str, Any]) -> Iterator[str]:
-    from kubeflow_trainer_api import models
-
-    known = models.TrainerV1alpha1TrainJob.from_dict(body)
-    yield from _missing(body, known.to_dict() if known else {})
-
-
-def _missing(given: Any, kept: Any, path: str = "") -> Iterator[str]:
-    if isinstance(given, dict):
-        for key, value in given.items():
-            if not isinstance(kept, dict) or key not in kept:
-                yield f"{path}.{key}"
-            else:
-                yield from _missing(value, kept[key], f"{path}.{key}")
-    elif isinstance(given, list):
-        for number, value in enumerate(given):
-            there = kept[number] if isinstance(kept, list) and number < len(kept) else None
-            yield from _missing(value, there, f"{path}[{number}]")
-
-
-def _refused(code: int, message: str) -> tuple[Response, int]:
-    return jsonify({"kind": "Status", "status": "Failure", "message": message, "code": code}), code
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
