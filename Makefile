@@ -99,7 +99,7 @@ install: .venv/installed .venv-label-studio/installed ## the two virtual environ
 	echo "labelwheel and its tools into .venv: some minutes, the first time"; \
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; \
 	$(BIN)/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)"; \
-	$(BIN)/python $(PIP) $(CONSTRAINTS:%=--constraint %) --editable ".[dev,postgresql,shapley,s3,gcs,azure]"; \
+	$(BIN)/python $(PIP) $(CONSTRAINTS:%=--constraint %) --editable ".[dev,postgresql,shapley,s3,gcs,azure,mlflow]"; \
 	touch $@
 
 .venv-label-studio/installed: requirements-label-studio.txt

@@ -17,7 +17,7 @@ from labelwheel.backend.publishing import inventory
 from labelwheel.backend.publishing.destination import Destination, destination
 from labelwheel.training.checkpoints import layered_head
 
-PLACES = "hub:NAME, or the URL of an object store (s3://…, gs://…, az://…)"
+PLACES = "hub:NAME, mlflow:NAME, or the URL of an object store (s3://…, gs://…, az://…)"
 
 
 def push(
@@ -29,8 +29,8 @@ def push(
         bool, typer.Option("--public", help="for everybody, where a hub makes the repository; else it is private")
     ] = False,
 ) -> None:
-    """Put the champion (or another checkpoint) with its card on a model hub or in an object store, whole or not."""
-    there = _there(to, public)
+    """Put the champion (or another checkpoint) with its card on a model hub, in a store or a registry."""
+    there = _there(to, public, version is None)
     client = targets.service()
     found = targets.project(client.status(), project)
     asked = targets.question(found, question)
@@ -62,7 +62,7 @@ def pull(
     Console().print(f"{known.version} is in {out}", highlight=False, soft_wrap=True)
 
 
-def _there(address: str, public: bool = False) -> Destination:
+def _there(address: str, public: bool = False, champion: bool = True) -> Destination:
     # what fails is told in one line; libraries log tracebacks, and what they were sent, to a terminal beside it
     logging.getLogger().addHandler(logging.NullHandler())
-    return destination(address, public)
+    return destination(address, public, champion)

@@ -27,17 +27,24 @@ class Destination(Protocol):
         """Fetches what is there into an empty folder, each file compared with its hash."""
 
 
-def _hub(rest: str, public: bool) -> Destination:
+def _hub(rest: str, public: bool, champion: bool) -> Destination:
     from labelwheel.backend.publishing.hub import Hub  # the libraries of each load when they are asked for
 
     return Hub.at(rest, public)
 
 
-_SCHEMES: Mapping[str, Callable[[str, bool], Destination]] = {"hub": _hub}
+def _registry(rest: str, public: bool, champion: bool) -> Destination:
+    from labelwheel.backend.publishing.model_registry import ModelRegistry
+
+    return ModelRegistry.at(rest, champion)
 
 
-def destination(address: str, public: bool = False) -> Destination:
-    """The one that an address means; `public` is for a hub's repository that is yet to be made.
+_SCHEMES: Mapping[str, Callable[[str, bool, bool], Destination]] = {"hub": _hub, "mlflow": _registry}
+
+
+def destination(address: str, public: bool = False, champion: bool = True) -> Destination:
+    """The one that an address means; `public` is for a hub's repository that is yet to be made,
+    `champion` for a registry, which has an alias for it.
 
     Raises InvalidRequest where none has such an address.
     """
@@ -51,4 +58,4 @@ def destination(address: str, public: bool = False) -> Destination:
             f"{address!r} is no place for a model: give {', '.join(f'{one}:NAME' for one in _SCHEMES)}, or the URL of "
             "an object store such as s3://BUCKET/FOLDER, gs://… or az://…"
         )
-    return _SCHEMES[scheme](rest, public)
+    return _SCHEMES[scheme](rest, public, champion)

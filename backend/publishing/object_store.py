@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from labelwheel.backend.errors import InvalidRequest, PushFailed
 from labelwheel.backend.publishing import inventory as inventories
 from labelwheel.backend.publishing.inventory import FILE, Inventory
+from labelwheel.backend.publishing.patience import answered
 from labelwheel.training import places
 from labelwheel.training.errors import StoreUnreachable
-
-FIRST_ANSWER = 30.0
-"""Seconds that a store may take to say whether there is something: its library looks for credentials first."""
 
 
 class ObjectStore:
@@ -42,7 +37,7 @@ class ObjectStore:
         """What is there of an earlier push is not sent again. Raises PushFailed."""
         place = f"{self._url}/{inventory.version}"
         with _reaching(place):
-            known = _answered(place, lambda: self._known(place))
+            known = answered(place, lambda: self._known(place))
             if known == inventory:
                 return place
             before = known.files if known else {}
@@ -64,7 +59,7 @@ class ObjectStore:
     def pull(self, folder: Path) -> Inventory:
         """Raises PushFailed."""
         with _reaching(self._url):
-            known = _answered(self._url, lambda: self._known(self._url))
+            known = answered(self._url, lambda: self._known(self._url))
             if known is None:
                 raise PushFailed(
                     f"no whole model is at {self._url}: give the address that `labelwheel push` printed, which ends "
@@ -88,26 +83,6 @@ class ObjectStore:
     def _get(self, name: str, target: Path) -> None:
         with places.reached(f"{self._url}/{name}") as (system, path):
             system.get_file(path, str(target))
-
-
-def _answered(place: str, ask: Callable[[], Inventory | None]) -> Inventory | None:
-    """What a first look at a store says; drivers try a host that is not there again for up to 90 seconds."""
-    said: Future[Inventory | None] = Future()
-
-    def look() -> None:
-        try:
-            said.set_result(ask())
-        except BaseException as error:
-            said.set_exception(error)
-
-    threading.Thread(target=look, daemon=True).start()  # a pool's threads would be waited for at the end
-    try:
-        return said.result(FIRST_ANSWER)
-    except FutureTimeout:
-        raise PushFailed(
-            f"{place} has not answered for {FIRST_ANSWER:.0f} s; check the network, and the address that its library "
-            "was given"
-        ) from None
 
 
 @contextlib.contextmanager

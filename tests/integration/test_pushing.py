@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 from labelwheel.backend.app import create_app
 from labelwheel.backend.settings import Settings
 from testkit.clouds import Azurite, Cloud, GoogleStorage, Moto
+from testkit.mlflow_server import MlflowServer
 from tests.backend import real
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
@@ -55,7 +56,11 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
 
 
 def environment(service: str, more: Mapping[str, str]) -> dict[str, str]:
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AZURE_", "LABELWHEEL"))}
+    known = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "AZURE_", "LABELWHEEL", "MLFLOW_"))
+    }
     return {**known, "LABELWHEEL_URL": service, **more}
 
 
@@ -180,3 +185,50 @@ def test_a_push_that_is_killed_leaves_nothing_that_looks_whole(service: str, tmp
         assert not list(tmp_path.iterdir())
         assert run(service, cloud.environment, "push", "--to", bucket)[0] == 0
         assert run(service, cloud.environment, "pull", "--from", f"{bucket}/n1", "--out", out)[0] == 0
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[MlflowServer]:
+    with MlflowServer() as server:
+        yield server
+
+
+def test_mlflow_has_a_champion_that_its_own_loaders_load(service: str, registry: MlflowServer, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for _ in range(2):
+        code, said = run(service, registry.environment, "push", "--to", "mlflow:topics")
+        assert (code, said) == (0, "n1 is at mlflow:topics@1\n"), "again, and nothing is different"
+    code = """if True:
+        import json, sys
+        import mlflow
+        model = mlflow.transformers.load_model("models:/topics@champion")
+        plain = mlflow.pyfunc.load_model("models:/topics/1")
+        texts = json.loads(sys.argv[1])
+        print(json.dumps([[one["label"] for one in model(texts)], list(plain.predict(texts)["label"])]))"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(TEXTS)], capture_output=True, text=True, timeout=300,
+        env={**environment(service, registry.environment), "PYTHONPATH": ""}, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [["parcel lost", "refund wanted"]] * 2
+    for which in ("", "@champion", "@1"):
+        shutil.rmtree(out, ignore_errors=True)
+        code, said = run(service, registry.environment, "pull", "--from", f"mlflow:topics{which}", "--out", out)
+        assert (code, said) == (0, f"n1 is in {out}\n")
+    assert (out / "model.safetensors").read_bytes() == (real.store() / "n1" / "model.safetensors").read_bytes()
+
+
+def test_another_version_than_the_champion_gets_no_alias(service: str, registry: MlflowServer, tmp_path: Path) -> None:
+    code, said = run(service, registry.environment, "push", "--version", "n1", "--to", "mlflow:others")
+    assert (code, said) == (0, "n1 is at mlflow:others@1\n")
+    for place in ("mlflow:others", "mlflow:others@7", "mlflow:nothing"):
+        said = refused(service, registry.environment, "pull", "--from", place, "--out", tmp_path / "out")
+        assert "MLflow has no such model or version" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_registry_that_is_away_or_not_named_is_one_line(service: str, registry: MlflowServer) -> None:
+    away = {**registry.environment, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    assert "has not answered for 30 s" in refused(service, away, "push", "--to", "mlflow:topics")
+    known = {name: value for name, value in registry.environment.items() if name != "MLFLOW_TRACKING_URI"}
+    assert "set MLFLOW_TRACKING_URI" in refused(service, known, "push", "--to", "mlflow:topics")

@@ -12,7 +12,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from labelwheel.backend.errors import InvalidRequest, PushFailed
-from labelwheel.backend.publishing import inventory, object_store
+from labelwheel.backend.publishing import inventory, patience
 from labelwheel.backend.publishing.destination import destination
 from labelwheel.backend.publishing.inventory import FILE
 
@@ -160,7 +160,7 @@ def test_what_could_execute_code_is_not_kept(folder: Path, tmp_path: Path) -> No
 def test_a_store_that_says_nothing_is_given_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    monkeypatch.setattr(object_store, "FIRST_ANSWER", 0.1)
+    monkeypatch.setattr(patience, "FIRST_ANSWER", 0.1)
     monkeypatch.setattr(Bucket, "cat_file", lambda *rest, **more: time.sleep(2))
     with pytest.raises(PushFailed, match="has not answered for 0 s"):
         push(folder)
