@@ -40,6 +40,12 @@ class ForeignServed:
         self.encoder: Encoder = _Unlayered(below.encoder)
 
     @property
+    def problem(self) -> str | None:
+        """Why it does not answer at the moment; None while it does."""
+        said = self.answers.problem
+        return None if said is None else f"{said}; the regression beside it answers meanwhile"
+
+    @property
     def reading(self) -> str:
         return self.below.reading
 

@@ -131,8 +131,14 @@ class ServedModels:
 
     @property
     def problems(self) -> dict[str, dict[str, str]]:
-        """By project id: what could not be loaded, and why."""
-        return {str(project): dict(problem) for project, problem in self._problems.items()}
+        """By project id: what could not be loaded, or does not answer by itself at the moment, and why."""
+        away = {
+            each.project: {"generation": each.generation, "question": name, "message": problem}
+            for each in self._table.projects.values()
+            for name, member in each.members.items()
+            if (problem := getattr(member.model, "problem", None))
+        }
+        return {str(project): dict(problem) for project, problem in (away | dict(self._problems)).items()}
 
     def versions(self) -> dict[int, Mapping[str, str]]:
         """By project id: the checkpoint that answers each question."""

@@ -35,8 +35,9 @@ except ImportError as error:
 
 log = logging.getLogger(__name__)
 
-SETUP_SECONDS, PREDICT_SECONDS, HINT_SECONDS = 1.0, 45.0, 0.4
-"""Of silence, twice as long in all: Label Studio waits 3 s for /setup, 100 s for /predict and 1 s for a webhook."""
+SETUP_SECONDS, PREDICT_SECONDS, EVENT_SECONDS = 1.0, 45.0, 5.0
+"""Of silence, twice as long in all. Label Studio waits 3 s for /setup and 100 s for /predict and its training button;
+for a webhook 1 s, but what comes of one it does not look at."""
 URL = "http://127.0.0.1:9090"
 
 
@@ -69,7 +70,7 @@ class LabelwheelModel(LabelStudioMLBase):
 
     def fit(self, event: str, data: Mapping[str, Any], **additional_params: Any) -> dict[str, Any]:
         """Hands the event on: labelwheel decides itself when to train, and reads the labels from Label Studio."""
-        return self._ask("/webhook", {**data, "action": event}, HINT_SECONDS, attempts=1)
+        return self._ask("/webhook", {**data, "action": event}, EVENT_SECONDS, attempts=1)
 
     def _project(self) -> str:
         """How labelwheel calls the project; the server that runs this cuts that off behind the number."""
