@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Self
 
 from testkit import ml_stand_in
 from testkit.server import Process, Server, answers, clean_environment, end
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def python_path() -> str:
@@ -41,4 +44,5 @@ class MlServer(Server):
 
     def asked(self, path: str) -> int:
         """How often it has answered well to a POST."""
-        return sum(f'"POST {path} HTTP/1.1" 20' in line for line in self.log.read_text(errors="replace").splitlines())
+        lines = COLOURS.sub("", self.log.read_text(errors="replace")).splitlines()
+        return sum(f'"POST {path} HTTP/1.1" 20' in line for line in lines)

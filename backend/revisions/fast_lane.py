@@ -26,7 +26,6 @@ from labelwheel.backend.revisions.span_lane import SpanLane
 from labelwheel.backend.revisions.text_lane import TextLane
 from labelwheel.backend.trouble import Trouble
 from labelwheel.training.errors import LabelwheelError
-from labelwheel.training.foreign.model import RECIPE
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.questions import Question
@@ -145,8 +144,7 @@ class FastLane:
         if question.home_id is not None or question.champion_id is None or not question.active:
             return None
         champion = session.get(CheckpointRow, question.champion_id)
-        # on what is not ours no head stands
-        return None if champion is None or champion.broken or champion.recipe == RECIPE else champion
+        return None if champion is None or champion.broken else champion
 
 
 def _threads(project_id: int) -> tuple[Executor, Executor]:
