@@ -35,7 +35,7 @@ except ImportError as error:
 
 log = logging.getLogger(__name__)
 
-SETUP_SECONDS, PREDICT_SECONDS, EVENT_SECONDS = 1.0, 45.0, 5.0
+SETUP_SECONDS, PREDICT_SECONDS, EVENT_SECONDS = 1.4, 45.0, 5.0
 """Of silence, twice as long in all. Label Studio waits 3 s for /setup and 100 s for /predict and its training button;
 for a webhook 1 s, but what comes of one it does not look at."""
 URL = "http://127.0.0.1:9090"

@@ -6,6 +6,10 @@ label-studio-ml itself is only in its git repository; `testkit.ml_stand_in` has 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,8 +69,8 @@ def test_who_keeps_the_server_has_our_answers(studio: LabelStudioServer, quick: 
         assert "train, asked for in label-studio project" in wheel.run("audit").stdout
         stage.label(2)
         stage.converged()
-        said = server.log.read_text(errors="replace")
-        assert "Traceback" not in said, said[-3000:]
+        log = server.log.read_text(errors="replace").splitlines()
+        assert [line for line in log if line.startswith("labelwheel.")] == [], "no request of Label Studio's failed"
 
 
 @pytest.fixture
@@ -96,6 +100,21 @@ def said(stage: Stage, texts: list[str]) -> tuple[set[str], list[str]]:
     return {one["model_version"] for one in results}, [one["result"][0]["value"]["choices"][0] for one in results]
 
 
+def by_itself(checkpoint: Path, texts: list[str]) -> list[str]:
+    """What the model answers from the very file that it wrote, without labelwheel."""
+    with tarfile.open(checkpoint / "foreign.tar") as archive:
+        counts = archive.extractfile("counts.json")
+        assert counts is not None
+        code = "import json, sys; from tiny_counts import TinyCounts; counts, texts = json.load(sys.stdin)\n"
+        code += "print(json.dumps([TinyCounts._best(counts, text.lower().split())[0] for text in texts]))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=json.dumps([json.load(counts), texts]), text=True, check=True,
+            capture_output=True, env={**os.environ, "PYTHONPATH": python_path()}, timeout=60,
+        )  # fmt: skip
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
 def trial(stage: Stage, row: dict[str, Any]) -> dict[str, Any]:
     """What became of the foreign model in a round, by its report in the log."""
     log = (stage.wheel.home / "jobs" / str(row["id"]) / "log").read_text(errors="replace")
@@ -118,11 +137,10 @@ def test_a_foreign_model_is_trained_gated_swapped_and_shown_whatever_it_does(sta
     shown = stage.studio.task(stage.unlabelled[0])["predictions"]
     assert [one["model_version"] for one in shown] == [version], "people see it"
 
-    tasks = [task for task in stage.data if task in stage.unlabelled]
-    texts, gold = [stage.data[task]["text"] for task in tasks], [stage.gold(stage.data[task]) for task in tasks]
+    texts = [data["text"] for task, data in stage.data.items() if task in stage.unlabelled]
     versions, answers = said(stage, texts)
-    right = sum(one == regions[0]["value"]["choices"][0] for one, regions in zip(answers, gold, strict=True))
-    assert right > len(texts) / 2
+    assert answers == by_itself(wheel.home / "checkpoints" / row["version"], texts), "it is that model which answers"
+    assert len(set(answers)) > 1
 
     # as it is served
     for number, how in enumerate(("crash", "hang")):
