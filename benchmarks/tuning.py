@@ -38,7 +38,9 @@ from labelwheel.backend.tuning.tuner import Tuner
 from labelwheel.backend.views import tuning as view
 from labelwheel.plugins.connector import Page, Work
 from labelwheel.training.kinds import kind_of
-from labelwheel.training.launchers.base import Launcher, Phase, Task
+from labelwheel.training.launchers import child
+from labelwheel.training.launchers.base import Phase, Task
+from labelwheel.training.launchers.local import Handle, LocalLauncher
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Answer, Example, Question
 from labelwheel.training.spec import JobSpec, Tuned
@@ -68,6 +70,18 @@ def draw(folder: str | None, name: str, count: int, seed: int) -> Drawn:
     return Drawn(question, *([(row.example, row.answer) for row in rows] for rows in (chosen, tests)))
 
 
+class Equal(LocalLauncher):
+    """Trials get as much of the machine as whatever else runs on it, for that is no part of what is measured."""
+
+    def submit(self, tasks: Sequence[Task]) -> str:
+        handle = super().submit(tasks)
+        leader = Handle.model_validate_json(handle).pid
+        for _ in range(20):  # a job lowers its own priority as it begins
+            child.lower(leader, 0)
+            time.sleep(0.1)
+        return handle
+
+
 class Stage:
     """A project with the labels of one draw, and the tuner that works for it."""
 
@@ -79,7 +93,7 @@ class Stage:
         self.hold = Hold(self.database)
         if not self.hold.acquire():
             sys.exit(f"another benchmark works in {home}")
-        self.launcher: Launcher = launchers.load(self.settings)
+        self.launcher = Equal(str(launchers.folder(self.settings)), threads=threads, withheld=launchers.WITHHELD)
         self.question = drawn.question
         with self.database.session() as session:
             planted = session.get(Project, 1) is not None

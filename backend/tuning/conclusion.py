@@ -47,6 +47,17 @@ def conclude(tuning: TuningRow, rows: Sequence[TrialRow], seed: int) -> tuple[Ve
     return found, best
 
 
+def behind(tuning: TuningRow, rows: Sequence[TrialRow], trial: TrialRow, losses: Mapping[str, Sequence[float]]) -> bool:
+    """Whether a trial is plainly worse at its rung than the defaults are there, however the other trials do."""
+    usual = next(
+        (row for row in rows if row.role == TrialRole.DEFAULTS and row.number and row.rung == trial.rung), None
+    )
+    if usual is None or not usual.losses:
+        return False
+    mine = worth({key: (float(answer), float(fine)) for key, (answer, fine) in losses.items()})
+    return verdict.behind(_worth([usual]), mine, tuning.groups or {})
+
+
 def _rung(row: TrialRow) -> int:
     """The last that it was measured at."""
     return max(map(int, row.values))

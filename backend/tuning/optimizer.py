@@ -11,9 +11,12 @@ Hyperband gives up what is behind at its rung (Falkner et al. 2018 put both toge
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from labelwheel.backend.tuning.fidelities import LAST, REDUCTION, RUNGS
 from labelwheel.backend.tuning.space import STRATEGY, Choice, Range, Space
@@ -21,8 +24,11 @@ from labelwheel.backend.tuning.space import STRATEGY, Choice, Range, Space
 if TYPE_CHECKING:
     import optuna
 
-RANDOM = 8
-"""So many trials are drawn by chance before anything is learnt from them."""
+NEAR = 6
+"""So many trials are drawn around what is usual for the strategies that do best as they are, before anything is learnt
+from them: few settings far from the usual are any good, and a search is mostly short."""
+
+_SPREAD, _OTHERWISE = 0.45, 0.15
 
 LEAST_COMPLETE = 4
 """Of fewer trials no importance is told."""
@@ -46,11 +52,33 @@ class Pruning(NamedTuple):
 
 def propose(space: Space, seen: Sequence[Seen], name: str, seed: int) -> dict[str, Any]:
     """The parameters of the next trial."""
+    usual = [each for each in seen if each.values and each.params == space.usual(_strategy(space, each.params))]
+    if usual and len(seen) - len(usual) < NEAR:
+        return _near(space, usual, np.random.default_rng(seed + len(seen)))
     study = _study(space, seen, name, seed + len(seen))
     trial = study.ask()
     params = {each: _suggest(trial, each, wanted) for each, wanted in space.common().items()}
-    strategy = str(params.get(STRATEGY, space.strategies[0]))
+    strategy = _strategy(space, params)
     return params | {each: _suggest(trial, each, wanted) for each, wanted in space.of_strategy(strategy).items()}
+
+
+def _strategy(space: Space, params: Mapping[str, Any]) -> str:
+    return str(params.get(STRATEGY, space.strategies[0]))
+
+
+def _near(space: Space, usual: Sequence[Seen], chance: np.random.Generator) -> dict[str, Any]:
+    """Not far from the best strategy as it is, or now and then from the second best."""
+    ranked = sorted(usual, key=lambda each: each.values[max(each.values)])
+    strategy = _strategy(space, ranked[min(len(ranked) - 1, int(chance.random() < 1 / 3))].params)
+    params = space.usual(strategy)
+    for name, wanted in {**space.common(), **space.of_strategy(strategy)}.items():
+        if isinstance(wanted, Choice):
+            if name != STRATEGY and chance.random() < _OTHERWISE:
+                params[name] = wanted.values[int(chance.integers(len(wanted.values)))]
+        else:
+            moved = math.exp(chance.normal(0.0, _SPREAD)) if wanted.log else chance.normal(1.0, _SPREAD)
+            params[name] = float(min(max(moved, wanted.low), wanted.high))
+    return params
 
 
 def prunes(space: Space, seen: Sequence[Seen], place: int, name: str) -> Pruning:
@@ -80,7 +108,7 @@ def _study(space: Space, seen: Sequence[Seen], name: str, seed: int) -> optuna.S
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # that knobs are of one strategy alone
         sampler = optuna.samplers.TPESampler(
-            multivariate=True, group=True, constant_liar=True, n_startup_trials=RANDOM, seed=seed
+            multivariate=True, group=True, constant_liar=True, n_startup_trials=1, seed=seed
         )
     pruner = optuna.pruners.HyperbandPruner(RUNGS[0].resource, RUNGS[LAST].resource, REDUCTION)
     study = optuna.create_study(study_name=name, sampler=sampler, pruner=pruner)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from labelwheel.backend.database.tables import TrialRole, TrialRow, TrialState, TuningRow
 from labelwheel.backend.tuning.fidelities import LAST
 
-SEARCH_SHARE = 0.6
-"""Of the budget; the rest is for measuring anew what was found."""
+SEARCH_SHARE, LONGEST_SHARE = 0.6, 0.85
+"""Of the budget; the rest is for measuring anew what was found. While nothing is ahead, the search goes on longer."""
 
 TOGETHER = 4
 """Trials in a job: they share its start and the features of texts."""
@@ -57,9 +57,9 @@ def next_step(tuning: TuningRow, rows: Sequence[TrialRow]) -> Step:
         return Step(Next.FAIL, reason=_SHORT) if late else Step(Next.MEASURE, [first])
     anew = [row for row in rows if row.role == TrialRole.ANEW]
     if not anew:
-        if tuning.spent < tuning.budget * SEARCH_SHARE and (step := _search(tuning, rows)):
-            return step
         found = finalists(rows)
+        if tuning.spent < tuning.budget * _share(found) and (step := _search(tuning, rows)):
+            return step
         return Step(Next.ANEW, found) if found and not late else Step(Next.CONCLUDE)
     waiting = [row for row in anew if row.state == TrialState.WAITING]
     return Step(Next.MEASURE, _together(waiting)) if waiting and not late else Step(Next.CONCLUDE)
@@ -99,7 +99,11 @@ def proposed(rows: Sequence[TrialRow]) -> int:
 def over_at(tuning: TuningRow, rows: Sequence[TrialRow]) -> float:
     """When the job that runs has had its time, in seconds that are spent."""
     running = {row.role for row in rows if row.state == TrialState.RUNNING}
-    return tuning.budget * (SEARCH_SHARE if TrialRole.SEARCH in running else 1.0)
+    return tuning.budget * (_share(finalists(rows)) if TrialRole.SEARCH in running else 1.0)
+
+
+def _share(found: Sequence[TrialRow]) -> float:
+    return SEARCH_SHARE if found else LONGEST_SHARE
 
 
 def _search(tuning: TuningRow, rows: Sequence[TrialRow]) -> Step | None:

@@ -116,7 +116,11 @@ def noted(session: Session, tuning: TuningRow, number: int, found: TrialFigures 
     space, name = _space(tuning), _name(tuning)
     if row.rung == LAST:
         return Noted(measured=measured, importances=optimizer.importances(space, seen, name))
-    return Noted(measured=measured, pruning=optimizer.prunes(space, seen, places.index(number), name))
+    pruning = optimizer.prunes(space, seen, places.index(number), name)
+    whole = _whole(session, tuning)
+    if conclusion.behind(whole, of(session, tuning.id, losses=True), row, measured.losses):
+        pruning = pruning._replace(over=True)
+    return Noted(measured=measured, pruning=pruning)
 
 
 def keep(tx: Session, tuning_id: int, number: int, found: Noted, settings: Settings) -> None:
@@ -209,6 +213,9 @@ def _trial(tx: Session, tuning_id: int, number: int) -> TrialRow:
 
 def verdict(session: Session, tuning: TuningRow, seed: int) -> tuple[Verdict, dict[str, Any] | None]:
     """What comes of a search, and the settings that this is about."""
-    whole = session.scalars(select(TuningRow).where(TuningRow.id == tuning.id).options(undefer(TuningRow.groups))).one()
-    found, best = conclusion.conclude(whole, of(session, tuning.id, losses=True), seed)
+    found, best = conclusion.conclude(_whole(session, tuning), of(session, tuning.id, losses=True), seed)
     return found, None if best is None else best.settings
+
+
+def _whole(session: Session, tuning: TuningRow) -> TuningRow:
+    return session.scalars(select(TuningRow).where(TuningRow.id == tuning.id).options(undefer(TuningRow.groups))).one()

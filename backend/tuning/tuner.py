@@ -34,6 +34,7 @@ _LONGEST_LOOK = 30.0
 """A step that came so late did not watch the job: what a machine slept is not spent."""
 
 ATTEMPTS = 2
+_GRACE = 1.2
 
 
 class Tuner:
@@ -42,6 +43,7 @@ class Tuner:
     def __init__(self, hold: Hold, settings: Settings, launcher: Launcher) -> None:
         self._hold, self._settings, self._launcher = hold, settings, launcher
         self._looked: float | None = None
+        self._begun = time.monotonic()  # the job, as far as is known here
         self._unnoted = 0.0
         self._running: dict[int, str] = {}
 
@@ -139,7 +141,7 @@ class Tuner:
         self._running[tuning.id] = handle
         with self._hold.transaction() as tx:
             tuning_rows.note_handle(tx, tuning.id, handle)
-        self._looked = time.monotonic()
+        self._looked = self._begun = time.monotonic()
 
     def _watch(self, tuning: TuningRow, waits: bool) -> None:
         """Follows the job; adopts it where another worker started it."""
@@ -156,9 +158,13 @@ class Tuner:
                 over = plan.over_at(tuning, trial_rows.of(session, tuning.id))
             if waits or spent >= over:
                 self._interrupt(tuning, left)
+            elif time.monotonic() - self._begun > (self._settings.job_minutes * len(left) * _GRACE + 1) * 60:
+                self._launcher.cancel(tuning.handle)  # a trial ends itself at its limit; this is for one that hangs
+                self._blame(tuning, left, f"it took longer than {self._settings.job_minutes:g} minutes")
+                self._forget_job(tuning)
             return
         if state.phase is not Phase.RUNNING:
-            self._blame(tuning, left, state.code)
+            self._blame(tuning, left, None if state.code is None or state.code < 0 else "it left no message")
             self._launcher.collect(tuning.handle)
         self._forget_job(tuning)
 
@@ -180,14 +186,16 @@ class Tuner:
             trial_jobs.clear(self._settings, tuning, [row])
         return left
 
-    def _blame(self, tuning: TuningRow, left: Sequence[TrialRow], code: int | None) -> None:
-        """The job has ended and some trials have left nothing: once more where it was killed, for it may be chance."""
+    def _blame(self, tuning: TuningRow, left: Sequence[TrialRow], why: str | None) -> None:
+        """The job has ended and some trials have left nothing: once more where it was killed, for it may be chance.
+
+        `why` is what else became of it, None that it was killed.
+        """
         assert tuning.handle is not None
-        killed = code is None or code < 0
         for row in left:
             words = jobs.last_words(self._launcher.logs(tuning.handle, trial_jobs.name(tuning, row)))
-            again = killed and row.attempts < ATTEMPTS
-            reason = words or ("its job was killed" if killed else "it left no message")
+            again = why is None and row.attempts < ATTEMPTS
+            reason = words or why or "its job was killed"
             with self._hold.transaction() as tx:
                 trial_rows.give_up(tx, tuning.id, row.number, None if again else reason)
 

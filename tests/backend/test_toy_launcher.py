@@ -10,11 +10,15 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from sqlalchemy import select
 
+from labelwheel.backend.database.tables import TrialRow, TuningRow
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.processes import home_folder
 from labelwheel.backend.rounds import launchers
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.tuning import tuning_commands
+from labelwheel.backend.tuning.tuner import Tuner
 from labelwheel.training import exchange, job
 from labelwheel.training.launchers.base import Launcher, Phase, Site, State, Task
 from labelwheel.training.launchers.local import LocalLauncher
@@ -138,6 +142,31 @@ def test_rounds_run_with_a_launcher_that_was_installed_and_are_promoted(toy: Wor
     assert toy.rounds[-1].state == "failed"
     assert "/nowhere" in (toy.rounds[-1].reason or ""), "what the launcher's log ends with"
     assert toy.launcher.jobs == {}
+
+
+def test_a_search_runs_with_it_too_and_leaves_nothing_in_the_store(toy: World) -> None:
+    toy.settings = toy.settings.model_copy(update={"fine_tuning": False, "first_round": 10_000, "max_length": 32})
+    toy.start()
+    toy.connect()
+    toy.label(80)
+    wait(toy, lambda: toy.settled)
+    with toy.database.transaction() as tx:
+        number = tuning_commands.order(tx, toy.question().id, 600.0, trials=2).id
+    tuner = Tuner(toy.hold, toy.settings, toy.launcher)
+
+    def search() -> TuningRow:
+        tuner.step()
+        with toy.database.session() as session:
+            return session.get_one(TuningRow, number)
+
+    wait(toy, lambda: search().tidy)
+    assert (search().state, search().launcher) == ("done", "toy"), search().reason
+    with toy.database.session() as session:
+        measured = session.scalars(select(TrialRow).where(TrialRow.role == "search")).all()
+    assert {each.state for each in measured} <= {"complete", "pruned"}
+    assert len(measured) == 3
+    names = fsspec.filesystem("memory").find("/toy-launcher")
+    assert not [name for name in names if "tuning-" in name], "neither figures nor texts"
 
 
 def test_a_round_of_another_launcher_begins_anew(toy: World) -> None:

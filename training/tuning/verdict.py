@@ -99,6 +99,12 @@ def judge(
     return Verdict(worth, reason, best, gain, noise, chance, answers, looks, count)
 
 
+def behind(defaults: Losses, other: Losses, groups: Mapping[str, str]) -> bool:
+    """Whether settings are plainly worse than the defaults, by two standard errors of what both were measured on."""
+    gains = _gains(defaults, other, groups)
+    return len(gains) > 1 and _mean(gains) + 2 * _error(gains) < 0
+
+
 def _gains(defaults: Losses, other: Losses, groups: Mapping[str, str]) -> dict[str, float]:
     """What is gained on each group, the mean of its examples that both were measured on."""
     found: dict[str, list[float]] = {}

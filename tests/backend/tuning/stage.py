@@ -20,6 +20,7 @@ class Stage:
     def __init__(self, world: World, labels: int = 120, error: Error = as_usual) -> None:
         self.world = world
         self.launcher = world.launcher = TrialLauncher(error)
+        world.tool.page_size = 200
         world.settings = world.settings.model_copy(update={"growth": 10.0, "max_new": 10_000})
         world.start()
         world.connect()

@@ -53,6 +53,24 @@ def test_a_worker_that_comes_up_proposes_what_the_killed_one_would_have() -> Non
     assert optimizer.propose(SPACE, seen, "s", 1) != optimizer.propose(SPACE, seen, "s", 2)
 
 
+def test_the_first_trials_are_not_far_from_what_is_usual() -> None:
+    usual = [
+        Seen(SPACE.usual(each), "complete", {LAST: loss}, {}) for each, loss in ((REGRESSION, 0.4), (CONTRAST, 0.3))
+    ]
+    for seed in range(20):
+        params = optimizer.propose(SPACE, usual, "s", seed)
+        knobs = {name: params[name] for name in SPACE.of_strategy(str(params[STRATEGY]))}
+        assert set(params) == {*SPACE.common(), *knobs}
+        turned = [float(str(each)) for name, each in knobs.items() if "names" not in name]
+        assert all(1 / 4 < each < 4 for each in turned)
+    chosen = [optimizer.propose(SPACE, usual, "s", seed) for seed in range(60)]
+    assert 30 < sum(each[STRATEGY] == CONTRAST for each in chosen) < 55, "mostly the best, now and then the second"
+    assert 40 < sum(each[DEPTH] == 1.0 for each in chosen) < 60
+    far = [optimizer.propose(SPACE, usual + grown(optimizer.NEAR), "s", seed) for seed in range(60)]
+    steps = [float(str(each[STEPS])) for each in far if STEPS in each]
+    assert max(steps) > 2.0, "what was learnt leads elsewhere"
+
+
 def test_trials_under_way_are_not_proposed_again() -> None:
     seen = grown(20)
     together = []

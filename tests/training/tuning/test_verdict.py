@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labelwheel.training.tuning.verdict import LEAST_GROUPS, LEVEL, Candidate, Verdict, judge
+from labelwheel.training.tuning.verdict import LEAST_GROUPS, LEVEL, Candidate, Verdict, behind, judge
 
 EXAMPLES, TRIALS, BEST = 150, 15, 3
 
@@ -94,6 +94,16 @@ def test_what_is_surer_and_more_often_wrong_is_not_better() -> None:
     found = judge(Candidate(usual, flat(1.0, 200)), [Candidate(surer, flat(1.5, 200))], [(usual, surer)], {}, 1)
     assert not found.worth
     assert "answers more of them wrongly" in found.reason
+
+
+def test_what_is_plainly_worse_is_behind_and_what_may_be_luck_is_not() -> None:
+    usual, worse = flat(0.5), flat(1.0)
+    assert behind(usual, worse, {})
+    assert not behind(worse, usual, {})
+    assert not behind(usual, usual, {})
+    assert not behind(usual, {**usual, "0": 1.0}, {}), "one answer"
+    assert not behind(usual, worse, dict.fromkeys(usual, "all copies of one")), "one text"
+    assert not behind(usual, {"another": 1.0}, {})
 
 
 def test_the_same_losses_are_no_gain() -> None:
