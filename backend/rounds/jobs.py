@@ -63,7 +63,6 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
             "seed": settings.seed,
             "followed": settings.fast_lane,
             "slices": settings.named_slices,
-            "foreign": foreign_models.configured(settings),
         }
     )
     places.remove(f"{shared}/{FAILED}")
@@ -90,6 +89,7 @@ def general(settings: Settings, question: Question, version: str, tuned: Tuned |
         shares_card=_beside_serving(settings),
         serving=_served(settings),
         tuned=tuned,
+        foreign=foreign_models.configured(settings),
     )
 
 

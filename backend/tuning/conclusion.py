@@ -40,9 +40,8 @@ def conclude(tuning: TuningRow, rows: Sequence[TrialRow], seed: int) -> tuple[Ve
         if row.role == TrialRole.SEARCH and row.number != usual.number and row.values and _rung(row) in same
     ]
     numbers = sorted(anew)
-    found = verdict.judge(
-        _candidate(again), [_candidate(anew[number]) for number in numbers], searched, tuning.groups or {}, seed
-    )
+    groups = {_place(row, key): (tuning.groups or {}).get(key, key) for row in rows for key in row.losses or {}}
+    found = verdict.judge(_candidate(again), [_candidate(anew[number]) for number in numbers], searched, groups, seed)
     best = None if found.best is None else next(row for row in rows if row.number == numbers[found.best])
     return found, best
 
@@ -54,8 +53,9 @@ def behind(tuning: TuningRow, rows: Sequence[TrialRow], trial: TrialRow, losses:
     )
     if usual is None or not usual.losses:
         return False
-    mine = worth({key: (float(answer), float(fine)) for key, (answer, fine) in losses.items()})
-    return verdict.behind(_worth([usual]), mine, tuning.groups or {})
+    mine = worth({_place(usual, key): (float(answer), float(fine)) for key, (answer, fine) in losses.items()})
+    groups = {_place(usual, key): group for key, group in (tuning.groups or {}).items()}
+    return verdict.behind(_worth([usual]), mine, groups)
 
 
 def _rung(row: TrialRow) -> int:
@@ -64,18 +64,18 @@ def _rung(row: TrialRow) -> int:
 
 
 def _candidate(rows: Sequence[TrialRow]) -> Candidate:
-    answers = _mean([{key: float(pair[0]) for key, pair in (row.losses or {}).items()} for row in rows])
-    return Candidate(_worth(rows), answers)
+    return Candidate(_worth(rows), {name: pair[0] for name, pair in _losses(rows).items()})
 
 
 def _worth(rows: Sequence[TrialRow]) -> Losses:
-    return _mean([worth({key: tuple(pair) for key, pair in (row.losses or {}).items()}) for row in rows])
+    return worth(_losses(rows))
 
 
-def _mean(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """By example, over repeats that have it."""
-    together: dict[str, list[float]] = {}
-    for losses in found:
-        for key, loss in losses.items():
-            together.setdefault(key, []).append(loss)
-    return {key: sum(each) / len(each) for key, each in together.items()}
+def _losses(rows: Sequence[TrialRow]) -> dict[str, tuple[float, float]]:
+    """By example and folds: what two were measured on in the same way can be compared, and nothing else."""
+    pairs = ((_place(row, key), pair) for row in rows for key, pair in (row.losses or {}).items())
+    return {place: (float(answer), float(fine)) for place, (answer, fine) in pairs}
+
+
+def _place(row: TrialRow, key: str) -> str:
+    return f"{row.seed} {key}"

@@ -20,7 +20,9 @@ SEARCH_SHARE, LONGEST_SHARE = 0.6, 0.85
 TOGETHER = 4
 """Trials in a job: they share its start and the features of texts."""
 
-FINALISTS, REPEATS = 3, 2
+FINALISTS, REPEATS = 3, 5
+"""The best are measured anew so many times, or until the budget is spent."""
+
 MOST = 500
 """Trials of a search, whatever its budget."""
 

@@ -76,7 +76,8 @@ class Trial(Run):
         selection, tuned = Selection(given), self.spec.tuned
         dearest = Cost.MINUTES if self.spec.fine_tuning else Cost.SECONDS
         known = [each for each in registry.strategies() if each.learns and not each.continues]
-        wanted = [each for each in known if (each.cost <= dearest if tuned is None else each.name == tuned.strategy)]
+        allowed = (each for each in known if each.cost <= dearest or each.asked)
+        wanted = list(allowed) if tuned is None else [each for each in known if each.name == tuned.strategy]
         found: list[tuple[Strategy, Outcome]] = []
         for number, each in enumerate(wanted, start=1):
             with self.progress.phase(f"Trying: {each.name}", 15 + 80 * number / len(wanted)):
