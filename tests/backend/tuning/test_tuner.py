@@ -18,7 +18,7 @@ from labelwheel.backend.rounds import launchers, round_commands
 from labelwheel.backend.tuning import plan, tuning_commands
 from labelwheel.backend.worker.inspection_loop import InspectionLoop
 from labelwheel.training.launchers.base import Phase, State
-from tests.backend.fake_trials import CONTRAST, REGRESSION, USUAL, Error, better_with_more_steps, leave
+from tests.backend.fake_trials import CONTRAST, REGRESSION, USUAL, better_with_more_steps, leave
 from tests.backend.faults import ERRORS, Faults
 from tests.backend.tuning.stage import Stage
 from tests.backend.world import Killed, World
@@ -146,28 +146,6 @@ def test_what_is_plainly_worse_than_the_defaults_goes_no_further(world: World) -
     proposed = [each for each in stage.trials if each.role == "search" and each.of is None]
     assert {(each.state, each.rung) for each in proposed} == {("pruned", 0)}
     assert row.reason == f"none of {len(proposed) + 2} trials was ahead of the defaults; nothing changes"
-
-
-@on_sqlite
-def test_while_nothing_is_ahead_the_search_goes_on_for_longer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def spent(error: Error) -> float:
-        stage.launcher.error, clock[0] = error, 0.0
-        stage.start()
-        number = stage.order(budget=160.0)
-        first = 0.0
-        while stage.row.id == number and stage.row.state in ("queued", "running"):
-            clock[0] += 8.0
-            stage.step()
-            if not any(each.role == "anew" for each in stage.trials):
-                first = stage.row.spent
-        world.settle()
-        return first / 160.0
-
-    stage, clock = Stage(world), [0.0]
-    monkeypatch.setattr("labelwheel.backend.tuning.tuner.time.monotonic", lambda: clock[0])
-    assert spent(better_with_more_steps) == pytest.approx(plan.SEARCH_SHARE, abs=0.1)
-    nothing = lambda tuned: USUAL[tuned.strategy] + (0.5 if tuned.knobs else 0.0)  # noqa: E731
-    assert spent(nothing) == pytest.approx(plan.LONGEST_SHARE, abs=0.1)
 
 
 @on_sqlite
