@@ -28,7 +28,10 @@ ROLES = {
 
 
 class LabelwheelServer(Server):
-    """One running labelwheel. Attributes beside those of every server: token, home (its folder)."""
+    """One running labelwheel. Attributes beside those of every server: token, home (its folder).
+
+    `role` is what it runs as: `serve`, or `web` alone beside others on the same database and store.
+    """
 
     name = "labelwheel"
 
@@ -39,8 +42,10 @@ class LabelwheelServer(Server):
         port: int | None = None,
         token: str | None = None,
         environment: Mapping[str, str] | None = None,
+        role: str = "serve",
     ) -> None:
         super().__init__(port, home)
+        self._role = role
         self.home = self.folder
         self.token = token or secrets.token_urlsafe(24)
         self.environment = dict(environment or {})
@@ -48,7 +53,7 @@ class LabelwheelServer(Server):
 
     def start(self, timeout: float = 120) -> Self:
         """Start it and wait until it answers."""
-        command = [_command(), "serve", "--port", str(self.port), "--home", str(self.home)]
+        command = [_command(), self._role, "--port", str(self.port), "--home", str(self.home)]
         self._process = self._spawn(command, self._env())
         self.until(self._answers, timeout, "labelwheel did not come up")
         return self
