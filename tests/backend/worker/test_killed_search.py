@@ -77,7 +77,7 @@ class Home:
         handle = self.search.handle
         return None if handle is None else Handle.model_validate_json(handle).pid
 
-    def until(self, condition: Callable[[], object], lines: list[str], seconds: float = 240.0) -> None:
+    def until(self, condition: Callable[[], object], lines: list[str], seconds: float = 500.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, (self.search.__dict__, lines[-30:])
@@ -85,10 +85,11 @@ class Home:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # a dozen real jobs, on a machine that may be busy
 def test_a_search_goes_on_where_its_killed_worker_and_its_killed_job_left_it(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with home.database.transaction() as tx:
-        tuning_commands.order(tx, 1, 600.0, trials=3)
+        tuning_commands.order(tx, 1, 600.0, trials=2)
     with worker(**home.environment) as (process, lines):
         home.until(lambda: any(each.of is None and each.role == "search" for each in home.trials) and home.job, lines)
         orphan = home.job
@@ -111,7 +112,7 @@ def test_a_search_goes_on_where_its_killed_worker_and_its_killed_job_left_it(tmp
     assert row.verdict is not None
     assert [each.number for each in trials] == list(range(len(trials)))
     assert [(each.number, each.params) for each in trials[: len(before)]] == before
-    assert sum(each.role == "search" and each.of is None for each in trials) == 3
+    assert sum(each.role == "search" and each.of is None for each in trials) == 2
     assert 0 < row.spent < 600
     assert not list(launchers.folder(home.settings).glob("tuning-*"))
     assert not [name for name in home.settings.checkpoints.names() if name.startswith("tuning-")]
