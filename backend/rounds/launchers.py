@@ -65,13 +65,19 @@ def allowed(settings: Settings, tuned: dict[str, Any] | None) -> Tuned | None:
 
 
 def check(settings: Settings) -> None:
-    """Raises InvalidSettings where the launcher that is set is not installed, naming those that are."""
+    """Raises InvalidSettings where the launcher that is set is not installed, naming those that are.
+
+    Raises what its own `check_settings` does, where it has one.
+    """
     if settings.launcher not in _installed():
         known = ", ".join(sorted(_installed()))
         raise InvalidSettings(
             f"LABELWHEEL_LAUNCHER: there is no launcher {settings.launcher!r}; installed: {known}; install the package "
             "that brings it, or choose one of these"
         )
+    own = getattr(entry_points.load(_installed()[settings.launcher]), "check_settings", None)
+    if own is not None:
+        own()
 
 
 def load(settings: Settings) -> Launcher:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from labelwheel.backend.rounds import launchers
+from labelwheel.backend.settings import Settings
 from labelwheel.training import places
 from labelwheel.training.errors import InvalidJob, LauncherUnreachable, LauncherUnusable
 from labelwheel.training.launchers.base import Phase, Site, State, Task
@@ -221,6 +223,16 @@ def test_what_the_cluster_refuses_is_said_once(made: KubeflowLauncher, cluster: 
     cluster.forbidden = True
     with pytest.raises(InvalidJob, match=rf"in namespace {NAMESPACE} \(403\): .*cannot create resource"):
         made.submit([task(store)])
+
+
+def test_the_service_does_not_start_with_settings_that_are_none(
+    cluster: Kubernetes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path / "home", launcher="kubeflow", _env_file=None)  # type: ignore[call-arg]
+    launchers.check(settings)
+    monkeypatch.delenv("LABELWHEEL_KUBEFLOW_IMAGE")
+    with pytest.raises(LauncherUnusable, match="LABELWHEEL_KUBEFLOW_IMAGE: it has to be set"):
+        launchers.check(settings)
 
 
 def test_data_on_this_machine_are_no_use(made: KubeflowLauncher, store: str, tmp_path: Path) -> None:

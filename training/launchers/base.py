@@ -42,7 +42,8 @@ class Task(NamedTuple):
 
 
 class Site(NamedTuple):
-    """What a launcher is made with: whatever else it needs, it takes from settings of its own.
+    """What a launcher is made with: whatever else it needs, it takes from settings of its own, which the callable that
+    makes it may check at the start (`check_settings()`).
 
     `folder` is one of this machine where it may keep files by the names of tasks. `threads` limits what a job computes
     with; `hub` lets it reach a model hub; `grace` is in seconds. Variables of the environment whose names begin with

@@ -50,14 +50,6 @@ class Handle(Frozen):
     desks: tuple[Desk, ...]
 
 
-def launcher(site: Site) -> KubeflowLauncher:
-    """The launcher `kubeflow`. Raises LauncherUnusable, MissingExtra."""
-    found = configuration.read()
-    made = KubeflowLauncher(site, found, Cluster(found))
-    made.check()
-    return made
-
-
 class KubeflowLauncher:
     """Handles hold no secret. Nobody but the store and the cluster knows anything of a job."""
 
@@ -191,6 +183,25 @@ class KubeflowLauncher:
         """Pods that ran out of time were ended from outside, too: what the TrainJob says of that is the reason."""
         late = _condition(job, "Failed").get("reason") == troubles.LATE
         return troubles.TOO_LONG if late else self._trouble(name)
+
+
+class Kubeflow:
+    """What the launcher `kubeflow` is made with."""
+
+    def __call__(self, site: Site) -> KubeflowLauncher:
+        """Raises LauncherUnusable, MissingExtra."""
+        found = configuration.read()
+        made = KubeflowLauncher(site, found, Cluster(found))
+        made.check()
+        return made
+
+    @staticmethod
+    def check_settings() -> None:
+        """Raises LauncherUnusable where a setting is missing or none; nobody is asked for that."""
+        configuration.read()
+
+
+launcher = Kubeflow()
 
 
 def _condition(job: dict[str, Any], kind: str) -> dict[str, Any]:
