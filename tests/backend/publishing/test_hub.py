@@ -103,7 +103,8 @@ def test_it_is_loaded_by_transformers_alone_in_another_process(hub: Hub, tmp_pat
         model = pipeline("text-classification", model="team/topics", revision="v1")
         print(json.dumps([one["label"] for one in model(["is my parcel lost", "I want a refund"])]))"""
     environment = {
-        **os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "home"),
+        **os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0",
+        "TRANSFORMERS_OFFLINE": "0", "HF_HOME": str(tmp_path / "home"),
         "PYTHONPATH": "",
     }  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)

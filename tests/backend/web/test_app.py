@@ -278,6 +278,7 @@ class TestSmallBodies:
         assert large == {
             "/predict", "/setup", "/train", "/webhook", "/api/v1/projects/<int:number>/suggest",
             "/api/v1/projects/<int:number>/questions/<path:name>/features",
+            "/api/v1/projects/<int:number>/questions/<path:name>/flags",
             "/argilla/<uuid:dataset>/webhook", "/api/v1/rounds/<int:number>/progress",  # refused as strangers' above
         }  # fmt: skip
         answer, _ = send(client, next(app.url_map.iter_rules("label_studio.setup")), b" " * 5_000_000, headers=BEARER)
