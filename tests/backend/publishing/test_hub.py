@@ -26,7 +26,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     from huggingface_hub import constants
 
     with Hub() as hub:
-        for name, value in (("ENDPOINT", hub.url), ("HF_HUB_DISABLE_XET", True)):
+        for name, value in (("ENDPOINT", hub.url), ("HF_HUB_DISABLE_XET", True), ("HF_HUB_OFFLINE", False)):
             monkeypatch.setattr(constants, name, value)
         monkeypatch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
