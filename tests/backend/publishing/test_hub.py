@@ -156,6 +156,7 @@ def test_no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with pytest.raises(PushFailed, match=r"no hub answers at http://127.0.0.1:9 .*HF_ENDPOINT"):
         push(write(tmp_path / "model"))
 
