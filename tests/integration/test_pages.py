@@ -212,7 +212,13 @@ def model(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str, t
     assert f"{train} learnt from, {train} train, {held} held out" in said
 
 
-READ = {"learning": learning, "rounds": rounds, "quality": quality, "data": data, "model": model}
+def tuning(visitor: Visitor, said: str, topic: dict[str, Any], given: dict[str, tuple[str, str]]) -> None:
+    assert "Rounds learn by: the defaults" in said
+    assert "Nobody has searched for better settings yet" in said
+    expect(visitor.page.get_by_role("button", name="Search for 20 minutes")).to_be_visible()
+
+
+READ = {"learning": learning, "rounds": rounds, "quality": quality, "data": data, "model": model, "tuning": tuning}
 """By page, what compares its numbers with those of `status` and with the labels that the fixture gave."""
 
 
@@ -260,7 +266,9 @@ def test_a_label_error_goes_back_into_the_tool_and_is_put_right_there(
     world: World, visit: Callable[..., Visitor]
 ) -> None:
     given, place = world.given(), world.place
-    keys = sorted(given)[:3]
+    # Argilla finds a record by its words, and several texts have the few of a short one
+    words = {} if isinstance(place, stage.Stage) else {row["id"]: len(row["fields"]["text"]) for row in place.records()}
+    keys = sorted(sorted(given, key=lambda key: (-words.get(key, 0), key))[:3])
     wrong = keys[1]
     other = next(name for name in stage.TOPICS if name != given[wrong][0])
     inspected(world.wheel, place.number, keys, LABELLED)
