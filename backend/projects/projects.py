@@ -145,6 +145,16 @@ def lock(tx: Session, project_id: int, *others: int) -> Project:
     return project
 
 
+def lock_question(tx: Session, question_id: int) -> tuple[QuestionRow, Project]:
+    """A question as it is once its project is locked, and that. Raises NotFound."""
+    question = tx.get(QuestionRow, question_id)
+    if question is None:
+        raise NotFound(f"there is no question {question_id}")
+    project = lock(tx, question.project_id)
+    tx.refresh(question)
+    return question, project
+
+
 def pool(project: Project) -> int:
     """The project whose split this one's texts belong to: one for all that share, or ever shared, a question."""
     return project.pool_id or project.id

@@ -32,7 +32,7 @@ def order(
     Raises NotFound, and Conflict where one is active, no project that asks the question is connected, or the labels do
     not suffice for a round that could be promoted.
     """
-    question, project = _lock(tx, question_id)
+    question, project = projects.lock_question(tx, question_id)
     if not question.active:
         raise Conflict(f"question {question.name!r} is not asked any more; its labels and checkpoints are kept")
     if not champion_groups.live(tx, question):
@@ -69,7 +69,7 @@ def cancel(tx: Session, round_id: int, reason: str = "it was cancelled") -> Roun
     found = tx.get(Round, round_id)
     if found is None:
         raise NotFound(f"there is no round {round_id}")
-    question, _ = _lock(tx, found.question_id)
+    question, _ = projects.lock_question(tx, found.question_id)
     tx.refresh(found, with_for_update=True)
     if found.state not in ACTIVE:
         raise Conflict(f"round {round_id} has ended already: {found.state}")
@@ -87,7 +87,7 @@ def rollback(tx: Session, question_id: int, version: str | None = None, by: str 
     A running round is cancelled, and the question is pinned: no automatic round starts until as many labels as the
     policy asks for have come since, or until somebody orders one. Raises NotFound and Conflict.
     """
-    asked, _ = _lock(tx, question_id)
+    asked, _ = projects.lock_question(tx, question_id)
     question = champion_groups.home(tx, asked)
     target = _target(tx, question, version)
     replaced = None if question.champion_id is None else tx.get(CheckpointRow, question.champion_id)
@@ -140,12 +140,3 @@ def _target(tx: Session, question: QuestionRow, version: str | None) -> Checkpoi
 def _pin(tx: Session, question: QuestionRow, pinned: bool) -> None:
     for row in champion_groups.members(tx, question):
         row.pinned = pinned
-
-
-def _lock(tx: Session, question_id: int) -> tuple[QuestionRow, projects.Project]:
-    question = tx.get(QuestionRow, question_id)
-    if question is None:
-        raise NotFound(f"there is no question {question_id}")
-    project = projects.lock(tx, question.project_id)
-    tx.refresh(question)
-    return question, project

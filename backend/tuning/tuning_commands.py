@@ -22,7 +22,7 @@ def order(tx: Session, question_id: int, budget: float, trials: int | None = Non
     Raises NotFound, and Conflict where one is active, no project that asks the question is connected, or the labels do
     not suffice to tell a gain from noise.
     """
-    question, project = _lock(tx, question_id)
+    question, project = projects.lock_question(tx, question_id)
     if not question.active:
         raise Conflict(f"question {question.name!r} is not asked any more; there is nothing to tune")
     if not champion_groups.live(tx, question):
@@ -59,7 +59,7 @@ def cancel(tx: Session, tuning_id: int, reason: str = "it was cancelled") -> Tun
     found = tx.get(TuningRow, tuning_id)
     if found is None:
         raise NotFound(f"there is no search {tuning_id}")
-    question, _ = _lock(tx, found.question_id)
+    question, _ = projects.lock_question(tx, found.question_id)
     tx.refresh(found, with_for_update=True)
     if found.state not in SEARCHING:
         raise Conflict(f"search {tuning_id} has ended already: {found.state}")
@@ -70,7 +70,7 @@ def cancel(tx: Session, tuning_id: int, reason: str = "it was cancelled") -> Tun
 
 def forget(tx: Session, question_id: int, by: str = "someone") -> bool:
     """Has later rounds learn by the defaults again; False where they do. What is served stays until one is promoted."""
-    asked, _ = _lock(tx, question_id)
+    asked, _ = projects.lock_question(tx, question_id)
     question = champion_groups.home(tx, asked)
     if question.tuned is None:
         return False
@@ -83,15 +83,6 @@ def active(session: Session, question: QuestionRow) -> TuningRow | None:
     """The search that is under way."""
     query = select(TuningRow).where(TuningRow.question_id == (question.home_id or question.id))
     return session.scalars(query.where(TuningRow.state.in_(SEARCHING))).first()
-
-
-def _lock(tx: Session, question_id: int) -> tuple[QuestionRow, projects.Project]:
-    question = tx.get(QuestionRow, question_id)
-    if question is None:
-        raise NotFound(f"there is no question {question_id}")
-    project = projects.lock(tx, question.project_id)
-    tx.refresh(question)
-    return question, project
 
 
 def _span(seconds: float) -> str:
