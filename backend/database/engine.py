@@ -59,7 +59,7 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Reads one state of the database; what is changed in it is forgotten."""
-        with Session(self._reader, expire_on_commit=False) as session:
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager

@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.server, pytest.mark.slow]
 OURS = "labelwheel.plugins.label_studio.ml_backend:LabelwheelModel"
 THEIRS = f"{ml_stand_in.FOLDER / 'tiny_counts.py'}:TinyCounts"
 NAME = "TinyCounts of tiny_counts.py"
+PLENTY = 320
+"""Labels from which it is right twice as often as the names of the labels, which the gate then sees in any split."""
 
 
 def predictions(stage: Stage, task: int) -> list[dict[str, Any]]:
@@ -88,7 +90,7 @@ def stage(studio: LabelStudioServer, quick: dict[str, str], mischief: Path) -> I
         "LABELWHEEL_ML_BACKEND_VARIABLES": "MISCHIEF", "MISCHIEF": str(mischief.parent), "PYTHONPATH": python_path(),
     }  # fmt: skip
     with LabelwheelServer(environment={**usual, **environment}) as wheel:
-        yield Stage(studio, wheel, tasks=ENOUGH + 20, labelled=ENOUGH)
+        yield Stage(studio, wheel, tasks=PLENTY + 20, labelled=PLENTY)
 
 
 def said(stage: Stage, texts: list[str]) -> tuple[set[str], list[str]]:

@@ -84,6 +84,18 @@ def test_a_transaction_is_whole_or_nothing(database: Database) -> None:
         assert session.scalars(select(Lease)).all() == []
 
 
+def test_what_a_reader_changes_is_never_sent(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.add(Lease(role="x", owner="a", until=now()))
+    with database.session() as session:
+        lease = session.scalars(select(Lease)).one()
+        lease.owner = "tried out"
+        assert session.scalars(select(Lease.owner)).all() == ["a"]
+        assert session.scalars(select(Lease)).one().owner == "tried out", "what is asked next keeps what was changed"
+    with database.session() as session:
+        assert session.get_one(Lease, "x").owner == "a"
+
+
 def test_writers_wait_for_each_other_and_readers_for_nobody(database: Database) -> None:
     with database.transaction() as tx:
         tx.add(Lease(role="x", owner="a", fence=0, until=now()))
