@@ -3,6 +3,8 @@ FROM python:3.11-slim-bookworm AS dependencies
 # The CPU build by default: 1 GB instead of 6. For a GPU: --build-arg TORCH_INDEX= (see docker-compose.gpu.yml)
 ARG TORCH=torch==2.13.0
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Extras of pyproject.toml: for an object store its driver as well, such as --build-arg EXTRAS="postgresql s3 kubeflow"
+ARG EXTRAS=postgresql
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 RUN python3 -m venv /opt/labelwheel
@@ -12,8 +14,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/labelwheel/bin/pip install --quiet --no-compile ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$TORCH"
 COPY pyproject.toml docker/slim.sh ./
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-print("\n".join(project["dependencies"] + project["optional-dependencies"]["postgresql"]))' > requirements.txt \
+    python3 -c 'import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+print(*project["dependencies"], *(line for extra in sys.argv[1:] for line in project["optional-dependencies"][extra]), \
+      sep="\n")' $EXTRAS > requirements.txt \
  && /opt/labelwheel/bin/pip install --quiet --no-compile --requirement requirements.txt \
  && sh slim.sh /opt/labelwheel
 

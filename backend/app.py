@@ -28,6 +28,7 @@ from labelwheel.backend.serving.known_reasons import KnownReasons
 from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.backend.serving.readiness import Readiness
 from labelwheel.backend.serving.records import ServingLedger
 from labelwheel.backend.settings import Settings, load
 from labelwheel.backend.trouble import line
@@ -43,6 +44,7 @@ from labelwheel.backend.web import (
     label_errors,
     limits,
     openapi,
+    probes,
     tunings,
 )
 from labelwheel.backend.web import metrics as web_metrics
@@ -148,6 +150,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     limits.install(app, int(settings.max_body_mb * 2**20), settings.receive_seconds)
     errors.install(app)
     audit.install(app, service.database)
+    app.register_blueprint(probes.routes(Readiness(service.served_models)))
     app.register_blueprint(
         api.routes(settings, service.database, service.served_models, service.host), url_prefix="/api/v1"
     )

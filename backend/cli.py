@@ -64,6 +64,7 @@ app.command(cls=Command)(plugins.plugins)
 app.command(cls=Command, name="new-key")(securing.new_key)
 app.command(cls=Command, hidden=True)(running.web)
 app.command(cls=Command, hidden=True)(running.worker)
+app.command(cls=Command, hidden=True)(running.migrate)
 
 
 @app.callback(invoke_without_command=True)

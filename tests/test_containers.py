@@ -187,11 +187,12 @@ def test_secrets_can_be_handed_over_as_files(tmp_path: Path) -> None:
 
 
 class _Health(http.server.BaseHTTPRequestHandler):
+    alive = True
+
     def do_GET(self) -> None:
-        good = self.path == "/health" and self.headers["Authorization"] == "Bearer 0123456789abcdef"
-        self.send_response(200 if good else 401)
+        self.send_response(200 if self.alive and self.path == "/live" else 503)
         self.end_headers()
-        self.wfile.write(b'{"status": "UP"}')
+        self.wfile.write(b'{"status": "live"}')
 
     def log_message(self, *_: object) -> None:
         pass
@@ -209,14 +210,13 @@ def check(**environment: str) -> int:
     return run(sys.executable, "-I", ROOT / "docker" / "healthcheck.py", env=environment).returncode
 
 
-def test_the_health_check_shows_its_credentials(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("0123456789abcdef\n")
+def test_the_health_check_asks_the_service_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering() as port:
-        assert check(LABELWHEEL_PORT=port, LABELWHEEL_TOKEN="0123456789abcdef") == 0
-        assert check(LABELWHEEL_PORT=port, LABELWHEEL_TOKEN_FILE=str(file)) == 0
-        assert check(LABELWHEEL_PORT=port, LABELWHEEL_TOKEN="wrong") == 1
-    assert check(LABELWHEEL_PORT=port, LABELWHEEL_TOKEN="0123456789abcdef") == 1, "nobody listens any more"
+        assert check(LABELWHEEL_PORT=port) == 0
+        assert check(LABELWHEEL_PORT=port, http_proxy="http://127.0.0.1:9") == 0
+        monkeypatch.setattr(_Health, "alive", False)
+        assert check(LABELWHEEL_PORT=port) == 1
+    assert check(LABELWHEEL_PORT=port) == 1, "nobody listens any more"
 
 
 def test_make_prints_its_targets_and_stays_out_of_the_way() -> None:

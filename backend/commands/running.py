@@ -1,4 +1,4 @@
-"""serve, web, worker: the service itself."""
+"""serve, web, worker: the service itself; migrate: what it does first."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def web(host: HostOption = None, port: PortOption = None, home: HomeOption = Non
 def worker(home: HomeOption = None) -> None:
     """Run the worker alone; the web process runs elsewhere, on the same database and checkpoints."""
     _run(("worker",), None, None, home)
+
+
+def migrate(home: HomeOption = None) -> None:
+    """Make the database ready, or bring it up to date, and end; what runs apart does so by itself when it starts."""
+    from labelwheel.backend.processes import home_folder
+
+    home_folder.prepare(load(home=home))
 
 
 def _run(roles: tuple[str, ...], host: str | None, port: int | None, home: Path | None) -> None:

@@ -79,10 +79,11 @@ def operation(app: Flask, route: Route, schemas: Schemas) -> dict[str, Any]:
     """Everything but its name."""
     told = route.description
     roles = opened_to(route.view, route.tool is not None)
+    others = "Open to whoever has the credentials named here." if told.security else "Open to everybody."
     found: dict[str, Any] = {
         "tags": [route.tool or "labelwheel"],
         "summary": told.summary,
-        "description": f"Open to: {', '.join(roles)}." if roles else "Open to whoever has the credentials named here.",
+        "description": f"Open to: {', '.join(roles)}." if roles else others,
         "security": [{name: roles} for name in (SCHEMES if roles else told.security)],
         "parameters": [*_path_parameters(route), *_query(told)],
     }

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = {
     "serve": ["-m", "labelwheel.backend.cli", "serve"],
     "worker": ["-m", "labelwheel.backend.worker"],
+    "migrate": ["-m", "labelwheel.backend.cli", "migrate"],
     "gunicorn": ["-m", "gunicorn", "-c", "python:labelwheel.backend.processes.gunicorn_conf"],
 }
 
@@ -106,6 +107,19 @@ def test_a_web_process_alone_needs_tables_that_are_there(tmp_path: Path) -> None
     (tmp_path / "home").mkdir()
     with pytest.raises(DatabaseUnusable, match="run `labelwheel serve`"):
         home_folder.check_ready(settings(tmp_path / "home"))
+
+
+def test_migrate_makes_the_tables_and_ends(tmp_path: Path) -> None:
+    """Whoever starts the others may call it first; a second time it has nothing to do."""
+    home = tmp_path / "home"
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, *COMMANDS["migrate"]], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+            env={**os.environ, "LABELWHEEL_HOME": str(home)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        home_folder.check_ready(settings(home))
+        assert not list(home.glob("*.lock")), "it keeps nobody from starting"
 
 
 def test_a_full_disk_while_the_tables_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ from werkzeug.routing import Rule
 
 TOKEN = "a-token-of-sixteen"
 JOB = "the-token-of-a-round"
-OPEN = ("pages.asset", "pages.sign_in", "pages.begin", "pages.sign_out")
-"""Pages that need no credentials."""
+OPEN = ("pages.asset", "pages.sign_in", "pages.begin", "pages.sign_out", "probes.live", "probes.ready")
+"""What needs no credentials: pages, and probes."""
 
 DATASET = "8bb9a238-4981-498d-b6a8-fcdf7dfd252a"
 SECRET = "bGFiZWx3aGVlbC10ZXN0LXNlY3JldC1vZi1hLXdlYmhvb2s="

@@ -169,6 +169,7 @@ def test_it_says_what_is_checked(document: dict[str, Any]) -> None:
         ("post", "/webhook", [{name: ["admin", "tool (predict)", "tool (webhook)"]} for name in ("bearer", "basic")]),
         ("post", "/api/v1/rounds/{number}/progress", [{"round": []}]),
         ("post", "/argilla/{dataset}/webhook", [{"signature": []}]),
+        ("get", "/ready", []),
     ],
 )
 def test_it_says_who_may(document: dict[str, Any], method: str, path: str, security: list[Any]) -> None:

@@ -1,0 +1,37 @@
+"""/live and /ready: a kubelet or a load balancer that asks them has no credentials, and learns nothing else."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from labelwheel.backend.errors import Overloaded
+from labelwheel.backend.serving.readiness import Readiness
+from labelwheel.backend.web.response_bodies import Probed
+from labelwheel.plugins.descriptions import described
+from labelwheel.plugins.route_marks import own_credentials
+
+
+def routes(readiness: Readiness) -> Blueprint:
+    """The blueprint. Neither asks the database: its outage is no reason to send requests elsewhere, or to restart."""
+    probes = Blueprint("probes", __name__)
+
+    @probes.get("/live")
+    @own_credentials(lambda: None)
+    @described("That a thread answers", gives=Probed)
+    def live() -> Response:
+        return Probed(status="live").answer()
+
+    @probes.get("/ready")
+    @own_credentials(lambda: None)
+    @described("That every project is served as it is wanted", gives=Probed, refuses=(Overloaded,))
+    def ready() -> Response:
+        readiness.check()
+        return Probed(status="ready").answer()
+
+    @probes.after_request
+    def part(response: Response) -> Response:
+        """No connection is kept for a stranger."""
+        response.headers["Connection"] = "close"
+        return response
+
+    return probes
