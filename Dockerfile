@@ -26,10 +26,7 @@ COPY . .
 RUN /opt/labelwheel/bin/pip install --quiet --no-cache-dir --no-deps --root /code .
 # slim.sh must not have taken anything that the code needs: every module of ours is imported once.
 RUN PYTHONPATH="$(echo /code/opt/labelwheel/lib/python3*/site-packages)" PYTHONDONTWRITEBYTECODE=1 \
-    /opt/labelwheel/bin/python -P -c 'import pkgutil; from labelwheel import backend, plugins, training; \
-[__import__(each.name) for room in (training, plugins, backend) \
- for each in pkgutil.walk_packages(room.__path__, room.__name__ + ".") \
- if "migrations" not in each.name and not each.name.endswith("__main__")]'
+    /opt/labelwheel/bin/python -P docker/import_all.py
 
 FROM python:3.11-slim-bookworm
 ARG VERSION=0.1.0

@@ -100,6 +100,18 @@ def test_the_image_is_not_root_and_says_how_it_is() -> None:
     assert not any(line.lower().startswith("# syntax=") for line in lines)
 
 
+def test_every_module_can_be_imported_as_the_image_is_built() -> None:
+    """Else there is no image; one that needs an extra says so by MissingExtra."""
+    done = subprocess.run(
+        [sys.executable, "-P", ROOT / "docker" / "import_all.py"],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    named = re.findall(r"docker/[\w.-]+", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    assert {f"!{each}" for each in named} <= set(ignored)
+
+
 def test_only_this_machine_gets_in_and_the_database_is_not_published() -> None:
     services = compose()["services"]
     for name in ("postgres", "argilla-elasticsearch", "argilla-redis"):
