@@ -1,14 +1,20 @@
 """/live and /ready: a kubelet or a load balancer that asks them has no credentials, and learns nothing else."""
 
-from __future__ import annotations
+# no annotations from __future__ here: pydantic would have to evaluate them, at the start of each process
 
 from flask import Blueprint, Response
 
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.readiness import Readiness
-from labelwheel.backend.web.response_bodies import Probed
+from labelwheel.backend.web.response_bodies import Body
 from labelwheel.plugins.descriptions import described
 from labelwheel.plugins.route_marks import own_credentials
+
+
+class Probed(Body):
+    """How the process is, for whoever sends it requests."""
+
+    status: str
 
 
 def routes(readiness: Readiness) -> Blueprint:

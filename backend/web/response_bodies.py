@@ -39,12 +39,6 @@ class Body(BaseModel):
         return jsonify(self.model_dump(mode="json"))
 
 
-class Probed(Body):
-    """How the process is, for whoever sends it requests."""
-
-    status: str
-
-
 class ProjectBody(Body):
     """A connected project; never its key."""
 
