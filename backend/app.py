@@ -45,6 +45,7 @@ from labelwheel.backend.web import (
     limits,
     openapi,
     probes,
+    runs,
     tunings,
 )
 from labelwheel.backend.web import metrics as web_metrics
@@ -156,6 +157,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     )
     app.register_blueprint(exports.routes(settings, service.database), url_prefix="/api/v1")
     app.register_blueprint(label_errors.routes(service.database), url_prefix="/api/v1")
+    app.register_blueprint(runs.routes(service.database), url_prefix="/api/v1")
     app.register_blueprint(tunings.routes(service.database), url_prefix="/api/v1")
     app.register_blueprint(flags.routes(settings, service.database), url_prefix="/api/v1")
     app.register_blueprint(features.routes(settings, service.served_models, service.predictor), url_prefix="/api/v1")

@@ -26,7 +26,7 @@ from rich.table import Table
 from benchmarks import texts
 from benchmarks.common import machine, save
 from benchmarks.labels import span_sets
-from labelwheel.backend.commands.tuning import seconds_of
+from labelwheel.backend.commands.durations import seconds_of
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow, Round, RoundState, TuningRow

@@ -122,7 +122,7 @@ def _doing(question: Row) -> tuple[ProgressBar | Text, Text]:
     if running:
         left = f", {running['seconds_left']:.0f} s left" if running["seconds_left"] else ""
         bar = ProgressBar(total=1.0, completed=running["progress"] or 0.0, width=24, complete_style="green")
-        words = {"queued": "about to train", "gating": "comparing with the champion"}
+        words = {"queued": "about to train", "gating": "comparing with the champion", "held": "passed; held"}
         return bar, Text(words.get(running["state"], f"training{left}"), style="green")
     if not coming["labels_left"]:
         return Text(""), Text(coming["reason"], style="dim")

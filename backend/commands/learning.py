@@ -1,4 +1,4 @@
-"""train, rollback, checkpoints: what a question's checkpoints come from, and which one is served."""
+"""train, promote, rollback, checkpoints: what a question's checkpoints come from, and which one is served."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from labelwheel.backend.commands import targets, terminal
+from labelwheel.backend.commands.durations import seconds_of
+from labelwheel.backend.errors import NotFound
 from labelwheel.backend.views import wording
 from labelwheel.backend.web.client import Client
 
@@ -21,18 +23,40 @@ def train(
     project: targets.ProjectOption = None,
     question: targets.QuestionOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="show the progress, and the decision at the end")] = False,
+    hold: Annotated[
+        str | None, typer.Option(help="what passes the gate waits so long for `labelwheel promote`: 30m, 2h")
+    ] = None,
 ) -> None:
     """Start a round now, instead of when enough labels have come."""
+    minutes = None if hold is None else seconds_of(hold, "--hold") / 60
     client = targets.service()
     found = targets.project(client.status(), project)
     asked = targets.question(found, question)
-    started = client.train(found["id"], asked["name"])
+    started = client.train(found["id"], asked["name"], minutes)
     if not wait:
         Console().print(f"round {started['id']} of {asked['name']} is queued; `labelwheel status --watch` shows it")
         return
     ended = _follow(client, started["id"], asked["name"])
     Console().print(f"[bold]{ended['state']}[/bold]: {ended['reason'] or ended['version']}", highlight=False)
     if ended["state"] in ("failed", "cancelled"):
+        raise typer.Exit(1)
+
+
+def promote(
+    project: targets.ProjectOption = None,
+    question: targets.QuestionOption = None,
+) -> None:
+    """Have the challenger served that passed the gate and is held (`labelwheel train --hold`)."""
+    client = targets.service()
+    found = targets.project(client.status(), project)
+    asked = targets.question(found, question)
+    held = asked["round"]
+    if held is None or held["state"] != "held":
+        raise NotFound(f"no round of {asked['name']!r} is held; `labelwheel train --hold 2h` orders one that will be")
+    client.promote(held["id"])
+    ended = _follow(client, held["id"], asked["name"])
+    Console().print(f"[bold]{ended['state']}[/bold]: {ended['reason'] or ended['version']}", highlight=False)
+    if ended["state"] != "promoted":
         raise typer.Exit(1)
 
 

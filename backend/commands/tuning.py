@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Annotated
 
@@ -11,15 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from labelwheel.backend.commands import targets
+from labelwheel.backend.commands.durations import seconds_of
 from labelwheel.backend.commands.targets import Row
-from labelwheel.backend.errors import InvalidRequest, NotFound
+from labelwheel.backend.errors import NotFound
 from labelwheel.backend.views import wording
 from labelwheel.backend.web.client import Client
 
 ACTIVE = ("queued", "running")
-UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(min|[smhd])", re.IGNORECASE)
-LEAST, MOST = 30.0, 7 * 86400.0
 
 
 def tune(
@@ -55,17 +52,6 @@ def tune(
     console.print(f"[bold]{ended['state']}[/bold]: {ended['reason']}")
     if ended["state"] != "done":
         raise typer.Exit(1)
-
-
-def seconds_of(text: str) -> float:
-    """What a duration says; raises InvalidRequest."""
-    parts = _PART.findall(text)
-    if not parts or _PART.sub("", text).strip():
-        raise InvalidRequest(f"--budget {text!r:.40} is no duration; say 90s, 20m, 2h or 1h30m")
-    seconds = sum(float(number) * UNITS[unit.lower()] for number, unit in parts)
-    if not LEAST <= seconds <= MOST:
-        raise InvalidRequest(f"--budget {text!r:.40} is out of reach; from 30s to 7d are possible")
-    return seconds
 
 
 def _cancel(client: Client, found: Row, asked: Row) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import (
+    ACTIVE,
     CheckpointRow,
     Event,
     Generation,
@@ -92,7 +93,9 @@ def decided(session: Session, question: QuestionRow) -> Round | None:
 def next_look(session: Session, question: QuestionRow, champion_id: int | None) -> int:
     """The how-manieth challenger of a champion comes next, of those that share a level: each is a chance for luck."""
     query = select(func.max(Round.look)).where(
-        Round.question_id == (question.home_id or question.id), Round.champion_id == champion_id
+        Round.question_id == (question.home_id or question.id),
+        Round.champion_id == champion_id,
+        Round.state.not_in(ACTIVE),  # one that was held is compared again when it is promoted, as the same
     )
     return 1 + ((session.scalar(query) or 0) if champion_id is not None else 0)
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import (
-    ACTIVE,
+    WORKED_ON,
     CheckpointRow,
     InspectionPart,
     InspectionRow,
@@ -40,8 +40,8 @@ class Due(NamedTuple):
 
 
 def round_active(session: Session) -> bool:
-    """Whether any round is under way, or about to be: inspections wait for it."""
-    return session.scalar(select(Round.id).where(Round.state.in_(ACTIVE)).limit(1)) is not None
+    """Whether any round is under way, or about to be: inspections wait for it, but not for one that is held."""
+    return session.scalar(select(Round.id).where(Round.state.in_(WORKED_ON)).limit(1)) is not None
 
 
 def due(session: Session) -> Due | None:

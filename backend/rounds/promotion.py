@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -53,6 +54,20 @@ def promote(tx: Session, found: Round, judgement: Judgement) -> CheckpointRow | 
     details = {"round": found.id, "version": found.version, **judgement.details}
     champion_groups.decide(tx, question, "promoted", judgement.reason, details, named)
     return row
+
+
+def hold(tx: Session, found: Round, judgement: Judgement) -> None:
+    """The gate lets it pass, and it waits for somebody to promote it; the champion stays meanwhile."""
+    found, question = _open(tx, found)
+    seconds = found.hold or 0.0
+    reason = (
+        f"{judgement.reason.rstrip('.')}; it is held for {seconds / 60:g} minutes, `labelwheel promote` has it served"
+    )
+    _note(found, judgement)
+    found.state, found.reason, found.progress_token = RoundState.HELD, reason[:4000], None
+    found.held_until = now() + timedelta(seconds=seconds)
+    details = {"round": found.id, "version": found.version, **judgement.details}
+    champion_groups.decide(tx, question, "held", reason, details)
 
 
 def reject(tx: Session, found: Round, judgement: Judgement) -> None:

@@ -24,10 +24,13 @@ def order(
     trigger: str = "command",
     recipe: Recipe = Recipe.AUTO,
     tuned: dict[str, Any] | None = None,
+    hold: float | None = None,
+    run: str | None = None,
 ) -> Round:
     """Queues a round, for all that share the question.
 
-    `tuned` are settings that it tries out; None takes those that are in force.
+    `tuned` are settings that it tries out; None takes those that are in force. With `hold` a challenger that passes the
+    gate waits so many seconds for `promote`. A `run` that asks again is given its round, unless that failed.
 
     Raises NotFound, and Conflict where one is active, no project that asks the question is connected, or the labels do
     not suffice for a round that could be promoted.
@@ -38,6 +41,9 @@ def order(
     if not champion_groups.live(tx, question):
         raise Conflict(f"project {project.title or project.id} is {project.state}; connect it first")
     question = champion_groups.home(tx, question)
+    known = of_run(tx, question, run)
+    if known is not None and known.state != RoundState.FAILED:
+        return known
     short = None if trigger in AUTOMATIC or recipe is not Recipe.AUTO else evidence.problem(tx, question)
     if short:
         raise Conflict(f"no round can start: {short}")
@@ -50,6 +56,8 @@ def order(
         champion_id=question.champion_id,
         version=version_names.checkpoint(question.project_id, question.name, number + 1),
         tuned=(tuned or question.tuned) if recipe is Recipe.AUTO else None,
+        hold=hold,
+        run=run,
     )
     try:
         with tx.begin_nested():
@@ -79,6 +87,64 @@ def cancel(tx: Session, round_id: int, reason: str = "it was cancelled") -> Roun
     question.counted_from = champion_groups.last_event(tx, question)
     champion_groups.decide(tx, question, "cancelled", reason, {"round": found.id, "version": found.version})
     return found
+
+
+def promote(tx: Session, round_id: int) -> Round:
+    """Has the worker promote a round that is held; once more for one that it promotes, or has, changes nothing.
+
+    Raises NotFound, and Conflict for any other.
+    """
+    found = tx.get(Round, round_id)
+    if found is None:
+        raise NotFound(f"there is no round {round_id}")
+    projects.lock_question(tx, found.question_id)
+    tx.refresh(found, with_for_update=True)
+    released = found.state == RoundState.GATING and found.held_until is not None
+    if released or found.state == RoundState.PROMOTED:
+        return found
+    if found.state != RoundState.HELD:
+        raise Conflict(f"round {round_id} is {found.state}; only one that is held can be promoted")
+    # the gate looks once more: what it goes by may be another one by now
+    found.state, found.hold = RoundState.GATING, None
+    return found
+
+
+def lapse(tx: Session, round_id: int) -> None:
+    """Nobody has promoted it in time. Raises Conflict where it is not held any more."""
+    found = tx.get_one(Round, round_id)
+    projects.lock_question(tx, found.question_id)
+    tx.refresh(found, with_for_update=True)
+    if found.state != RoundState.HELD:
+        raise Conflict(f"round {round_id} is {found.state} now")
+    cancel(tx, round_id, "it passed the gate, and nobody promoted it in time; order another one")
+
+
+def active(session: Session, question: QuestionRow) -> Round | None:
+    """The round that is under way, or held, whichever project it belongs to."""
+    query = select(Round).where(Round.question_id == (question.home_id or question.id), Round.state.in_(ACTIVE))
+    return session.scalars(query).first()
+
+
+def of_run(session: Session, question: QuestionRow, run: str | None) -> Round | None:
+    """The latest round that a run of a pipeline has ordered; None without one."""
+    if run is None:
+        return None
+    query = select(Round).where(Round.question_id == (question.home_id or question.id), Round.run == run)
+    return session.scalars(query.order_by(Round.id.desc()).limit(1)).first()
+
+
+def close_run(tx: Session, question_id: int, run: str, reason: str) -> Round | None:
+    """Ends what a run of a pipeline has ordered and left under way, and forgets that it was its; None where nothing is.
+
+    Raises NotFound.
+    """
+    question, _ = projects.lock_question(tx, question_id)
+    found = of_run(tx, question, run)
+    if found is None or found.state not in ACTIVE or (found.state == RoundState.GATING and found.held_until):
+        return None
+    cancelled = cancel(tx, found.id, reason)
+    cancelled.run = None
+    return cancelled
 
 
 def rollback(tx: Session, question_id: int, version: str | None = None, by: str = "someone") -> CheckpointRow:

@@ -2,7 +2,7 @@
 
 Every state is a row, and every step looks at the row first: a worker that comes up finds a round queued (starts it),
 running with a handle (adopts the job), running without one (the last worker died between the two; starts it anew), or
-gating (decides).
+gating (decides), or held for longer than it was to be (cancels it).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend import clock
 from labelwheel.backend.database.lease import Hold, LeaseLost
-from labelwheel.backend.database.tables import QuestionRow, Round, RoundState
+from labelwheel.backend.database.tables import ACTIVE, QuestionRow, Round, RoundState, now
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.projects import champion_groups
-from labelwheel.backend.rounds import gate, jobs, promotion, retention
+from labelwheel.backend.rounds import gate, jobs, promotion, retention, round_commands
 from labelwheel.backend.rounds.isolation import Isolation
 from labelwheel.backend.rounds.shared_jobs import JobStarter, next_group
 from labelwheel.backend.settings import Settings
@@ -49,13 +49,12 @@ class Runner:
     def step(self) -> bool:
         """Does what can be done now; True where something was."""
         with self._database.session() as session:
-            ended = self._rounds(
-                session, Round.handle.is_not(None), Round.state.not_in(("running", "gating", "queued"))
-            )
+            ended = self._rounds(session, Round.handle.is_not(None), Round.state.not_in(ACTIVE))
             running = self._rounds(session, Round.state == RoundState.RUNNING)
             gating = self._rounds(session, Round.state == RoundState.GATING)
+            lapsed = self._rounds(session, Round.state == RoundState.HELD, Round.held_until < now())
             queued = [found.id for found in self._rounds(session, Round.state == RoundState.QUEUED)]
-        self._isolation.keep({*queued, *(found.id for found in (*ended, *running, *gating))})
+        self._isolation.keep({*queued, *(found.id for found in (*ended, *running, *gating, *lapsed))})
         self._watched = {found.id: self._watched[found.id] for found in running if found.id in self._watched}
         done = False
         for found in ended:
@@ -64,6 +63,8 @@ class Runner:
             done = self._isolation.run(self._look, found) or done
         for found in gating:
             done = self._isolation.run(self._decide, found) or done
+        for found in lapsed:
+            done = self._isolation.run(self._let_go, found) or done
         while self._running() < self._settings.jobs and self._start_next():
             done = True
         if done:
@@ -168,8 +169,15 @@ class Runner:
         except InvalidCheckpoint as error:
             self._fail(found, str(error))
             return True
+        end = promotion.reject if not judgement.promote else promotion.promote if found.hold is None else promotion.hold
         with self._hold.transaction() as tx:
-            (promotion.promote if judgement.promote else promotion.reject)(tx, found, judgement)
+            end(tx, found, judgement)
+        return True
+
+    def _let_go(self, found: Round) -> bool:
+        """It was held, and nobody has promoted it in time."""
+        with self._hold.transaction() as tx:
+            round_commands.lapse(tx, found.id)
         return True
 
     def _check_time(self, found: Round) -> bool:

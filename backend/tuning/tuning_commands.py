@@ -16,8 +16,19 @@ LEAST_LABELS = 50
 """With fewer labels of the training side no gain could be told from noise."""
 
 
-def order(tx: Session, question_id: int, budget: float, trials: int | None = None, by: str = "someone") -> TuningRow:
+def order(
+    tx: Session,
+    question_id: int,
+    budget: float,
+    trials: int | None = None,
+    by: str = "someone",
+    hold: float | None = None,
+    run: str | None = None,
+) -> TuningRow:
     """Queues a search of so many seconds of jobs, for all that share the question.
+
+    `hold` and `run` are for the round that it may order (`round_commands.order`); a `run` that asks again is given its
+    search, unless that failed.
 
     Raises NotFound, and Conflict where one is active, no project that asks the question is connected, or the labels do
     not suffice to tell a gain from noise.
@@ -28,6 +39,9 @@ def order(tx: Session, question_id: int, budget: float, trials: int | None = Non
     if not champion_groups.live(tx, question):
         raise Conflict(f"project {project.title or project.id} is {project.state}; connect it first")
     question = champion_groups.home(tx, question)
+    known = of_run(tx, question, run)
+    if known is not None and known.state != TuningState.FAILED:
+        return known
     champion = None if question.champion_id is None else tx.get(CheckpointRow, question.champion_id)
     labels = label_counts.take(tx, question, champion_groups.members(tx, question), champion).sufficiency
     if labels.trainable < LEAST_LABELS:
@@ -38,7 +52,7 @@ def order(tx: Session, question_id: int, budget: float, trials: int | None = Non
         )
     found = TuningRow(
         project_id=question.project_id, question_id=question.id, budget=budget, most_trials=trials,
-        digest=Question.model_validate(question.spec).digest,
+        digest=Question.model_validate(question.spec).digest, hold=hold, run=run,
     )  # fmt: skip
     try:
         with tx.begin_nested():
@@ -66,6 +80,25 @@ def cancel(tx: Session, tuning_id: int, reason: str = "it was cancelled") -> Tun
     found.state, found.reason, found.ended_at = TuningState.CANCELLED, reason, now()
     champion_groups.decide(tx, question, "tuning ended", f"{reason}; nothing changes", {"tuning": found.id})
     return found
+
+
+def of_run(session: Session, question: QuestionRow, run: str | None) -> TuningRow | None:
+    """The latest search that a run of a pipeline has ordered; None without one."""
+    if run is None:
+        return None
+    query = select(TuningRow).where(TuningRow.question_id == (question.home_id or question.id), TuningRow.run == run)
+    return session.scalars(query.order_by(TuningRow.id.desc()).limit(1)).first()
+
+
+def close_run(tx: Session, question_id: int, run: str, reason: str) -> TuningRow | None:
+    """Ends what a run of a pipeline searches for, and forgets that it was its; None where nothing."""
+    question, _ = projects.lock_question(tx, question_id)
+    found = of_run(tx, question, run)
+    if found is None or found.state not in SEARCHING:
+        return None
+    cancelled = cancel(tx, found.id, reason)
+    cancelled.run = None
+    return cancelled
 
 
 def forget(tx: Session, question_id: int, by: str = "someone") -> bool:

@@ -65,7 +65,7 @@ def conclude(tx: Session, tuning_id: int, found: Verdict, best: dict[str, Any] |
     if found.worth and best is not None:
         try:
             with tx.begin_nested():
-                ordered = round_commands.order(tx, question.id, "tuning", tuned=best)
+                ordered = round_commands.order(tx, question.id, "tuning", tuned=best, hold=tuning.hold, run=tuning.run)
             tuning.round_id = ordered.id
             reason = f"{Tuned.model_validate(best)}: {reason}; a round with it is ordered, and the gate decides"
         except Conflict as error:

@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, Decision, QuestionRow, Round, now
+from labelwheel.backend.database.tables import CheckpointRow, Decision, QuestionRow, Round, RoundState, now
 from labelwheel.backend.errors import NotFound
-from labelwheel.backend.rounds import jobs
+from labelwheel.backend.rounds import jobs, round_commands
 from labelwheel.backend.settings import Settings
+from labelwheel.training.checkpoints.checkpoint import Checkpoint
 from labelwheel.training.errors import InvalidCheckpoint, StoreUnreachable
 from labelwheel.training.job import LOG
 from labelwheel.training.launchers import child
@@ -39,7 +40,7 @@ EPOCH = ("epoch", "train_loss", "validation_loss", "score")
 
 ROUND = (
     "id", "state", "trigger", "recipe", "version", "label_count", "look", "score", "low", "high", "progress",
-    "seconds_left", "metrics", "attempts", "reason",
+    "seconds_left", "metrics", "attempts", "reason", "run",
 )  # fmt: skip
 
 
@@ -79,8 +80,7 @@ def log(
 
 def running(session: Session, question: QuestionRow) -> dict[str, Any] | None:
     """The round of a question that is under way, whichever project it belongs to."""
-    query = select(Round).where(Round.question_id == (question.home_id or question.id), Round.state.in_(ACTIVE))
-    found = session.scalars(query).first()
+    found = round_commands.active(session, question)
     return None if found is None else _round(found)
 
 
@@ -104,11 +104,12 @@ def details(session: Session, settings: Settings, found: Round) -> dict[str, Any
     gate = next(
         (row.details for row in rows if row.details.get("round") == found.id and "verdict" in row.details), None
     )
-    report, problem = _report(session, settings, found)
+    kept, problem = _checkpoint(session, settings, found)
     return {
         "round": _round(found) | {"question": question.name},
         "gate": gate and _only(gate, GATE) | {"classes": [_only(row, CLASS) for row in gate.get("classes") or ()]},
-        "report": report,
+        "report": kept and _told(kept.report),
+        "checkpoint": kept and {"place": settings.checkpoints.place(found.version), "manifest": kept.digest},
         "problem": problem,
         "decisions": [_line(row) for row in rows],
     }
@@ -119,23 +120,28 @@ def words(settings: Settings, found: Round) -> str:
     return child.tail(jobs.folder(settings, found.id) / LOG)
 
 
-def _report(session: Session, settings: Settings, found: Round) -> tuple[dict[str, Any] | None, str | None]:
+def _checkpoint(session: Session, settings: Settings, found: Round) -> tuple[Checkpoint | None, str | None]:
+    """What a round has trained, where it is kept; else why it is not, where it has ended."""
     row = session.scalars(select(CheckpointRow).where(CheckpointRow.version == found.version)).one_or_none()
-    if row is None:
+    if row is None and found.state not in (RoundState.GATING, RoundState.HELD):
         return None, "there is no report: one is kept of what was promoted" if found.ended_at else None
-    if row.removed:
+    if row is not None and row.removed:
         return None, "the checkpoint was cleared away with its report (see LABELWHEEL_KEEP_CHECKPOINTS)"
+    digest = None if row is None else row.manifest_digest
     try:
-        report = settings.checkpoints.read(row.folder, verify=False, digest=row.manifest_digest).report
+        return settings.checkpoints.read(found.version, verify=False, digest=digest), None
     except (InvalidCheckpoint, StoreUnreachable) as error:
         return None, f"the report cannot be read: {error}"
+
+
+def _told(report: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: report[name] for name in REPORTED if report.get(name)}
     for name, columns in (("trials", TRIAL), ("training_curve", EPOCH)):
         if name in told:
             told[name] = [_only(row, columns) for row in told[name]]
     if champion := told.get("champion"):
         told["champion"] = champion | {"classes": [_only(row, CLASS) for row in champion.get("classes") or ()]}
-    return told, None
+    return told
 
 
 def _only(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -49,9 +49,17 @@ class RoundTold(Body):
     metrics: dict[str, Any]
     attempts: int
     reason: str | None
+    run: str | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+
+class Kept(Body):
+    """A checkpoint in the store."""
+
+    place: str = Field(description="its folder or URL")
+    manifest: str = Field(description="the SHA-256 of its manifest, which has that of each file")
 
 
 class RoundDetails(Body):
@@ -60,5 +68,6 @@ class RoundDetails(Body):
     round: RoundTold
     gate: dict[str, Any] | None = Field(description="the comparison with the champion, as the decision log has it")
     report: dict[str, Any] | None = Field(description="what the checkpoint's report says, without keys and slices")
+    checkpoint: Kept | None = Field(description="what was trained, once it is whole and as long as it is kept")
     problem: str | None = Field(description="why there is no report")
     decisions: list[Line] = Field(description="about the question while the round lasted, the newest first")

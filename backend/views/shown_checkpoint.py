@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
+from labelwheel.backend.database.tables import CheckpointRow, QuestionRow, RoundState
 from labelwheel.backend.errors import NotFound
 from labelwheel.backend.rounds import round_commands
 
@@ -21,3 +21,15 @@ def row(session: Session, question: QuestionRow, version: str | None) -> Checkpo
         missing = f"checkpoint {version!r:.100}" if version is not None else "champion yet"
         raise NotFound(f"question {question.name!r} has no {missing}; `labelwheel checkpoints` lists what there is")
     return found
+
+
+def place(session: Session, question: QuestionRow, version: str | None) -> tuple[str, str | None]:
+    """Its name in the store, and its manifest's hash where that is noted. A challenger that is held is looked at, too.
+
+    Raises what `row` does.
+    """
+    held = None if version is None else round_commands.active(session, question)
+    if held is not None and held.version == version and held.state == RoundState.HELD:
+        return held.version, None
+    found = row(session, question, version)
+    return found.folder, found.manifest_digest

@@ -17,7 +17,7 @@ from labelwheel.backend.views import agreement, inspected
 from labelwheel.backend.views import status as ledger_status
 from labelwheel.backend.web import audit, auth
 from labelwheel.backend.web.body import asked, json_object, taken
-from labelwheel.backend.web.request_bodies import AuditQuery, Registration, Rollback, SuggestionsWanted
+from labelwheel.backend.web.request_bodies import AuditQuery, Registration, Rollback, RoundWanted, SuggestionsWanted
 from labelwheel.backend.web.response_bodies import (
     AuditLineBody,
     AuditLines,
@@ -26,12 +26,12 @@ from labelwheel.backend.web.response_bodies import (
     Noted,
     ProjectBody,
     ProjectWithQuestions,
-    RoundBody,
     SuggestionBody,
     Suggestions,
     Withdrawn,
 )
 from labelwheel.backend.web.roles import Role, current
+from labelwheel.backend.web.round_bodies import RoundBody
 from labelwheel.plugins.descriptions import described
 from labelwheel.plugins.errors import InvalidAddress, UnknownProject
 from labelwheel.plugins.route_marks import body_limit, own_credentials, readable
@@ -99,12 +99,16 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
             return Withdrawn(withdrawn=projects.withdraw(tx, number)).answer()
 
     @api.post("/projects/<int:number>/questions/<path:name>/train")
-    @described("Orders a round now", gives=RoundBody, status=202, refuses=(NotFound, Conflict))
+    @described("Orders a round now", takes=RoundWanted, gives=RoundBody, status=202, refuses=(NotFound, Conflict))
     def train(number: int, name: str) -> tuple[Response, int]:
+        wanted = taken(RoundWanted)
         with database.transaction() as tx:
             question = projects.question(tx, number, name)
-            ordered = round_commands.order(tx, question.id, trigger="command", recipe=Recipe.AUTO)
-            champion_groups.decide(tx, question, "ordered", f"{_who()} asked for it", {"recipe": Recipe.AUTO})
+            known = round_commands.of_run(tx, question, wanted.run)
+            trigger = "command" if wanted.run is None else "pipeline"
+            ordered = round_commands.order(tx, question.id, trigger, Recipe.AUTO, hold=wanted.hold, run=wanted.run)
+            if known is None or known.id != ordered.id:
+                champion_groups.decide(tx, question, "ordered", f"{_who()} asked for it", {"recipe": Recipe.AUTO})
             return RoundBody.of(ordered).answer(), 202
 
     @api.post("/projects/<int:number>/rotate")

@@ -68,15 +68,44 @@ class Client:
         found: list[dict[str, Any]] = self._json("GET", "/audit", params={"count": count, "project": project})["lines"]
         return found
 
-    def train(self, number: int, question: str) -> dict[str, Any]:
-        return self._json("POST", f"{_question(number, question)}/train")
+    def train(
+        self, number: int, question: str, hold_minutes: float | None = None, run: str | None = None
+    ) -> dict[str, Any]:
+        """Orders a round; what the options say is told at `RoundWanted` of the API."""
+        body = {"hold_minutes": hold_minutes, "run": run}
+        return self._json("POST", f"{_question(number, question)}/train", json=body)
+
+    def promote(self, number: int) -> dict[str, Any]:
+        """Has a round promoted that is held; the worker does it within seconds."""
+        return self._json("POST", f"/rounds/{number}/promote")
+
+    def run(self, number: int, question: str, run: str) -> dict[str, Any]:
+        """What a run of a pipeline has ordered: `{"round", "tuning"}`."""
+        return self._json("GET", f"{_question(number, question)}/runs/{quote(run, safe='')}")
+
+    def close_run(self, number: int, question: str, run: str) -> dict[str, Any]:
+        """Ends what a run has left under way: what that was, as `run` has it."""
+        return self._json("DELETE", f"{_question(number, question)}/runs/{quote(run, safe='')}")
 
     def round(self, number: int) -> dict[str, Any]:
         return self._json("GET", f"/rounds/{number}")
 
-    def tune(self, number: int, question: str, budget: float, trials: int | None = None) -> dict[str, Any]:
-        """Asks for a search for better settings, of so many seconds of jobs."""
-        return self._json("POST", f"{_question(number, question)}/tune", json={"budget": budget, "trials": trials})
+    def details(self, number: int) -> dict[str, Any]:
+        """What came of a round, as `backend.views.rounds_body` has it."""
+        return self._json("GET", f"/rounds/{number}/details")
+
+    def tune(
+        self,
+        number: int,
+        question: str,
+        budget: float,
+        trials: int | None = None,
+        hold_minutes: float | None = None,
+        run: str | None = None,
+    ) -> dict[str, Any]:
+        """Asks for a search for better settings, of so many seconds of jobs; the rest is as for `train`."""
+        body = {"budget": budget, "trials": trials, "hold_minutes": hold_minutes, "run": run}
+        return self._json("POST", f"{_question(number, question)}/tune", json=body)
 
     def tuning(self, number: int, question: str) -> dict[str, Any]:
         """The searches of a question, as `backend.views.tuning_body` has them."""

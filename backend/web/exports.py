@@ -37,8 +37,8 @@ def routes(settings: Settings, database: Database) -> Blueprint:
     def find(number: int, name: str) -> checkpoint.Checkpoint:
         with database.session() as session:
             question = projects.question(session, number, name)
-            row = shown_checkpoint.row(session, question, asked(VersionQuery).version)
-        return settings.checkpoints.read(row.folder, verify=False, digest=row.manifest_digest)
+            folder, digest = shown_checkpoint.place(session, question, asked(VersionQuery).version)
+        return settings.checkpoints.read(folder, verify=False, digest=digest)
 
     @exports.get("/projects/<int:number>/questions/<path:name>/export")
     @audit.taken
@@ -118,7 +118,8 @@ def _labels(database: Database, number: int, name: str) -> Iterator[str]:
     with database.session() as session:
         # where the question is shared, the labels of all are given as the one reads them that owns the champion
         question = champion_groups.home(session, projects.question(session, number, name))
-        yield json.dumps({"question": question.spec}) + "\n"
+        position = champion_groups.last_event(session, question)  # before the labels: these have all up to it
+        yield json.dumps({"question": question.spec, "position": position}) + "\n"
         count = 0
         for row in data.labelled(session, question):
             yield row.model_dump_json() + "\n"

@@ -15,6 +15,7 @@ from labelwheel.training.questions import Example
 _Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=NAME, pattern=NO_NUL)]
 _Address = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=ADDRESS, pattern=NO_NUL)]
 _Secret = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=SECRET, pattern=NO_NUL)]
+_Run = Annotated[str, StringConstraints(strict=True, pattern="^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 _Number = Annotated[int, Field(ge=1 - 2**63, le=2**63 - 1)]
 
 
@@ -100,8 +101,24 @@ class Rollback(BaseModel):
     version: _Text | None = Field(None, description="the checkpoint's; left out: the champion before this one")
 
 
-class SearchWanted(BaseModel):
-    """How long a search for better settings may take."""
+class RoundWanted(BaseModel):
+    """What becomes of a round that passes the gate, and for whom it is."""
+
+    hold_minutes: float | None = Field(
+        None, gt=0, le=7 * 1440, description="so long it waits for somebody to promote it; left out: promoted at once"
+    )
+    run: _Run | None = Field(
+        None, description="the run of a pipeline that orders it: asked again, it is the same one, unless that failed"
+    )
+
+    @property
+    def hold(self) -> float | None:
+        """In seconds."""
+        return None if self.hold_minutes is None else self.hold_minutes * 60
+
+
+class SearchWanted(RoundWanted):
+    """How long a search for better settings may take; what else there is, is for the round that it may order."""
 
     budget: float = Field(1200.0, ge=30, le=7 * 86400, description="seconds of jobs, rounds in between not counted")
     trials: int | None = Field(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
-from labelwheel.backend.database.tables import ProjectState, RoundState, TuningState
+from labelwheel.backend.database.tables import ProjectState
 from labelwheel.training.questions import Prediction, Question
 
 _Body = TypeVar("_Body", bound="Body")
@@ -65,37 +65,6 @@ class Withdrawn(Body):
     """Whether nothing is left of a connect that failed."""
 
     withdrawn: bool
-
-
-class RoundBody(Body):
-    """One attempt at a better checkpoint."""
-
-    id: int
-    state: Annotated[str, one_of(RoundState)]
-    trigger: str
-    recipe: str
-    version: str
-    progress: float
-    seconds_left: float | None
-    metrics: dict[str, Any]
-    reason: str | None
-
-
-class TuningBody(Body):
-    """One search for better settings, in seconds of jobs."""
-
-    id: int
-    state: Annotated[str, one_of(TuningState)]
-    budget: float
-    spent: float
-    most_trials: int | None
-    reason: str | None
-
-
-class Forgotten(Body):
-    """Whether there were settings in force that a search had found."""
-
-    forgotten: bool
 
 
 class Noted(Body):

@@ -11,8 +11,8 @@ from labelwheel.backend.tuning import tuning_commands
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import taken
 from labelwheel.backend.web.request_bodies import SearchWanted
-from labelwheel.backend.web.response_bodies import Forgotten, TuningBody
 from labelwheel.backend.web.roles import current
+from labelwheel.backend.web.round_bodies import Forgotten, TuningBody
 from labelwheel.plugins.descriptions import described
 
 
@@ -29,7 +29,9 @@ def routes(database: Database) -> Blueprint:
         wanted = taken(SearchWanted)
         with database.transaction() as tx:
             question = projects.question(tx, number, name)
-            found = tuning_commands.order(tx, question.id, wanted.budget, wanted.trials, _who())
+            found = tuning_commands.order(
+                tx, question.id, wanted.budget, wanted.trials, _who(), wanted.hold, wanted.run
+            )
             return TuningBody.of(found).answer(), 202
 
     @blueprint.delete("/tunings/<int:number>", endpoint="cancel_tuning")

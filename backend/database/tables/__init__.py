@@ -15,7 +15,7 @@ from labelwheel.backend.database.tables.labels import (
     WorkRow,
 )
 from labelwheel.backend.database.tables.projects import Project, ProjectState, QuestionRow
-from labelwheel.backend.database.tables.rounds import ACTIVE, CheckpointRow, Decision, Round, RoundState
+from labelwheel.backend.database.tables.rounds import ACTIVE, WORKED_ON, CheckpointRow, Decision, Round, RoundState
 from labelwheel.backend.database.tables.serving import Backfill, Generation, HeadRow, Lease, Revision, Server
 from labelwheel.backend.database.tables.tunings import (
     SEARCHING,
@@ -29,6 +29,7 @@ from labelwheel.backend.database.tables.tunings import (
 __all__ = [
     "ACTIVE",
     "SEARCHING",
+    "WORKED_ON",
     "AuditLine",
     "Backfill",
     "Band",

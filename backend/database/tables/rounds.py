@@ -44,14 +44,16 @@ class RoundState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"  # its job is under way
     GATING = "gating"  # the job has ended, the decision is due
+    HELD = "held"  # the gate lets it pass, and somebody has to promote it
     PROMOTED = "promoted"
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
-ACTIVE = (RoundState.QUEUED, RoundState.RUNNING, RoundState.GATING)
-_ACTIVE_SQL = text("state IN ('queued', 'running', 'gating')")
+WORKED_ON = (RoundState.QUEUED, RoundState.RUNNING, RoundState.GATING)
+ACTIVE = (*WORKED_ON, RoundState.HELD)
+_ACTIVE_SQL = text("state IN ('queued', 'running', 'gating', 'held')")
 
 
 class Round(Base):
@@ -60,7 +62,8 @@ class Round(Base):
     `owner` and `fence` are those of the worker's lease when it claimed the round. A round that has ended and still has
     a `handle` has a job that is to be stopped. `look` numbers the challengers of a champion that
     share the gate's level; 0 is an early one, None one that was not compared. `score` with its interval is
-    the challenger's, promoted or not.
+    the challenger's, promoted or not. `hold` are the seconds for which a challenger that passes waits to be promoted by
+    hand, `held_until` is when they are over; `run` names the run of a pipeline that ordered it.
     """
 
     __tablename__ = "rounds"
@@ -87,6 +90,9 @@ class Round(Base):
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     digest: Mapped[str] = mapped_column(String(16), default="")  # of the question when the job was written
     attempts: Mapped[int] = mapped_column(default=0)
+    hold: Mapped[float | None]
+    held_until: Mapped[datetime | None]
+    run: Mapped[str | None]
     owner: Mapped[str | None]
     fence: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str | None] = mapped_column(Text)

@@ -29,8 +29,9 @@ class TuningRow(Base):
     active per question.
 
     `budget` and `spent` are seconds of jobs. `space` is what is searched over; `verdict` and `importances` are what
-    came of it, `tuned` the settings that were found, and `round_id` the round that was ordered with them. A search that
-    has ended and still has a `handle` has a job that is to be stopped.
+    came of it, `tuned` the settings that were found, and `round_id` the round that was ordered with them, for the same
+    `run` of a pipeline and to be held as long (`hold`). A search that has ended and still has a `handle` has a job that
+    is to be stopped.
     """
 
     __tablename__ = "tunings"
@@ -53,6 +54,8 @@ class TuningRow(Base):
     importances: Mapped[dict[str, Any]] = mapped_column(default=dict)
     tuned: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     round_id: Mapped[int | None]
+    hold: Mapped[float | None]
+    run: Mapped[str | None]
     tidy: Mapped[bool] = mapped_column(default=False)  # of one that has ended, nothing is left but its rows
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 
 from labelwheel.backend import cli
 from labelwheel.backend.app import create_app
-from labelwheel.backend.commands import explaining, tuning
+from labelwheel.backend.commands import durations, explaining, learning, tuning
 from labelwheel.backend.commands.exporting import Measured, unpack
 from labelwheel.backend.database.tables import (
     CheckpointRow,
@@ -24,6 +24,7 @@ from labelwheel.backend.database.tables import (
     Round,
     RoundState,
     TuningRow,
+    now,
 )
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.projects import decisions, projects
@@ -180,6 +181,33 @@ def test_train_wait_says_the_decision(stage, run, state, code, capsys, monkeypat
     out = capsys.readouterr().out
     assert f"{state}: it won 3 points" in out
     assert (ended.value.code or 0) == code
+
+
+def test_what_is_held_is_promoted_by_a_command(stage, run, monkeypatch):
+    label_enough(stage)
+    code, _, err = run("promote", "-q", "mood")
+    assert (code, "no round of 'mood' is held" in err) == (1, True)
+    code, _, err = run("train", "-q", "mood", "--hold", "soon")
+    assert (code, "--hold 'soon' is no duration" in err) == (1, True)
+    assert run("train", "-q", "mood", "--hold", "2h")[0] == 0
+    with stage.database.transaction() as tx:
+        ordered = tx.query(Round).one()
+        assert ordered.hold == 7200
+        ordered.state, ordered.held_until = RoundState.HELD, now()
+
+    def becomes(state):
+        with stage.database.transaction() as tx:
+            tx.query(Round).one().state = state
+
+    for state, expected in ((RoundState.PROMOTED, 0), (RoundState.REJECTED, 1)):
+        monkeypatch.setattr(learning.time, "sleep", lambda _, state=state: becomes(state))
+        with stage.database.transaction() as tx:
+            found = tx.query(Round).one()
+            found.state, found.hold = RoundState.HELD, 7200
+        monkeypatch.setattr(sys, "argv", ["labelwheel", "promote", "-q", "mood"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert (ended.value.code or 0) == expected
 
 
 def test_rollback_and_checkpoints(stage, run):
@@ -572,7 +600,7 @@ def test_labels_that_moved_an_answer_are_told_with_their_shares():
     ("text", "seconds"), [("90s", 90), ("20m", 1200), ("20 min", 1200), ("1.5h", 5400), ("1h30m", 5400), ("1d", 86400)]
 )
 def test_budgets_are_durations(text, seconds):
-    assert tuning.seconds_of(text) == seconds
+    assert durations.seconds_of(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "20", "long", "20m!", "m", "-5m", "1e3s", "10s", "8d", "20x"])

@@ -56,6 +56,42 @@ def test_what_is_better_by_more_than_noise_becomes_a_round_and_stays_if_the_gate
 
 
 @on_sqlite
+def test_the_round_of_a_search_that_a_pipeline_ordered_is_its_round_and_is_held(world: World) -> None:
+    stage = Stage(world, error=better_with_more_steps)
+
+    def search() -> int:
+        with world.database.transaction() as tx:
+            return tuning_commands.order(tx, world.question().id, 600.0, 16, hold=3600.0, run="a run").id
+
+    number = search()
+    stage.until(lambda: stage.row.state == "done" and stage.row.tidy)
+    assert search() == number, "asked again it is the same search"
+    world.until(lambda: world.rounds[-1].state == "held")
+    ordered = world.rounds[-1]
+    assert (ordered.id, ordered.tuned, ordered.run) == (stage.row.round_id, stage.row.tuned, "a run")
+    with world.database.transaction() as tx:
+        assert round_commands.order(tx, world.question().id, hold=3600.0, run="a run").id == ordered.id
+        assert tuning_commands.close_run(tx, world.question().id, "a run", "over") is None, "it has ended by itself"
+        round_commands.promote(tx, ordered.id)
+    world.settle()
+    assert world.question().tuned == stage.row.tuned
+
+
+@on_sqlite
+def test_a_search_of_a_run_that_is_closed_is_ended_and_may_begin_anew(world: World) -> None:
+    stage = Stage(world)
+    with world.database.transaction() as tx:
+        question = world.question().id
+        first = tuning_commands.order(tx, question, 600.0, run="a run").id
+        assert tuning_commands.close_run(tx, question, "another run", "over") is None
+        closed = tuning_commands.close_run(tx, question, "a run", "over")
+        assert closed is not None
+        assert (closed.id, closed.state, closed.reason) == (first, "cancelled", "over")
+        assert tuning_commands.order(tx, question, 600.0, run="a run").id != first
+    assert stage.row.state == "queued"
+
+
+@on_sqlite
 def test_a_round_that_the_gate_rejects_changes_nothing(world: World) -> None:
     stage = Stage(world, error=better_with_more_steps)
     row = stage.search(trials=16)

@@ -72,10 +72,20 @@ def test_buttons_are_the_admins(client: FlaskClient) -> None:
     found, looked = (read(client, token, LOG) for token in (ADMIN, READER))
     for address in ("/api/v1/projects/1/questions/mood/train", "/api/v1/rounds/3"):
         assert f'data-address="{address}"' in found
+    assert "/api/v1/rounds/3/promote" not in found, "it is not held"
     assert "data-address" not in looked
     assert "38 %" in words(found)
     assert "rejected" in words(looked)
     assert "data-address" not in read(client, READER, f"{LOG}/3")
+
+
+def test_what_is_held_is_promoted_by_the_admins_button(client: FlaskClient) -> None:
+    address = 'data-address="/api/v1/rounds/3/promote"'
+    with client.application.extensions[EXTENSION].database.transaction() as tx:
+        found = tx.get_one(Round, 3)
+        found.state, found.held_until = "held", now()
+    assert address in read(client, ADMIN, LOG)
+    assert address not in read(client, READER, LOG)
 
 
 def test_the_log_is_filtered(client: FlaskClient) -> None:
