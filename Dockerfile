@@ -18,6 +18,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 print(*project["dependencies"], *(line for extra in sys.argv[1:] for line in project["optional-dependencies"][extra]), \
       sep="\n")' $EXTRAS > requirements.txt \
  && /opt/labelwheel/bin/pip install --quiet --no-compile --requirement requirements.txt \
+ # For the steps of docs/pipelines.md; what runs in one needs nothing of what kfp depends on, and its pins would not fit.
+ && /opt/labelwheel/bin/pip install --quiet --no-compile --no-deps "$(python3 -c 'import tomllib; \
+print(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["pipelines"][0])')" \
  && sh slim.sh /opt/labelwheel
 
 FROM dependencies AS code

@@ -39,7 +39,7 @@ BESIDE_SERVERS = --numprocesses $(AT_A_TIME) $(BY_FILE)
 
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
 .PHONY: test
-test: install .venv-argilla/installed .venv-stand-ins/installed system ## install what is missing and run everything: linter, types, all tests
+test: install .venv-argilla/installed .venv-stand-ins/installed .venv-pipelines/installed system ## install what is missing and run everything: linter, types, all tests
 	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
 	unit=0; $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 -m "not server" $(ARGS) || unit=$$?; \
 	server=0; $(BIN)/python -m pytest $(BESIDE_SERVERS) --durations=10 -m server $(ARGS) || server=$$?; \
@@ -49,7 +49,7 @@ test: install .venv-argilla/installed .venv-stand-ins/installed system ## instal
 	exit $$(( unit ? unit : server ? server : lint ))
 
 .PHONY: unit
-unit: install ## the tests that need no server, browser or engine
+unit: install .venv-pipelines/installed ## the tests that need no server, browser or engine
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not server" $(ARGS)
 
 .PHONY: lint
@@ -67,6 +67,11 @@ format: install ## bring the code into shape
 .PHONY: docs
 docs: install ## write the table of settings into docs/settings.md
 	@$(BIN)/python docs/settings.py
+
+.PHONY: pipeline
+pipeline: .venv/installed .venv-pipelines/installed ## compile the pipeline anew into backend/pipelines/labelwheel.yaml
+	@mkdir -p .packages && ln -sfn .. .packages/labelwheel
+	@PYTHONPATH=.packages .venv-pipelines/bin/python -m labelwheel.backend.pipelines
 
 .PHONY: constraints
 constraints: install ## write the versions of .venv into constraints.txt
@@ -118,6 +123,14 @@ install: .venv/installed .venv-label-studio/installed ## the two virtual environ
 	.venv-argilla/bin/python $(PIP) --requirement $<; \
 	touch $@
 
+.venv-pipelines/installed: requirements-pipelines.txt
+	@exec 9>.venv-pipelines.lock; flock 9; [ $@ -nt $< ] && exit; \
+	.ci/system python; $(PYTHON_CHECK); \
+	echo "Kubeflow Pipelines into .venv-pipelines: half a minute, the first time"; \
+	[ -x .venv-pipelines/bin/python ] || $(PYTHON) -m venv .venv-pipelines; \
+	.venv-pipelines/bin/python $(PIP) --requirement $<; \
+	touch $@
+
 # azurite is an npm package; Node.js for it is among the requirements.
 AZURITE := azurite@3.37.0
 .venv-stand-ins/installed: requirements-stand-ins.txt
@@ -136,8 +149,8 @@ system: ## Debian packages that the tests need: a browser, PostgreSQL, Redis
 
 .PHONY: clean
 clean: ## remove what is made here, the environments and the demo's data included
-	@rm -rf .venv .venv-label-studio .venv-argilla .venv-stand-ins .venv.lock .venv-label-studio.lock .venv-argilla.lock \
-	  .venv-stand-ins.lock \
+	@rm -rf .venv .venv-label-studio .venv-argilla .venv-stand-ins .venv-pipelines .venv.lock \
+	  .venv-label-studio.lock .venv-argilla.lock .venv-stand-ins.lock .venv-pipelines.lock \
 	  .packages build dist ./*.egg-info .demo .labelwheel .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@find backend plugins training testkit demo tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
 

@@ -38,7 +38,7 @@ NAMED_AS_AN_EXAMPLE: frozenset[str] = frozenset()
 # Inside of backend/: a room imports those below it and its own files; `app` and `cli` put all of them together.
 FLOORS = {
     "database": 0, "projects": 1, "ledger": 2, "rounds": 3, "revisions": 4, "tuning": 4, "views": 4, "suggestions": 4,
-    "onboarding": 4, "publishing": 4, "serving": 4, "web": 5, "processes": 6, "worker": 7, "replay": 7,
+    "onboarding": 4, "publishing": 4, "serving": 4, "web": 5, "pipelines": 6, "processes": 6, "worker": 7, "replay": 7,
     "commands": 8,
 }  # fmt: skip
 # What stands beside the rooms, and any of them may use.
