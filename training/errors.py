@@ -57,6 +57,12 @@ class MissingExtra(LabelwheelError):
     status = 422
 
 
+class ProcessLost(LabelwheelError):
+    """One of a job's processes failed, was killed, or is cut off. The message says which; the job can be run again."""
+
+    status = 503
+
+
 class OutOfMemory(LabelwheelError):
     """The device has too little memory even for a batch of one. Use a smaller base model or a shorter `max_length`."""
 

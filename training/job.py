@@ -14,7 +14,6 @@ import contextlib
 import gc
 import json
 import logging
-import os
 import signal
 import sys
 import tempfile
@@ -30,8 +29,12 @@ from labelwheel.training import card_share, exchange, places
 from labelwheel.training.errors import InvalidAnswer, InvalidJob, LabelwheelError
 from labelwheel.training.progress import Listener
 from labelwheel.training.questions import Question
-from labelwheel.training.spec import JobSpec, LabelledExample, Recipe
+from labelwheel.training.ranks import crew
+from labelwheel.training.ranks import place as rank_place
+from labelwheel.training.ranks.place import Place
+from labelwheel.training.spec import JobSpec, LabelledExample
 from labelwheel.training.spec_place import SpecPlace
+from labelwheel.training.surroundings import prepare
 
 if TYPE_CHECKING:  # NumPy is not imported before `prepare` has set its threads
     from labelwheel.training.shared_features import Embed, SharedFeatures
@@ -40,7 +43,6 @@ logger = logging.getLogger(__name__)
 
 REFUSED = 3
 CANCELLED = 128 + signal.SIGTERM
-_NICENESS, _TRIAL_NICENESS = 10, 19
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 LOG = "log"
 """What each of several specs says, beside it."""
@@ -54,7 +56,35 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format=_FORMAT, stream=sys.stderr)
     if not arguments:
         return _refuse(InvalidJob("usage: python -m labelwheel.training.job SPEC.json …"))
+    try:
+        place = rank_place.take()
+    except LabelwheelError as error:
+        return _refuse(error)
+    if place is not None and place.number:
+        return _help(place, arguments)
     signal.signal(signal.SIGTERM, _cancel)
+    try:
+        with crew.led(place):
+            return _done(arguments)
+    except crew.Broken as broken:
+        return _refuse(broken.error)
+
+
+def _help(place: Place, arguments: list[str]) -> int:
+    """What the processes of a job do that are not its first: settings have to stand before torch is imported."""
+    with tempfile.TemporaryDirectory(prefix="labelwheel-specs-", ignore_cleanup_errors=True) as scratch:
+        for number, each in enumerate(arguments):
+            found = SpecPlace(each, Path(scratch) / str(number))
+            with contextlib.suppress(LabelwheelError, ValidationError, OSError):  # for the first process to say
+                if found.fetch():
+                    prepare(JobSpec.model_validate_json(found.path.read_bytes()), place.local)
+                    break
+    from labelwheel.training.ranks import follower
+
+    follower.follow(place)
+
+
+def _done(arguments: list[str]) -> int:
     if len(arguments) > 1 or places.is_url(arguments[0]):
         return _one_by_one(arguments)
     try:
@@ -103,6 +133,9 @@ def _all(specs: list[SpecPlace]) -> int:
                 logger.warning("%s: %s", path, error)
                 code = code or REFUSED
                 _note(place, error, str(error))
+            except crew.Broken as broken:
+                _note(place, broken.error, str(broken))
+                raise
             except Exception as error:  # a fault is one question's alone
                 logger.exception("%s failed", path)
                 code = 1
@@ -180,34 +213,6 @@ def read_rows(path: Path, question: Question) -> list[LabelledExample]:
     return rows
 
 
-def prepare(spec: JobSpec) -> None:
-    """Settings of the process that have to stand before torch and transformers are imported."""
-    if spec.recipe is not Recipe.NAMES:  # that takes seconds, and people see nothing until then
-        with contextlib.suppress(OSError, AttributeError):
-            priority = os.getpriority(os.PRIO_PROCESS, 0)
-            os.setpriority(os.PRIO_PROCESS, 0, max(priority, _NICENESS if spec.trial is None else _TRIAL_NICENESS))
-    if spec.threads:
-        os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(spec.threads)
-    # the regressions are so small that NumPy's threads would only wait for each other (measured: 40 times as long
-    # on two busy cores); torch has threads of its own
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    if spec.base_model is None or Path(spec.base_model).is_dir():
-        os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # transformers would ask the hub's service to convert weights
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if not sys.stderr.isatty():
-        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    if spec.shares_card:
-        os.environ.update(card_share.ENVIRONMENT)
-    # Trainer splits batches over all GPUs that it sees; a job gets one
-    if spec.device != "cpu":
-        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-        wanted = int(spec.device.partition(":")[2] or 0) if spec.device else 0
-        visible = [name for name in seen.split(",") if name] or [str(index) for index in range(wanted + 1)]
-        os.environ["CUDA_VISIBLE_DEVICES"] = visible[min(wanted, len(visible) - 1)]
-
-
 def execute(
     spec: JobSpec, rows: list[LabelledExample], listener: Listener | None = None, embed: Embed | None = None
 ) -> str:
@@ -252,6 +257,8 @@ def execute(
 
 def _cancel(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one does not wait for the tidying up
+    if (error := crew.lost()) is not None:
+        raise crew.Broken(error)
     raise SystemExit(CANCELLED)
 
 

@@ -25,9 +25,11 @@ from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.kinds.objectives import Softmax
 from labelwheel.training.model import pad_token
+from labelwheel.training.ranks import crew
 from labelwheel.training.strategies import contrastive_loop, precision, shrinkage
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
-from labelwheel.training.strategies.contrastive_loop import Classes, Settings
+from labelwheel.training.strategies.class_batches import Classes
+from labelwheel.training.strategies.contrastive_loop import Settings
 from labelwheel.training.strategies.finetuning import copier
 from labelwheel.training.strategies.finetuning_strategy import PLANNED_SHARE
 from labelwheel.training.strategies.folds import Fold
@@ -72,6 +74,7 @@ class Contrastive(Strategy):
     trainings: ClassVar[float] = 1  # a model takes so many times its steps
 
     _settings: Settings
+    _split = False  # over the processes of the job
 
     def applies(self) -> bool:
         """Where one option is right, two classes have two labels each, and there is the memory."""
@@ -140,7 +143,7 @@ class Contrastive(Strategy):
         given = self.given
         return contrastive_loop.train(
             self._copy(), classes, pad_token(given.tokenizer), self._settings, progress=told,
-            deadline=given.budget.deadline,
+            deadline=given.budget.deadline, split=self._split,
         )  # fmt: skip
 
     def _copy(self) -> Any:
@@ -184,18 +187,23 @@ class Contrastive(Strategy):
             seed=given.seed,
         )
 
-        def seconds(each: precision.Precision) -> float:
+        def seconds(each: precision.Precision, processes: int = 1) -> float:
             module, took = self._copy(), 0.0
+            size = max(1, self._settings.batch_size // processes)
             for count in (1, 2):  # the first one warms up
                 began = time.monotonic()
-                some = replace(self._settings, steps=count, precision=each)
+                some = replace(self._settings, steps=count, precision=each, batch_size=size)
                 contrastive_loop.train(module, classes, pad_token(given.tokenizer), some)
                 took = time.monotonic() - began
             return took / 2
 
         chosen, step = precision.fastest(self.name, given.base.device, seconds)
         self._settings = replace(self._settings, precision=chosen)
-        return step * card_share.slowdown()
+        steps = self._settings.steps
+        weighed = crew.weigh(self.name, given.base, step, steps, lambda count: seconds(chosen, count))
+        self._split = weighed.split
+        given.notes.extend(filter(None, [weighed.sentence]))
+        return weighed.seconds * card_share.slowdown()
 
     def _told(self, share: float) -> None:
         self.given.progress.update(share)

@@ -8,19 +8,22 @@ classes without a label keep out of the others' way.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from labelwheel.training import batches, card_share, encoders
+from labelwheel.training.ranks import blueprint, crew
+from labelwheel.training.ranks.group import Group, Order
+from labelwheel.training.strategies import coursework
+from labelwheel.training.strategies.class_batches import Classes
 from labelwheel.training.strategies.finetuning_loop import decayed
 from labelwheel.training.strategies.precision import Precision, unwrapped
-
-Tokens = Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -37,35 +40,6 @@ class Settings:
     precision: Precision = "float32"
 
 
-@dataclass(frozen=True)
-class Classes:
-    """The texts of each class that has some, and what classes are called, as tokens; no names where they mislead."""
-
-    texts: Mapping[int, Sequence[Tokens]]
-    names: Mapping[int, Tokens]
-
-    def batches(self, settings: Settings) -> Iterator[tuple[list[Tokens], list[int]]]:
-        """Texts with their classes, without an end: as many of each of some classes, and their names or all."""
-        chance = np.random.default_rng(settings.seed)
-        there, size = sorted(self.texts), settings.batch_size
-        while True:
-            some = [there[place] for place in chance.permutation(len(there))[: max(2, size // _TOGETHER)]]
-            most = max(_TOGETHER // 2, size // len(some))
-            rows, numbers = list[Tokens](), list[int]()
-            for number in some:
-                texts = self.texts[number]
-                chosen = [texts[place] for place in chance.permutation(len(texts))[:most]]
-                rows, numbers = rows + chosen, numbers + [number] * len(chosen)
-            named = self.names if len(self.names) <= size // 2 else set(some)
-            for number in sorted(set(named) & set(self.names)):
-                rows.append(self.names[number])
-                numbers.append(number)
-            yield rows, numbers
-
-
-_TOGETHER = 4
-"""So many texts of a class are in a batch where classes are too many for more."""
-
 _PARTS = 4
 """A batch goes through the encoder in so many parts of texts of like length, or half of it would be padding."""
 
@@ -78,64 +52,123 @@ def train(
     *,
     progress: Callable[[float], None] = lambda share: None,
     deadline: float | None = None,
+    split: bool = False,
 ) -> Any:
     """Tunes a model's encoder in place, and returns it; its head stays as it is.
 
-    Raises TimeoutError where it is not done by `deadline`, in the time of `time.monotonic`.
+    `split` has the job's other processes take part: each reads a part of every batch, whose texts are compared with
+    those of all. Raises TimeoutError where it is not done by `deadline`, in the time of `time.monotonic`.
     """
+
+    def order() -> Order:
+        head, arrays = coursework.of_classes(classes)
+        given = {"do": "contrast", "blueprint": blueprint.of(model), "pad": pad_token_id, "settings": vars(settings)}
+        return {**head, **given}, arrays
+
+    with crew.at_work(order if split else None) as group:
+        late = _fit(model, classes, pad_token_id, settings, progress, deadline, group)
+    if late:
+        raise TimeoutError("the time was up before the encoder was tuned")
+    return unwrapped(model).eval()
+
+
+def follow(model: Any, classes: Classes, pad_token_id: int, settings: dict[str, Any], group: Group) -> None:
+    """Takes part in a training of the first process. The model is of no use then."""
+    _fit(model, classes, pad_token_id, Settings(**settings), lambda share: None, None, group)
+
+
+def _fit(
+    model: Any,
+    classes: Classes,
+    pad_token_id: int,
+    settings: Settings,
+    progress: Callable[[float], None],
+    deadline: float | None,
+    group: Group | None,
+) -> bool:
+    """Whether the time was up before it was done."""
     import torch
     from transformers import PrinterCallback, Trainer, TrainingArguments
     from transformers.integrations import KubeflowCallback
 
-    caught: list[Any] = []
+    number, count = (group.place.number, group.place.total) if group else (0, 1)
 
     class ContrastiveTrainer(Trainer):
         """Its loss is of what the head reads."""
 
+        def get_train_dataloader(self) -> Any:
+            if group is None:
+                return super().get_train_dataloader()
+            # each process draws all batches, which are the same: there is nothing to deal out
+            return torch.utils.data.DataLoader(self.train_dataset, collate_fn=collate)
+
         def compute_loss(self, model: Any, inputs: Any, *given: Any, **more: Any) -> Any:
-            caught.clear()
-            for part in inputs["parts"]:
-                model(**part)
-            return loss(torch.cat(caught), inputs["labels"], settings.temperature)
+            features = model(inputs["parts"]).float()
+            if group is not None:
+                features = group.gathered(features, inputs["counts"].tolist())
+            # DDP averages over processes what is the gradient by each one's own texts
+            return count * loss(features, inputs["labels"], settings.temperature)
 
         def training_step(self, *given: Any, **more: Any) -> Any:
             with card_share.turn():
                 return super().training_step(*given, **more)
 
-    drawn = classes.batches(settings)
+    drawn = classes.batches(settings.batch_size, settings.seed)
 
     def collate(chosen: Any) -> dict[str, Any]:
         rows, numbers = next(drawn)
         order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
-        cuts = [cut for cut in np.array_split(order, _PARTS) if len(cut)]
+        dealt = [order[other::count] for other in range(count)]
+        mine = dealt[number] or order[:1]
+        cuts = [cut for cut in np.array_split(mine, max(1, _PARTS // count)) if len(cut)]
         parts = [batches.pad([rows[place] for place in cut], pad_token_id) for cut in cuts]
-        return {"parts": parts, "labels": torch.as_tensor([numbers[place] for place in order])}
+        labels = torch.as_tensor([numbers[place] for those in dealt for place in those])
+        return {"parts": parts, "labels": labels, "counts": torch.as_tensor([len(those) for those in dealt])}
 
-    last = encoders.head(model)
-    hook = last.register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
-    on_gpu = last.weight.device.type == "cuda"
-    watcher = _watcher(settings.steps, progress, deadline)
+    optimizer, on_gpu = _optimizer(model, settings), encoders.head(model).weight.device.type == "cuda"
+    watched = _watcher(settings.steps, progress, deadline, group)
+    with tempfile.TemporaryDirectory(prefix="labelwheel-") as scratch, _reading(model) as read:
+        arguments = TrainingArguments(
+            output_dir=scratch, max_steps=settings.steps, per_device_train_batch_size=1,
+            warmup_steps=settings.warmup, lr_scheduler_type="linear", max_grad_norm=1.0, seed=settings.seed,
+            bf16=settings.precision == "bfloat16", use_cpu=not on_gpu, dataloader_pin_memory=False,
+            remove_unused_columns=False, label_names=["labels"], save_strategy="no", eval_strategy="no",
+            logging_strategy="no", report_to="none", disable_tqdm=True,
+            ddp_find_unused_parameters=True,
+        )  # fmt: skip
+
+        trainer = ContrastiveTrainer(
+            model=read, args=arguments, train_dataset=list(range(settings.steps)), data_collator=collate,
+            callbacks=[watched], optimizers=(optimizer, None),
+        )  # fmt: skip
+        trainer.remove_callback(PrinterCallback)
+        trainer.remove_callback(KubeflowCallback)
+        trainer.train()
+    return bool(watched.late)
+
+
+@contextlib.contextmanager
+def _reading(model: Any) -> Iterator[Any]:
+    """The model as one that answers parts of a batch with what its head reads: one pass for whoever averages."""
+    import torch
+
+    class Reading(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, parts: Any) -> Any:
+            caught.clear()
+            for part in parts:
+                self.model(**part)
+            return torch.cat(caught)
+
+    caught: list[Any] = []
+    hook = encoders.head(model).register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
     try:
-        with tempfile.TemporaryDirectory(prefix="labelwheel-") as scratch:
-            arguments = TrainingArguments(
-                output_dir=scratch, max_steps=settings.steps, per_device_train_batch_size=1,
-                warmup_steps=settings.warmup, lr_scheduler_type="linear", max_grad_norm=1.0, seed=settings.seed,
-                bf16=settings.precision == "bfloat16", use_cpu=not on_gpu, dataloader_pin_memory=False,
-                remove_unused_columns=False, label_names=["labels"], save_strategy="no", eval_strategy="no",
-                logging_strategy="no", report_to="none", disable_tqdm=True,
-            )  # fmt: skip
-            trainer = ContrastiveTrainer(
-                model=model, args=arguments, train_dataset=list(range(settings.steps)), data_collator=collate,
-                callbacks=[watcher], optimizers=(_optimizer(model, settings), None),
-            )  # fmt: skip
-            trainer.remove_callback(PrinterCallback)
-            trainer.remove_callback(KubeflowCallback)
-            trainer.train()
+        yield Reading()
     finally:
         hook.remove()
-    if watcher.late:
-        raise TimeoutError("the time was up before the encoder was tuned")
-    return unwrapped(model).eval()
 
 
 def loss(features: Any, numbers: Any, temperature: float) -> Any:
@@ -160,7 +193,7 @@ def _optimizer(model: Any, settings: Settings) -> Any:
     return torch.optim.AdamW(decayed(body, settings.rate, settings.decay), fused=True)
 
 
-def _watcher(steps: int, progress: Callable[[float], None], deadline: float | None) -> Any:
+def _watcher(steps: int, progress: Callable[[float], None], deadline: float | None, group: Group | None) -> Any:
     from transformers import TrainerCallback
 
     class Watcher(TrainerCallback):
@@ -170,7 +203,8 @@ def _watcher(steps: int, progress: Callable[[float], None], deadline: float | No
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             progress(state.global_step / steps)
-            if deadline is not None and time.monotonic() > deadline and state.global_step < steps:
+            late = deadline is not None and time.monotonic() > deadline and state.global_step < steps
+            if late if group is None else group.agreed(late):
                 self.late = control.should_training_stop = True
 
     return Watcher()

@@ -18,6 +18,7 @@ import numpy as np
 from labelwheel.training import batches, encoders
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import pad_token
+from labelwheel.training.ranks import crew
 from labelwheel.training.strategies import soft_targets
 from labelwheel.training.strategies.base import Finished, Strategy
 from labelwheel.training.strategies.finetuning import FineTuned
@@ -47,6 +48,7 @@ class Distilled(FineTuning):
         super().__init__(given)
         self._settings = Settings(epochs=EPOCHS, rate=RATE, batch_size=BATCH, seed=given.seed)
         self._rows: Sequence[Encoding] = ()
+        self._weighed = crew.Weighed(False, 0.0)
 
     def applies(self) -> bool:
         """Where a larger model has said something of texts that this one can read."""
@@ -77,6 +79,8 @@ class Distilled(FineTuning):
         assert taught is not None
         whole = self.start()
         step = whole.step_seconds()
+        self._weighed = whole.weighed
+        given.notes.extend(filter(None, [whole.weighed.sentence]))
         parts, epochs = self._plan(step, len(whole.problem), taught.parts)
         self._settings = replace(whole.settings, epochs=epochs)
         logits: dict[int, np.ndarray] = {}
@@ -114,6 +118,7 @@ class Distilled(FineTuning):
         assert taught is not None
         head = self.regression(given.frozen)(learn)
         course = self.training(given.base, self._settings, lambda _: head)
+        course.weighed = self._weighed
         course.problem = soft_targets.softened(given.problem, learn, labelled, taught.texts, self._rows, said)
         return course
 

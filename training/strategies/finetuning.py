@@ -20,6 +20,7 @@ from labelwheel.training.encoders import write_head
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.ranks import crew
 from labelwheel.training.strategies import finetuning_loop, memory_ladder, precision
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import LOG_LOSS_SHARE
@@ -29,6 +30,9 @@ from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.regression import Head
 
 logger = logging.getLogger(__name__)
+
+OPTIMIZER = 1.15
+"""So many times as long as its passes a step takes."""
 
 T = TypeVar("T")
 
@@ -52,6 +56,7 @@ class FineTuned:
     progress: Callable[[float], None] = lambda share: None
     lessons: Ask = lambda learn, measure, say: []
     can_checkpoint: bool = field(default=False, init=False)  # known from the first model on
+    weighed: crew.Weighed = field(default=crew.Weighed(False, 0.0), init=False)  # known once a step was timed
 
     def step_seconds(self) -> float:
         """How long one step takes in the precision that is fastest, which is the one that is used from then on."""
@@ -64,15 +69,21 @@ class FineTuned:
     def _fastest(self) -> float:
         model = self._fresh()
         chosen, seconds = precision.fastest(self.name, _device(model), lambda each: self._seconds(model, each))
-        self.settings = replace(self.settings, precision=chosen)
-        return seconds * 1.15 * card_share.slowdown()  # 1.15: the optimizer's share
+        self.settings = settings = replace(self.settings, precision=chosen)
+        steps = -(-len(self.problem) // (settings.batch_size * settings.accumulation)) * settings.epochs
+        accumulated = settings.accumulation * OPTIMIZER
+        self.weighed = crew.weigh(
+            self.name, model, seconds * accumulated, steps,
+            lambda count: self._seconds(model, chosen, count) * accumulated,
+        )  # fmt: skip
+        return self.weighed.seconds * card_share.slowdown()
 
-    def _seconds(self, model: Any, chosen: precision.Precision) -> float:
-        """A step on a batch of middling length; the first one warms up."""
-        problem = self.problem
+    def _seconds(self, model: Any, chosen: precision.Precision, processes: int = 1) -> float:
+        """A step on a batch of middling length, or on the share of one process; the first one warms up."""
+        problem, size = self.problem, max(1, self.settings.batch_size // processes)
         order = sorted(range(len(problem)), key=lambda i: len(problem.encodings[problem.places[i][0]].input_ids))
-        middle = max(0, len(order) // 2 - self.settings.batch_size // 2)
-        batch = finetuning_loop.collate(problem, order[middle : middle + self.settings.batch_size], self.pad_token_id)
+        middle = max(0, len(order) // 2 - size // 2)
+        batch = finetuning_loop.collate(problem, order[middle : middle + size], self.pad_token_id)
         device = _device(model)
         labels = batch.pop("labels").to(device)
         model.train()
@@ -183,6 +194,7 @@ class FineTuned:
             stop_after=stop_after,
             progress=progress,
             deadline=self.deadline,
+            split=self.weighed.split,
         )
         return model, history
 

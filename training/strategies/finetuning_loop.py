@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-import logging
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from labelwheel.training import batches, card_share, encoders
-from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.kinds.objectives import IGNORED, Softmax
+from labelwheel.training.ranks import blueprint, crew
+from labelwheel.training.ranks.group import Group, Order
+from labelwheel.training.strategies import coursework
+from labelwheel.training.strategies.epoch_watch import History, Measure, Watched, watcher
 from labelwheel.training.strategies.length_pools import LengthPools
 from labelwheel.training.strategies.precision import Precision, unwrapped
 from labelwheel.training.strategies.problem import Problem
-
-logger = logging.getLogger(__name__)
+from labelwheel.training.strategies.shares import Shares
 
 ADAPTER = "lora_"
 """What the names of adapters' weights have in them, as peft gives them."""
@@ -47,20 +46,6 @@ class Settings:
     checkpointing: bool = False
 
 
-Measure = Callable[[Any], tuple[float, float, float]]
-"""From a model in evaluation mode to validation loss, headline score, and what decides: the less, the better."""
-
-
-@dataclass
-class History:
-    """What happened: a point for each epoch, and the number of the best one (from 1; 0 where none was finished)."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    best: int = 0
-    complete: bool = True
-
-
 def train(
     model: Any,
     problem: Problem,
@@ -73,24 +58,63 @@ def train(
     stop_after: int | None = None,
     progress: Callable[[float], None] = lambda share: None,
     deadline: float | None = None,
+    split: bool = False,
 ) -> History:
     """Fine-tunes a model in place on some examples; with `measure` it ends as it was after its best epoch.
 
     `stop_after` ends a schedule of `settings.epochs` early, as early stopping would have. `deadline` is in the time of
-    `time.monotonic`.
+    `time.monotonic`. `split` has the job's other processes take part: batches stay what they are, and are dealt out.
     """
+    history = History()
+
+    def order() -> Order:
+        head, arrays = coursework.of_problem(problem, indices)
+        more = {"feature_norm": feature_norm, "stop_after": stop_after}
+        given = {"do": "finetune", "blueprint": blueprint.of(model), "pad": pad_token_id}
+        return {**head, **given, "settings": vars(settings), "more": more}, arrays
+
+    with crew.at_work(order if split else None) as group:
+        watched = Watched(history, settings.epochs, settings.patience, measure, stop_after, progress, deadline, group)
+        _fit(model, problem, indices, pad_token_id, settings, feature_norm, watched)
+    unwrapped(model).eval()
+    return history
+
+
+def follow(
+    model: Any, problem: Problem, pad_token_id: int, settings: dict[str, Any], more: dict[str, Any], group: Group
+) -> None:
+    """Takes part in a training of the first process, on all examples of a problem. The model is of no use then."""
+    chosen, indices = Settings(**settings), range(len(problem.places))
+    watched = Watched(
+        History(), chosen.epochs, chosen.patience, None, more["stop_after"], lambda share: None, None, group
+    )
+    _fit(model, problem, indices, pad_token_id, chosen, more["feature_norm"], watched)
+
+
+def _fit(
+    model: Any,
+    problem: Problem,
+    indices: Sequence[int],
+    pad_token_id: int,
+    settings: Settings,
+    feature_norm: float,
+    watched: Watched,
+) -> None:
     from transformers import PrinterCallback, Trainer, TrainingArguments
     from transformers.integrations import KubeflowCallback
 
     on_gpu = next(model.parameters()).device.type == "cuda"
     weights = _weights(problem, indices, model)
-    history = History()
+    lengths = [max(len(problem.encodings[place].input_ids) for place in problem.places[index]) for index in indices]
+    whole = settings.batch_size * settings.accumulation
+    pools, group = LengthPools(lengths, whole, settings.seed), watched.group
+    shares = Shares(pools, len(lengths), whole, settings.batch_size, group.place) if group else None
     with tempfile.TemporaryDirectory(prefix="labelwheel-") as scratch:
         arguments = TrainingArguments(
             output_dir=scratch,
             num_train_epochs=settings.epochs,
-            per_device_train_batch_size=settings.batch_size,
-            gradient_accumulation_steps=settings.accumulation,
+            per_device_train_batch_size=shares.part if shares else settings.batch_size,
+            gradient_accumulation_steps=shares.parts if shares else settings.accumulation,
             warmup_steps=settings.warmup,
             lr_scheduler_type="linear",
             max_grad_norm=1.0,
@@ -110,30 +134,40 @@ def train(
         )
 
         def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
+            if not len(labels):
+                return outputs.logits.sum() * 0.0
             items = num_items_in_batch if num_items_in_batch is not None else labels.ne(IGNORED).sum()
             return problem.objective.torch_loss(outputs.logits, labels, weights) / items
+
+        def padded(chosen: Sequence[int]) -> dict[str, Any]:
+            batch = collate(problem, chosen or indices[:1], pad_token_id)
+            return batch if chosen else {**batch, "labels": batch["labels"][:0]}
 
         class PooledTrainer(Trainer):
             """Learns from texts of like length together."""
 
             def _get_train_sampler(self, train_dataset: Any = None) -> LengthPools:
-                return LengthPools(lengths, settings.batch_size * settings.accumulation, settings.seed)
+                return pools
 
-        lengths = [max(len(problem.encodings[place].input_ids) for place in problem.places[index]) for index in indices]
+            def get_train_dataloader(self) -> Any:
+                if shares is None:
+                    return super().get_train_dataloader()
+                from torch.utils.data import DataLoader
+
+                return DataLoader(self.train_dataset, batch_sampler=shares, collate_fn=padded, pin_memory=on_gpu)
+
         trainer = card_share.polite(PooledTrainer)(
             model=model,
             args=arguments,
             train_dataset=[int(index) for index in indices],
-            data_collator=lambda chosen: collate(problem, chosen, pad_token_id),
+            data_collator=padded,
             compute_loss_func=loss,
-            callbacks=[_watcher(history, settings, measure, stop_after, progress, deadline)],
+            callbacks=[watcher(watched)],
             optimizers=(_optimizer(model, settings, feature_norm), None),
         )
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(KubeflowCallback)  # it would count each fold as a whole job
         trainer.train()
-    unwrapped(model).eval()
-    return history
 
 
 def collate(problem: Problem, indices: Sequence[int], pad_token_id: int) -> dict[str, Any]:
@@ -194,65 +228,3 @@ def decayed(parameters: Sequence[Any], rate: float, decay: float) -> list[dict[s
         {"params": [p for p in parameters if p.ndim > 1], "lr": rate, "weight_decay": decay},
         {"params": [p for p in parameters if p.ndim <= 1], "lr": rate, "weight_decay": 0.0},
     ]
-
-
-def _watcher(
-    history: History,
-    settings: Settings,
-    measure: Measure | None,
-    stop_after: int | None,
-    progress: Callable[[float], None],
-    deadline: float | None,
-) -> Any:
-    from transformers import TrainerCallback
-
-    class Watcher(TrainerCallback):
-        """Measures after each epoch, keeps the best weights, and stops when it is time to."""
-
-        def __init__(self) -> None:
-            self.kept: dict[str, Any] | None = None
-            self.least = np.inf
-            self.worse = 0
-            self.train_loss: float | None = None
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            whole = state.max_steps * (stop_after or settings.epochs) / settings.epochs
-            progress(min(state.global_step / max(whole, 1), 1.0))
-            if deadline is not None and time.monotonic() > deadline:
-                logger.info("Time is up in epoch %.1f", state.epoch or 0.0)
-                history.complete = False
-                control.should_training_stop = True
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-            if logs and np.isfinite(logs.get("loss", np.nan)):
-                history.epochs[-1:] = [
-                    point.model_copy(update={"train_loss": float(logs["loss"])}) for point in history.epochs[-1:]
-                ]
-
-        def on_epoch_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-            number = len(history.epochs) + 1
-            if not history.complete:
-                return
-            loss = score = None
-            if measure is not None:
-                model.eval()
-                loss, score, value = measure(model)
-                model.train()
-                history.values.append(value)
-                if value < self.least:
-                    self.least, self.worse, history.best = value, 0, number
-                    trained = {name for name, p in model.named_parameters() if p.requires_grad}
-                    self.kept = {n: copy.deepcopy(v) for n, v in model.state_dict().items() if n in trained}
-                else:
-                    self.worse += 1
-            else:
-                history.best = number
-            history.epochs.append(Epoch(epoch=number, validation_loss=loss, score=score))
-            if self.worse >= settings.patience or (stop_after is not None and number >= stop_after):
-                control.should_training_stop = True
-
-        def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-            if self.kept is not None:
-                model.load_state_dict(self.kept, strict=False)
-
-    return Watcher()

@@ -56,6 +56,7 @@ class FineTuning(Strategy):
         given = self.given
         tuned = self._tuned = self.start()
         step = tuned.step_seconds()
+        given.notes.extend(filter(None, [tuned.weighed.sentence]))
         left = given.budget.seconds * PLANNED_SHARE
         plan = finetuning_plan.plan(given.layout, tuned.settings, step, left, fresh=self.continues)
         tuned.settings = plan.settings

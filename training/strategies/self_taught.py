@@ -27,8 +27,8 @@ from labelwheel.training.heads.guesses import guess
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import pad_token
 from labelwheel.training.strategies.base import Finished, Strategy
+from labelwheel.training.strategies.class_batches import Classes
 from labelwheel.training.strategies.contrastive import Contrastive, Tuned
-from labelwheel.training.strategies.contrastive_loop import Classes
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import LOG_LOSS_SHARE, Guessed
 from labelwheel.training.strategies.materials import Materials

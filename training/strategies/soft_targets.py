@@ -35,6 +35,16 @@ class SoftTargets(Objective):
     def __init__(self, own: Objective, own_weights: np.ndarray | None, width: int, each: float) -> None:
         self._own, self._weights, self._width, self._each = own, own_weights, width, each
 
+    @classmethod
+    def of(cls, own: Objective, weights: Sequence[float] | None, width: int, each: float) -> SoftTargets:
+        """From what `settings` gave."""
+        return cls(own, None if weights is None else np.asarray(weights), width, each)
+
+    def settings(self) -> dict[str, Any]:
+        """All but the question's own objective, as JSON has it."""
+        weights = None if self._weights is None else self._weights.tolist()
+        return {"weights": weights, "width": self._width, "each": self._each}
+
     def torch_loss(self, logits: Any, labels: Any, weights: Any) -> Any:
         """The sum over rows, times the numbers of a target, by which the loop divides it again."""
         import torch

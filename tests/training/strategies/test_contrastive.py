@@ -20,8 +20,9 @@ from labelwheel.training.progress import Listener, Progress
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.spec import LabelledExample
 from labelwheel.training.strategies import contrastive, contrastive_loop, shrinkage
+from labelwheel.training.strategies.class_batches import Classes
 from labelwheel.training.strategies.contrastive import Contrastive
-from labelwheel.training.strategies.contrastive_loop import Classes, Settings
+from labelwheel.training.strategies.contrastive_loop import Settings
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.materials import Budget, Materials
@@ -64,7 +65,7 @@ def test_a_batch_has_several_texts_of_each_of_its_classes_and_what_they_are_call
     texts = {number: [[number, place] for place in range(size)] for number in range(count)}
     classes = Classes(texts, {number: [number, -1] for number in range(count)})
     seen: set[int] = set()
-    for rows_, numbers in itertools.islice(classes.batches(Settings(1, seed=2)), 60):
+    for rows_, numbers in itertools.islice(classes.batches(32, 2), 60):
         assert len(rows_) == len(numbers) <= 48
         assert all(row[0] == number for row, number in zip(rows_, numbers, strict=True))
         assert len({tuple(row) for row in rows_}) == len(rows_), "no text is beside itself"
@@ -77,7 +78,7 @@ def test_a_batch_has_several_texts_of_each_of_its_classes_and_what_they_are_call
 
 def test_names_that_mislead_are_in_no_batch() -> None:
     texts = {number: [[number, place] for place in range(4)] for number in range(3)}
-    rows_, _ = next(Classes(texts, {}).batches(Settings(1)))
+    rows_, _ = next(Classes(texts, {}).batches(32, 13))
     assert sorted(rows_) == sorted(text for of_one in texts.values() for text in of_one)
 
 
