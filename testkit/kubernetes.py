@@ -5,7 +5,8 @@
 
 A TrainJob with a field that the API does not know is refused, as by the CRD (`additionalProperties: false`): what the
 models of `kubeflow-trainer-api` lose in a round trip is unknown. The very command that it names is run, by `python`'s
-own `torchrun`. No node, no image, no network policy: `trouble` has a pod meet what they would do to it.
+own `torchrun`, once for each node, with the variables that Kubeflow Trainer's plugin for torch gives to pods. No node,
+no image, no network policy: `trouble` has a pod meet what they would do to it, the last one of several.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import itertools
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -44,7 +46,7 @@ class Kubernetes:
     def __init__(self, python: Path) -> None:
         self.python = python
         self.jobs: dict[str, dict[str, Any]] = {}
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, list[subprocess.Popen[bytes]]] = {}
         self.made: list[dict[str, Any]] = []
         self.trouble: str | None = None
         self.down = self.forbidden = False
@@ -87,6 +89,11 @@ class Kubernetes:
             )
         )
         return path
+
+    def logs(self, name: str, node: int = 0) -> str:
+        """What a pod of a TrainJob has written by now."""
+        path = self._folder / f"{name}-{node}"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def _app(self) -> Flask:
         app = Flask("kubernetes")
@@ -158,14 +165,18 @@ class Kubernetes:
         program, *rest = trainer["command"]
         environment = {each["name"]: each["value"] for each in trainer.get("env", ()) if "value" in each}
         here = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH", "LANG") if key in os.environ}
-        with (self._folder / name).open("wb") as log:
-            self.processes[name] = subprocess.Popen(
-                [str(self.python.with_name(program)), *rest, *trainer.get("args", ())],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env=here | self.environment | environment,
-            )
+        port = _free_port()
+        self.processes[name] = []
+        for node in range(_nodes(body)):
+            with (self._folder / f"{name}-{node}").open("wb") as log:
+                process = subprocess.Popen(
+                    [str(self.python.with_name(program)), *rest, *trainer.get("args", ())],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env=here | self.environment | environment | objects.torch(body, node, port),
+                )
+            self.processes[name].append(process)
 
     def _get(self, name: str) -> Any:
         with self._lock:
@@ -175,14 +186,18 @@ class Kubernetes:
             return self.jobs[name]
 
     def _settle(self, name: str) -> None:
-        job, process, trouble = self.jobs[name], self.processes.get(name), self._troubles.get(name)
-        if trouble in ("evicted", "memory", "deadline") and process is not None:
-            _kill(process)
-        code = None if process is None else process.poll()
-        if code is None or job["status"].get("conditions"):
+        job, processes, trouble = self.jobs[name], self.processes.get(name, []), self._troubles.get(name)
+        if trouble in ("evicted", "memory", "deadline") and processes:
+            _kill(processes[-1])
+        codes = [process.poll() for process in processes]
+        if any(codes):  # a set of jobs has failed with its first pod that does
+            for process in processes:
+                _kill(process)
+            codes = [process.poll() for process in processes]
+        if not codes or None in codes or job["status"].get("conditions"):
             return
         ended = trouble == "deadline" and "DeadlineExceeded"
-        kind = "Complete" if code == 0 and not trouble else "Failed"
+        kind = "Complete" if not any(codes) and not trouble else "Failed"
         reason = ended or ("JobsCompleted" if kind == "Complete" else "JobsFailed")
         job["status"]["conditions"] = [
             {
@@ -214,23 +229,24 @@ class Kubernetes:
         return {"kind": "Status", "status": "Success"}
 
     def _end(self, name: str) -> None:
-        process = self.processes.pop(name, None)
-        if process is not None:
+        for process in self.processes.pop(name, []):
             _kill(process)
 
     def _pods(self) -> Any:
         found = re.search(r"jobset-name=([^,]+)", request.args.get("labelSelector", ""))
         name = found[1] if found else ""
-        items = [self._pod(name)] if name in self.jobs and self._troubles.get(name) != "quota" else []
+        there = name in self.jobs and self._troubles.get(name) != "quota"
+        items = [self._pod(name, node) for node in range(_nodes(self.jobs[name]))] if there else []
         return {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}
 
-    def _pod(self, name: str) -> dict[str, Any]:
-        process = self.processes.get(name)
-        code = None if process is None else process.poll()
-        return objects.pod(name, NAMESPACE, self.jobs[name]["spec"]["trainer"]["image"], code, self._troubles.get(name))
+    def _pod(self, name: str, node: int) -> dict[str, Any]:
+        processes, body = self.processes.get(name), self.jobs[name]
+        code = processes[node].poll() if processes else None
+        trouble = self._troubles.get(name) if node == _nodes(body) - 1 else None
+        return objects.pod(name, NAMESPACE, body["spec"]["trainer"]["image"], code, trouble, node)
 
     def _log(self, name: str) -> Any:
-        path = self._folder / name.removesuffix("-node-0-0")
+        path = self._folder / name.replace("-node-0-", "-")
         if not path.exists():
             return objects.refused(404, f'pods "{name}" not found')
         lines = path.read_text(errors="replace").splitlines()[-int(request.args.get("tailLines", 1000)) :]
@@ -239,6 +255,16 @@ class Kubernetes:
     def _events(self) -> Any:
         items = [objects.quota(name, NAMESPACE) for name, trouble in self._troubles.items() if trouble == "quota"]
         return {"kind": "EventList", "apiVersion": "v1", "metadata": {}, "items": items}
+
+
+def _nodes(body: dict[str, Any]) -> int:
+    return int(body["spec"]["trainer"].get("numNodes", 1))
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +31,20 @@ def runtime(name: str) -> dict[str, Any]:
     }
 
 
-def pod(name: str, namespace: str, image: str, code: int | None, trouble: str | None) -> dict[str, Any]:
+def torch(body: dict[str, Any], node: int, port: int) -> dict[str, str]:
+    """The variables that Kubeflow Trainer gives to a pod for torchrun: a process for each CPU core, where no GPU is
+    asked for and nothing else is said (`numProcPerNode: auto`)."""
+    trainer = body["spec"]["trainer"]
+    limits = trainer.get("resourcesPerNode", {}).get("limits", {})
+    cores = re.fullmatch(r"\d+", str(limits.get("cpu", "1")))
+    each = "auto" if any("gpu" in name for name in limits) else cores[0] if cores else "1"
+    return {
+        "PET_NNODES": str(trainer.get("numNodes", 1)), "PET_NPROC_PER_NODE": each, "PET_NODE_RANK": str(node),
+        "PET_MASTER_ADDR": "127.0.0.1", "PET_MASTER_PORT": str(port),
+    }  # fmt: skip
+
+
+def pod(name: str, namespace: str, image: str, code: int | None, trouble: str | None, node: int = 0) -> dict[str, Any]:
     """The pod of a TrainJob whose process has ended with `code`, or runs, or met a trouble."""
     state: dict[str, Any] = {"running": {"startedAt": now()}}
     if code is not None:
@@ -60,12 +74,16 @@ def pod(name: str, namespace: str, image: str, code: int | None, trouble: str | 
         status["containerStatuses"] = [
             {"name": "node", "image": image, "imageID": "", "ready": False, "restartCount": 0, "state": state}
         ]
-    labels = {"jobset.sigs.k8s.io/jobset-name": name, "jobset.sigs.k8s.io/replicatedjob-name": "node"}
+    labels = {
+        "jobset.sigs.k8s.io/jobset-name": name,
+        "jobset.sigs.k8s.io/replicatedjob-name": "node",
+        "batch.kubernetes.io/job-completion-index": str(node),
+    }
     return {
         "kind": "Pod",
         "apiVersion": "v1",
         "metadata": {
-            "name": f"{name}-node-0-0",
+            "name": f"{name}-node-0-{node}",
             "namespace": namespace,
             "labels": labels,
             "creationTimestamp": now(),

@@ -104,7 +104,7 @@ def test_what_is_asked_of_the_cluster(made: KubeflowLauncher, cluster: Kubernete
     assert spec["runtimeRef"]["name"] == "torch-distributed"
     assert spec["activeDeadlineSeconds"] == 600 + 780
     trainer = spec["trainer"]
-    assert trainer["command"] == ["torchrun", "-m", "labelwheel.training.job"]
+    assert trainer["command"] == ["torchrun", "--nproc-per-node=1", "-m", "labelwheel.training.job"]
     assert trainer["args"] == [f"{store}/.jobs/lw-1-0003-Ab/7/{SPEC}"]
     assert trainer["image"] == "registry.test/labelwheel:1"
     assert trainer["resourcesPerNode"]["limits"]["nvidia.com/gpu"] in (1, "1")
@@ -257,7 +257,7 @@ def test_a_task_that_is_withdrawn_is_left_out(made: KubeflowLauncher, cluster: K
         ({"LABELWHEEL_STORE": None}, "LABELWHEEL_STORE: it has to be set"),
         ({"LABELWHEEL_KUBEFLOW_SECRETS": "TOKEN=only"}, "LABELWHEEL_KUBEFLOW_SECRETS: each is VARIABLE=secret/key"),
         ({"LABELWHEEL_KUBEFLOW_ENV": "nothing"}, "LABELWHEEL_KUBEFLOW_ENV: it is a list of NAME=value"),
-        ({"LABELWHEEL_KUBEFLOW_GPUS": "2"}, "LABELWHEEL_KUBEFLOW_GPUS: .*less than or equal to 1"),
+        ({"LABELWHEEL_KUBEFLOW_NODES": "0"}, "LABELWHEEL_KUBEFLOW_NODES: .*greater than or equal to 1"),
         ({"LABELWHEEL_KUBEFLOW_RUNTIME": "mine"}, "no training runtime 'mine'"),
         ({"KUBECONFIG": "/nowhere/config"}, "no cluster is known"),
     ],

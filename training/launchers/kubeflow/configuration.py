@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -31,9 +31,13 @@ class Configuration(BaseSettings):
         None, description="a context of the kubeconfig (`KUBECONFIG`); the current one if not set"
     )
     runtime: str = Field("torch-distributed", description="the training runtime that TrainJobs refer to")
-    cpu: str = Field("2", description="CPU cores that a job asks for")
-    memory: str = Field("4Gi", description="memory that a job asks for")
-    gpus: int = Field(0, ge=0, le=1, description="GPUs of a job: 0 or 1")
+    nodes: int = Field(1, ge=1, le=64, description="pods of a job, which share a training that is worth it")
+    cpu: str = Field("2", description="CPU cores that a pod of a job asks for")
+    memory: str = Field("4Gi", description="memory that a pod of a job asks for")
+    gpus: int = Field(0, ge=0, le=16, description="GPUs of each pod; each of them has a process")
+    split: Literal["auto", "always", "never"] = Field(
+        "auto", description="which trainings all processes of a job share: those that are worth it (`auto`), all, none"
+    )
     gpu_resource: str = Field(
         "nvidia.com/gpu", description="what the cluster calls a GPU, such as `nvidia.com/mig-1g.10gb`"
     )
@@ -75,6 +79,11 @@ class Configuration(BaseSettings):
         if not places.is_url(said):
             raise ValueError("it has to be a URL, such as s3://bucket/labelwheel: pods see no disk of this machine")
         return said.rstrip("/")
+
+    @property
+    def per_node(self) -> int:
+        """Processes of a pod: one for each GPU."""
+        return max(1, self.gpus)
 
     @property
     def owner(self) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from labelwheel.training import places
 from labelwheel.training.checkpoints.store import whole
-from labelwheel.training.errors import InvalidJob, LauncherUnreachable, LauncherUnusable
+from labelwheel.training.errors import InvalidJob, LauncherUnreachable, LauncherUnusable, ProcessLost
 from labelwheel.training.launchers.base import Phase, Site, State, Task
 from labelwheel.training.launchers.kubeflow import configuration, trainjobs, troubles
 from labelwheel.training.launchers.kubeflow.cluster import Cluster
@@ -106,13 +106,14 @@ class KubeflowLauncher:
                 places.remove(f"{desk.place}/{SPEC}")
 
     def logs(self, handle: str, name: str) -> str:
-        """The log of the job's last pod, and on its last line why it failed: in its own words, or in the cluster's."""
+        """The log of the job's first process, by its last pod, and on the last line why it failed, where it did: in
+        its own words, or in the cluster's."""
         found = Handle.model_validate_json(handle)
         desk = next((each for each in found.desks if each.name == name), None)
         if desk is None:
             return ""
-        pods = sorted(self._pods(found.job), key=lambda pod: str(pod.metadata.creation_timestamp))
-        written = self._cluster.log(pods[-1].metadata.name, trainjobs.NODE) if pods else ""
+        pod = troubles.first(self._pods(found.job))
+        written = "" if pod is None else self._cluster.log(pod.metadata.name, trainjobs.NODE)
         if whole(desk.output):
             return written
         return f"{written.rstrip()}\n{self._reason(found, desk)}".strip()
@@ -168,9 +169,18 @@ class KubeflowLauncher:
         return []
 
     def _reason(self, found: Handle, desk: Desk) -> str:
+        own: dict[str, str] = {}
         if desk.failure is not None:
-            with contextlib.suppress(OSError):
-                return places.read(desk.failure).decode("utf-8", "replace").strip()
+            with contextlib.suppress(OSError, ValueError):
+                own = json.loads(places.read(desk.failure))
+        if own and own["error"] != ProcessLost.__name__:  # which the cluster knows better
+            return json.dumps(own, ensure_ascii=False)
+        why = self._by_cluster(found)
+        if not own:
+            return why
+        return json.dumps({**own, "message": "; ".join(filter(None, (own["message"], why)))}, ensure_ascii=False)
+
+    def _by_cluster(self, found: Handle) -> str:
         with contextlib.suppress(LauncherUnreachable):
             job = self._cluster.job(found.job)
             if job is None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from labelwheel.training.launchers.base import Site, Task
 from labelwheel.training.launchers.kubeflow.configuration import Configuration
+from labelwheel.training.ranks.place import SPLIT
 
-COMMAND = ("torchrun", "-m", "labelwheel.training.job")
+MODULE = "labelwheel.training.job"
 MANAGED, OWNER, TASK = "app.kubernetes.io/managed-by", "labelwheel/owner", "labelwheel/task-"
 QUEUE = "kueue.x-k8s.io/queue-name"
 NODE = "node"
@@ -47,9 +48,16 @@ def seconds(tasks: Sequence[Task]) -> int:
 def environment(configuration: Configuration, site: Site) -> dict[str, str]:
     """Variables of the job that nobody may not see."""
     found = {"PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if configuration.nodes * configuration.per_node > 1:
+        found[SPLIT] = configuration.split
     if not site.hub:
         found |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     return found | configuration.env
+
+
+def command(configuration: Configuration) -> list[str]:
+    """How many processes a pod has is said here: a runtime that counts them itself takes one for each CPU core."""
+    return ["torchrun", f"--nproc-per-node={configuration.per_node}", "-m", MODULE]
 
 
 def trainer(configuration: Configuration, site: Site) -> Any:
@@ -60,7 +68,10 @@ def trainer(configuration: Configuration, site: Site) -> Any:
     if configuration.gpus:
         resources[configuration.gpu_resource] = configuration.gpus
     return CustomTrainerContainer(
-        image=configuration.image, num_nodes=1, resources_per_node=resources, env=environment(configuration, site)
+        image=configuration.image,
+        num_nodes=configuration.nodes,
+        resources_per_node=resources,
+        env=environment(configuration, site),
     )
 
 
@@ -71,7 +82,7 @@ def options(configuration: Configuration, tasks: Sequence[Task], specs: Sequence
     found = [
         Name(name(tasks)),
         Labels(labels(configuration, tasks)),
-        TrainerCommand(list(COMMAND)),
+        TrainerCommand(command(configuration)),
         TrainerArgs(list(specs)),
         ActiveDeadlineSeconds(seconds(tasks)),
     ]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 PULLING = ("ErrImagePull", "ImagePullBackOff")
 NEVER = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError")
 """What no waiting mends."""
 
+INDEX = "batch.kubernetes.io/job-completion-index"
+"""A label of a pod: which of its job's it is, from 0."""
+
 _KILLED, _TERMINATED = 137, 143
 
 
 class Trouble(NamedTuple):
-    """`lasting` tells that no waiting mends it; `code` is how the job ended, as State has it, where it has."""
+    """`lasting` tells that no waiting mends it; `code` is how the job ended, as State has it, where it has.
+
+    `vague` tells that it says what happened, and not why.
+    """
 
     sentence: str
     lasting: bool = False
     code: int | None = None
+    vague: bool = False
 
 
 LATE = "DeadlineExceeded"
@@ -26,10 +33,12 @@ TOO_LONG = Trouble("it took longer than the cluster lets it; raise LABELWHEEL_JO
 
 def found(pods: Sequence[Any], events: Sequence[Any]) -> Trouble | None:
     """Of pods and events of one job, as the Kubernetes client has them; None where nothing is wrong."""
-    for pod in sorted(pods, key=lambda each: str(each.metadata.creation_timestamp), reverse=True):
-        trouble = _of_pod(pod)
-        if trouble is not None:
-            return trouble
+    newest = list(_newest(pods))
+    troubles = [(place, trouble) for place, pod in enumerate(newest, start=1) if (trouble := _of_pod(pod)) is not None]
+    if troubles:  # where one pod fails the others are ended
+        place, trouble = min(troubles, key=lambda each: each[1].vague)
+        many = f"pod {place} of {len(newest)}: " if len(newest) > 1 else ""
+        return trouble._replace(sentence=many + trouble.sentence)
     if not pods:
         for event in reversed(events):
             if event.reason in ("FailedCreate", "TrainJobResourcesCreationFailed"):
@@ -38,6 +47,19 @@ def found(pods: Sequence[Any], events: Sequence[Any]) -> Trouble | None:
                     "namespace, or ask for less (LABELWHEEL_KUBEFLOW_CPU, _MEMORY, _GPUS)"
                 )
     return None
+
+
+def first(pods: Sequence[Any]) -> Any | None:
+    """The pod of the first process: it does the job."""
+    return next(_newest(pods), None)
+
+
+def _newest(pods: Sequence[Any]) -> Iterator[Any]:
+    """Of each of a job's pods the last attempt, in their order."""
+    found: dict[int, Any] = {}
+    for pod in sorted(pods, key=lambda each: str(each.metadata.creation_timestamp)):
+        found[int((pod.metadata.labels or {}).get(INDEX, 0))] = pod
+    yield from (found[place] for place in sorted(found))
 
 
 def _of_pod(pod: Any) -> Trouble | None:
@@ -80,8 +102,8 @@ def _of_container(container: Any) -> Trouble | None:
             "its memory ran out: raise LABELWHEEL_KUBEFLOW_MEMORY, or use a smaller base model", True, 128 - _KILLED
         )
     if ended.exit_code in (_KILLED, _TERMINATED):
-        return Trouble(f"it was ended from outside (exit code {ended.exit_code})", True, 128 - ended.exit_code)
-    return Trouble(f"it ended with exit code {ended.exit_code}", True, ended.exit_code)
+        return Trouble(f"it was ended from outside (exit code {ended.exit_code})", True, 128 - ended.exit_code, True)
+    return Trouble(f"it ended with exit code {ended.exit_code}", True, ended.exit_code, True)
 
 
 def _short(message: str | None) -> str:
