@@ -88,6 +88,13 @@ gpu-bundle: install ## what benchmarks/gpu/check.py needs on a bare machine with
 compose-check: ## build the images and bring docker-compose.yml up for real (needs a Docker engine)
 	@docker/check/run.sh
 
+# The SDK's container backend wants the engine's package, which nothing else here does.
+.PHONY: nodes-check
+nodes-check: install ## build the image and train in two containers of it, by Kubeflow's container backend (needs a Docker engine)
+	@docker build --tag labelwheel:nodes-check .
+	@$(BIN)/python $(PIP) --no-deps --target .venv/docker docker
+	@PYTHONPATH=.packages:.:.venv/docker LABELWHEEL_TEST_IMAGE=labelwheel:nodes-check $(BIN)/python -m pytest -m containers $(ARGS)
+
 .PHONY: env
 env: ## write .env with fresh secrets for docker-compose, unless there is one
 	@docker/write-env.sh

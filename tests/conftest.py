@@ -1,4 +1,4 @@
-"""In which order files are tested, and what for want of a GPU is not: a line at the start says so."""
+"""In which order files are tested, and what for want of a GPU or an image is not: a line at the start says so."""
 
 from __future__ import annotations
 
@@ -53,8 +53,18 @@ def what_is_imported_is_no_garbage() -> None:
     gc.freeze()
 
 
-def pytest_report_header() -> str | None:
-    return None if _gpu() else "there is no GPU here: the tests that need one (marked gpu) are deselected"
+def _absent() -> dict[str, str]:
+    """The markers whose tests cannot be run here, and why."""
+    absent = {}
+    if not _gpu():
+        absent["gpu"] = "there is no GPU here"
+    if not os.environ.get("LABELWHEEL_TEST_IMAGE"):
+        absent["containers"] = "LABELWHEEL_TEST_IMAGE names no image"
+    return absent
+
+
+def pytest_report_header() -> list[str]:
+    return [f"{why}: the tests that need one (marked {name}) are deselected" for name, why in _absent().items()]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -73,9 +83,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (path for path in order if path in waiting), (path for path in order if path not in waiting)
     )
     items[:] = [item for turn in turns for path in turn if path is not None for item in files[path]]
-    if _gpu():
-        return
-    left = [item for item in items if item.get_closest_marker("gpu")]
+    absent = _absent()
+    left = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if not item.get_closest_marker("gpu")]
+        items[:] = [item for item in items if not any(item.get_closest_marker(name) for name in absent)]
