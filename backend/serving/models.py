@@ -8,46 +8,25 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.budget import Budget
-from labelwheel.backend.serving.engine import Engine, Loaded
-from labelwheel.backend.serving.engines import memory
-from labelwheel.backend.serving.headed import Headed
-from labelwheel.backend.serving.loading import Probes, load, probe
+from labelwheel.backend.serving.engine import Engine
+from labelwheel.backend.serving.loaded_models import LoadedModels, one_line
 from labelwheel.backend.serving.predictor import ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
-from labelwheel.backend.serving.revised import revise
 from labelwheel.backend.serving.served import Served, Table, Wanted
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Checkpoint
-from labelwheel.training.errors import InvalidCheckpoint, LabelwheelError, OutOfMemory, StoreUnreachable
-from labelwheel.training.questions import Question
+from labelwheel.training.errors import OutOfMemory, StoreUnreachable
 
 log = logging.getLogger(__name__)
-
-FIRST_RETRY, LAST_RETRY = 15.0, 600.0
-PATIENCE = 120.0
-"""Seconds. A checkpoint that does not fit beside its champion is given up when this would be the next wait: until then
-what fills the memory, such as a job on the same card, may end."""
-
-
-@dataclass
-class _Failure:
-    """A checkpoint that could not be loaded, and when it is worth another try."""
-
-    error: str
-    kind: type[LabelwheelError]
-    delay: float
-    again: float
 
 
 class ServedModels:
@@ -61,18 +40,13 @@ class ServedModels:
         budget: Budget | None = None,
         read: Callable[..., Checkpoint] = checkpoint.read,
     ) -> None:
-        self._engine, self._queue, self._source, self._read = engine, queue, source, read
+        self._source, self._loaded = source, LoadedModels(engine, queue, read)
         self.budget = budget or Budget()
         self.on_call: Callable[[], None] = lambda: None
         self._called: dict[int, Future[Served]] = {}
         self._calling = threading.Lock()
         self._table = Table()
-        self._models: weakref.WeakValueDictionary[str, Loaded] = weakref.WeakValueDictionary()
-        self._heads: weakref.WeakValueDictionary[str, Headed] = weakref.WeakValueDictionary()
-        self._probes = Probes(queue)
-        self._failures: dict[str, _Failure] = {}
         self._problems: Mapping[int, dict[str, str]] = {}
-        self._freed = threading.Event()
         self._known: frozenset[tuple[str, str | None]] = frozenset()
         self.ready = threading.Event()
         self.swaps = 0
@@ -166,11 +140,8 @@ class ServedModels:
         self._unload()
         self._problems = problems
         versions = {version for want in wanted.values() for version, _ in want.members.values()}
-        self._failures = {version: each for version, each in self._failures.items() if version in versions}
+        self._loaded.settle(versions)
         self.ready.set()
-        if self._freed.is_set():
-            self._freed.clear()
-            self._engine.forget()
         return changed
 
     def _answer(self, called: Mapping[int, Future[Served]]) -> None:
@@ -208,7 +179,7 @@ class ServedModels:
                 return False
             return self._swap(want, current, problems)
         except Exception as error:
-            message = _line(error)
+            message = one_line(error)
             if self._problems.get(want.project, {}).get("message") != message:
                 log.exception("project %d cannot be served by %s", want.project, want.generation)
             problems[want.project] = {"generation": want.generation, "message": message}
@@ -218,18 +189,18 @@ class ServedModels:
         members: dict[str, ServedQuestion] = {}
         for name, (version, place) in want.members.items():
             try:
-                model = self._model(version, place, want.questions[name], want.digests.get(version))
+                model = self._loaded.model(version, place, want.questions[name], want.digests.get(version))
                 members[name] = ServedQuestion(want.questions[name], model)
             except StoreUnreachable as error:  # no checkpoint's fault: none is given up for it
-                problems[want.project] = {"generation": want.generation, "question": name, "message": _line(error)}
+                problems[want.project] = {"generation": want.generation, "question": name, "message": one_line(error)}
             except OutOfMemory as error:
-                problem = {"generation": want.generation, "question": name, "message": _line(error)}
-                if current is None or self._failures[version].delay >= PATIENCE:
+                problem = {"generation": want.generation, "question": name, "message": one_line(error)}
+                if current is None or self._loaded.hopeless(version):
                     problem["checkpoint"] = version
                 problems[want.project] = problem
             except Exception as error:
                 problems[want.project] = {
-                    "generation": want.generation, "question": name, "checkpoint": version, "message": _line(error)
+                    "generation": want.generation, "question": name, "checkpoint": version, "message": one_line(error)
                 }  # fmt: skip
         complete = len(members) == len(want.members)
         # the champion stays where its successor cannot be loaded; only a process that has none yet serves what it can
@@ -238,7 +209,7 @@ class ServedModels:
         if not complete and not members:
             return False
         questions = tuple(want.questions.values())
-        revised, version = self._revised(want, members) if complete else (members, want.generation)
+        revised, version = self._loaded.revised(want, members) if complete else (members, want.generation)
         served = Served(
             want.project, want.tool, want.reference, want.generation, questions, revised, want.key, complete, version,
             members,
@@ -248,50 +219,3 @@ class ServedModels:
             self.swaps += 1
             log.info("project %d is served by %s", want.project, want.generation)
         return True
-
-    def _revised(self, want: Wanted, members: dict[str, ServedQuestion]) -> tuple[dict[str, ServedQuestion], str]:
-        """The members with newer heads, all of them or none: a revision is whole, or the generation is served."""
-        found = dict(members)
-        try:
-            for name, (version, content) in want.heads.items():
-                member = members[name]
-                model = self._heads.get(version)
-                if model is None or model.below is not member.model:
-                    model = self._heads[version] = revise(member.model, member.question, version, content, self._probes)
-                found[name] = ServedQuestion(member.question, model)
-        except Exception as error:
-            log.warning("project %d is served without newer heads: %s", want.project, _line(error))
-            return members, want.generation
-        return found, want.version or want.generation
-
-    def _model(self, version: str, place: str, question: Question, digest: str | None) -> Loaded:
-        failure = self._failures.get(version)
-        if failure and time.monotonic() < failure.again:
-            raise failure.kind(failure.error)
-        try:
-            model = self._models.get(version)
-            if model is None:
-                model = load(self._engine, self._queue, self._read(place, digest=digest), version)
-                self._models[version] = model
-                memory.settle()
-                weakref.finalize(model, self._freed.set)
-            if model.question.kind != question.kind:
-                raise InvalidCheckpoint(
-                    f"{version} answers {model.question.kind}, {question.name!r} is {question.kind}"
-                )
-            if model.question != question:
-                probe(model, question, self._probes.of(model, question, model.encoder))
-        except Exception as error:
-            delay = min(LAST_RETRY, failure.delay * 2) if failure else FIRST_RETRY
-            known = (kind for kind in (StoreUnreachable, OutOfMemory) if isinstance(error, kind))
-            kind: type[LabelwheelError] = next(known, InvalidCheckpoint)
-            self._freed.set()  # what was half loaded is given back
-            self._failures[version] = _Failure(_line(error), kind, delay, time.monotonic() + delay)
-            log.warning("%s cannot be served, tried again in %.0f s: %s", version, delay, _line(error))
-            raise
-        self._failures.pop(version, None)
-        return model
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:500] or type(error).__name__

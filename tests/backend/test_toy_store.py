@@ -287,7 +287,7 @@ def test_a_store_that_does_not_answer_takes_no_champion_away(world: World, serve
     assert world.rounds[-1].state == "queued", "it waits, and does not fail"
     ToyStore.away = False
     world.settle()
-    served_models._failures.clear()
+    served_models._loaded._failures.clear()
     assert served(served_models) == world.rounds[-1].version != trained
 
 

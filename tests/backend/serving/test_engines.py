@@ -131,7 +131,7 @@ def test_real_swaps_under_load(world):
     assert len(versions) > 2
     gc.collect()
     assert old() is None
-    assert len(world.served_models._models) == 1
+    assert len(world.served_models._loaded._models) == 1
 
 
 def test_checkpoints_with_one_encoder_hold_it_once(engine):

@@ -122,7 +122,7 @@ def test_the_champion_stays_where_its_successor_cannot_be_loaded(world):
 
 
 def test_a_failed_load_is_tried_again_later(world, monkeypatch):
-    monkeypatch.setattr("labelwheel.backend.serving.models.FIRST_RETRY", 0.05)
+    monkeypatch.setattr("labelwheel.backend.serving.loaded_models.FIRST_RETRY", 0.05)
     world.engine.broken.add("v1")
     world.want("g1", mood="v1")
     world.served_models.follow()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from labelwheel.backend.serving import models
+from labelwheel.backend.serving import loaded_models
 from labelwheel.backend.serving.engines import pytorch
 from labelwheel.backend.serving.engines.pytorch import TorchEngine
 from labelwheel.training.errors import OutOfMemory
@@ -31,7 +31,7 @@ class Small(FakeEngine):
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "FIRST_RETRY", 0.0)
+    monkeypatch.setattr(loaded_models, "FIRST_RETRY", 0.0)
     world = World(tmp_path, Small())
     world.want("g1", mood="v1")
     world.served_models.follow()
@@ -55,7 +55,7 @@ def test_a_checkpoint_that_does_not_fit_beside_its_champion_waits_for_memory(wor
 
 
 def test_it_is_given_up_when_that_takes_too_long(world, monkeypatch):
-    monkeypatch.setattr(models, "PATIENCE", 0.0)
+    monkeypatch.setattr(loaded_models, "PATIENCE", 0.0)
     world.want("g2", mood="v2")
     world.served_models.follow()
     assert world.served_models.problems["1"]["checkpoint"] == "v2"
