@@ -30,6 +30,7 @@ from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.readiness import Readiness
 from labelwheel.backend.serving.records import ServingLedger
+from labelwheel.backend.serving.turn_reader import TurnReader
 from labelwheel.backend.settings import Settings, load
 from labelwheel.backend.trouble import line
 from labelwheel.backend.web import (
@@ -72,7 +73,10 @@ class Service:
             engine, settings.queue_examples, max(1, settings.web_threads // 2), self.metrics.batch
         )
         budget = Budget(int(settings.models_mb * 1e6) if settings.models_mb else None)
-        self.served_models = ServedModels(engine, self.queue, self.ledger.wanted, budget, settings.checkpoints.read)
+        turns = TurnReader(self.ledger.turn, self.ledger.alone)
+        self.served_models = ServedModels(
+            engine, self.queue, self.ledger.wanted, budget, settings.checkpoints.read, turns.latest
+        )
         self.store = FeatureStore(settings.home / "features", settings.features_mb) if settings.features_mb else None
         self.predictor = Predictor(
             self.queue, AnswerCache(), settings.max_characters, settings.max_examples, settings.shown_from, self.store
@@ -94,7 +98,7 @@ class Service:
             known=reasons if settings.explain else None,
             request_seconds=settings.request_seconds,
         )
-        self.follower = Follower(self.served_models, self.ledger.report)
+        self.follower = Follower(self.served_models, self.ledger.report, joins=self.ledger.others)
         self.served_models.on_call = self.follower.poke
         self._pid: int | None = None
         self._stopping = threading.Lock()

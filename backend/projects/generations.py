@@ -37,7 +37,8 @@ class GenerationView(NamedTuple):
     """What a web process has to serve for one project. `questions` are all that are learnt, with a champion or not.
 
     `heads` has version and content of the heads that are newer than their champions, and `version` is the name that
-    what is served then has: the revision's, or else the generation's own.
+    what is served then has: the revision's, or else the generation's own. `answers` is False while web processes get
+    it ready, and `turn` counts what has answered; see `turns`.
     """
 
     project_id: int
@@ -48,6 +49,8 @@ class GenerationView(NamedTuple):
     members: dict[str, Member]
     version: str
     heads: dict[str, tuple[str, bytes]]
+    answers: bool
+    turn: int
 
 
 SERVED = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.FAILED)
@@ -56,7 +59,10 @@ SERVED = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.FAILED)
 def mark(session: Session) -> tuple[object, ...]:
     """Changes whenever `current` does: two statements, and no JSON is read."""
     served = Project.state.in_(SERVED) & Project.generation_id.is_not(None)
-    columns = select(Project.id, Project.tool, Project.reference, Project.generation_id, Project.revision_id)
+    columns = select(
+        Project.id, Project.tool, Project.reference, Project.generation_id, Project.revision_id,
+        Project.answering_id, Project.turn,
+    )  # fmt: skip
     asked = select(QuestionRow.id, QuestionRow.name, cast(QuestionRow.spec, Text)).where(QuestionRow.active)
     asked = asked.join(Project, Project.id == QuestionRow.project_id).where(served)
     return tuple(
@@ -87,8 +93,9 @@ def current(session: Session) -> dict[int, GenerationView]:
         version, heads = revised.get(project.id, (generation.name, {}))
         heads = {name: head for name, head in heads.items() if name in members}
         views[project.id] = GenerationView(
-            project.id, project.tool, project.reference or "", generation.name, questions, members, version, heads
-        )
+            project.id, project.tool, project.reference or "", generation.name, questions, members, version, heads,
+            project.answering_id == generation.id, project.turn,
+        )  # fmt: skip
     return views
 
 
@@ -124,9 +131,11 @@ def create(tx: Session, project: Project, reason: str) -> Generation:
 
 def revise(tx: Session, project: Project, members: dict[str, int]) -> Revision | None:
     """Serves the generation with these heads, by question's name; without any of them as it was made."""
-    generation = of(tx, project)
+    generation, before = of(tx, project), project.revision_id
     if generation is None or not members:
         project.revision_id = None
+        if before is not None and generation is not None and project.answering_id == generation.id:
+            project.turn += 1
         return None
     latest = select(Revision.name).where(Revision.generation == generation.name).order_by(Revision.id.desc()).limit(1)
     name = naming.revision(generation.name, naming.revision_number(tx.scalar(latest)) + 1)
@@ -134,6 +143,8 @@ def revise(tx: Session, project: Project, members: dict[str, int]) -> Revision |
     tx.add(made)
     tx.flush()
     project.revision_id = made.id
+    if project.answering_id == generation.id:
+        project.turn += 1
     return made
 
 

@@ -21,8 +21,11 @@ def report(
     problems: dict[str, dict[str, str]] | None = None,
     memory_mb: float | None = None,
     models: dict[str, Any] | None = None,
+    prepared: dict[str, str] | None = None,
 ) -> None:
     """A web process's heartbeat: the generation it serves by project id, and what it could not load.
+
+    `prepared` is what it could serve from one moment to the next, which is what it serves where nothing is said.
 
     `models` is {"mb", "budget_mb", "unloaded": [project id]};
     `problems` is {project id: {"generation": name, "checkpoint": version, "message": …}}.
@@ -36,6 +39,12 @@ def report(
         tx.add(server)
     server.serving, server.problems, server.memory_mb, server.seen_at = serving, problems or {}, memory_mb, now()
     server.models = models or {}
+    server.prepared = serving if prepared is None else prepared
+
+
+def others(session: Session, name: str) -> bool:
+    """Whether there is, or was within the hour, another web process: those that died without a word count, too."""
+    return session.scalar(select(Server.name).where(Server.name != name).limit(1)) is not None
 
 
 def leave(tx: Session, name: str) -> None:

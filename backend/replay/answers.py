@@ -11,6 +11,7 @@ from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.backend.serving.feature_store import FeatureStore
+from labelwheel.backend.serving.follower import Follower
 from labelwheel.backend.serving.loading import load
 from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
@@ -37,6 +38,7 @@ class Answers:
         self._queue = InferenceQueue(self._engine, settings.queue_examples)
         self._ledger = ServingLedger(database, settings, "replay")
         self._models = ServedModels(self._engine, self._queue, self._ledger.wanted, read=settings.checkpoints.read)
+        self._follower = Follower(self._models, self._ledger.report)
         self._store = FeatureStore(settings.home / "features", settings.features_mb) if settings.features_mb else None
         if self._store is not None:
             self._store.open()
@@ -47,7 +49,8 @@ class Answers:
 
     def follow(self) -> None:
         """Serves what the database says. Raises InvalidCheckpoint where it cannot be loaded."""
-        self._models.follow()
+        while self._follower.step():
+            pass
         for problem in self._models.problems.values():
             raise InvalidCheckpoint(f"what came of a round cannot be served: {problem['message']}")
 

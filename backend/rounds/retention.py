@@ -121,8 +121,10 @@ def _served(session: Session) -> set[int | None]:
 
 def _in_use(session: Session) -> ColumnElement[bool]:
     names = {name for serving in session.scalars(select(Server.serving)) for name in serving.values()}
-    current = select(Project.generation_id).where(Project.generation_id.is_not(None))
-    return or_(Generation.id.in_(current), Generation.name.in_(names))
+    current, answering = (
+        select(column).where(column.is_not(None)) for column in (Project.generation_id, Project.answering_id)
+    )
+    return or_(Generation.id.in_(current), Generation.id.in_(answering), Generation.name.in_(names))
 
 
 def _old_generations(session: Session) -> list[str]:

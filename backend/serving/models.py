@@ -28,6 +28,9 @@ from labelwheel.training.errors import OutOfMemory, StoreUnreachable
 
 log = logging.getLogger(__name__)
 
+CATCHING_UP_SECONDS = 30.0
+"""So long a request waits for what other processes serve already."""
+
 
 class ServedModels:
     """What is served, and the way from one generation to the next. Any thread may read, one thread calls `follow`."""
@@ -39,33 +42,57 @@ class ServedModels:
         source: Callable[[], Mapping[int, Wanted]],
         budget: Budget | None = None,
         read: Callable[..., Checkpoint] = checkpoint.read,
+        turn: Callable[[int], int | None] = lambda project: None,
     ) -> None:
-        self._source, self._loaded = source, LoadedModels(engine, queue, read)
+        """`turn` says on which turn a project is, where other processes answer, too; see `projects.turns`."""
+        self._source, self._turn, self._loaded = source, turn, LoadedModels(engine, queue, read)
         self.budget = budget or Budget()
         self.on_call: Callable[[], None] = lambda: None
         self._called: dict[int, Future[Served]] = {}
         self._calling = threading.Lock()
         self._table = Table()
+        self._prepared: dict[int, Served] = {}
+        self._followed = threading.Condition()
+        self._looked = False
         self._problems: Mapping[int, dict[str, str]] = {}
         self._known: frozenset[tuple[str, str | None]] = frozenset()
         self.ready = threading.Event()
         self.swaps = 0
 
     def served(self, tool: str, reference: str) -> Served:
-        """What a project is served with at this moment; memory only. Raises UnknownProject, or Overloaded while the
-        first models are being loaded."""
+        """What a project is served with at this moment; memory only, where no other process serves it.
+
+        Raises UnknownProject, or Overloaded while its models are being loaded.
+        """
         table = self._table
         served = table.projects.get(table.references.get((tool, reference), -1))
         if served is None:
             raise self._missing(f"{tool} project {reference!r}", (tool, reference) in self._known)
-        return served
+        return self._caught_up(served)
 
     def served_by_id(self, project: int) -> Served:
         """The same for a project's own id."""
         served = self._table.projects.get(project)
         if served is None:
             raise self._missing(f"project {project}", False)
-        return served
+        return self._caught_up(served)
+
+    def _caught_up(self, served: Served) -> Served:
+        """What another process may have answered with a moment ago, or something later."""
+        turn = self._turn(served.project)
+        if turn is None or turn <= served.turn:
+            return served
+        self.on_call()
+
+        def found() -> Served | None:
+            now = self._table.projects.get(served.project)
+            return now if now is not None and now.turn >= turn else None
+
+        with self._followed:
+            later = self._followed.wait_for(found, CATCHING_UP_SECONDS)
+        if later is None:
+            raise self._missing(f"project {served.project}", True)
+        return later
 
     def awake(self, served: Served, seconds: float = 30.0) -> Served:
         """The same project with its models in memory; raises Overloaded where that takes longer."""
@@ -90,6 +117,12 @@ class ServedModels:
     def serving(self) -> dict[str, str]:
         """Generation by project id, whole ones only: what this process reports."""
         return {str(each.project): each.generation for each in self._table.projects.values() if each.complete}
+
+    @property
+    def prepared(self) -> dict[str, str]:
+        """The same with what could be served from one moment to the next in its place."""
+        ready = {str(each.project): each.generation for each in self._prepared.values() if each.complete}
+        return self.serving | ready
 
     @property
     def unloaded(self) -> list[int]:
@@ -139,9 +172,15 @@ class ServedModels:
             self._answer(called)
         self._unload()
         self._problems = problems
+        self._prepared = {project: each for project, each in self._prepared.items() if project in wanted}
         versions = {version for want in wanted.values() for version, _ in want.members.values()}
         self._loaded.settle(versions)
-        self.ready.set()
+        # what was got ready as the first may be answered with in a moment, when that was reported
+        if self._looked or not self._prepared.keys() - self._table.projects.keys():
+            self.ready.set()
+        self._looked = True
+        with self._followed:
+            self._followed.notify_all()
         return changed
 
     def _answer(self, called: Mapping[int, Future[Served]]) -> None:
@@ -176,8 +215,10 @@ class ServedModels:
             current = self._table.projects.get(want.project)
             asleep = current is not None and current.unloaded and called
             if current is not None and current.key == want.key and current.complete and not asleep:
+                if current.turn != want.turn:
+                    self._serve(replace(current, turn=want.turn))
                 return False
-            return self._swap(want, current, problems)
+            return self._swap(want, current, problems) if want.answers else self._prepare(want, current, problems)
         except Exception as error:
             message = one_line(error)
             if self._problems.get(want.project, {}).get("message") != message:
@@ -185,7 +226,33 @@ class ServedModels:
             problems[want.project] = {"generation": want.generation, "message": message}
             return False
 
+    def _serve(self, served: Served) -> None:
+        self._table = Table.of({**self._table.projects, served.project: served})
+
+    def _prepare(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, str]]) -> bool:
+        """Gets ready what is to be served once all other processes are ready, too."""
+        ready = self._prepared.get(want.project)
+        if ready is not None and ready.key == want.key and ready.complete:
+            return False
+        made = self._made(want, ready if ready is not None and ready.key == want.key else current, problems)
+        if made is not None:
+            self._prepared[want.project] = made
+        return made is not None
+
     def _swap(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, str]]) -> bool:
+        made = self._prepared.pop(want.project, None)
+        if made is None or made.key != want.key or not made.complete:
+            made = self._made(want, current, problems)
+        if made is None:
+            return False
+        self._serve(replace(made, turn=want.turn))
+        if current is None or current.generation != want.generation:
+            self.swaps += 1
+            log.info("project %d is served by %s", want.project, want.generation)
+        return True
+
+    def _made(self, want: Wanted, current: Served | None, problems: dict[int, dict[str, str]]) -> Served | None:
+        """What is wanted, loaded; None where what there is, `current`, is better."""
         members: dict[str, ServedQuestion] = {}
         for name, (version, place) in want.members.items():
             try:
@@ -205,17 +272,12 @@ class ServedModels:
         complete = len(members) == len(want.members)
         # the champion stays where its successor cannot be loaded; only a process that has none yet serves what it can
         if not complete and (current is not None and (current.complete or len(members) <= len(current.members))):
-            return False
+            return None
         if not complete and not members:
-            return False
+            return None
         questions = tuple(want.questions.values())
         revised, version = self._loaded.revised(want, members) if complete else (members, want.generation)
-        served = Served(
+        return Served(
             want.project, want.tool, want.reference, want.generation, questions, revised, want.key, complete, version,
             members,
         )  # fmt: skip
-        self._table = Table.of({**self._table.projects, want.project: served})
-        if current is None or current.generation != want.generation:
-            self.swaps += 1
-            log.info("project %d is served by %s", want.project, want.generation)
-        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import ExampleRow
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.ledger import blind_share, given_together, hints
-from labelwheel.backend.projects import generations, projects, servers, tool_secrets
+from labelwheel.backend.projects import generations, projects, servers, tool_secrets, turns
 from labelwheel.backend.rounds import newest, scheduling
 from labelwheel.backend.serving.hint_writer import Place
 from labelwheel.backend.serving.models import Wanted
@@ -25,6 +26,9 @@ from labelwheel.training.spec import LabelledExample
 
 log = logging.getLogger(__name__)
 
+ALONE_SECONDS = 1.5
+"""So long it holds that there was no other web process; a new one waits longer before it answers."""
+
 
 class ServingLedger:
     """The few things that serving reads and writes. `name` is this web process's own."""
@@ -33,10 +37,13 @@ class ServingLedger:
         self._database, self._settings, self._name = database, settings, name
         self._mark: tuple[object, ...] | None = None
         self._wanted: dict[int, Wanted] = {}
+        self._alone_since: float | None = None
 
     def wanted(self) -> dict[int, Wanted]:
         """What every project should be served with; read anew where something has changed since the last time."""
+        moment = time.monotonic()
         with self._database.session() as session:
+            self._alone_since = None if servers.others(session, self._name) else moment
             mark = generations.mark(session)
             if mark != self._mark:
                 self._wanted, self._mark = self._read(session), mark
@@ -54,9 +61,25 @@ class ServingLedger:
                 {member.version: member.digest for member in view.members.values() if member.digest},
                 view.version,
                 view.heads,
+                view.answers,
+                view.turn,
             )
             for number, view in generations.current(session).items()
         }
+
+    def alone(self) -> bool:
+        """Whether no other web process answers at this moment: none had reported a moment ago, and who is new waits."""
+        return self._alone_since is not None and time.monotonic() - self._alone_since < ALONE_SECONDS
+
+    def others(self) -> bool:
+        """Whether there are other web processes."""
+        with self._database.session() as session:
+            return servers.others(session, self._name)
+
+    def turn(self, project: int) -> int:
+        """The turn that a project is on."""
+        with self._database.session() as session:
+            return turns.latest(session, project)
 
     def names(self, tool: str, reference: str | None) -> list[str]:
         """The generations that a project was served, the newest first."""
@@ -113,9 +136,16 @@ class ServingLedger:
         problems: dict[str, dict[str, str]],
         models: dict[str, Any],
         memory_mb: float,
+        prepared: dict[str, str] | None = None,
     ) -> None:
+        """What this process serves, and is ready to serve; whoever reports last that it is ready takes the turn."""
         with self._database.transaction() as tx:
-            servers.report(tx, self._name, serving, problems, memory_mb, models)
+            servers.report(tx, self._name, serving, problems, memory_mb, models, prepared)
+        with self._database.session() as session:
+            due = turns.due(session)
+        for project in due:
+            with self._database.transaction() as tx:
+                turns.settle(tx, project)
 
     def leave(self) -> None:
         """Nobody has to wait for this process any more."""

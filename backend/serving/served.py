@@ -16,7 +16,7 @@ class Wanted:
 
     `digests` has the hash of each version's manifest, where it is known; `heads` version and content of the fast heads
     that stand in the place of their champions' own, and `version` is what the whole is called: a revision of the
-    generation, or itself.
+    generation, or itself. It answers at once, on that `turn` of the project, or where not `answers` is got ready.
     """
 
     project: int
@@ -28,6 +28,8 @@ class Wanted:
     digests: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
     heads: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    answers: bool = True
+    turn: int = 0
 
     @property
     def key(self) -> str:
@@ -56,6 +58,7 @@ class Served:
     version: str = ""
     champions: Mapping[str, ServedQuestion] = field(default_factory=dict)
     unloaded: bool = False  # its models wait on disk, for those of other projects took their place
+    turn: int = 0  # of the project, see projects.turns
 
 
 @dataclass(frozen=True)

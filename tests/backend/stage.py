@@ -12,7 +12,7 @@ from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectState, QuestionRow
 from labelwheel.backend.ledger import intake
-from labelwheel.backend.projects import generations
+from labelwheel.backend.projects import generations, turns
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.connector import Page, Work
 from labelwheel.training.questions import Answer, Example
@@ -59,8 +59,11 @@ class Stage:
         with self.database.transaction() as tx:
             intake.take(tx, self.project, prepared)
 
-    def promote(self, versions: dict[str, str], project: int | None = None) -> str:
-        """Makes checkpoints champions, writing those that are not there; returns the generation's name."""
+    def promote(self, versions: dict[str, str], project: int | None = None, ready: bool = True) -> str:
+        """Makes checkpoints champions, writing those that are not there; returns the generation's name.
+
+        It answers at once, as where all web processes are `ready` for it.
+        """
         number = project or self.project
         with self.database.transaction() as tx:
             for name, version in versions.items():
@@ -80,4 +83,7 @@ class Stage:
             tx.flush()
             found_project = tx.get(Project, number)
             assert found_project is not None
-            return generations.create(tx, found_project, "a test").name
+            generation = generations.create(tx, found_project, "a test")
+            if ready:
+                turns.take(found_project)
+            return generation.name

@@ -45,6 +45,8 @@ class Project(Base):
     problem: Mapped[str | None] = mapped_column(Text)
     generation_id: Mapped[int | None]
     revision_id: Mapped[int | None]  # of that generation, where newer heads are served
+    answering_id: Mapped[int | None]  # the generation that answers until every web process has the other one ready
+    turn: Mapped[int] = mapped_column(default=0)  # grows whenever something else answers; see projects.turns
     announced: Mapped[str | None]
     poll_cursor: Mapped[str | None] = mapped_column(Text)
     polled_at: Mapped[datetime | None]

@@ -79,11 +79,15 @@ class Backfill(Base):
 
 
 class Server(Base):
-    """What each web process serves, reported by itself: name, heartbeat, and generation by project id."""
+    """What each web process serves, reported by itself: name, heartbeat, and generation by project id.
+
+    `prepared` has, in the same way, what it could answer with from one moment to the next.
+    """
 
     __tablename__ = "servers"
     name: Mapped[str] = mapped_column(primary_key=True)
     serving: Mapped[dict[str, Any]]
+    prepared: Mapped[dict[str, Any]] = mapped_column(default=dict)
     problems: Mapped[dict[str, Any]] = mapped_column(default=dict)
     memory_mb: Mapped[float | None]
     models: Mapped[dict[str, Any]] = mapped_column(default=dict)

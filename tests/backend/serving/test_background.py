@@ -73,6 +73,7 @@ class ServedModels:
     serving: dict[str, str] = {}  # noqa: RUF012
     problems: dict = {}  # noqa: RUF012
     models: dict = {}  # noqa: RUF012
+    prepared: dict = {}  # noqa: RUF012
     follows = 0
 
     def follow(self):

@@ -141,7 +141,7 @@ def test_looking_for_what_is_wanted_reads_no_more_than_what_changes_with_it(stag
     with counted() as found:
         assert ledger.wanted() == first
     selects = [each for each in found.statements if each.startswith("SELECT")]
-    assert len(selects) == 2
+    assert len(selects) == 3
     assert not [each for each in selects if "generations.members" in each]
     generation = stage.promote({"mood": "v2"})
     assert ledger.wanted()[stage.project].generation == generation

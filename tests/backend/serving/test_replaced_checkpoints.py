@@ -67,8 +67,10 @@ def test_hashes_of_earlier_checkpoints_are_noted_once(stage: Stage) -> None:
 def test_it_is_not_served_and_the_one_before_is(stage: Stage) -> None:
     retention.remember(Alone(stage), stage.settings)  # type: ignore[arg-type]
     replace(stage.settings.checkpoints.folder / "v2")
-    served_models = create_app(stage.settings, FakeEngine(), start=False).extensions["labelwheel"].served_models
-    served_models.follow()
+    service = create_app(stage.settings, FakeEngine(), start=False).extensions["labelwheel"]
+    served_models, follower = service.served_models, service.follower
+    while follower.step():
+        pass
     (problem,) = served_models.problems.values()
     assert problem["checkpoint"] == "v2"
     assert "was replaced; roll back or train anew" in problem["message"]
@@ -76,7 +78,8 @@ def test_it_is_not_served_and_the_one_before_is(stage: Stage) -> None:
         instead = promotion.fall_back(tx, stage.project, problem)
         assert instead is not None
         assert instead.version == "v1"
-    served_models.follow()
+    while follower.step():
+        pass
     assert served_models.served_by_id(stage.project).members["mood"].model.version == "v1"
 
 

@@ -1,0 +1,59 @@
+"""Turns: when all web processes answer with something else, from one moment on.
+
+A new generation is loaded by every web process first, while the one before goes on answering (`answering_id`). Who
+reports last that it is ready takes the next turn, a number in the project's row. Where there are several web
+processes, each looks at that number before it answers: whoever was answered by the later one never meets the earlier
+again, whichever process is asked.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from labelwheel.backend.database.tables import Generation, Project, Server, now
+from labelwheel.backend.projects import projects, servers
+
+PATIENCE = timedelta(seconds=120)
+"""So long a process that cannot load what half of the others have ready keeps them waiting."""
+
+
+def latest(session: Session, project_id: int) -> int:
+    """The turn that a project is on; 0 where there is no such project."""
+    return session.scalar(select(Project.turn).where(Project.id == project_id)) or 0
+
+
+def take(project: Project) -> None:
+    """Something else answers from now on: the project's generation, as it is. The row is locked."""
+    project.answering_id, project.turn = project.generation_id, project.turn + 1
+
+
+def due(session: Session) -> list[int]:
+    """The projects whose generation does not answer yet."""
+    waiting = Project.generation_id.is_not(None) & Project.generation_id.is_distinct_from(Project.answering_id)
+    return list(session.scalars(select(Project.id).where(waiting).order_by(Project.id)))
+
+
+def settle(tx: Session, project_id: int) -> bool:
+    """Takes a project's turn where the web processes are ready for it, as they have reported; True where it did."""
+    # locked before the reports are read: of two that reported at once the later one sees both
+    project = projects.lock(tx, project_id)
+    generation = None if project.generation_id is None else tx.get(Generation, project.generation_id)
+    if generation is None or generation.id == project.answering_id:
+        return False
+    if not _ready(servers.alive(tx), generation, str(project_id), first=project.answering_id is None):
+        return False
+    take(project)
+    return True
+
+
+def _ready(alive: list[Server], generation: Generation, project: str, first: bool) -> bool:
+    """Where nothing answers yet, a part of it is better than nothing: who has trouble does not keep the others."""
+    ready = [each.prepared.get(project) == generation.name for each in alive]
+    if first:
+        trouble = [(each.problems.get(project) or {}).get("generation") == generation.name for each in alive]
+        ready = [fine or hard for fine, hard in zip(ready, trouble, strict=True)]
+    late = now() - generation.created_at > PATIENCE
+    return bool(ready) and (all(ready) or (late and 2 * sum(ready) >= len(ready)))
