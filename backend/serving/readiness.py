@@ -32,4 +32,5 @@ class Readiness:
             for project, problem in self._served_models.problems.items()
             if "question" in problem and "checkpoint" not in problem
         }
-        return held_up - set(self._served_models.serving)
+        # what another process turned to before this one was there is not answered with yet
+        return (held_up | set(self._served_models.prepared)) - set(self._served_models.serving)

@@ -40,7 +40,7 @@ class Place:
 
     def follow(self) -> bool:
         """Looks, as soon as what failed is tried again; True where the process is ready."""
-        self.served_models._failures.clear()
+        self.served_models._loaded._failures.clear()
         self.served_models.follow()
         return self.ready
 

@@ -145,7 +145,7 @@ def test_versions_are_those_of_the_own_project(office: Office, client: FlaskClie
 
 def routes(app: Flask) -> Iterator[tuple[str, str, Any]]:
     """Every method and address there is, with the view behind it; without the pages, see test_pages.py."""
-    filled = {"number": "1", "name": "mood", "dataset": "11111111-1111-4111-8111-111111111111"}
+    filled = {"number": "1", "name": "mood", "run": "nightly", "dataset": "11111111-1111-4111-8111-111111111111"}
     for rule in app.url_map.iter_rules():
         if getattr(app.view_functions[rule.endpoint], "page", False):
             continue

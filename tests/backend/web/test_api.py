@@ -302,7 +302,9 @@ def test_rolling_back_serves_the_earlier_checkpoint_under_a_new_name(client, app
     listed = client.get(f"{path}/checkpoints").json["checkpoints"]
     assert [(each["version"], each["champion"]) for each in listed] == [("v2", True), ("v1", False)]
     assert client.post(f"{path}/rollback").json["version"] == "v1"
-    served_models.follow()
+    follower = app.extensions["labelwheel"].follower
+    while follower.step():
+        pass
     assert served_models.served_by_id(stage.project).members["mood"].model.version == "v1"
     assert served_models.served_by_id(stage.project).generation != later
     assert client.post(f"{path}/rollback", json={"version": "nope"}).status_code == 404
