@@ -41,6 +41,7 @@ class Kubernetes:
     `trouble` is what the next pods meet: `image`, `never` (a name that is none), `unschedulable`, `evicted`, `memory`,
     `quota` or `deadline`; `down` has the server answer nothing but 503, `forbidden` nothing but 403. `version` is
     Kubeflow Trainer's, None where there is none. `environment` is what a pod has besides, as from a service account.
+    `asked` has the method and the path of each request.
     """
 
     def __init__(self, python: Path) -> None:
@@ -52,6 +53,7 @@ class Kubernetes:
         self.down = self.forbidden = False
         self.version: str | None = "v2.3.0"
         self.environment: dict[str, str] = {}
+        self.asked: set[tuple[str, str]] = set()
         self._troubles: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._folder = Path(tempfile.mkdtemp(prefix="labelwheel-kubernetes-"))
@@ -114,6 +116,7 @@ class Kubernetes:
         return app
 
     def _look(self) -> Any:
+        self.asked.add((request.method, request.path))
         if self.down:
             return objects.refused(503, "the API server is starting")
         if self.forbidden:
