@@ -112,6 +112,7 @@ install: .venv/installed .venv-label-studio/installed ## the two virtual environ
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv; \
 	$(BIN)/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)"; \
 	$(BIN)/python $(PIP) $(CONSTRAINTS:%=--constraint %) --editable ".[dev,postgresql,shapley,s3,gcs,azure,mlflow]"; \
+	.ci/kubectl $(BIN)/python $(BIN); \
 	touch $@
 
 .venv-label-studio/installed: requirements-label-studio.txt

@@ -23,7 +23,9 @@ ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 DOCKERFILES = sorted([ROOT / "Dockerfile", *(ROOT / "docker").rglob("Dockerfile")])
 COMPOSE_FILES = sorted(ROOT.glob("docker-compose*.yml"))
-SHELL_SCRIPTS = sorted([*(ROOT / "docker").rglob("*.sh"), ROOT / ".ci" / "run", ROOT / ".ci" / "system"])
+SHELL_SCRIPTS = sorted(
+    [*(ROOT / "docker").rglob("*.sh"), ROOT / ".ci" / "run", ROOT / ".ci" / "system", ROOT / ".ci" / "kubectl"]
+)
 SECRET = re.compile(r"TOKEN|PASSWORD|SECRET|API_KEY")
 
 
