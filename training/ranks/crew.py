@@ -34,6 +34,9 @@ WORTH = 60.0
 GAIN = 0.8
 """A step has to take less than so much of what it takes alone."""
 
+SHARDED = 1.5
+"""So many times as many numbers go round where weights are divided: they come twice, and gradients go once."""
+
 _ARRIVAL = 300.0
 """Seconds for the others to come: torchrun has started all at once, and they import torch as this one did."""
 
@@ -67,28 +70,30 @@ class Crew:
         self._near: list[int] = []  # processes on this machine
         self._exchanges: dict[int, float] = {}
 
-    def weigh(self, name: str, model: Any, seconds: float, steps: int, share: Callable[[int], float]) -> Weighed:
+    def weigh(
+        self, name: str, model: Any, seconds: float, steps: int, share: Callable[[int], float], needed: bool
+    ) -> Weighed:
         """For a training that takes so many steps; `share` times one for one of so many processes.
 
-        Raises Broken.
+        One that is `needed` does not fit one process: it is split wherever it can be. Raises Broken.
         """
-        found = self._weigh(model, seconds, steps, share)
+        found = self._weigh(model, seconds, steps, share, needed)
         sentence = f"{name}: {found.sentence}"
         logger.info("%s", sentence)
         return found._replace(sentence=sentence)
 
-    def _weigh(self, model: Any, seconds: float, steps: int, share: Callable[[int], float]) -> Weighed:
+    def _weigh(self, model: Any, seconds: float, steps: int, share: Callable[[int], float], needed: bool) -> Weighed:
         count, whole = self.place.total, seconds * steps
-        wanted = os.environ.get(SPLIT, "auto")
+        always = needed or os.environ.get(SPLIT) == "always"
 
         def alone(why: str) -> Weighed:
             return Weighed(False, seconds, f"not split over {count} processes: {why}")
 
-        if wanted == "never":
+        if os.environ.get(SPLIT) == "never":
             return alone(f"{SPLIT}=never")
         if card_share.slowdown() > 1.0:
             return alone("it shares its card with serving")
-        if wanted != "always" and whole < WORTH:
+        if not always and whole < WORTH:
             return alone(f"all {steps:,} steps take about {whole:.0f} s, and less than {WORTH:.0f} s are not worth it")
         try:
             blueprint.of(model)
@@ -97,11 +102,12 @@ class Crew:
         if not self._met(str(next(model.parameters()).device)):
             return alone(self._gone or "")
         numbers = sum(each.numel() for each in model.parameters() if each.requires_grad)
-        split = share(count) + self._exchange(numbers)
+        split = share(count) + self._exchange(numbers) * (SHARDED if needed else 1.0)
         told = f"a step takes about {1e3 * split:.0f} ms in place of {1e3 * seconds:.0f} ms"
-        if wanted != "always" and split > GAIN * seconds:
+        if not always and split > GAIN * seconds:
             return alone(f"{told}, gradients included")
-        return Weighed(True, split, f"split over {count} processes: {told}, gradients included")
+        how = "split, and its weights too," if needed else "split"
+        return Weighed(True, split, f"{how} over {count} processes: {told}, gradients included")
 
     @contextlib.contextmanager
     def at_work(self, order: Order) -> Iterator[Group]:
@@ -117,6 +123,11 @@ class Crew:
             self._look_into(error)
         finally:
             self.losing = False
+
+    @property
+    def helps(self) -> bool:
+        """Whether the others may be asked to take part."""
+        return self._gone is None and os.environ.get(SPLIT) != "never"
 
     @property
     def there(self) -> bool:
@@ -230,9 +241,11 @@ def led(place: Place | None) -> Iterator[None]:
         found.end()
 
 
-def weigh(name: str, model: Any, seconds: float, steps: int, share: Callable[[int], float]) -> Weighed:
+def weigh(
+    name: str, model: Any, seconds: float, steps: int, share: Callable[[int], float], needed: bool = False
+) -> Weighed:
     """Whether a training is to be split; see `Crew.weigh`."""
-    return Weighed(False, seconds) if _present is None else _present.weigh(name, model, seconds, steps, share)
+    return Weighed(False, seconds) if _present is None else _present.weigh(name, model, seconds, steps, share, needed)
 
 
 @contextlib.contextmanager

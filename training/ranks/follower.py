@@ -49,11 +49,7 @@ def _exchange(order: Order, group: Group) -> None:
 
 
 def _finetune(order: Order, group: Group) -> None:
-    head, _ = order
-    problem = coursework.to_problem(order)
-    finetuning_loop.follow(
-        blueprint.build(head["blueprint"], group.device), problem, head["pad"], head["settings"], head["more"], group
-    )
+    finetuning_loop.follow(order[0], coursework.to_problem(order), group)
 
 
 def _contrast(order: Order, group: Group) -> None:

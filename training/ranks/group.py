@@ -61,6 +61,12 @@ class Group:
         """What the first process says, on all of them."""
         return bool(self._broadcast(np.array([said], dtype=np.uint8))[0])
 
+    def spread(self, numbers: Any) -> None:
+        """The first process's, over those of the others: a tensor in the host's memory."""
+        import torch.distributed as dist
+
+        dist.broadcast(numbers, 0)
+
     def gathered(self, rows: Any, counts: list[int]) -> Any:
         """The rows of all processes, (sum of counts, …), in their order; only this process's own carry gradients."""
         import torch

@@ -13,6 +13,7 @@ import numpy as np
 
 from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.ranks.group import Group
+from labelwheel.training.ranks.shards import Shards
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,10 @@ class History:
 
 @dataclass(frozen=True)
 class Watched:
-    """One training, as it is watched; where it is split, the first process decides for all."""
+    """One training, as it is watched; where it is split, the first process decides for all.
+
+    `measured` tells that it measures each epoch, `shards` that the model is divided among all.
+    """
 
     history: History
     epochs: int
@@ -42,6 +46,8 @@ class Watched:
     progress: Callable[[float], None]
     deadline: float | None
     group: Group | None
+    measured: bool = False
+    shards: Shards | None = None
 
     def agreed(self, said: bool) -> bool:
         """What the first process says."""
@@ -82,6 +88,8 @@ def watcher(watched: Watched) -> Any:
             if not history.complete:
                 return
             loss = score = None
+            if watched.shards is not None and watched.measured:
+                model = watched.shards.gather()
             if measure is not None:
                 model.eval()
                 loss, score, value = measure(model)
@@ -93,6 +101,8 @@ def watcher(watched: Watched) -> Any:
                     self.kept = {n: copy.deepcopy(v) for n, v in model.state_dict().items() if n in trained}
                 else:
                     self.worse += 1
+                if watched.shards is not None:
+                    watched.shards.make_room()
             else:
                 history.best = number
             history.epochs.append(Epoch(epoch=number, validation_loss=loss, score=score))
@@ -101,6 +111,8 @@ def watcher(watched: Watched) -> Any:
                 control.should_training_stop = True
 
         def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+            if watched.shards is not None:
+                model = watched.shards.gather()
             if self.kept is not None:
                 model.load_state_dict(self.kept, strict=False)
 

@@ -55,6 +55,7 @@ class FineTuned:
     by_score: bool = False  # the best epoch is the one with the best score, whatever its log loss
     progress: Callable[[float], None] = lambda share: None
     lessons: Ask = lambda learn, measure, say: []
+    sharded: bool = False  # it takes more memory than one process has
     can_checkpoint: bool = field(default=False, init=False)  # known from the first model on
     weighed: crew.Weighed = field(default=crew.Weighed(False, 0.0), init=False)  # known once a step was timed
 
@@ -74,8 +75,10 @@ class FineTuned:
         accumulated = settings.accumulation * OPTIMIZER
         self.weighed = crew.weigh(
             self.name, model, seconds * accumulated, steps,
-            lambda count: self._seconds(model, chosen, count) * accumulated,
+            lambda count: self._seconds(model, chosen, count) * accumulated, self.sharded,
         )  # fmt: skip
+        if self.sharded and not self.weighed.split:
+            raise OutOfMemory(f"it takes more memory than one process has: {self.weighed.sentence}")
         return self.weighed.seconds * card_share.slowdown()
 
     def _seconds(self, model: Any, chosen: precision.Precision, processes: int = 1) -> float:
@@ -195,6 +198,7 @@ class FineTuned:
             progress=progress,
             deadline=self.deadline,
             split=self.weighed.split,
+            sharded=self.sharded,
         )
         return model, history
 

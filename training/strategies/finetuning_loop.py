@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from labelwheel.training import batches, card_share, encoders
+from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.kinds.objectives import IGNORED, Softmax
 from labelwheel.training.ranks import blueprint, crew
 from labelwheel.training.ranks.group import Group, Order
+from labelwheel.training.ranks.shards import Shards
 from labelwheel.training.strategies import coursework
 from labelwheel.training.strategies.epoch_watch import History, Measure, Watched, watcher
 from labelwheel.training.strategies.length_pools import LengthPools
@@ -59,36 +61,48 @@ def train(
     progress: Callable[[float], None] = lambda share: None,
     deadline: float | None = None,
     split: bool = False,
+    sharded: bool = False,
 ) -> History:
     """Fine-tunes a model in place on some examples; with `measure` it ends as it was after its best epoch.
 
     `stop_after` ends a schedule of `settings.epochs` early, as early stopping would have. `deadline` is in the time of
     `time.monotonic`. `split` has the job's other processes take part: batches stay what they are, and are dealt out.
+    `sharded` divides the model among them as well; raises OutOfMemory where nobody is there to take a part of it.
     """
-    history = History()
+    history, device = History(), str(next(model.parameters()).device)
 
     def order() -> Order:
         head, arrays = coursework.of_problem(problem, indices)
-        more = {"feature_norm": feature_norm, "stop_after": stop_after}
+        more = {
+            "feature_norm": feature_norm, "stop_after": stop_after, "measured": measure is not None, "sharded": sharded,
+        }  # fmt: skip
         given = {"do": "finetune", "blueprint": blueprint.of(model), "pad": pad_token_id}
         return {**head, **given, "settings": vars(settings), "more": more}, arrays
 
     with crew.at_work(order if split else None) as group:
         watched = Watched(history, settings.epochs, settings.patience, measure, stop_after, progress, deadline, group)
+        if sharded:
+            if group is None:
+                raise OutOfMemory("it takes more memory than one process has, and no other one helps")
+            shards = Shards(blueprint.of(model), group, model.to("cpu"))
+            watched = replace(watched, shards=shards, measured=measure is not None)
         _fit(model, problem, indices, pad_token_id, settings, feature_norm, watched)
-    unwrapped(model).eval()
+    unwrapped(model.to(device)).eval()
     return history
 
 
-def follow(
-    model: Any, problem: Problem, pad_token_id: int, settings: dict[str, Any], more: dict[str, Any], group: Group
-) -> None:
-    """Takes part in a training of the first process, on all examples of a problem. The model is of no use then."""
-    chosen, indices = Settings(**settings), range(len(problem.places))
+def follow(head: dict[str, Any], problem: Problem, group: Group) -> None:
+    """Takes part in a training that the first process has ordered, on all examples of a problem."""
+    chosen, indices, more = Settings(**head["settings"]), range(len(problem.places)), head["more"]
     watched = Watched(
         History(), chosen.epochs, chosen.patience, None, more["stop_after"], lambda share: None, None, group
     )
-    _fit(model, problem, indices, pad_token_id, chosen, more["feature_norm"], watched)
+    model = None
+    if more["sharded"]:
+        watched = replace(watched, shards=Shards(head["blueprint"], group), measured=more["measured"])
+    else:
+        model = blueprint.build(head["blueprint"], group.device)
+    _fit(model, problem, indices, head["pad"], chosen, more["feature_norm"], watched)
 
 
 def _fit(
@@ -103,6 +117,8 @@ def _fit(
     from transformers import PrinterCallback, Trainer, TrainingArguments
     from transformers.integrations import KubeflowCallback
 
+    if watched.shards is not None:
+        model = watched.shards.model
     on_gpu = next(model.parameters()).device.type == "cuda"
     weights = _weights(problem, indices, model)
     lengths = [max(len(problem.encodings[place].input_ids) for place in problem.places[index]) for index in indices]

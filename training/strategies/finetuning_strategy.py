@@ -101,6 +101,7 @@ class FineTuning(Strategy):
             by_score=given.problem.kind.schedule(len(given.problem)).by_score,
             progress=given.progress.update,
             lessons=given.lessons,
+            sharded=not given.fits_whole,
         )
 
     def regression(self, frozen: Frozen) -> Callable[[Sequence[int]], Head]:
@@ -127,9 +128,9 @@ class FineTuning(Strategy):
         return True
 
     def fits(self) -> bool:
-        """Whether there is memory to train the whole model; says so where there is not."""
+        """Whether there is memory to train the whole model, or a shard of it; says so where there is not."""
         given = self.given
-        if given.fits_whole:
+        if given.fits_whole or given.fits_sharded:
             return True
         needed = footprint.of_whole(given.base) / 2**30
         given.notes.append(f"{self.name}: not tried, it takes about {needed:.1f} GiB of memory, more than is free")

@@ -18,6 +18,10 @@ _KEPT, _TRAINED = 4, 20
 gradient, AdamW's two moments, and the value after the best epoch. A batch comes on top, and can be made smaller."""
 
 
+_TIMED = 8
+"""Bytes for each parameter of a copy that a step is timed on: itself, and its gradient."""
+
+
 def is_large(model: Any) -> bool:
     """Whether a model is too large to train the whole of it lightly."""
     return sum(parameter.numel() for parameter in model.parameters()) >= LARGE
@@ -27,3 +31,11 @@ def of_whole(model: Any) -> int:
     """The bytes that a copy of a model takes while the whole of it is trained, beside the model itself."""
     still = {id(parameter) for parameter in encoders.still_parameters(model)}
     return sum(parameter.numel() * (_KEPT if id(parameter) in still else _TRAINED) for parameter in model.parameters())
+
+
+def of_shard(model: Any, processes: int) -> int:
+    """The bytes that a copy takes on the first process's device while so many train it in shards, one for each.
+
+    It has the whole of it there to time a step, and to measure an epoch beside its shard.
+    """
+    return sum(p.numel() for p in model.parameters()) * max(_TIMED, _KEPT + -(-(_TRAINED - _KEPT) // processes))

@@ -41,6 +41,7 @@ class LowRank(FromBase):
     def start(self) -> FineTuned:
         """As from the base model, at a rate for adapters; each start shares its weights with the base model."""
         given, tuned = self.given, super().start()
+        tuned.sharded = False
         tuned.start = lambda: adapters.fresh(given.base, given.seed)
         tuned.settings = replace(tuned.settings, adapter_rate=tuned.settings.rate * FASTER)
         return tuned

@@ -15,6 +15,7 @@ from labelwheel.training import memory
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import Model
 from labelwheel.training.progress import Progress
+from labelwheel.training.ranks import crew
 from labelwheel.training.spec import Tuned
 from labelwheel.training.strategies import footprint
 from labelwheel.training.strategies.lessons import Lesson, Taught
@@ -101,6 +102,14 @@ class Materials:
     def fits_whole(self) -> bool:
         """Whether there is memory to fine-tune the whole base model; asked once, so that all strategies agree."""
         return footprint.of_whole(self.base) <= memory.free(str(self.base.device))
+
+    @cached_property
+    def fits_sharded(self) -> bool:
+        """Whether there is memory to fine-tune it in shards, one for each of the job's processes, where it has some."""
+        helpers = crew.present()
+        if helpers is None or not helpers.helps:
+            return False
+        return footprint.of_shard(self.base, helpers.place.total) <= memory.free(str(self.base.device))
 
     @cached_property
     def setting(self) -> Setting:

@@ -27,13 +27,14 @@ from labelwheel.training.strategies.finetuning_loop import Settings
 from labelwheel.training.strategies.problem import Problem
 from tests.training.models import choice, example, rows
 
+DEVICE = os.environ.get("CREWED_DEVICE", "cpu")
 FAST = Settings(epochs=3, rate=1e-3, head_rate=0.1, batch_size=8, patience=9)
 
 
 def prepared(base: str, question: Question, labelled: list[LabelledExample]) -> tuple[Any, Problem]:
     kind = kind_of(question)
     model, tokenizer = encoders.load(base, kind.config(question), kind.auto_class, seed=1)
-    return model, Problem.build(question, kind, labelled, tokenizer, 32)
+    return model.to(DEVICE), Problem.build(question, kind, labelled, tokenizer, 32)
 
 
 def spans() -> tuple[Question, list[LabelledExample]]:
@@ -55,13 +56,16 @@ def loss(model: Any, problem: Problem) -> float:
     return float(problem.objective.losses(values, targets).mean())
 
 
-def finetuned(model: Any, problem: Problem, settings: Settings, indices: list[int] | None = None) -> dict[str, Any]:
+def finetuned(
+    model: Any, problem: Problem, settings: Settings, indices: list[int] | None = None, sharded: bool = False
+) -> dict[str, Any]:
     """With a measure that only the first process knows, by which the second epoch is the best, and the last."""
     values = iter([0.9, 0.3, 0.5, 0.5])
-    weighed = crew.weigh("finetuned", model, 1.0, 6, lambda count: 0.5)
+    weighed = crew.weigh("finetuned", model, 1.0, 6, lambda count: 0.5, sharded)
     history = finetuning_loop.train(
         model, problem, indices or range(len(problem)), 0, replace(settings, patience=1, epochs=4), feature_norm=1.0,
         measure=lambda model: (0.0, 0.0, next(values)), split=weighed.split,
+        sharded=sharded and weighed.split,
     )  # fmt: skip
     return {
         "loss": loss(model, problem), "best": history.best, "epochs": [each.train_loss for each in history.epochs],
@@ -94,6 +98,10 @@ def learnt(base: str) -> dict[str, Any]:
         "spans": finetuned(*prepared(base, *spans()), replace(FAST, batch_size=4)),
         "adapters": finetuned(adapters.fresh(adapted, 1), problem, replace(FAST, adapter_rate=1e-2)),
         "contrast": tuned(base),
+        "sharded": finetuned(*prepared(base, asked, texts), FAST, sharded=True),
+        "sharded_and_accumulated": finetuned(
+            *prepared(base, *spans()), replace(FAST, batch_size=1, accumulation=4), sharded=True
+        ),
     }
 
 
@@ -129,6 +137,8 @@ def befalls(wish: str) -> None:
 def main(base: str, answer: str, wish: str) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     found = place.take()
+    if found is not None and DEVICE == "cuda":
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(found.local)
     if found is not None and found.number:
         from labelwheel.training.ranks import follower
 

@@ -45,6 +45,7 @@ def test_two_processes_learn_what_one_does(base: str, tmp_path: Path) -> None:
     found, code, log = two(base, tmp_path)
     assert code == 0
     assert "finetuned: split over 2 processes" in log
+    assert "finetuned: split, and its weights too, over 2 processes" in log
     assert "Process 2 of 2 helps to fine-tune" in log
     alone = crewed.learnt(base)
     assert found.keys() == alone.keys()
