@@ -84,6 +84,9 @@ def test_where_pods_may_go() -> None:
     assert ports(opened(manifests, "Egress", worker), web) == outside | {6443, "http"}
     assert ports(opened(manifests, "Egress", JOB)) == {443}
     assert ports(opened(manifests, "Egress", JOB), web) == {443, "http"}
+    assert ports(opened(manifests, "Egress", JOB), JOB) == {443, 1024}, "pods of a job average gradients"
+    assert ports(opened(manifests, "Ingress", JOB), JOB) == {1024}
+    assert ports(opened(manifests, "Ingress", JOB), worker) == set()
     for pod in (web, worker, JOB):
         assert 53 in ports(opened(manifests, "Egress", pod), namespace=names)
 
