@@ -13,8 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from labelwheel.training import job
+from labelwheel.training.progress import Listener
+from labelwheel.training.spec import Fidelity, JobSpec, Tuned
 from labelwheel.training.strategies import epoch_watch
-from tests.training.models import tiny_bert
+from labelwheel.training.strategies.from_base import FromBase
+from labelwheel.training.tuning.figures import RESULT, TrialFigures
+from tests.training.models import choice, rows, tiny_bert
 from tests.training.ranks import crewed
 
 TORCHRUN = (str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc-per-node", "2")
@@ -86,6 +91,34 @@ def test_a_training_that_is_short_is_not_split(base: str, tmp_path: Path) -> Non
     assert (
         "finetuned: not split over 2 processes: all 6 steps take about 6 s, and less than 60 s are not worth it" in log
     )
+
+
+@pytest.mark.slow
+def test_a_trial_has_the_figures_of_one_process(base: str, tmp_path: Path) -> None:
+    labelled = rows(3)
+    (tmp_path / "labels.jsonl").write_text("\n".join(row.model_dump_json() for row in labelled))
+    spec = JobSpec(
+        version="two", question=choice(), data=str(tmp_path / "labels.jsonl"), output=str(tmp_path / "two"),
+        base_model=base, device="cpu", threads=1, max_length=32, trial=Fidelity(effort=0.5),
+        tuned=Tuned(strategy=FromBase.name),
+    )  # fmt: skip
+    (tmp_path / "spec.json").write_text(spec.model_dump_json())
+    environment = {
+        **os.environ,
+        "LABELWHEEL_SPLIT": "always",
+        "PYTHONPATH": ":".join(path for path in sys.path if path),
+    }
+    command = [*TORCHRUN, "-m", "labelwheel.training.job", str(tmp_path / "spec.json")]
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert f"{FromBase.name}: split over 2 processes" in done.stderr
+    job.execute(spec.model_copy(update={"version": "one", "output": str(tmp_path / "one")}), labelled, Listener())
+    figures = [
+        TrialFigures.model_validate_json((tmp_path / each / RESULT).read_bytes()).measured[0] for each in ("one", "two")
+    ]
+    assert figures[0].losses.keys() == figures[1].losses.keys()
+    for key, losses in figures[0].losses.items():
+        assert figures[1].losses[key] == pytest.approx(losses, abs=1e-3)
 
 
 def test_alone_one_decides_for_itself() -> None:
