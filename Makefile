@@ -69,7 +69,7 @@ docs: install ## write the table of settings into docs/settings.md
 	@$(BIN)/python docs/settings.py
 
 .PHONY: pipeline
-pipeline: .venv/installed .venv-pipelines/installed ## compile the pipeline anew into backend/pipelines/labelwheel.yaml
+pipeline: .venv-pipelines/installed ## compile the pipeline anew into backend/pipelines/labelwheel.yaml
 	@mkdir -p .packages && ln -sfn .. .packages/labelwheel
 	@PYTHONPATH=.packages .venv-pipelines/bin/python -m labelwheel.backend.pipelines
 
