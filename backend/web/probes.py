@@ -8,7 +8,7 @@ from labelwheel.backend.errors import Overloaded
 from labelwheel.backend.serving.readiness import Readiness
 from labelwheel.backend.web.response_bodies import Body
 from labelwheel.plugins.descriptions import described
-from labelwheel.plugins.route_marks import own_credentials
+from labelwheel.plugins.route_marks import body_limit, own_credentials
 
 
 class Probed(Body):
@@ -23,12 +23,14 @@ def routes(readiness: Readiness) -> Blueprint:
 
     @probes.get("/live")
     @own_credentials(lambda: None)
+    @body_limit(0)
     @described("That a thread answers", gives=Probed)
     def live() -> Response:
         return Probed(status="live").answer()
 
     @probes.get("/ready")
     @own_credentials(lambda: None)
+    @body_limit(0)
     @described("That every project is served as it is wanted", gives=Probed, refuses=(Overloaded,))
     def ready() -> Response:
         readiness.check()

@@ -164,6 +164,7 @@ READABLE = {
     "/api/v1/projects/1/questions/mood/agreement",  # without names, see test_agreement.py
     "/api/v1/projects/1/questions/mood/quality",  # without names and words, see test_quality.py
     "/api/v1/projects/1/questions/mood/model", "/api/v1/projects/1/questions/mood/tuning",
+    "/api/v1/projects/1/questions/mood/runs/nightly",
     "/api/v1/projects/1/least-sure",  # without texts, see test_least_sure.py
 }  # fmt: skip
 
