@@ -95,6 +95,10 @@ nodes-check: install ## build the image and train in two containers of it, by Ku
 	@$(BIN)/python $(PIP) --no-deps --target .venv/docker docker
 	@PYTHONPATH=.packages:.:.venv/docker LABELWHEEL_TEST_IMAGE=labelwheel:nodes-check $(BIN)/python -m pytest -m containers $(ARGS)
 
+.PHONY: rollout-check
+rollout-check: ## the pods of deploy/kubernetes by podman, as root: IMAGE=NAME:TAG, built with EXTRAS="postgresql s3"
+	@PYTHONPATH=.packages:. $(BIN)/python docker/check/rollout.py "$(IMAGE)"
+
 .PHONY: env
 env: ## write .env with fresh secrets for docker-compose, unless there is one
 	@docker/write-env.sh
