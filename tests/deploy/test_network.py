@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.deploy.manifests import Manifest, containers, of, overlay, pods, selected
+from tests.deploy.manifests import Manifest, configuration, containers, of, overlay, pods, selected
 
 JOB = {"jobset.sigs.k8s.io/jobset-name": "lw-7"}
 OUTSIDE = {"labelwheel/calls": "allowed"}
@@ -113,3 +114,15 @@ def test_ports_that_are_named_are_there(name: str) -> None:
         assert reference == {"name": service["metadata"]["name"], "port": 9090}
     for monitor in of(manifests, "ServiceMonitor"):
         assert [each["port"] for each in monitor["spec"]["endpoints"]] == ["http"]
+
+
+@pytest.mark.parametrize("name", ["single", "several", "kubeflow"])
+def test_whoever_calls_the_web_process_finds_it_and_may(name: str) -> None:
+    manifests = overlay(name)
+    url, found = urlsplit(configuration(manifests)["LABELWHEEL_URL"]), dict(pods(manifests))
+    if "labelwheel-worker" not in found:
+        assert (url.hostname, url.port) == ("127.0.0.1", 9090), "web and worker are one pod"
+        return
+    assert (url.hostname, url.port) == (of(manifests, "Service")[0]["metadata"]["name"], 9090)
+    web, worker = labels(manifests, "labelwheel-web"), labels(manifests, "labelwheel-worker")
+    assert "http" in ports(opened(manifests, "Egress", worker), web) & ports(opened(manifests, "Ingress", web), worker)
