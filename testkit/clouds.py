@@ -9,15 +9,13 @@ They come from `.venv-stand-ins`, which `make test` installs.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
-import socket
 from abc import abstractmethod
 from pathlib import Path
 from typing import Self
 
-from testkit.server import REPOSITORY, Process, Server, clean_environment, end
+from testkit.server import REPOSITORY, Process, Server, clean_environment, end, listens
 
 STAND_INS = REPOSITORY / ".venv-stand-ins"
 _STARTS_WITHIN = 120.0
@@ -37,17 +35,12 @@ class Cloud(Server):
         program, *arguments = self.command
         assert (STAND_INS / program).exists(), f"no {program} in {STAND_INS}: run `make .venv-stand-ins/installed`"
         self._process = self._spawn([str(STAND_INS / program), *arguments], clean_environment() | self.settings)
-        self._up(self.name, self._process, self._listens, _STARTS_WITHIN)
+        self._up(self.name, self._process, lambda: listens(self.port), _STARTS_WITHIN)
         return self
 
     def stop(self) -> None:
         if self._process is not None:
             end(self._process, signal.SIGTERM)
-
-    def _listens(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-            return True
-        return False
 
     @property
     @abstractmethod

@@ -30,7 +30,8 @@ ROLES = {
 class LabelwheelServer(Server):
     """One running labelwheel. Attributes beside those of every server: token, home (its folder).
 
-    `role` is what it runs as: `serve`, or `web` alone beside others on the same database and store.
+    `role` is what it runs as: `serve`, or `web` or `worker` alone beside others on the same database and store. An
+    LABELWHEEL_URL in the environment is where others find it, such as a proxy.
     """
 
     name = "labelwheel"
@@ -53,7 +54,8 @@ class LabelwheelServer(Server):
 
     def start(self, timeout: float = 120) -> Self:
         """Start it and wait until it answers."""
-        command = [_command(), self._role, "--port", str(self.port), "--home", str(self.home)]
+        place = [] if self._role == "worker" else ["--port", str(self.port)]
+        command = [_command(), self._role, *place, "--home", str(self.home)]
         self._process = self._spawn(command, self._env())
         self.until(self._answers, timeout, "labelwheel did not come up")
         return self
@@ -157,12 +159,14 @@ class LabelwheelServer(Server):
         return "its status cannot be had"
 
     def _answers(self) -> bool:
+        if self._role == "worker":
+            return bool(self.processes("worker"))
         return self.call("GET", "/health", timeout=2).ok
 
     def _env(self) -> dict[str, str]:
-        own = {"LABELWHEEL_TOKEN": self.token, "LABELWHEEL_URL": self.url, "LABELWHEEL_HOME": str(self.home)}
+        own = {"LABELWHEEL_TOKEN": self.token, "LABELWHEEL_HOME": str(self.home)}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LABELWHEEL_")}
-        return {**inherited, **self.environment, **own}
+        return {**inherited, "LABELWHEEL_URL": self.url, **self.environment, **own}
 
 
 def _command() -> str:

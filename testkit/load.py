@@ -12,11 +12,13 @@ import itertools
 import json
 import random
 import statistics
+import tempfile
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -137,6 +139,31 @@ class Checker:
             "examples": {kind: found[0] for kind, found in faults.items() if found},
         }
 
+    def went_back(self, answers: Sequence[Answer]) -> list[str]:
+        """Versions that came after a later one: to a request that began when another one had been answered, by whom ever.
+
+        What /setup said counts as well.
+        """
+        told = [
+            (answer.began - answer.setup_seconds, answer.began, answer.announced)
+            for answer in answers
+            if answer.announced
+        ]
+        told += [
+            (answer.began, answer.began + answer.seconds, answer.results[0]["model_version"])
+            for answer in answers
+            if answer.results
+        ]
+        ended = sorted((end, self.order[version], version) for _, end, version in told)
+        found, latest, place = list[str](), (-1, ""), 0
+        for began, _, version in sorted(told):
+            while place < len(ended) and ended[place][0] < began:
+                latest = max(latest, ended[place][1:])
+                place += 1
+            if self.order[version] < latest[0]:
+                found.append(f"{version} after {latest[1]}")
+        return found
+
     def _faults(self, answer: Answer) -> list[tuple[str, str]]:
         if answer.error:
             return [("failed", answer.error)]
@@ -174,7 +201,9 @@ class Checker:
 
     def _model(self, checkpoint: str) -> Loaded:
         if checkpoint not in self._models:
-            self._models[checkpoint] = self._engine.load(self._stage.wheel.home / "checkpoints" / checkpoint)
+            with tempfile.TemporaryDirectory() as cache:
+                found = truth.store(self._stage.wheel, Path(cache)).read(checkpoint)
+                self._models[checkpoint] = self._engine.load(found.folder)
         return self._models[checkpoint]
 
 

@@ -107,6 +107,13 @@ def end(process: Process, how: signal.Signals) -> None:
         process.wait(timeout=20)
 
 
+def listens(port: int) -> bool:
+    """Whether something takes connections on a port of 127.0.0.1."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
 def answers(url: str) -> bool:
     """Whether something answers there, and does not complain."""
     with contextlib.suppress(requests.RequestException), own_session() as session:

@@ -21,10 +21,23 @@ OVER = ("promoted", "rejected", "failed", "cancelled")
 
 
 def rows(wheel: LabelwheelServer, query: str, *values: Any) -> list[dict[str, Any]]:
-    """Rows of the service's SQLite database; JSON columns come as text."""
+    """Rows of the service's database; JSON columns come as text."""
+    if url := wheel.environment.get("LABELWHEEL_DATABASE"):
+        return _postgresql(url, query, values)
     with closing(sqlite3.connect(f"file:{wheel.home / 'labelwheel.db'}?mode=ro", uri=True, timeout=30)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(query, values)]
+
+
+def _postgresql(url: str, query: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+    import psycopg  # here: the tests of a GPU run where there is none
+    from psycopg.rows import dict_row
+    from psycopg.types.json import set_json_loads
+
+    place = url.replace("postgresql+psycopg://", "postgresql://", 1)
+    with closing(psycopg.connect(place, row_factory=dict_row)) as connection:
+        set_json_loads(lambda text: text.decode() if isinstance(text, bytes) else text, connection)
+        return connection.execute(query.replace("?", "%s"), values).fetchall()
 
 
 def labelled(studio: LabelStudioServer, project: int) -> Labels:
@@ -93,11 +106,15 @@ def check_sound(wheel: LabelwheelServer) -> None:
     known = {row["version"]: row for row in rows(wheel, "SELECT * FROM checkpoints")}
     assert sorted(known) == sorted(row["version"] for row in rounds if row["state"] == "promoted")
     with tempfile.TemporaryDirectory() as cache:
-        place = wheel.environment.get("LABELWHEEL_STORE", str(wheel.home / "checkpoints"))
-        check_store(Store(place, Path(cache)), known)
+        check_store(store(wheel, Path(cache)), known)
     (project,) = wheel.status()["projects"]
     version = project["version"]
     assert [version["current"]] == version["served"] == [version["announced"]]
+
+
+def store(wheel: LabelwheelServer, cache: Path) -> Store:
+    """Where the service keeps its checkpoints, seen by itself."""
+    return Store(wheel.environment.get("LABELWHEEL_STORE", str(wheel.home / "checkpoints")), cache)
 
 
 def check_store(store: Store, known: Mapping[str, Mapping[str, Any]]) -> None:
