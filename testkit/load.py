@@ -140,7 +140,7 @@ class Checker:
         }
 
     def went_back(self, answers: Sequence[Answer]) -> list[str]:
-        """Versions that came after a later one: to a request that began when another one had been answered, by whom ever.
+        """Versions that came after a later one: to a request that began when another, anybody's, had been answered.
 
         What /setup said counts as well.
         """
