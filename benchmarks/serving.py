@@ -106,7 +106,7 @@ class Bench:
         for name, port in self.ports.items():
             bodies = [self._bodies(stream) for stream in streams]
             long = max(20.0, seconds) if name == "stock" else seconds  # an answer or two a second
-            self.found[length][f"rate, {name}"].append(sockets.rate(port, long, bodies))
+            self.found[length][f"rate, {name}"].append(sockets.rate([port], long, bodies))
 
     def bulk(self, length: str) -> None:
         """One request of many tasks: alone, and while a single task is asked now and then."""

@@ -1,7 +1,7 @@
 """HAProxy in front of several web processes, as one address.
 
 with Haproxy([9091, 9092]) as proxy:
-        print(proxy.url)
+    print(proxy.url)
 """
 
 from __future__ import annotations

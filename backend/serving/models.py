@@ -186,6 +186,10 @@ class ServedModels:
     def _answer(self, called: Mapping[int, Future[Served]]) -> None:
         for project, future in called.items():
             found = self._table.projects.get(project)
+            if found is not None and found.unloaded and project in self._prepared:
+                with self._calling:  # its turn comes in a moment
+                    if self._called.setdefault(project, future) is future:
+                        continue
             if found is None or found.unloaded:
                 future.set_exception(Overloaded(f"the model of project {project} cannot be loaded at the moment"))
             else:

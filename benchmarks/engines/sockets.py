@@ -6,7 +6,7 @@ import json
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 _END = b"\r\n\r\n"
@@ -66,10 +66,13 @@ class Client:
         return self.results()
 
 
-def rate(port: int, seconds: float, bodies: list[Iterator[bytes]]) -> float:
-    """Answers a second of as many clients as there are `bodies`, each of which asks one task after the other."""
+def rate(ports: Sequence[int], seconds: float, bodies: list[Iterator[bytes]]) -> float:
+    """Answers a second of as many clients as there are `bodies`, each of which asks one task after the other.
+
+    They are dealt out among the `ports`.
+    """
     with selectors.DefaultSelector() as waiting:
-        clients = [(Client(port), stream) for stream in bodies]
+        clients = [(Client(ports[place % len(ports)]), stream) for place, stream in enumerate(bodies)]
         for client, stream in clients:
             waiting.register(client.socket, selectors.EVENT_READ, (client, stream))
             client.ask(next(stream))

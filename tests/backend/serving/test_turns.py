@@ -59,6 +59,26 @@ def test_the_first_is_not_answered_with_before_its_turn(world: World) -> None:
         world.host.version("tool", "p2")
 
 
+def test_who_asks_a_sleeping_project_waits_for_its_turn(tmp_path: Path) -> None:
+    world = World(tmp_path, budget=1)
+    for project in (1, 2):
+        world.want(f"g{project}", project, f"p{project}", mood=f"v{project}")
+        world.served_models.follow()
+    (asleep,) = world.served_models.unloaded
+    world.want("g3", asleep, f"p{asleep}", mood="v3")
+    world.wanted[asleep] = replace(world.wanted[asleep], answers=False)
+
+    def follow() -> None:
+        world.served_models.follow()
+        world.wanted[asleep] = replace(world.wanted[asleep], answers=True, turn=1)
+        world.served_models.follow()
+
+    world.served_models.on_call = threading.Thread(target=follow).start
+    found = world.served_models.awake(world.served_models.served_by_id(asleep), 10)
+    world.queue.close()
+    assert (found.generation, found.unloaded) == ("g3", False)
+
+
 def test_a_project_that_is_gone_is_not_kept_ready(world: World) -> None:
     world.want("g1", mood="v1")
     world.wanted[1] = replace(world.wanted[1], answers=False)
