@@ -75,6 +75,16 @@ class LabelwheelServer(Server):
         self._process.wait(timeout=10)
         self._process = None
 
+    def crash(self) -> None:
+        """kill -9 the supervisor, and wait until all of it has ended with it."""
+        assert self._process is not None
+        family = self.family()
+        self._process.kill()
+        self._process.wait(timeout=10)
+        self._process = None
+        left = psutil.wait_procs(family, timeout=20)[1]
+        assert not left, f"{left} outlived the supervisor"
+
     @property
     def running(self) -> bool:
         """Whether the supervisor is alive."""
