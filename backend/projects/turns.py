@@ -13,6 +13,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Generation, Project, Server, now
 from labelwheel.backend.projects import projects, servers
 
@@ -30,14 +31,20 @@ def take(project: Project) -> None:
     project.answering_id, project.turn = project.generation_id, project.turn + 1
 
 
-def due(session: Session) -> list[int]:
-    """The projects whose generation does not answer yet."""
+def settle_all(database: Database) -> list[int]:
+    """Takes all turns that the web processes are ready for, as they have reported; the projects whose turn it was."""
     waiting = Project.generation_id.is_not(None) & Project.generation_id.is_distinct_from(Project.answering_id)
-    return list(session.scalars(select(Project.id).where(waiting).order_by(Project.id)))
+    with database.session() as session:
+        due = list(session.scalars(select(Project.id).where(waiting).order_by(Project.id)))
+    found = []
+    for number in due:
+        with database.transaction() as tx:
+            if _settle(tx, number):
+                found.append(number)
+    return found
 
 
-def settle(tx: Session, project_id: int) -> bool:
-    """Takes a project's turn where the web processes are ready for it, as they have reported; True where it did."""
+def _settle(tx: Session, project_id: int) -> bool:
     # locked before the reports are read: of two that reported at once the later one sees both
     project = projects.lock(tx, project_id)
     generation = None if project.generation_id is None else tx.get(Generation, project.generation_id)

@@ -141,11 +141,7 @@ class ServingLedger:
         """What this process serves, and is ready to serve; whoever reports last that it is ready takes the turn."""
         with self._database.transaction() as tx:
             servers.report(tx, self._name, serving, problems, memory_mb, models, prepared)
-        with self._database.session() as session:
-            due = turns.due(session)
-        for project in due:
-            with self._database.transaction() as tx:
-                turns.settle(tx, project)
+        turns.settle_all(self._database)
 
     def leave(self) -> None:
         """Nobody has to wait for this process any more."""

@@ -28,7 +28,7 @@ from labelwheel.backend.database.tables import (
 )
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.ledger.blind_share import are_blind
-from labelwheel.backend.projects import generations, projects, servers
+from labelwheel.backend.projects import generations, projects, servers, turns
 from labelwheel.backend.rounds import round_commands
 from labelwheel.backend.rounds.runner import Runner
 from labelwheel.backend.settings import Settings
@@ -82,6 +82,7 @@ class FakeWeb:
                     problems[str(number)] = {"generation": view.name, "checkpoint": bad, "message": "no such file"}
         with self.database.transaction() as tx:
             servers.report(tx, "web", dict(self.serving), problems, 1.0)
+        turns.settle_all(self.database)
 
     def suggest(self, number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
         if not self.up:

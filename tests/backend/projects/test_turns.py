@@ -37,13 +37,9 @@ class Fleet:
             servers.report(tx, name, {}, problems, prepared=dict(reported))
 
     def settle(self) -> bool:
-        with self.database.session() as session:
-            due = turns.due(session)
-        taken = False
-        for number in due:
-            with self.database.transaction() as tx:
-                taken |= turns.settle(tx, number)
-        return taken
+        found = turns.settle_all(self.database)
+        assert found in ([], [self.number])
+        return bool(found)
 
     def turn(self) -> tuple[bool, int]:
         """Whether what is wanted answers, and the turn that is on."""
