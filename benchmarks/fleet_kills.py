@@ -1,6 +1,6 @@
 """Four web processes behind a proxy, two workers, PostgreSQL and S3: twenty promotions, and a kill -9 with each.
 
-    python -m benchmarks.fleet_kills [--promotions 20] [--clients 32]
+    python -m benchmarks.fleet_kills [--promotions 20] [--clients 32] [--pause .4]
 
 A real Label Studio project, real rounds with the embedded MiniLM, and labels that are submitted meanwhile. Killed are,
 in turn, each web process, each worker in the middle of a round, a job, and each web host with its supervisor. Every
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         faults = Faults(stage, fleet)
         faults.all_serve()
         began = time.monotonic()
-        with Load(stage, arguments.clients, pause=0.05) as load:
+        with Load(stage, arguments.clients, arguments.pause) as load:
             killed = kill_in_turn(faults, arguments.promotions, console)
         seconds = time.monotonic() - began
         console.print(f"checking {len(load.answers)} answers …")
@@ -82,6 +82,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--promotions", type=int, default=20)
     parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--pause", type=float, default=0.4, help="seconds between a client's requests")
     arguments = parser.parse_args()
     console = Console(highlight=False)
     record = run(arguments, console)
