@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Generation, Project, Server, now
-from labelwheel.backend.projects import projects, servers
+from labelwheel.backend.projects import generations, projects, servers
 
 PATIENCE = timedelta(seconds=120)
 """So long a process that cannot load what half of the others have ready keeps them waiting."""
@@ -34,6 +34,8 @@ def take(project: Project) -> None:
 def settle_all(database: Database) -> list[int]:
     """Takes all turns that the web processes are ready for, as they have reported; the projects whose turn it was."""
     waiting = Project.generation_id.is_not(None) & Project.generation_id.is_distinct_from(Project.answering_id)
+    # who is disconnected is served by nobody, and would be locked with each report for ever
+    waiting &= Project.state.in_(generations.SERVED)
     with database.session() as session:
         due = list(session.scalars(select(Project.id).where(waiting).order_by(Project.id)))
     found = []

@@ -74,6 +74,13 @@ def test_a_turn_is_taken_once_everybody_is_ready(fleet: Fleet) -> None:
     assert not fleet.settle(), "once"
 
 
+def test_a_disconnected_project_is_left_alone(fleet: Fleet) -> None:
+    fleet.report("a", fleet.generation())
+    with fleet.database.transaction() as tx:
+        tx.get_one(Project, fleet.number).state = ProjectState.DISCONNECTED
+    assert not fleet.settle()
+
+
 def test_who_died_is_not_waited_for(fleet: Fleet) -> None:
     first = fleet.generation()
     fleet.report("a", first)
