@@ -37,7 +37,6 @@ def train(
         Console().print(f"round {started['id']} of {asked['name']} is queued; `labelwheel status --watch` shows it")
         return
     ended = _follow(client, started["id"], asked["name"])
-    Console().print(f"[bold]{ended['state']}[/bold]: {ended['reason'] or ended['version']}", highlight=False)
     if ended["state"] in ("failed", "cancelled"):
         raise typer.Exit(1)
 
@@ -55,7 +54,6 @@ def promote(
         raise NotFound(f"no round of {asked['name']!r} is held; `labelwheel train --hold 2h` orders one that will be")
     client.promote(held["id"])
     ended = _follow(client, held["id"], asked["name"])
-    Console().print(f"[bold]{ended['state']}[/bold]: {ended['reason'] or ended['version']}", highlight=False)
     if ended["state"] != "promoted":
         raise typer.Exit(1)
 
@@ -100,7 +98,7 @@ def _follow(client: Client, number: int, name: str) -> dict[str, Any]:
         while True:
             current = client.round(number)
             if current["state"] not in ACTIVE:
-                return current
+                break
             left = wording.duration(current["seconds_left"])
             bar.update(
                 task,
@@ -109,3 +107,5 @@ def _follow(client: Client, number: int, name: str) -> dict[str, Any]:
                 left=f"{left} left" if left else "",
             )
             time.sleep(0.5)
+    console.print(f"[bold]{current['state']}[/bold]: {current['reason'] or current['version']}", highlight=False)
+    return current
