@@ -70,8 +70,8 @@ class TinyCounts(LabelStudioMLBase):
     @staticmethod
     def _misbehave(where: str) -> None:
         print("this is", "printed " * 50)
-        mischief = Path(os.environ.get("MISCHIEF", "/nowhere")) / "mischief"
-        if not mischief.exists() or mischief.read_text().split()[0] != where:
+        mischief = Path(os.environ.get("MISCHIEF", ""), "mischief")
+        if "MISCHIEF" not in os.environ or not mischief.exists() or mischief.read_text().split()[0] != where:
             return
         how = mischief.read_text().split()[1]
         if how == "exit":

@@ -162,8 +162,8 @@ class Web(FakeWeb):
         self.service: app.Service = self.flask.extensions[app.EXTENSION]
 
     def follow(self) -> None:
-        self.service.served_models.follow()
-        self.service.ledger.report(self.service.served_models.serving, self.service.served_models.problems, {}, 1.0)
+        while self.service.follower.step():
+            pass
 
     def suggest(self, number: int, examples: list[dict[str, Any]], version: str | None = None) -> dict[str, Any]:
         answer = self.flask.test_client().post(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,7 +87,8 @@ def settings_are_real(manifests: list[Manifest]) -> Iterator[str]:
 
 def probes_have_routes(manifests: list[Manifest]) -> Iterator[str]:
     """And ask at a port that the container names, without credentials, which a probe cannot have."""
-    app = create_app(Settings(home=Path("/nowhere")), start=False)
+    with tempfile.TemporaryDirectory() as home:
+        app = create_app(Settings(home=Path(home)), start=False)
     open_to_all = {
         rule.rule
         for rule in app.url_map.iter_rules()

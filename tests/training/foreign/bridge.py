@@ -44,7 +44,7 @@ def main(path: str, _: str, descriptor: str) -> None:
         if do == "predict" and any("poison" in one["fields"]["text"] for one in body["examples"]):
             os._exit(9)
         try:
-            if not Path(wishes.get("until", "/nowhere")).exists():
+            if "until" not in wishes or not Path(wishes["until"]).exists():
                 misbehave(wishes.get(do, ""))
             if do == "learn":
                 seen = {row["example"]["fields"]["text"].split()[0]: row["answer"] for row in body["rows"]}

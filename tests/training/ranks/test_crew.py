@@ -118,7 +118,8 @@ def test_a_trial_has_the_figures_of_one_process(base: str, tmp_path: Path) -> No
     ]
     assert figures[0].losses.keys() == figures[1].losses.keys()
     for key, losses in figures[0].losses.items():
-        assert figures[1].losses[key] == pytest.approx(losses, abs=1e-3)
+        # other processors add up in another order, and Adam's first steps make the most of that
+        assert figures[1].losses[key] == pytest.approx(losses, abs=0.02)
 
 
 def test_alone_one_decides_for_itself() -> None:
