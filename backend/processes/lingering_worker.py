@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import select
 import selectors
 import socket
@@ -72,6 +73,21 @@ class LingeringWorker(ThreadWorker):
         self.nr_conns += 1
         self._make_room()
         self._advance(conn, conn.fill(), new=True)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Takes new connections or not; where it ends, those that wait are taken, and no others can come.
+
+        gunicorn leaves its socket open until all is answered: whoever connects meanwhile would be reset without an
+        answer, where one that is refused at once is sent to another process.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or (self.alive and self.ppid == os.getppid()):
+            return
+        for listener in self.sockets:
+            while self.nr_conns < self.worker_connections and select.select([listener], [], [], 0)[0]:
+                self.accept(listener)
+            listener.close()
+        self.sockets.clear()
 
     def enqueue_req(self, conn: Connection) -> None:
         with self._lock:

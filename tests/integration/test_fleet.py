@@ -1,8 +1,8 @@
 """Several web processes behind one address, two workers, PostgreSQL and S3: killed in turn, added and taken away.
 
 Thirty-two clients ask all the time. Each of their answers is computed again, none may be of an earlier version than one
-that anybody had got before it was asked, and none may fail but those that a killed process had in hand. With more kills
-and promotions: `make bench-fleet-kills`.
+that anybody had got before it was asked, and none may fail but those that a killed process had in hand. All processes
+in turn, and twenty promotions: `make bench-fleet-kills`.
 """
 
 from __future__ import annotations
@@ -66,17 +66,15 @@ def test_whoever_is_killed_nothing_is_lost_mixed_or_goes_back(stage: Stage, flee
     faults = Faults(stage, fleet)
     faults.all_serve()
     with Load(stage, CLIENTS, pause=0.05) as load:
-        for place, web in enumerate(fleet.webs):
+        for place, web in enumerate(fleet.webs[:2]):
             stage.label(2)
             faults.promote(fleet.webs[place - 1])
             faults.kill(web, "web")
             faults.all_serve()
-        for worker in fleet.workers:
-            stage.label(2)
-            faults.round(worker)
-        faults.round()
+        stage.label(2)
+        faults.round(fleet.workers[0])
     found = faults.checked(load.answers)
     assert {kind: found[kind] for kind in FAULTS} == dict.fromkeys(FAULTS, 0), f"{found}\n{stage.wheel.tail()}"
-    assert found["versions"] >= len(fleet.webs) + len(fleet.workers) + 1
+    assert found["versions"] >= 4
     assert found["lost"] < found["answers"] / 20, "what a killed process had in hand is little"
-    assert faults.compared() >= ENOUGH + 2 * (len(fleet.webs) + len(fleet.workers))
+    assert faults.compared() >= ENOUGH + 6

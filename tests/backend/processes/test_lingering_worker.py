@@ -100,6 +100,25 @@ def test_it_stops_while_threads_linger(server):
     assert process.wait(20) == 0
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["told to", "left by its master"])
+def test_while_it_ends_nobody_connects_in_vain(server, killed):
+    port, process = server
+    held, kept, found = connection(port), connection(port), []
+    ask(kept)
+    holding = threading.Thread(target=lambda: found.append(ask(held, "/held")))
+    holding.start()
+    time.sleep(0.3)
+    if killed:
+        process.kill()
+    else:
+        process.terminate()
+    with pytest.raises(ConnectionRefusedError):
+        _answered_until(port, time.monotonic() + 4)  # later gunicorn closes its socket itself
+    ask(kept, "/free")
+    holding.join(30)
+    assert found == [b"in time"]
+
+
 @pytest.mark.parametrize("server", ["CrowdedWorker"], indirect=True)
 def test_an_address_that_has_its_share_of_connections_is_told_so_until_it_closes_one(server):
     with contextlib.closing(connection(server[0])) as first:
@@ -113,6 +132,13 @@ def test_an_address_that_has_its_share_of_connections_is_told_so_until_it_closes
         assert (answer.status, json.loads(answer.read())["error"]["type"]) == (429, "TooManyConnections")
         assert ask(first)
     until(lambda: _asked(server[0]), seconds=30)
+
+
+def _answered_until(port, deadline):
+    while time.monotonic() < deadline:
+        with contextlib.closing(connection(port)) as client:
+            client.connect()
+            assert ask(client), "whoever could connect is answered"
 
 
 def _asked(port):
