@@ -135,7 +135,7 @@ def test_imports_go_one_way() -> None:
         ("backend/ledger/intake.py", "backend.rounds.gate", False),
         ("backend/views/status.py", "backend.serving.models", False),
         ("backend/projects/projects.py", "backend.settings", True),
-        ("backend/settings.py", "backend.projects.projects", False),
+        ("backend/settings/places.py", "backend.projects.projects", False),
         ("backend/processes/gunicorn_conf.py", "backend.app", True),
         ("backend/web/api.py", "backend.app", False),
         ("backend/replay/answers.py", "backend.serving.models", True),
