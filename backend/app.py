@@ -110,8 +110,11 @@ class Service:
         self.hints.start()
         self.follower.start()
 
-    def stop(self, grace: float = 2.0) -> None:
-        """Says goodbye, lets short requests end, fails the others, writes what is left. May be called twice."""
+    def stop(self, grace: float = 2.0, busy: Callable[[], bool] = lambda: False) -> None:
+        """Says goodbye, lets short requests end, fails the others, writes what is left. May be called twice.
+
+        While it is `busy` others may come yet, and are answered, until the `grace` (seconds) is over.
+        """
         with self._stopping:
             if self._pid != os.getpid():  # never started, or in another process, or stopped already
                 return
@@ -122,7 +125,7 @@ class Service:
             except Exception as error:
                 log.warning("cannot take leave of the database: %s", error)
             deadline = time.monotonic() + grace
-            while self.queue.depth and time.monotonic() < deadline:
+            while (self.queue.depth or busy()) and time.monotonic() < deadline:
                 time.sleep(0.02)
             self.queue.close()
             self.hints.stop()

@@ -98,6 +98,6 @@ def _stop(worker: Any) -> None:
     service = getattr(getattr(worker, "wsgi", None), "extensions", {}).get(EXTENSION)
     if service is not None:
         try:
-            service.stop()
+            service.stop(busy=lambda: worker.nr_conns > 0)
         except Exception:
             logging.getLogger(__name__).exception("the web process did not stop cleanly")

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import stat
 import statistics
 import subprocess
@@ -219,6 +220,27 @@ def test_it_stops_within_seconds_also_while_it_predicts(web, stage):
     assert not alive(family)
     with stage.database.session() as session:
         assert session.query(Server).count() == 0, "nobody has to wait for it any more"
+
+
+def test_who_is_connected_is_answered_while_it_stops(stage):
+    with running("web", stage.settings.home, LABELWHEEL_TOKEN=TOKEN, LABELWHEEL_DEVICE="cpu") as web:
+        until(web.answers, message=web.said())
+        until(lambda: setup(web).ok, message=web.said())
+        with requests.Session() as session:
+            session.headers.update(BEARER)
+            assert session.get(f"{web.url}/health", timeout=10).ok
+            ending = threading.Thread(target=web.stop)
+            ending.start()
+            until(lambda: refuses(web.port))
+            body = {"tasks": [{"id": 1, "data": {"text": "Where is it?"}}], "project": "1.99", "label_config": CONFIG}
+            answer = session.post(f"{web.url}/predict", json=body, timeout=10)
+            assert answer.status_code == 200, answer.text
+        ending.join(30)
+
+
+def refuses(port):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_gunicorn_refuses_to_preload(stage):
