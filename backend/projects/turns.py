@@ -37,7 +37,10 @@ def settle_all(database: Database) -> list[int]:
     # who is disconnected is served by nobody, and would be locked with each report for ever
     waiting &= Project.state.in_(generations.SERVED)
     with database.session() as session:
-        due = list(session.scalars(select(Project.id).where(waiting).order_by(Project.id)))
+        there = session.scalars(select(Project).where(waiting).order_by(Project.id)).all()
+        alive = servers.alive(session) if there else []
+        # every report comes by here, and most find that somebody is not ready yet: that is seen without a lock
+        due = [project.id for project in there if _due(session, alive, project)]
     found = []
     for number in due:
         with database.transaction() as tx:
@@ -49,13 +52,17 @@ def settle_all(database: Database) -> list[int]:
 def _settle(tx: Session, project_id: int) -> bool:
     # locked before the reports are read: of two that reported at once the later one sees both
     project = projects.lock(tx, project_id)
-    generation = None if project.generation_id is None else tx.get(Generation, project.generation_id)
-    if generation is None or generation.id == project.answering_id:
-        return False
-    if not _ready(servers.alive(tx), generation, str(project_id), first=project.answering_id is None):
+    if not _due(tx, servers.alive(tx), project):
         return False
     take(project)
     return True
+
+
+def _due(session: Session, alive: list[Server], project: Project) -> bool:
+    generation = None if project.generation_id is None else session.get(Generation, project.generation_id)
+    if generation is None or generation.id == project.answering_id:
+        return False
+    return _ready(alive, generation, str(project.id), first=project.answering_id is None)
 
 
 def _ready(alive: list[Server], generation: Generation, project: str, first: bool) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Generation, HeadRow, Project, ProjectState, QuestionRow, Server, now
-from labelwheel.backend.projects import generations, servers, turns
+from labelwheel.backend.projects import generations, projects, servers, turns
 
 
 class Fleet:
@@ -72,6 +72,19 @@ def test_a_turn_is_taken_once_everybody_is_ready(fleet: Fleet) -> None:
     assert fleet.settle()
     assert fleet.turn() == (True, 2)
     assert not fleet.settle(), "once"
+
+
+def test_while_somebody_is_not_ready_nothing_is_locked(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.report("a", fleet.generation())
+    fleet.report("b")
+    locked: list[int] = []
+    lock = projects.lock
+    monkeypatch.setattr(projects, "lock", lambda tx, number: (locked.append(number), lock(tx, number))[1])
+    assert not fleet.settle()
+    assert locked == []
+    fleet.report("b", fleet.generation())
+    assert not fleet.settle(), "a has the one before"
+    assert locked == []
 
 
 def test_a_disconnected_project_is_left_alone(fleet: Fleet) -> None:
