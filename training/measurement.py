@@ -30,7 +30,8 @@ Answerer = Callable[[Sequence[Example]], list[Prediction]]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What both models made of each measured example; `champion_scores` are None where there is no champion.
+    """What both models made of each measured example; `champion_scores` are None where there is no champion, unless
+    the challenger has to beat no suggestion at all: then they are what that costs.
 
     `followed` tells that there is a fast head on it, and `by_head` that they are that head's. `suggested` are the
     challenger's predictions before what it is less sure of is hidden.
@@ -69,6 +70,8 @@ def measure(
     predictions = [kind.shown(one, spec.hide_below) for one in suggested]
     scores = _scores(spec, kind, measured, predictions)
     theirs: list[Score | None] = [None] * len(measured)
+    if champion is None and kind.free:
+        theirs = list(_scores(spec, kind, measured, [Prediction()] * len(measured)))
     by_head = False
     if champion is not None and measured:
         answers = champion.predict(spec.question, [row.example for row in measured])
@@ -106,10 +109,10 @@ def learning_curve(
 ) -> list[CurvePoint]:
     """The regression's held-out score after a quarter, half, three quarters and all of the labels.
 
-    Empty while fewer than 20 examples are held out.
+    Empty while fewer than 20 examples are held out, and where no regression can answer.
     """
     held = [row for row in rows if row.part is Part.HELD_OUT]
-    if not held:
+    if not held or given.problem.kind.free:
         return []
     frozen, kind, tokenizer = given.frozen, given.problem.kind, given.tokenizer
     there = Problem.build(spec.question, kind, held, tokenizer, given.max_length, spec.hide_below)

@@ -11,6 +11,7 @@ Answers are plain JSON values, so that they cross processes, databases and tools
 | taxonomy | `[["Animals", "Dog"], …]`, each a path that the options know, in their order |
 | number | a finite number, within `minimum` and `maximum` where they are set |
 | pairwise | `"left"` or `"right"` |
+| text | `"words"`, or `["words", …]` where `maximum` is not 1: from one text to so many, as they were given |
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     TAXONOMY = "taxonomy"
     NUMBER = "number"
     PAIRWISE = "pairwise"
+    TEXT = "text"
 
 
 class Frozen(BaseModel):
@@ -68,7 +70,8 @@ class Question(Frozen):
     """One thing that is asked about each example of a project.
 
     `kind` is the name of a registered kind. `inputs` names the example's fields that the question reads, in order:
-    exactly one for spans, exactly two (left, right) for pairwise. `options` is empty for rating, number and pairwise.
+    exactly one for spans, exactly two (left, right) for pairwise. `options` is empty for rating, number, pairwise
+    and text.
     `titles` are what people see above the inputs, one each or none at all.
     """
 

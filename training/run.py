@@ -126,7 +126,7 @@ class Run:
 
     def _teach(self, train: Sequence[LabelledExample]) -> None:
         """What the base model that is too slow to be served has to say to the one that is."""
-        if self.spec.recipe is Recipe.NAMES or not self.spec.fine_tuning:
+        if self.spec.recipe is Recipe.NAMES or not self.spec.fine_tuning or self.kind.free:
             return
         with self.progress.phase("Training what is distilled", 45):
             self.taught = teacher.teach(self._materials(self._problem(train)))
@@ -177,7 +177,7 @@ class Run:
 
     def _followed(self) -> dict[str, Prediction]:
         """What a head on the champion says that has learnt from the same labels."""
-        names = self.spec.recipe is Recipe.NAMES
+        names = self.spec.recipe is Recipe.NAMES or self.kind.free
         # no head follows labels on what is not ours
         if not self.spec.followed or names or self.champion is None or self.champion.foreign is not None:
             return {}
@@ -265,10 +265,10 @@ class Run:
             metric=self.kind.metric,
             pairs=measured.pairs,
             cross_validated=measured.cross_validated,
-            followed=measured.followed,
-            by_head=measured.by_head,
+            followed=measured.followed, by_head=measured.by_head,
+            unrivalled=self.champion is None and self.kind.free,
             report=report,
-        )
+        )  # fmt: skip
         manifest = Manifest(
             version=spec.version,
             question=spec.question,

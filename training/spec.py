@@ -163,7 +163,8 @@ class JobResult(Frozen):
 
     `pairs` come from the held-out part; where that is too small they are filled up with fresh training examples, the
     challenger's side by cross-validation (`cross_validated` tells). `followed` tells that a fast head on the
-    champion was measured too, `by_head` that it was better and the champion's side is its.
+    champion was measured too, `by_head` that it was better and the champion's side is its, `unrivalled` that there is
+    no champion and its side is what no suggestion costs.
     """
 
     version: str
@@ -172,4 +173,5 @@ class JobResult(Frozen):
     cross_validated: bool
     followed: bool = False
     by_head: bool = False
+    unrivalled: bool = False
     report: dict[str, object]

@@ -127,6 +127,8 @@ class FastLane:
             if champion is None:
                 continue
             spec = Question.model_validate(question.spec)
+            if kind_of(spec).free:
+                continue
             key = champion.id, spec
             known = self._lanes.get(question.id)
             if known is None or known[0] != key:

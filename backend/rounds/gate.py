@@ -64,6 +64,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         grown=grown and not (result.followed and manifest.recipe in UNTRAINED),
         margin=settings.gate_margin,
         by_head=result.by_head,
+        unrivalled=result.unrivalled,
         slices=settings.named_slices,
         seed=settings.seed,
     )

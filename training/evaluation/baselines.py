@@ -100,6 +100,8 @@ def _by_words(subject: Subject, train: Sequence[LabelledExample]) -> Answers | s
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.preprocessing import MultiLabelBinarizer
 
+    if subject.kind.free:
+        return "each answer is in words of its own, and no class"
     if subject.kind.sides > 1:
         return "two texts are compared, and words say nothing of that"
     question, answers = subject.question, [row.answer for row in train]

@@ -85,6 +85,7 @@ def compare(
     grown: bool = False,
     margin: float = 0.0,
     by_head: bool = False,
+    unrivalled: bool = False,
     slices: Sequence[NamedSlice] = (),
     seed: int = 13,
 ) -> Comparison:
@@ -92,7 +93,8 @@ def compare(
 
     `look` is the how-manieth challenger of this champion it is, from 1; all share the `level`. Where the labels have
     `grown` and examples are few, it is an early one instead. `by_head` has the reason say that a fast head answered for
-    the champion. None of the `slices` may be left behind.
+    the champion, `unrivalled` that there is none and what the pairs have in its place is no suggestion. None of the
+    `slices` may be left behind.
     """
     known = [pair for pair in pairs if pair.champion_loss is not None]
     if not known:
@@ -126,6 +128,8 @@ def compare(
         verdict, reason = "no_better", _skewed(recall)
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
     theirs = f"the champion's {'with the head that follows the labels ' if by_head else ''}{scores[0]:.3f}"
+    if unrivalled:
+        theirs = f"that of no suggestion {scores[0]:.3f}"
     opening = (
         f"On {_counted(len(known), 'example')}{_sources(known)} the challenger's mean score is {scores[1]:.3f} and "
         f"{theirs} ({difference:+.3f}, 90 % interval {low:+.3f} to {high:+.3f})"

@@ -52,9 +52,10 @@ def read(path: str | Path) -> FastHead:
 def readers() -> dict[str, Callable[[dict[str, np.ndarray], dict[str, Any]], FastHead]]:
     """What reads a head again, by its name."""
     from labelwheel.training.heads.linear import LinearHead
+    from labelwheel.training.heads.nearest import NearestHead
     from labelwheel.training.heads.span_head import SpanHead
 
-    return {LinearHead.name: LinearHead.read, SpanHead.name: SpanHead.read}
+    return {head.name: head.read for head in (LinearHead, SpanHead, NearestHead)}
 
 
 def load(content: bytes, then: str = _ANEW) -> FastHead:

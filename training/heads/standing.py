@@ -16,7 +16,7 @@ from labelwheel.training.kinds.objectives import Sigmoid, Softmax
 from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.strategies.label_names import SHARPNESS
 
-UNTRAINED = ("names", "frozen", "chain")
+UNTRAINED = ("names", "frozen", "chain", "nearest")
 """Recipes that leave the encoder as it was before any label."""
 
 UNHEARD = float(np.log(1e-4))

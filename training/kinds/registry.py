@@ -29,6 +29,7 @@ _BUILT_IN = (
     "taxonomy:Taxonomy",
     "number:Number",
     "pairwise:Pairwise",
+    "text:Text",
 )
 
 

@@ -51,6 +51,7 @@ class Strategy(ABC):
     learns: ClassVar[bool] = True  # if not, it needs no label, and is a yardstick as soon as there are some
     knobs: ClassVar[tuple[Knob, ...]] = ()  # what a search may turn
     asked: ClassVar[bool] = False  # somebody named it: it is tried before others that cost as much, and in any case
+    free: ClassVar[bool] = False  # it can answer in free words: no other is tried where people write their answers
     continues: ClassVar[bool] = False  # it starts from the champion: only labels that are newer can measure it
 
     def __init__(self, given: Materials) -> None:

@@ -22,12 +22,14 @@ from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.label_names import LabelNames
 from labelwheel.training.strategies.low_rank import LowRank
+from labelwheel.training.strategies.nearest_answer import NearestAnswer
 from labelwheel.training.strategies.self_taught import SelfTaught
 
 GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
-    LabelNames, Chain, FrozenRegression, Distilled, SelfTaught, Contrastive, FromChampion, LowRank, FromBase,
+    LabelNames, Chain, FrozenRegression, NearestAnswer, Distilled, SelfTaught, Contrastive, FromChampion, LowRank,
+    FromBase,
 )  # fmt: skip
 
 

@@ -67,7 +67,8 @@ class Selection:
         self.trials: list[Trial] = []
         self._allowed = ""  # what notes say of the time that labels allow
         self._replaced: set[type[Strategy]] = set()
-        self._strategies = [made for each in registry.strategies() if (made := self._made(each)) is not None]
+        able = [each for each in registry.strategies() if each.free or not given.problem.kind.free]
+        self._strategies = [made for each in able if (made := self._made(each)) is not None]
 
     def before_labels(self) -> Proposal:
         """What answers while there are no labels: the first strategy that needs none. Raises TooFewLabels."""

@@ -23,6 +23,7 @@ ASKED: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "taxonomy": ({"options": OPTIONS}, [[["a"], ["c", "d"]], []]),
     "number": ({"minimum": 0, "maximum": 10}, [10, 2.5]),
     "pairwise": ({"inputs": ("text", "other")}, ["left", "right"]),
+    "text": ({"maximum": 1}, ["Ada meets Bob", "Two people met in a city"]),
 }
 
 
