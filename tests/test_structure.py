@@ -188,8 +188,8 @@ OF_KINDS = {
         "scaling",
         "texts",
     )
-} | {"training.kinds", "training.kinds.choices", "training.kinds.span_windows"}
-KINDS = {"choice", "choices", "spans", "rating", "taxonomy", "number", "pairwise"}
+} | {"training.kinds", "training.kinds.choices", "training.kinds.free_text", "training.kinds.span_windows"}
+KINDS = {"choice", "choices", "spans", "rating", "taxonomy", "number", "pairwise", "text"}
 
 
 def told_apart(tree: ast.AST) -> Iterator[ast.expr]:

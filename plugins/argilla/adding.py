@@ -19,7 +19,7 @@ PREFIX = "labelwheel-flag-"
 def add(dataset: Dataset, given: Given) -> None:
     """Adds a record with a submitted response of the key's owner."""
     layout = dataset.layout
-    chats = [name for name, kind in layout.read.items() if kind != "text" and given.fields.get(name)]
+    chats = [name for name, shape in layout.read.items() if shape != "text" and given.fields.get(name)]
     if chats:
         raise ToolError(f"field {chats[0]!r} of Argilla has a chat, and no text can be put there; label it there")
     example = Example(key=given.name, fields=given.fields)

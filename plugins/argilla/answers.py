@@ -35,7 +35,7 @@ def decode(control: Control, values: Mapping[str, Any], example: Example) -> tup
     if control.type == "ranking":
         return _ranked(control, value, rejected), rejected
     (question,) = control.questions
-    if value is None:
+    if value is None or (control.type == "text" and value == ""):
         # the only way to say "none of them", as Argilla takes no empty list of labels
         return ({question.name: []} if control.type in LISTS else {}), []
     if isinstance(value, list) and control.type == "span":

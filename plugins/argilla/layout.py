@@ -142,8 +142,6 @@ _Found = tuple[list[Question], list[tuple[str, str]]]
 def _learnt(name: str, one: Mapping[str, Any], settings: Mapping[str, Any], layout: Layout) -> _Found:
     """What is learnt of a question; raises NotLearntError with the reason where nothing is."""
     kind, read = str(settings.get("type")), layout.read
-    if kind == "text":
-        raise NotLearntError("it is answered with free text, which is not learnt")
     if not read:
         raise NotLearntError("the dataset has no text or chat field to read")
     titles = tuple(layout.titles.values()) if len(read) > 1 else ()
@@ -156,6 +154,8 @@ def _learnt(name: str, one: Mapping[str, Any], settings: Mapping[str, Any], layo
         case "span":
             marked = {**base, "inputs": (_text_field(settings, read),), "titles": ()}
             return [Question(kind=Kind.SPANS, options=_options(settings), **marked)], []
+        case "text":
+            return [Question(kind=Kind.TEXT, maximum=1, **base)], []
         case "rating":
             return _rating(settings, base)
         case "ranking":

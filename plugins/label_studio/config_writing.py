@@ -92,6 +92,11 @@ def _pairwise(head: str, question: Question) -> str:
     return f"<Pairwise {head}/>"
 
 
+def _text(head: str, question: Question) -> str:
+    most = "" if question.maximum is None else f' maxSubmissions="{question.maximum:g}"'
+    return f"<TextArea {head}{most}/>"
+
+
 def _flat(tag: str, question: Question) -> str:
     return "".join(f"<{tag} value={quoteattr(value)}/>" for value in question.values)
 
@@ -104,6 +109,7 @@ _TAGS: Mapping[str, Callable[[str, Question], str]] = {
     "number": _number,
     "taxonomy": _taxonomy,
     "pairwise": _pairwise,
+    "text": _text,
 }
 """What asks a question of a kind."""
 

@@ -24,7 +24,7 @@ TEXT_TAGS = frozenset(("Text", "HyperText", "Paragraphs"))
 OTHER_TAGS = (
     "Bitmask BitmaskLabels Brush BrushLabels ChatMessage DateTime Ellipse EllipseLabels KeyPoint KeyPointLabels "
     "MagicWand OcrLabels ParagraphLabels Polygon PolygonLabels Ranker ReactCode Rectangle RectangleLabels Relations "
-    "TextArea TimeSeriesLabels TimelineLabels Vector VectorLabels VideoRectangle VideoVector VideoVectorLabels"
+    "TimeSeriesLabels TimelineLabels Vector VectorLabels VideoRectangle VideoVector VideoVectorLabels"
 )
 """Controls that ask something, and are not learnt."""
 NO_CONTROLS = frozenset(("filter",))
@@ -83,7 +83,7 @@ class Layout:
         """
         values = data if isinstance(data, Mapping) else {}
         sources = {source.name: source for control in self.controls.values() for source in control.sources}
-        fields = {name: _text(source, values, key) for name, source in sources.items()}
+        fields = {name: _shown(source, values, key) for name, source in sources.items()}
         read = {variable for source in sources.values() for variable in source.variables}
         return Example(
             key=key,
@@ -92,7 +92,7 @@ class Layout:
         )
 
 
-def _text(source: Source, values: Mapping[str, Any], key: str) -> str:
+def _shown(source: Source, values: Mapping[str, Any], key: str) -> str:
     try:
         return source.text(values)
     except Exception as error:  # one task costs no other, whatever stands in it
@@ -145,6 +145,8 @@ def _control(tag: Tag, objects: Mapping[str, Tag]) -> Control:
         raise NotLearntError("it is asked about each region; only questions about the whole task are learnt")
     if tag.repeated:
         raise NotLearntError("it is repeated for each item of a task (Repeater)")
+    if shape is _text and tag.get("value").startswith("$"):
+        raise NotLearntError("each task fills it in itself (value), and a suggestion would take that away")
     if tag.get("value").startswith("$") or tag.get("apiUrl"):
         raise NotLearntError("its options come with each task, so there is no fixed set to learn")
     sources = tuple(_source(name, objects) for name in tag.raw("toName").split(","))
@@ -244,6 +246,12 @@ def _pairwise(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
     return {"kind": Kind.PAIRWISE}
 
 
+def _text(tag: Tag, sources: Sequence[Source]) -> dict[str, Any]:
+    """Without a limit of submissions people may give any number of texts."""
+    most = _bound(tag.get("maxSubmissions"))
+    return {"kind": Kind.TEXT, "maximum": int(most) if most is not None and most >= 1 else None}
+
+
 _Shape = Callable[[Tag, Sequence[Source]], dict[str, Any]]
 
 _SHAPES: Mapping[str, _Shape] = {
@@ -254,6 +262,7 @@ _SHAPES: Mapping[str, _Shape] = {
     "Taxonomy": _taxonomy,
     "Number": _number,
     "Pairwise": _pairwise,
+    "TextArea": _text,
 }
 _SPELLINGS = {name.lower(): name for name in (*_SHAPES, *OTHER_TAGS.split())}
 

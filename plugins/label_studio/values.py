@@ -94,6 +94,22 @@ class Single(Format):
         return next((value for value in given if value is not None), None)
 
 
+class Texts(Format):
+    """All that people wrote in one region; where the control takes one text, the answer is that."""
+
+    def write(self, control: Control, answer: Answer, data: object, scores: Mapping[Any, float]) -> Written:
+        yield {"text": [answer] if isinstance(answer, str) else answer}, None
+
+    def read(self, control: Control, regions: Regions, data: object, rejected: list[str]) -> Answer:
+        given = [one for region in regions for one in _listed(region["value"].get("text")) if one != ""]
+        if control.question.maximum != 1 or not given:
+            return given or None
+        if len(given) > 1:
+            rejected.append(f"{control.question.name!r} takes one text, not {len(given)}")
+            return None
+        return given[0]
+
+
 FORMATS: Mapping[str, Format] = {
     "choices": Choices(),
     "labels": Spans(),
@@ -102,6 +118,7 @@ FORMATS: Mapping[str, Format] = {
     "rating": Single("rating"),
     "number": Single("number"),
     "pairwise": Single("selected"),
+    "textarea": Texts(),
 }
 """By the control's tag, in lower case, as regions name it."""
 

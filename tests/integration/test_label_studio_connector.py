@@ -48,7 +48,8 @@ EVERYTHING = """<View><Text name="text" value="$text"/><Text name="other" value=
 <Pairwise name="better" toName="text,other"/>
 <Choices name="nest" toName="text" choice="multiple" allowNested="true"><Choice value="A"><Choice value="B"/></Choice>
 </Choices>
-<TextArea name="note" toName="text"/></View>"""
+<TextArea name="note" toName="text"/><TextArea name="reply" toName="text" maxSubmissions="1" editable="true"/>
+<TextArea name="said" toName="text" perRegion="true"/></View>"""
 EVERYTHING_SAID = {
     "one": "y",
     "many": ["a", "c"],
@@ -60,6 +61,8 @@ EVERYTHING_SAID = {
     "count": 42,
     "better": "right",
     "nest": ["A", "A › B"],
+    "note": ["one 😀", "two\nlines"],
+    "reply": "Dear Jane,\n\n  yours <b>& so on</b>",
 }
 EVERYTHING_TASK = {
     "text": "😀 Jane works at Google 😀 in Paris",
@@ -359,7 +362,9 @@ def test_every_kind_of_region_is_taken_and_comes_back(server: LabelStudioServer,
     it = connected(server, desk, project)
     config = it.config()
     assert [question.name for question in config.questions] == list(EVERYTHING_SAID)
-    assert [(one.name, one.reason) for one in config.unlearnt] == [("note", "TextArea is not learnt yet")]
+    assert [(one.name, one.reason) for one in config.unlearnt] == [
+        ("said", "it is asked about each region; only questions about the whole task are learnt")
+    ]
     desk.said = EVERYTHING_SAID
     pulled, pushed = server.task_ids(project)
     assert server.next_task(project)["id"] == pulled

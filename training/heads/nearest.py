@@ -16,7 +16,7 @@ from labelwheel.training.heads.files import pack
 from labelwheel.training.heads.layered import unit
 from labelwheel.training.heads.slots import Frame, Slot, Words
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.kinds.text import UNAIDED, joined
+from labelwheel.training.kinds.free_text import UNAIDED, joined
 from labelwheel.training.kinds.texts import sigmoid
 from labelwheel.training.questions import Example, Prediction, Question
 

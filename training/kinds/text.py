@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.kinds import text_scores, texts
 from labelwheel.training.kinds.asking import Widget
 from labelwheel.training.kinds.base import Costs, Score
+from labelwheel.training.kinds.free_text import UNAIDED, clean, distance, is_several, joined, line, parted
 from labelwheel.training.kinds.objectives import Objective, Squared
 from labelwheel.training.kinds.texts import Outputs
 from labelwheel.training.questions import Answer, Example, Prediction, Question, brief
@@ -22,10 +21,6 @@ LONGEST = 10_000
 
 MOST = 50
 """Texts in one answer."""
-
-UNAIDED = 0.5
-"""What no suggestion costs, as a share of the text to change: to find a letter and mend it are two movements, where to
-write it is one. So a suggestion of which more than half has to be changed is worse than none."""
 
 
 class Text(texts.TextKind):
@@ -130,38 +125,6 @@ class Text(texts.TextKind):
 
     def confused(self, question: Question, gold: Answer, answer: Answer) -> list[tuple[str, str]]:
         return []
-
-
-def is_several(question: Question) -> bool:
-    """Whether an answer may have more than one text, and so is a list."""
-    return question.maximum != 1
-
-
-def parted(answer: Answer) -> list[str]:
-    """The texts of an answer."""
-    return [answer] if isinstance(answer, str) else list(answer)
-
-
-def joined(question: Question, found: Sequence[str]) -> Answer:
-    """Texts as an answer to a question; of several the first where it takes one."""
-    return list(found) if is_several(question) else found[0]
-
-
-def line(answer: Answer) -> str:
-    """An answer as it is compared: its texts, a line each."""
-    return "\n".join(parted(answer))
-
-
-def distance(one: Answer, other: Answer) -> float:
-    """The share of the longer of both that has to be changed to make the one the other, from 0 to 1."""
-    return float(Levenshtein.normalized_distance(line(one), line(other)))
-
-
-def clean(text: str) -> str:
-    """Without control characters other than line ends and tabs, without half characters and space around it."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = (sign for sign in text if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cs"))
-    return "".join(kept).strip()
 
 
 def _whole(question: Question, text: str) -> str:

@@ -23,7 +23,7 @@ from labelwheel.training.heads.nearest import (
     Sureness,
     choose,
 )
-from labelwheel.training.kinds.text import distance, line, parted
+from labelwheel.training.kinds.free_text import distance, line, parted
 from labelwheel.training.questions import Prediction
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.outcome import Outcome

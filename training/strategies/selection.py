@@ -67,8 +67,15 @@ class Selection:
         self.trials: list[Trial] = []
         self._allowed = ""  # what notes say of the time that labels allow
         self._replaced: set[type[Strategy]] = set()
-        able = [each for each in registry.strategies() if each.free or not given.problem.kind.free]
+        able = [each for each in registry.strategies() if self._able(each)]
         self._strategies = [made for each in able if (made := self._made(each)) is not None]
+
+    def _able(self, strategy: type[Strategy]) -> bool:
+        """Whether it can give the answers that are asked for; who named one hears where it cannot."""
+        able = strategy.free or not self.given.problem.kind.free
+        if strategy.asked and not able:
+            self.given.notes.append(f"{strategy.name}: not tried, it is not asked for people's own words")
+        return able
 
     def before_labels(self) -> Proposal:
         """What answers while there are no labels: the first strategy that needs none. Raises TooFewLabels."""

@@ -79,6 +79,21 @@ def test_what_does_not_fit_is_not_suggested() -> None:
     )
 
 
+@pytest.mark.parametrize("markdown", [True, False])
+def test_a_text_is_suggested_and_read_as_it_was_written(markdown: bool) -> None:
+    note = control("note", "text", use_markdown=markdown)
+    said = "**Jane** 😀\n\n- `one`"
+    assert encode(note, {"note": Prediction(answer=said, score=0.5)}, EMOJI) == (said, 0.5)
+    assert decode(note, {"note": {"value": said}}, EMOJI) == ({"note": said}, [])
+    assert encode(note, {"note": Prediction(answer="a\x00", score=0.5)}, EMOJI) == ("a", 0.5)
+    for wrong in ("", " ", "a" * 10_001, ["a"], 3):
+        assert encode(note, {"note": Prediction(answer=wrong, score=0.5)}, EMOJI) is None
+    assert decode(note, {"note": {"value": ""}}, EMOJI) == ({}, []), "an empty text leaves the question open"
+    answers, (reason,) = decode(note, {"note": {"value": 3}}, EMOJI)
+    assert answers == {}
+    assert "with a text, not 3" in reason
+
+
 @given(st.floats())
 def test_a_score_is_always_one_that_argilla_takes(score: float) -> None:
     assert 0.0 <= probability(score) <= 1.0

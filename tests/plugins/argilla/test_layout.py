@@ -86,7 +86,6 @@ def test_several_fields_are_read_under_their_titles() -> None:
 @pytest.mark.parametrize(
     ("question", "fields", "reason"),
     [
-        (asked("note", "text"), FIELDS, "free text"),
         (asked("mood", "label_selection", ["a", "b"]), [field("photo", "image")], "no text or chat field"),
         (asked("who", "span", ["a"], field="talk"), [field("talk", "chat"), *FIELDS], "no text field"),
         (asked("rank", "ranking", list("abcde")), FIELDS, "5 options"),
@@ -99,6 +98,14 @@ def test_what_is_not_learnt_says_why(question: dict[str, Any], fields: list[Any]
     assert found.questions == ()
     (unlearnt,) = [one for one in found.unlearnt if one.name == question["name"]]
     assert reason in unlearnt.reason
+
+
+@pytest.mark.parametrize("markdown", [True, False])
+def test_a_text_question_takes_one_text(markdown: bool) -> None:
+    found = layout(asked("note", "text", use_markdown=markdown))
+    (question,) = found.questions
+    assert (question.kind, question.maximum, question.name) == ("text", 1, "note")
+    assert found.controls[0].settings["use_markdown"] is markdown
 
 
 def test_fields_without_text_are_named() -> None:

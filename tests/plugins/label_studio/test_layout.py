@@ -84,9 +84,22 @@ def test_spans(tag: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("attributes", "maximum"),
+    [("", None), ('maxSubmissions="1"', 1), ('maxSubmissions="3" editable="true" rows="4"', 3),
+     ('maxSubmissions="0"', None), ('maxSubmissions="many"', None), ('maxsubmissions="2"', 2)],
+)  # fmt: skip
+def test_a_text_area_takes_as_many_texts_as_it_says(attributes: str, maximum: int | None) -> None:
+    control = only(f'<TextArea name="said" toName="o" required="true" {attributes}/>', '<Text name="o" value="$o"/>')
+    assert (control.question.kind, control.question.maximum) == (Kind.TEXT, maximum)
+    assert control.type == "textarea"
+
+
+@pytest.mark.parametrize(
     ("control", "why"),
     [
-        ('<TextArea name="x" toName="t"/>', "TextArea is not learnt yet"),
+        ('<TextArea name="x" toName="t" perRegion="true"/>', "about each region"),
+        ('<TextArea name="x" toName="t" value="$draft"/>', "each task fills it in itself"),
+        ('<VideoRectangle name="x" toName="t"/>', "VideoRectangle is not learnt yet"),
         ('<Choices name="x" toName="t" value="$options"/>', "come with each task"),
         ('<Choices name="x" toName="t" value="$options1"/>', "come with each task"),
         ('<Taxonomy name="x" toName="t" apiUrl="http://example.com"/>', "come with each task"),
@@ -107,7 +120,7 @@ def test_spans(tag: str, shown: str) -> None:
         ('<Rating name="x" toname="t"/>', "as toName"),
         ('<rating name="x" toName="t"/>', "write its tag as Rating"),
         ('<text name="o" value="$o"/><Rating name="x" toName="o"/>', "write that tag as Text"),
-        ('<textarea name="x" toName="t"/>', "TextArea is not learnt yet"),
+        ('<textarea name="x" toName="t"/>', "write its tag as TextArea"),
         ('<Relations><Relation value="follows"/></Relations>', "Relations is not learnt yet"),
         ('<Text name="o" value="Step 1: read it"/><Rating name="x" toName="o"/>', "the same words in every task"),
         ('<Text name="o"/><Rating name="x" toName="o"/>', "the same words in every task"),

@@ -23,6 +23,7 @@ LAYOUT = read(
 <Labels name="who" toName="text"><Label value="PER"/><Label value="ORG"/></Labels>
 <HyperTextLabels name="mark" toName="page"><Label value="X"/></HyperTextLabels>
 <Taxonomy name="tree" toName="text" maxUsages="1"><Choice value="A"><Choice value="B"/></Choice></Taxonomy>
+<TextArea name="reply" toName="text" maxSubmissions="1" editable="true"/><TextArea name="notes" toName="text"/>
 <Rating name="stars" toName="text"/><Number name="count" toName="text" max="10"/></View>"""
 )
 DATA = {"text": "😀 Jane works at Google", "page": "<p>a</p><p>b 😀</p>"}
@@ -55,6 +56,8 @@ def test_values_are_what_label_studio_stores() -> None:
     }
     assert value(tree=[["A", "B"]]) == {"taxonomy": [["A", "B"]]}
     assert value(stars=3) == {"rating": 3}
+    assert value(reply="Hello\nJane 😀") == {"text": ["Hello\nJane 😀"]}
+    assert value(notes=["one", "two"]) == {"text": ["one", "two"]}
     assert value(count=4.0) == {"number": 4}
     assert value(mark=[{"start": 4, "end": 5, "label": "X"}]) == {
         "start": "/p[2]/text()[1]",
@@ -88,6 +91,31 @@ def test_nothing_wrong_gets_out() -> None:
     assert regions(tree=[["A"], ["A", "B"]])[0]["value"] == {"taxonomy": [["A"]]}
     empty = LAYOUT.example("8", {})
     assert encode(LAYOUT, empty, {}, said(one="a", stars=2, who=[]), "g1") == []
+
+
+def test_texts_are_read_as_they_were_written_and_as_many_as_the_control_takes() -> None:
+    def read(name: str, text: Any) -> Any:
+        region = {"from_name": name, "to_name": "text", "type": "textarea", "value": {"text": text}}
+        return decode(LAYOUT, [region], EXAMPLE, DATA)
+
+    assert read("reply", [" Hello \x00"])[0]["reply"] == "Hello"
+    assert read("reply", "Hello")[0]["reply"] == "Hello"
+    for nothing in ([], [""], None, " "):
+        assert "reply" not in read("reply", nothing)[0], "an empty text is no answer"
+    answers, (reason,) = read("reply", ["one", "two"])
+    assert "reply" not in answers
+    assert "takes one text, not 2" in reason
+    assert read("notes", ["one", "", "two"])[0]["notes"] == ["one", "two"]
+    answers, (reason,) = read("notes", ["one", 7])
+    assert answers["notes"] == ["one"], "each text stands by itself"
+    assert "7" in reason
+
+
+def test_no_text_gets_out_that_nobody_would_want() -> None:
+    assert regions(reply="a" * 10_001) == regions(reply=" ") == regions(reply=["a"]) == []
+    (region,) = regions(reply="a\x00\x1bb")
+    assert region["value"] == {"text": ["ab"]}, "nothing that is not seen"
+    assert region["score"] == 0.5
 
 
 def test_what_was_left_open_is_no_answer() -> None:

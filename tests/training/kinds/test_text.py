@@ -9,7 +9,8 @@ import pytest
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.evaluation import metrics
 from labelwheel.training.kinds import kind_of
-from labelwheel.training.kinds.text import LONGEST, MOST, UNAIDED, distance
+from labelwheel.training.kinds.free_text import UNAIDED, distance
+from labelwheel.training.kinds.text import LONGEST, MOST
 from labelwheel.training.questions import Example, Prediction, Question
 
 ONE = Example(key="1", fields={"text": "Order 4711 to Berlin"})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,16 @@ from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.strategies import finetuning, finetuning_loop
+from labelwheel.training.questions import Question
+from labelwheel.training.strategies import finetuning, finetuning_loop, registry
 from labelwheel.training.strategies.calibration import fit as calibrate
 from labelwheel.training.strategies.finetuning import FineTuned
 from labelwheel.training.strategies.folds import folds
+from labelwheel.training.strategies.frozen_regression import FrozenRegression
+from labelwheel.training.strategies.nearest_answer import NearestAnswer
 from labelwheel.training.strategies.outcome import Outcome, choose
 from labelwheel.training.strategies.problem import Problem
+from labelwheel.training.strategies.selection import Selection
 from tests.training.models import choice, rows
 
 
@@ -157,3 +162,18 @@ def test_all_folds_agree_on_one_number_of_epochs(monkeypatch: pytest.MonkeyPatch
     assert model is None
     assert list(found.indices) == list(range(48))
     assert [point.validation_loss for point in found.curve] == pytest.approx([0.9, 2 / 3, 0.5])
+
+
+def test_a_model_that_somebody_named_is_told_to_be_left_out_where_people_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Named(FrozenRegression):
+        name = "a model of mine"
+        asked = True
+
+    monkeypatch.setattr(registry, "strategies", lambda: [Named, FrozenRegression, NearestAnswer])
+    question = Question(name="reply", kind="text", inputs=("text",), maximum=1)
+    there = Problem(question, kind_of(question), [], [], [], {0: "reply"})
+    notes: list[str] = []
+    given = SimpleNamespace(problem=there, notes=notes)
+    found = Selection(given)  # type: ignore[arg-type]
+    assert [type(each) for each in found._strategies] == [NearestAnswer]
+    assert notes == ["a model of mine: not tried, it is not asked for people's own words"]
