@@ -21,6 +21,7 @@ from testkit.stage import ENOUGH, Stage
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 CLIENTS = 32
+PAUSE = 0.4  # seconds: others test beside this, and are to get their turn
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def stage(studio: LabelStudioServer, fleet: Fleet) -> Stage:
 
 def test_from_one_to_four_and_back_under_load(stage: Stage, fleet: Fleet) -> None:
     faults, others = Faults(stage, fleet), fleet.webs[1:]
-    with Load(stage, CLIENTS, pause=0.05) as load:
+    with Load(stage, CLIENTS, PAUSE) as load:
         for web in others:
             web.start()
         faults.all_serve()
@@ -65,7 +66,7 @@ def test_whoever_is_killed_nothing_is_lost_mixed_or_goes_back(stage: Stage, flee
             fleet.bring_back(web)
     faults = Faults(stage, fleet)
     faults.all_serve()
-    with Load(stage, CLIENTS, pause=0.05) as load:
+    with Load(stage, CLIENTS, PAUSE) as load:
         for place, web in enumerate(fleet.webs[:2]):
             stage.label(2)
             faults.promote(fleet.webs[place - 1])
@@ -73,6 +74,7 @@ def test_whoever_is_killed_nothing_is_lost_mixed_or_goes_back(stage: Stage, flee
             faults.all_serve()
         stage.label(2)
         faults.round(fleet.workers[0])
+        faults.all_serve()
     found = faults.checked(load.answers)
     assert {kind: found[kind] for kind in FAULTS} == dict.fromkeys(FAULTS, 0), f"{found}\n{stage.wheel.tail()}"
     assert found["versions"] >= 4
