@@ -114,6 +114,16 @@ class Person:
         self.page.mouse.move(box["x"] + box["width"] - 1, middle)
         self.page.mouse.up()
 
+    def written(self) -> list[str]:
+        """The texts of the task's text areas."""
+        return [each.inner_text() for each in self.page.get_by_test_id("htx-textbox-content").all()]
+
+    def rewrite(self, text: str, nth: int = 0) -> None:
+        """Edit the `nth` of the texts that stand in text areas."""
+        self.page.get_by_test_id("htx-textbox-edit-button").nth(nth).click()
+        self.page.get_by_test_id("htx-textbox-input").fill(text)
+        self.page.get_by_test_id("htx-textbox-save").click()
+
     def take_away(self, nth: int) -> None:
         """Delete the `nth` of the highlighted pieces."""
         self.spans().nth(nth).click()

@@ -227,7 +227,8 @@ def _rated(versions: list[Row]) -> list[Row]:
 
 def _share(each: Row) -> str:
     """Such as `72 % of 18`; answers that had no suggestion are not counted."""
-    return f"{wording.percent(each['rate'])} of {each['accepted'] + each['changed']}"
+    edited = f", {wording.percent(each['edited'])} of the text changed" if each.get("edited") is not None else ""
+    return f"{wording.percent(each['rate'])} of {each['accepted'] + each['changed']}{edited}"
 
 
 def _decisions(decisions: list[Row]) -> Iterator[Text]:

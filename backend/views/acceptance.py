@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import Generation, Label
 from labelwheel.backend.projects import version_names
+from labelwheel.backend.views import edits
 
 ORIGINS = ("accepted", "changed", "made")
 
@@ -20,6 +21,7 @@ def by_version(session: Session, project_id: int) -> dict[str | None, list[dict[
     What its revisions suggested counts as the generation's. What is none of the generations that are known, such as
     another program's predictions or a generation of long ago, stands first: the last line is today's.
 
+    `edited` is how much of what was suggested people changed, where they answer in their own words; see `edits`.
     `rate` is accepted / (accepted + changed), None where nothing of the version was shown with an answer. Labels made
     without a suggestion are counted under the version None, at the end.
     """
@@ -34,10 +36,11 @@ def by_version(session: Session, project_id: int) -> dict[str | None, list[dict[
         for key in (None, question):
             line = counts[key].setdefault(version, dict.fromkeys(ORIGINS, 0))
             line[origin if origin in ORIGINS else "made"] += count
+    edited = edits.by_version(session, project_id)
     order = {name: number for number, name in enumerate(_generations(session, project_id))}
     return {
         key: [
-            {"version": version, **line, "rate": _rate(line)}
+            {"version": version, **line, "rate": _rate(line), "edited": edited.get((key or "", version or ""))}
             for version, line in sorted(
                 lines.items(), key=lambda item: (item[0] is None, order.get(item[0] or "", -1), item[0] or "")
             )

@@ -107,6 +107,7 @@ class Accepted(Body):
     changed: int
     made: int
     rate: float | None = Field(description="accepted / (accepted + changed)")
+    edited: float | None = Field(description="of people's own words: the share of them that was changed")
 
 
 class NotLearnt(Body):

@@ -11,6 +11,7 @@ FILE: Final = "labelwheel_head.safetensors"
 
 NOTE = (
     f"It answers with {FILE}, which stands on several layers of the model. Labelwheel reads both: `labelwheel predict "
-    "--checkpoint FOLDER`. Transformers alone answers with the model's last layer, which is not what was measured."
+    "--checkpoint FOLDER`. Transformers alone answers with the model's last layer, which is not what was measured. "
+    "Where answers are texts, the file holds those that people wrote, and whoever has it can read them."
 )
 """What people should know of an export that has such a head."""

@@ -88,12 +88,14 @@ def _accepted(found: dict[str, Any]) -> dict[str, Any]:
     names = [each["version"] for each in rows]
     colours = {"accepted": "@good", "changed": "@warn"}
     traces = [charts.bars(name, names, [each[name] for each in rows], colours[name]) for name in colours]
+    edited = any(each["edited"] is not None for each in found["acceptance"])
     return {
         "figure": charts.figure(traces, "version", "answers", barmode="stack", xaxis={"type": "category"}),
-        "columns": ["version", "accepted", "changed", "rate", "made without one"],
+        "columns": ["version", "accepted", "changed", "rate", *(["of the text changed"] if edited else []),
+                    "made without one"],
         "rows": [
             [each["version"] or "no suggestion", each["accepted"], each["changed"], wording.percent(each["rate"]),
-             each["made"]]
+             *([wording.percent(each["edited"])] if edited else []), each["made"]]
             for each in found["acceptance"]
         ],
     }  # fmt: skip

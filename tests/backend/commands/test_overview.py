@@ -224,3 +224,9 @@ def test_blind_labels_are_counted_once_there_are_any():
     labels = {"total": 120, "held_out": 30, "blind": 11}
     assert overview._labels(labels) == "120 (30 held out, 11 blind)"
     assert overview._labels({**labels, "blind": 0}) == "120 (30 held out)"
+
+
+def test_of_a_text_it_is_told_how_much_of_it_was_changed():
+    line = {"version": "lw-1", "accepted": 13, "changed": 5, "made": 0, "rate": 13 / 18, "edited": 0.0834}
+    text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "acceptance": [line]}]})
+    assert "72 % of 18, 8 % of the text changed (lw-1)" in " ".join(text.split())

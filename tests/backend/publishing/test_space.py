@@ -33,6 +33,7 @@ ASKED: dict[str, tuple[dict[str, Any], Any]] = {
     "taxonomy": ({"options": OPTIONS}, [["card", "lost"]]),
     "number": ({"minimum": 0, "maximum": 100}, 7.5),
     "pairwise": ({"inputs": ("text", "other")}, "right"),
+    "text": ({"maximum": 1}, "We are sorry"),
 }
 """The question, and an answer to it."""
 

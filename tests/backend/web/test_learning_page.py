@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from labelwheel.backend.app import EXTENSION
 from labelwheel.backend.database.tables import Label, Project, Round, now
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.web.pages import learning as page
 from tests.backend.web.attacked_app import attacked
 
 ADMIN, READER = "the-admins-own-token", "only-to-look-at-it"
@@ -47,6 +48,15 @@ def read(client: FlaskClient, token: str, path: str = PATH) -> str:
     answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200
     return answer.text
+
+
+def test_how_much_of_a_text_was_changed_stands_beside_what_was_accepted() -> None:
+    line = {"version": "lw-1", "accepted": 3, "changed": 1, "made": 2, "rate": 0.75, "edited": None}
+    plain, told = (page._accepted({"acceptance": [line | {"edited": edited}]}) for edited in (None, 0.0834))
+    assert (plain["columns"], plain["rows"]) == (
+        ["version", "accepted", "changed", "rate", "made without one"], [["lw-1", 3, 1, "75 %", 2]],
+    )  # fmt: skip
+    assert dict(zip(told["columns"], told["rows"][0], strict=True))["of the text changed"] == "8 %"
 
 
 @pytest.mark.parametrize("token", [ADMIN, READER])

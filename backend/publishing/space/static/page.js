@@ -85,6 +85,10 @@ const forms = {
     if (question.maximum !== null) input.max = question.maximum;
     box.append(input);
   },
+  words(box, answer) {
+    const said = Array.isArray(answer) ? [...answer, ""] : [answer ?? ""];
+    said.forEach((text) => box.append(element("textarea", text, { rows: 3, maxLength: 10000, ariaLabel: question.prompt })));
+  },
   marks(box) {
     box.append(element("p", "Select words, then press what they are; press on a mark to take it away.", { className: "quiet" }));
     const text = marked(asked[0], spans);
@@ -136,6 +140,10 @@ function given() {
   if (question.widget === "one") return question.values[box.querySelector("select").value].item;
   if (question.widget === "several") return [...box.querySelectorAll("input:checked")].map((one) => question.values[one.value].item);
   if (question.widget === "number") return Number(box.querySelector("input").value);
+  if (question.widget === "words") {
+    const said = [...box.querySelectorAll("textarea")].map((area) => area.value).filter((text) => text.trim());
+    return question.maximum === 1 ? said[0] ?? null : said;
+  }
   return spans;
 }
 
