@@ -56,11 +56,11 @@ def read(session: Session, project_id: int, key: str, blind_share: float, told: 
                 "question": each.question,
                 "action": each.action,
                 "annotator": called[each.annotator] if told else None,
-                "label": said(questions[each.question], each.answer),
+                "label": said(questions[each.question], each.answer, told),
                 "answer": each.answer if told else None,
                 "origin": each.origin,
                 "version": each.version,
-                "suggested": None if each.suggested is None else said(questions[each.question], each.suggested),
+                "suggested": None if each.suggested is None else said(questions[each.question], each.suggested, told),
                 "blind": each.blind,
                 "made_at": each.made_at.isoformat(),
             }
@@ -71,7 +71,9 @@ def read(session: Session, project_id: int, key: str, blind_share: float, told: 
                 "version": each.version if each.version != NONE else None,
                 "shown_at": each.shown_at.isoformat(),
                 "says": {
-                    name: said(questions[name], answer) for name, answer in each.answers.items() if name in questions
+                    name: said(questions[name], answer, told)
+                    for name, answer in each.answers.items()
+                    if name in questions
                 },
             }
             for each in shown

@@ -22,6 +22,7 @@ from labelwheel.backend.views import annotators
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.evaluation import named_slices
 from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.free_text import line
 from labelwheel.training.questions import PATH_SEPARATOR, Answer, Example, Question
 from labelwheel.training.spec import NamedSlice
 
@@ -102,10 +103,13 @@ def read(session: Session, row: QuestionRow, blind_share: float, wanted: Wanted,
                 "text": brief(question, each.example.fields) if told else None,
                 "side": "blind" if each.example.blind else each.example.part,
                 "labels": [
-                    {"annotator": called.get(one.annotator, "") if told else None, "label": said(question, one.answer)}
+                    {
+                        "annotator": called.get(one.annotator, "") if told else None,
+                        "label": said(question, one.answer, told),
+                    }
                     for one in each.labels
                 ],
-                "suggested": _latest(question, each),
+                "suggested": _latest(question, each, told),
             }
             for each in shown
         ],
@@ -120,10 +124,12 @@ def named(question: Question, answer: Answer) -> list[str]:
         return []
 
 
-def said(question: Question, answer: Answer) -> str:
-    """An answer in few words, such as `city ×2, person`: never a piece of a text."""
+def said(question: Question, answer: Answer, told: bool = False) -> str:
+    """An answer in few words, such as `city ×2, person`: a piece of a text only where texts are `told`."""
     if answer is None or answer in ([], {}, ""):
         return "nothing"
+    if kind_of(question).free:
+        return _short(line(answer)) if told else "a text"
     if isinstance(answer, int | float) and not isinstance(answer, bool):
         return str(answer)
     counts = Counter(named(question, answer))
@@ -132,7 +138,10 @@ def said(question: Question, answer: Answer) -> str:
 
 def brief(question: Question, fields: dict[str, Any]) -> str:
     """The beginning of an example's text."""
-    text = _text(question, fields)
+    return _short(_text(question, fields))
+
+
+def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
@@ -254,9 +263,9 @@ def _suggestions(question: Question, found: _Found) -> list[tuple[str | None, An
     return [*started, *((version, answer) for version, answer in shown if answer is not None)]
 
 
-def _latest(question: Question, found: _Found) -> dict[str, Any] | None:
+def _latest(question: Question, found: _Found, told: bool) -> dict[str, Any] | None:
     known = _suggestions(question, found)
     if not known or found.example.blind:
         return None
     version, answer = known[-1]
-    return {"version": version, "says": said(question, answer), "score": _score(question, found)}
+    return {"version": version, "says": said(question, answer, told), "score": _score(question, found)}

@@ -105,7 +105,8 @@ def voices(session: Session, question: QuestionRow) -> dict[str, list[float]]:
     """
     told = section(session, question, "voices")
     spec, shared = Question.model_validate(question.spec), len(champion_groups.members(session, question)) > 1
-    if told is None or set(told["found"].get("values", ())) != set(spec.values):
+    # of a question without values, as of numbers, an inspection finds nothing
+    if told is None or not told["found"] or set(told["found"]["values"]) != set(spec.values):
         return {}
     places = [told["found"]["values"].index(value) for value in spec.values]
     own = f"{question.project_id}/" if shared else ""

@@ -268,6 +268,16 @@ def test_the_model_is_one_more_voice_about_each_annotator_and_says_where_to_look
     assert all((look["action"] == "label") is (int(look["key"][1:]) >= 200) for look in looks)
 
 
+@pytest.mark.parametrize("kind", ["number", "text"])
+def test_where_an_inspection_has_no_voice_people_are_weighed_alone(stage: Stage, kind: str) -> None:
+    ask(stage, kind)
+    stage.promote({"topic": "v1"})
+    with stage.database.transaction() as tx:
+        inspection_rows.add(tx, tx.query(CheckpointRow).one(), {"voices": {}})
+    with stage.database.session() as session:
+        assert inspected.voices(session, projects.question(session, stage.project, "topic")) == {}
+
+
 def test_the_models_voice_is_that_of_the_latest_inspection(stage: Stage) -> None:
     """In the order of the question's values, which may have changed since; of other values it says nothing."""
     probabilities = simulated(stage, 1)

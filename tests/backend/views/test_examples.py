@@ -149,6 +149,23 @@ def test_spans_are_told_without_their_text(stage: Stage) -> None:
     assert found["examples"][0]["text"] is None
 
 
+def test_what_people_wrote_is_told_to_whoever_may_read_texts(stage: Stage) -> None:
+    question = Question(name="mood", kind="text", inputs=("text",), maximum=1)
+    with stage.database.transaction() as tx:
+        tx.scalars(select(QuestionRow)).one().spec = question.model_dump(mode="json")
+    fill(stage, "a text")
+    show(stage, "e0", "v1", "Dear Ann")
+    give(stage, "e0", "Dear Bob " * 100)
+    for told, label, says in ((True, f"{('Dear Bob ' * 100)[:400]}…", "Dear Ann"), (False, "a text", "a text")):
+        (found,) = read(stage, told=told)["examples"]
+        assert found["labels"][0]["label"] == label
+        assert found["suggested"]["says"] == says
+        with stage.database.session() as session:
+            history = example_history.read(session, stage.project, "e0", SHARE, told)
+        assert history["events"][0]["label"] == label
+        assert history["suggestions"][0]["says"] == {"mood": says}
+
+
 def test_pages_follow_each_other_and_leave_nothing_out(stage: Stage) -> None:
     fill(stage, *(f"text {number}" for number in range(120)))
     seen, after = [], 0
