@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from labelwheel.backend.database.tables import CheckpointRow, Round
-from labelwheel.backend.devices import gpu_in_sight
+from labelwheel.backend.devices import ON_CPU, gpu_in_sight
 from labelwheel.backend.rounds import foreign_models, launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.training import places
@@ -102,7 +102,7 @@ def send(spec: JobSpec, place: Path) -> None:
 
 def _beside_serving(settings: Settings) -> bool:
     """Whether a job and what serves compute on the same device, if it is a GPU."""
-    return settings.launcher == "local" and settings.engine != "onnx" and settings.device != "cpu"
+    return settings.launcher == "local" and settings.engine not in ON_CPU and settings.device != "cpu"
 
 
 def _served(settings: Settings) -> Serving | None:

@@ -14,9 +14,10 @@ class Serving(BaseModel):
         None, description="a hub name or a folder to start from; the embedded MiniLM if not set"
     )
     device: str | None = Field(None, description="cpu, cuda or cuda:1; a GPU is used where there is one if not set")
-    engine: Literal["auto", "onnx", "torch"] = Field(
+    engine: Literal["auto", "onnx", "openvino", "torch"] = Field(
         "auto",
-        description="`auto`: torch on a GPU, else ONNX Runtime where there is a graph for it; or `onnx` or `torch`",
+        description="`auto`: torch on a GPU, else ONNX Runtime where there is a graph for it; or `onnx`, `openvino` "
+        "(the same graph in OpenVINO; an extra of that name) or `torch`",
     )
     web_threads: int = Field(48, ge=2, le=256, description="how many requests are answered at once")
     serving_threads: int | None = Field(
@@ -45,6 +46,6 @@ class Serving(BaseModel):
     @field_validator("engine")
     @classmethod
     def _engine(cls, value: str, info: ValidationInfo) -> str:
-        if value == "onnx" and str(info.data.get("device") or "cpu").startswith("cuda"):
-            raise ValueError("onnx runs on a CPU; leave LABELWHEEL_DEVICE out, or take auto or torch")
+        if value in ("onnx", "openvino") and str(info.data.get("device") or "cpu").startswith("cuda"):
+            raise ValueError(f"{value} runs on a CPU; leave LABELWHEEL_DEVICE out, or take auto or torch")
         return value

@@ -17,6 +17,8 @@ from labelwheel.training.onnx_export.graph import FEATURES, IDS, LAYERS, MASK
 class Session:
     """One graph. `features` may be called from any thread; `threads` is how many cores one call uses."""
 
+    arithmetic = ""
+
     def __init__(self, path: str | Path, pad_token_id: int, threads: int | None = None) -> None:
         import onnxruntime
 

@@ -1,4 +1,4 @@
-"""Which engine serves a checkpoint: torch on a GPU, else ONNX Runtime where the checkpoint has a graph, else torch."""
+"""Which engine serves a checkpoint: torch on a GPU, else ONNX Runtime where it has a graph, else torch; or by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labelwheel.backend.serving.engines.pytorch import TorchEngine
 from labelwheel.training.checkpoints import checkpoint, plain_folder
 from labelwheel.training.checkpoints.checkpoint import Manifest
 
-Name = Literal["auto", "onnx", "torch"]
+Name = Literal["auto", "onnx", "openvino", "torch"]
 
 
 class ChosenEngine:
@@ -22,8 +22,8 @@ class ChosenEngine:
 
     def __init__(self, name: Name = "auto", device: str | None = None, cores: int | None = None) -> None:
         self._name, self._device = name, device
-        self._onnx = OnnxEngine(cores)
-        self._torch = TorchEngine("cpu" if name == "onnx" else device, cores)
+        self._onnx = OnnxEngine(cores, openvino=name == "openvino")
+        self._torch = TorchEngine("cpu" if name in ("onnx", "openvino") else device, cores)
 
     def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:
         manifest = manifest or checkpoint.read(folder).manifest

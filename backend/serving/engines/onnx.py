@@ -11,6 +11,7 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from labelwheel.backend.serving.cores import available
 from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint, read_words
+from labelwheel.backend.serving.engines.openvino_session import OpenVinoSession
 from labelwheel.backend.serving.headed import Headed
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
@@ -28,11 +30,25 @@ from labelwheel.training.model import pad_token
 from labelwheel.training.onnx_export.session import Head, Session
 
 
-class OnnxEngine:
-    """Checkpoints with one and the same graph, to the byte, share it. `per_batch` is how many cores work on a batch."""
+class GraphSession(Protocol):
+    """A graph in memory, in whatever computes it; `arithmetic` tells its features from those of others."""
 
-    def __init__(self, cores: int | None = None, per_batch: int = 1) -> None:
-        self._per_batch = per_batch
+    arithmetic: str
+    layered: bool
+    tokens: bool
+
+    def features(self, encodings: Sequence[Encoding], layered: bool = False) -> list[np.ndarray]:
+        """What the head reads of each row, with what several layers say behind it where that is wanted."""
+
+
+class OnnxEngine:
+    """Checkpoints with one and the same graph, to the byte, share it. `per_batch` is how many cores work on a batch.
+
+    With `openvino`, that computes the same graph in ONNX Runtime's place.
+    """
+
+    def __init__(self, cores: int | None = None, per_batch: int = 1, openvino: bool = False) -> None:
+        self._per_batch, self._openvino = per_batch, openvino
         self.lanes = max(1, (cores or available()) // per_batch)
         self.batch_rows, self.batch_tokens, self.polite_tokens = 32, 512, 64
         self._encoders: weakref.WeakValueDictionary[str, OnnxEncoder] = weakref.WeakValueDictionary()
@@ -48,13 +64,18 @@ class OnnxEngine:
         encoder = self._encoders.get(key)
         if encoder is None:
             path = Path(folder) / manifest.artefact.graph
-            session = Session(path, pad, self._per_batch)
-            encoder = self._encoders[key] = OnnxEncoder(session, path.stat().st_size, key)
+            session = self._session(path, pad)
+            encoder = self._encoders[key] = OnnxEncoder(session, path.stat().st_size, f"{key}{session.arithmetic}")
         head = Head.load(Path(folder) / manifest.artefact.head)
         found = LoadedCheckpoint(manifest, encoder, head, tokenizer, id2label)
         if manifest.head is None:
             return found
         return Headed(found, files.read(Path(folder) / manifest.head), found.version)
+
+    def _session(self, path: Path, pad: int) -> GraphSession:
+        if self._openvino:
+            return OpenVinoSession(path, pad, self.lanes)
+        return Session(path, pad, self._per_batch)
 
     def forget(self) -> None:
         memory.release()
@@ -67,7 +88,7 @@ class OnnxEncoder:
     copy, and only come where they are read.
     """
 
-    def __init__(self, session: Session, size: int, name: str, layered: bool | None = None) -> None:
+    def __init__(self, session: GraphSession, size: int, name: str, layered: bool | None = None) -> None:
         self._session, self.size = session, size
         self._layered = session.layered and not session.tokens if layered is None else layered
         self.tokens = session.tokens

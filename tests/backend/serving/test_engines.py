@@ -39,10 +39,11 @@ TEXTS = [
 ENGINES = {
     "torch": lambda: TorchEngine("cpu", cores=1),
     "onnx": lambda: OnnxEngine(cores=1),
+    "openvino": lambda: OnnxEngine(cores=1, openvino=True),
     "cuda": lambda: TorchEngine("cuda"),
 }
-TOLERANCE = {"torch": 1e-4, "onnx": 1e-4, "cuda": 0.03}
-"""Of a score; a GPU computes in bfloat16, which has eight bits of mantissa."""
+TOLERANCE = {"torch": 1e-4, "onnx": 1e-4, "openvino": 0.03, "cuda": 0.03}
+"""Of a score; a GPU, and OpenVINO where the processor can, compute in bfloat16, which has eight bits of mantissa."""
 
 NAMES = [pytest.param(name, marks=pytest.mark.gpu if name == "cuda" else ()) for name in ENGINES]
 
@@ -223,7 +224,8 @@ def test_a_checkpoint_without_a_graph_is_served_by_torch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "encoder"), [("auto", "OnnxEncoder"), ("onnx", "OnnxEncoder"), ("torch", "TorchEncoder")]
+    ("asked", "encoder"),
+    [("auto", "OnnxEncoder"), ("onnx", "OnnxEncoder"), ("openvino", "OnnxEncoder"), ("torch", "TorchEncoder")],
 )
 def test_on_a_cpu_the_graph_is_taken_unless_torch_is_asked_for(asked, encoder):
     assert type(ChosenEngine(asked, "cpu", 1).load(real.store() / "n1").encoder).__name__ == encoder
