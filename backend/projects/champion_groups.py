@@ -91,13 +91,16 @@ def decided(session: Session, question: QuestionRow) -> Round | None:
 
 
 def next_look(session: Session, question: QuestionRow, champion_id: int | None) -> int:
-    """The how-manieth challenger of a champion comes next, of those that share a level: each is a chance for luck."""
+    """The how-manieth challenger of a champion comes next, of those that share a level: each is a chance for luck.
+
+    Where there is no champion yet, it is no suggestion that they challenge, of kinds that are held against that.
+    """
     query = select(func.max(Round.look)).where(
         Round.question_id == (question.home_id or question.id),
         Round.champion_id == champion_id,
         Round.state.not_in(ACTIVE),  # one that was held is compared again when it is promoted, as the same
     )
-    return 1 + ((session.scalar(query) or 0) if champion_id is not None else 0)
+    return 1 + (session.scalar(query) or 0)
 
 
 def served_before(session: Session, question: QuestionRow) -> list[int]:

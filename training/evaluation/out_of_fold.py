@@ -15,11 +15,12 @@ SECONDS = 60.0
 def logits(frozen: Frozen, seed: int) -> dict[int, np.ndarray]:
     """Standardised logits of all encodings, by number; near-duplicates are in one fold.
 
-    Empty where all examples are of one group. The strength is found on the same folds: it is one number for all labels,
-    which no single one can move.
+    Empty where all examples are of one group, and where no regression can answer. The strength is found on the same
+    folds: it is one number for all labels, which no single one can move.
     """
     problem = frozen.problem
-    split = folds(problem.strata, [row.group for row in problem.rows], FOLDS, seed) if len(problem) else []
+    able = len(problem) and not problem.kind.free
+    split = folds(problem.strata, [row.group for row in problem.rows], FOLDS, seed) if able else []
     if not split:
         return {}
     setting = frozen.search(range(len(problem)), split, SECONDS)

@@ -58,7 +58,7 @@ class Sensitivity:
         lengths = _lengths(subject)
         return {
             "metric": subject.kind.metric,
-            "labels": [] if subject.kind.row is Row.TOKEN else _labels(subject),
+            "labels": [] if subject.kind.row is Row.TOKEN or subject.kind.free else _labels(subject),
             "seed": refits.look(subject),
             "thresholds": _thresholds(subject),
             "lengths": lengths,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import regex  # type: ignore[import-untyped]
@@ -21,11 +22,13 @@ LEAST, COPIED = 3, 0.6
 """In so many texts at least a frame has content, and of so many of those the answer has it again."""
 MOST = 200
 """Frames of one question."""
+READ = 1_000
+"""Words of a text at most: further on no encoder has read it either."""
 LEARNT_FROM = 500
 """Answered texts that frames are learnt from: more tell nothing new."""
 
 _WORD = regex.compile(r"\n|\w+|[^\w\s]")
-_EDGE = ""
+_EDGE, _CUT = "", "\n\n"
 
 
 class Frame(NamedTuple):
@@ -46,9 +49,11 @@ class Words:
     """A text as words with their places, and an empty one at either end."""
 
     def __init__(self, text: str) -> None:
-        found = list(_WORD.finditer(text))
+        found = list(islice(_WORD.finditer(text), READ + 1))
+        end = _EDGE if len(found) <= READ else _CUT
+        found = found[:READ]
         self.text = text
-        self.words = [_EDGE, *(match.group() for match in found), _EDGE]
+        self.words = [_EDGE, *(match.group() for match in found), end]
         self.ranges = [(0, 0), *(match.span() for match in found), (len(text), len(text))]
         self.places: dict[str, list[int]] = defaultdict(list)
         for place, word in enumerate(self.words):
@@ -67,7 +72,7 @@ class Words:
         for place in range(start, min(start + WORDS + 1, len(self.words))):
             if self.words[place] == frame.right:
                 return (start, place) if place > start else None
-            if self.words[place] in ("\n", _EDGE):
+            if self.words[place] in ("\n", _EDGE, _CUT):
                 return None
         return None
 

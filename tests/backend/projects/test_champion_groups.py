@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.database.tables import QuestionRow
+from labelwheel.backend.database.tables import QuestionRow, Round
 from labelwheel.backend.onboarding import sharing
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.plugins.testing.fake_tool import TOPIC, Tool
@@ -76,3 +76,20 @@ def test_what_is_only_worded_or_ordered_otherwise_stays_shared(three: Three) -> 
     three[1].tool.questions = (question,)
     three[1].configure()
     assert homes(three) == [three[0].id] * 3
+
+
+def test_without_a_champion_each_challenger_is_another_look_at_no_suggestion(three: Three) -> None:
+    """A first challenger that is only lucky would come through at last, if each began at the whole level."""
+    with three[0].database.transaction() as tx:
+        row = projects.question(tx, three[0].id, "topic")
+        looks = []
+        for number in range(3):
+            looks.append(champion_groups.next_look(tx, row, None))
+            tx.add(
+                Round(
+                    project_id=three[0].id, question_id=row.id, trigger="labels", recipe="auto", state="rejected",
+                    version=f"r{number}", look=looks[-1],
+                )
+            )  # fmt: skip
+            tx.flush()
+    assert looks == [1, 2, 3]

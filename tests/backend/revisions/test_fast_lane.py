@@ -21,6 +21,7 @@ from labelwheel.backend.revisions.fast_lane import FastLane
 from labelwheel.backend.revisions.features import Champion, pack_features
 from labelwheel.training.heads import files
 from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.questions import Question
 from tests.backend.world import World
 
 WIDTH = 8
@@ -59,6 +60,19 @@ def served(world: World) -> World:
     world.connect()
     world.settle()
     return world
+
+
+def test_free_words_have_no_lane(served: World) -> None:
+    spec = Question(name="topic", kind="text", inputs=("text",), maximum=1).model_dump(mode="json")
+    lane = FastLane(served.hold, 1, Source(served))
+    with served.database.session() as session:
+        project = projects.get(session, 1)
+        assert len(lane._follow(session, project)) == 1
+    with served.database.transaction() as tx:
+        projects.question(tx, 1, "topic").spec = spec
+    with served.database.session() as session:
+        assert lane._follow(session, projects.get(session, 1)) == {}
+    lane.close()
 
 
 def label(world: World, keys: list[str]) -> None:

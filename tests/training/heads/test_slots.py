@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from labelwheel.training.heads.slots import Frame, Slot, Words, learn, refilled, replaced, slots
+from labelwheel.training.heads.slots import READ, Frame, Slot, Words, learn, refilled, replaced, slots
 
 TEXTS = [f"Please send order {number} to {city} by Friday" for number, city in
          ((4711, "Berlin"), (12, "New York"), (99, "Rome"), (5, "São Paulo"))]  # fmt: skip
@@ -61,3 +63,12 @@ def test_places_are_replaced_all_at_once_and_not_within_words() -> None:
 
 def test_a_part_that_a_text_has_beside_counts_against_an_answer_without_it() -> None:
     assert refilled(["x"], [Slot(0, "a")], "", [Slot(0, "b"), Slot(1, "c")])[1] == 1
+
+
+def test_no_text_takes_long_to_read_and_what_is_cut_does_not_end() -> None:
+    begin = time.process_time()
+    assert learn(["the a " * 5_000] * 20, ["a the " * 5_000] * 20) == []
+    assert time.process_time() - begin < 20
+    frame = Frame((":",), "")
+    assert Words("say : yes").within(frame) == (3, 4)
+    assert Words(f"{'so ' * (READ - 2)}: yes and more").within(frame) is None, "it goes on behind what was read"
