@@ -14,9 +14,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from labelwheel.training.kinds.asking import Asking
 from labelwheel.training.kinds.coding import Coding
 from labelwheel.training.kinds.objectives import Objective
+from labelwheel.training.kinds.prompting import Prompting
 from labelwheel.training.kinds.schedules import Schedule
 from labelwheel.training.questions import Answer, Example, Option, Prediction, Question
 from labelwheel.training.spec import Unit
@@ -69,7 +69,7 @@ def label_config(labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-class QuestionKind(Coding, Asking, ABC):
+class QuestionKind(Coding, Prompting, ABC):
     """One kind of question, stateless. A subclass sets what differs from the usual and is registered by its name."""
 
     name: ClassVar[str]
