@@ -51,6 +51,16 @@ class ForeignFailed(LabelwheelError):
     status = 503
 
 
+class LanguageModelFailed(LabelwheelError):
+    """An endpoint with a language model is away, refuses, or answers what is no answer. Others answer meanwhile."""
+
+    status = 503
+
+
+class BudgetReached(LanguageModelFailed):
+    """What a project may spend on language models in a day is spent. It goes on tomorrow, or with a larger budget."""
+
+
 class MissingExtra(LabelwheelError):
     """Something needs a package that is only installed on demand. The message names the extra."""
 

@@ -1,0 +1,1 @@
+"""A language model behind an endpoint of the OpenAI protocol: what is asked, what that costs, what is kept of it."""

@@ -1,0 +1,120 @@
+"""What was spent on language models, by day and project, and what they answered: one file for all processes.
+
+Answers are kept under a hash of what was asked: no text and no prompt lies here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+FILE = "language.db"
+MOST = 100_000
+"""Answers that are kept; the oldest go first."""
+_OVER = 1_000  # so many too many before they are looked for
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS spent (
+    day TEXT, project TEXT, requests INTEGER DEFAULT 0, tokens_in INTEGER DEFAULT 0, tokens_out INTEGER DEFAULT 0,
+    money REAL DEFAULT 0, PRIMARY KEY (day, project));
+CREATE TABLE IF NOT EXISTS answers (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, said TEXT, sure REAL);
+"""
+
+
+class Spent(NamedTuple):
+    """On one day, or on all; money in the unit of the prices."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    money: float = 0.0
+
+
+class Account:
+    """Any thread and any process may use it. Raises sqlite3.Error where the disk is full or gone."""
+
+    def __init__(self, folder: str | Path) -> None:
+        path = Path(folder)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path / FILE, timeout=30, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.executescript(_SCHEMA)
+
+    def reserve(self, project: str, money: float, budget: float) -> bool:
+        """Sets so much of today's budget aside; False where that would be more than there is."""
+        with self._writing() as write:
+            if money > 0 and self._today(project).money + money > budget:
+                return False
+            write.execute(
+                "INSERT INTO spent (day, project, money) VALUES (?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET money = money + excluded.money",
+                (_day(), project, money),
+            )
+        return True
+
+    def settle(self, project: str, reserved: float, spent: Spent) -> None:
+        """What it was in the end, in the place of what was set aside."""
+        with self._writing() as write:
+            write.execute(
+                "INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "requests = requests + excluded.requests, tokens_in = tokens_in + excluded.tokens_in, "
+                "tokens_out = tokens_out + excluded.tokens_out, money = money + excluded.money",
+                (_day(), project, spent.requests, spent.tokens_in, spent.tokens_out, spent.money - reserved),
+            )
+
+    def today(self, project: str) -> Spent:
+        """What a project has spent since midnight, UTC."""
+        with self._lock:
+            return self._today(project)
+
+    def projects(self) -> dict[str, tuple[Spent, Spent]]:
+        """By project: of today, and of all days."""
+        query = "SELECT project, SUM(requests), SUM(tokens_in), SUM(tokens_out), SUM(money) FROM spent GROUP BY project"
+        with self._lock:
+            return {
+                row[0]: (self._today(row[0]), Spent(*row[1:])) for row in self._connection.execute(query).fetchall()
+            }
+
+    def known(self, name: str) -> tuple[str, float | None] | None:
+        """What was answered, and how sure it was; None where it was not asked before."""
+        with self._lock:
+            found = self._connection.execute("SELECT said, sure FROM answers WHERE name = ?", (name,)).fetchone()
+        return None if found is None else (found[0], found[1])
+
+    def keep(self, name: str, said: str, sure: float | None) -> None:
+        """For the next one who asks the same."""
+        with self._writing() as write:
+            write.execute("INSERT OR REPLACE INTO answers (name, said, sure) VALUES (?, ?, ?)", (name, said, sure))
+            first, last = write.execute("SELECT MIN(id), MAX(id) FROM answers").fetchone()
+            if last - first >= MOST + _OVER:
+                write.execute("DELETE FROM answers WHERE id <= ?", (last - MOST,))
+
+    def close(self) -> None:
+        """Nobody may use it afterwards."""
+        self._connection.close()
+
+    def _today(self, project: str) -> Spent:
+        query = "SELECT requests, tokens_in, tokens_out, money FROM spent WHERE day = ? AND project = ?"
+        found = self._connection.execute(query, (_day(), project)).fetchone()
+        return Spent(*found) if found else Spent()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        # what is read to decide has to be true as it is written: two processes must not spend one rest
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+
+def _day() -> str:
+    return datetime.now(UTC).date().isoformat()
