@@ -14,7 +14,7 @@ from flask import Flask
 
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.projects import connectors
-from labelwheel.backend.rounds import foreign_models
+from labelwheel.backend.rounds import foreign_models, language_model
 from labelwheel.backend.serving.budget import Budget
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.connector_host import ServingHost
@@ -145,6 +145,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     """The web process's app; `app.extensions["labelwheel"]` is its Service. The tables have to be there already."""
     settings = settings or load()
     foreign_models.install(settings)
+    language_model.install(settings)
     chosen = engine or ChosenEngine(settings.engine, settings.device, settings.serving_threads)
     service = Service(settings, chosen)
     app = App(__name__, static_folder=None)

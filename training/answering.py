@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from labelwheel.training import batches, layers
+from labelwheel.training import batches, elsewhere, layers
 from labelwheel.training.base_model import Base
-from labelwheel.training.foreign.answers import ForeignAnswers
-from labelwheel.training.foreign.written import Written
+from labelwheel.training.elsewhere import Written
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import Answerer
 from labelwheel.training.model import TRIES, pad_token
@@ -41,9 +40,8 @@ def _foreign(written: Written, beside: Proposal, base: Base) -> Answerer:
 
     def answer(examples: Sequence[Example]) -> list[Prediction]:
         with tempfile.TemporaryDirectory(prefix="labelwheel-foreign-", ignore_cleanup_errors=True) as folder:
-            content = Path(folder) / "content.tar"
-            content.write_bytes(written.content)
-            model = ForeignAnswers(written.model, base.question, content, written.entry.unscored, tries=TRIES)
+            (Path(folder) / written.entry.content).write_bytes(written.content)
+            model = elsewhere.answers(written.entry, "the challenger", base.question, Path(folder), tries=TRIES)
             try:
                 found = model.predict(base.question, examples)
             finally:

@@ -222,11 +222,13 @@ def execute(
     from labelwheel.training import memory, unlabelled
     from labelwheel.training.errors import OutOfMemory
     from labelwheel.training.foreign import model as foreign_models
+    from labelwheel.training.language import endpoint
     from labelwheel.training.model import default_device
     from labelwheel.training.progress import Progress
     from labelwheel.training.run import Run
 
     foreign_models.name(spec.foreign)
+    endpoint.name(spec.language)
     more: dict[str, Any] = {} if embed is None else {"embed": embed}
 
     if spec.threads:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.training import batches, layers
+from labelwheel.training import batches, elsewhere, layers
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.elsewhere import Elsewhere
 from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
-from labelwheel.training.foreign import model as foreign_models
-from labelwheel.training.foreign.answers import ForeignAnswers
 from labelwheel.training.heads import files
 from labelwheel.training.heads.base import FastHead
 from labelwheel.training.kinds import kind_of
@@ -36,8 +35,8 @@ class Model:
     id2label: Mapping[int, str]
     head: FastHead | None = None
     """What answers in the place of the last layer, where there is one."""
-    foreign: ForeignAnswers | None = None
-    """What answers in the place of all this, in a process of its own, wherever it does."""
+    foreign: Elsewhere | None = None
+    """What answers in the place of all this, from elsewhere, wherever it does."""
 
     @classmethod
     def load(
@@ -106,12 +105,10 @@ class Model:
         return self.kind.decode(question, examples, encodings, logits, self.id2label, self.manifest.calibration)
 
 
-def _foreign(folder: Path, manifest: Manifest) -> ForeignAnswers | None:
-    entry = manifest.foreign
-    if entry is None:
+def _foreign(folder: Path, manifest: Manifest) -> Elsewhere | None:
+    if manifest.foreign is None:
         return None
-    model, content = foreign_models.of(entry, manifest.version), folder / entry.content
-    return ForeignAnswers(model, manifest.question, content, entry.unscored, tries=TRIES)
+    return elsewhere.answers(manifest.foreign, manifest.version, manifest.question, folder, tries=TRIES)
 
 
 def default_device() -> str:

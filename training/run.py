@@ -13,6 +13,7 @@ from labelwheel.training.answering import answerer
 from labelwheel.training.base_model import WHOLE, Base
 from labelwheel.training.checkpoints import checkpoint, layered_head
 from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.elsewhere import saves
 from labelwheel.training.encoders import Shape
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
 from labelwheel.training.evaluation import base_card, model_card
@@ -219,11 +220,8 @@ class Run:
 
     def _write(
         self,
-        proposal: Proposal,
-        measured: Measurement,
-        problem: Problem,
-        made: make.Made,
-    ) -> JobResult:
+        proposal: Proposal, measured: Measurement, problem: Problem, made: make.Made,
+    ) -> JobResult:  # fmt: skip
         spec, strategy = self.spec, proposal.strategy
         length, trials = self.base.max_length, self.taught.trials if self.taught else ()
         settings = {"recipe": strategy.recipe, "max_length": length, **self.served.settings, **proposal.settings}
@@ -265,8 +263,8 @@ class Run:
             metric=self.kind.metric,
             pairs=measured.pairs,
             cross_validated=measured.cross_validated,
-            followed=measured.followed, by_head=measured.by_head,
-            unrivalled=self.champion is None and self.kind.free,
+            followed=measured.followed, by_head=measured.by_head, unrivalled=self.champion is None and self.kind.free,
+            saves=saves(self.champion.manifest if self.champion else None, proposal.foreign),
             report=report,
         )  # fmt: skip
         manifest = Manifest(

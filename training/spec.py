@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from labelwheel.training.foreign.model import ForeignModel
+from labelwheel.training.language.endpoint import LanguageModel
 from labelwheel.training.questions import Answer, Example, Frozen, Question
 
 
@@ -130,6 +131,7 @@ class JobSpec(Frozen):
     tuned: Tuned | None = None  # what a search has found, or is to be measured; None: the defaults
     trial: Fidelity | None = None  # how closely to measure, where no checkpoint is wanted but figures out of fold
     foreign: tuple[ForeignModel, ...] = ()  # models of the operator's that are tried as strategies
+    language: LanguageModel | None = None  # one that is asked over HTTP, and who pays
 
 
 class Unit(Frozen):
@@ -164,7 +166,8 @@ class JobResult(Frozen):
     `pairs` come from the held-out part; where that is too small they are filled up with fresh training examples, the
     challenger's side by cross-validation (`cross_validated` tells). `followed` tells that a fast head on the
     champion was measured too, `by_head` that it was better and the champion's side is its, `unrivalled` that there is
-    no champion and its side is what no suggestion costs.
+    no champion and its side is what no suggestion costs. `saves` says what the champion costs for each suggestion where
+    the challenger costs nothing.
     """
 
     version: str
@@ -174,4 +177,5 @@ class JobResult(Frozen):
     followed: bool = False
     by_head: bool = False
     unrivalled: bool = False
+    saves: str | None = None
     report: dict[str, object]

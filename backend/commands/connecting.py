@@ -183,6 +183,12 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
             "are no echo of one",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
+    if model := status.get("language_model"):
+        console.print(
+            f"  its texts go to the language model {model['model']} at {model['place']} (LABELWHEEL_LLM_URL), for up "
+            f"to {model['budget']:g} a day",
+            style="yellow", markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
     for each in found["questions"]:
         if share_with is not None and each.get("active", True) and not each["shared_with"]:
             reason = f"project {share_with} has no single question of the same kind with the same options"

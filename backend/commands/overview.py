@@ -52,6 +52,13 @@ def _service(status: Row, url: str) -> Text:
         line.append(" · the worker is not running", style="red")
         if status["worker"].get("problem"):
             line.append(f"\n{status['worker']['problem']}", style="red")
+    if model := status.get("language_model"):
+        line.append(f"\ntexts go to {model['model']} at {model['place']}, for {model['budget']:g} a day and project")
+        for number, spent in model["projects"].items():
+            said = f"; project {number}: {spent['today']:.2f} today, {spent['money']:.2f} in all"
+            line.append(said, style="yellow" if spent["reached"] else "")
+            if spent["reached"]:
+                line.append(", the budget of today is reached: the small model answers", style="yellow")
     for server in alive:
         for number, problem in (server["problems"] or {}).items():
             line.append(f"\n{server['name']} cannot serve project {number}: {problem.get('message')}", style="red")

@@ -40,13 +40,14 @@ def predict(
     settings = load()
     folders = checkpoint or _champions(settings, project, question)
     # the engines' imports would make every other command slower
-    from labelwheel.backend.rounds import foreign_models
+    from labelwheel.backend.rounds import foreign_models, language_model
     from labelwheel.backend.serving.bulk import Bulk
     from labelwheel.backend.serving.engines.choice import ChosenEngine
     from labelwheel.backend.serving.predictor import ServedQuestion
 
     console = Console()
     foreign_models.install(settings)
+    language_model.install(settings)
     engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads)
     models = [engine.load_any(folder, field) for folder in folders]
     members = {model.question.name: ServedQuestion(model.question, model) for model in models}

@@ -16,7 +16,7 @@ from labelwheel.backend.database import disk, keyring, sealing
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Project, ProjectState, QuestionRow
 from labelwheel.backend.errors import Conflict, InvalidSettings
-from labelwheel.backend.rounds import foreign_models, launchers
+from labelwheel.backend.rounds import foreign_models, language_model, launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web.auth import is_loopback
 from labelwheel.training import kinds
@@ -42,6 +42,7 @@ def prepare(settings: Settings) -> None:
     check(settings)
     launchers.check(settings)
     foreign_models.configured(settings)
+    language_model.configured(settings)
     # a database holds people's texts and the api keys of labelling tools
     os.umask(0o077)
     try:

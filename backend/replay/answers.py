@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from labelwheel.backend.database.engine import Database
-from labelwheel.backend.rounds import foreign_models
+from labelwheel.backend.rounds import foreign_models, language_model
 from labelwheel.backend.serving.cache import AnswerCache
 from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines.choice import ChosenEngine
@@ -34,6 +34,7 @@ class Answers:
     def __init__(self, database: Database, settings: Settings, project: int, question: Question) -> None:
         self._project, self._question = project, question
         foreign_models.install(settings)
+        language_model.install(settings)
         self._engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads)
         self._queue = InferenceQueue(self._engine, settings.queue_examples)
         self._ledger = ServingLedger(database, settings, "replay")

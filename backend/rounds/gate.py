@@ -17,6 +17,8 @@ from labelwheel.training.kinds import kind_of
 from labelwheel.training.spec import JobResult, Recipe
 
 RESULT = "result.json"
+CHEAPER = 0.02
+"""What a challenger may be worse by that costs nothing to ask where the champion does."""
 
 
 class Judgement(NamedTuple):
@@ -62,19 +64,28 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         look=look,
         # an encoder that has learnt nothing knows no more than heads that follow the labels, and has them begin anew
         grown=grown and not (result.followed and manifest.recipe in UNTRAINED),
-        margin=settings.gate_margin,
+        # what has to be paid for each suggestion keeps its place only where it is better
+        margin=max(settings.gate_margin, CHEAPER if result.saves else 0.0),
         by_head=result.by_head,
         unrivalled=result.unrivalled,
         slices=settings.named_slices,
         seed=settings.seed,
     )
     details = found.model_dump(mode="json") | {"cross_validated": result.cross_validated}
+    reason = found.reason
+    if result.saves:
+        details["saves"] = result.saves
+        if found.passes:
+            reason += f" It takes the place of a language model, which saves {result.saves}."
+    if "language_model" in manifest.settings:
+        details["language_model"] = {key: manifest.settings.get(key) for key in _PAID}
     details["report"] = {key: result.report[key] for key in _REPORTED if key in result.report}
     return Judgement(
-        found.passes, found.reason, manifest, result.metric, score, low, high, details, written.digest, found.look
+        found.passes, reason, manifest, result.metric, score, low, high, details, written.digest, found.look
     )
 
 
+_PAID = ("language_model", "language_place", "money_per_request")
 _REPORTED = ("chosen", "reason", "started_from", "scored_on", "hidden")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labelwheel.backend.database.tables import CheckpointRow, Round
 from labelwheel.backend.devices import ON_CPU, gpu_in_sight
-from labelwheel.backend.rounds import foreign_models, launchers
+from labelwheel.backend.rounds import foreign_models, language_model, launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.training import places
 from labelwheel.training.job import FAILED
@@ -48,8 +48,9 @@ def desk(settings: Settings, found: Round) -> str:
     return str(folder(settings, found.id)) if store.folder else store.desk(found.version)
 
 
-def specify(settings: Settings, found: Round, question: Question, champion: str | None) -> JobSpec:
-    """The job's specification, with its data where it names them; `champion` is what it has to beat, by its name."""
+def specify(settings: Settings, found: Round, question: Question, champion: str | None, project: int) -> JobSpec:
+    """The job's specification, with its data where it names them; `champion` is what it has to beat, by its name, and
+    `project` who pays for what a language model is asked."""
     place, shared = folder(settings, found.id), desk(settings, found)
     store = settings.checkpoints
     tuned = launchers.allowed(settings, found.tuned)
@@ -63,6 +64,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
             "seed": settings.seed,
             "followed": settings.fast_lane,
             "slices": settings.named_slices,
+            "language": language_model.for_job(settings, project),
         }
     )
     places.remove(f"{shared}/{FAILED}")

@@ -14,8 +14,8 @@ import numpy as np
 
 from labelwheel.backend.serving.engine import Encoder, Loaded
 from labelwheel.backend.serving.loading import PROBES
-from labelwheel.training.foreign import model as foreign_models
-from labelwheel.training.foreign.answers import ForeignAnswers
+from labelwheel.training import elsewhere
+from labelwheel.training.elsewhere import Elsewhere
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Prediction, Question
 
@@ -32,7 +32,7 @@ class ForeignServed:
 
     width = None
 
-    def __init__(self, below: Loaded, answers: ForeignAnswers) -> None:
+    def __init__(self, below: Loaded, answers: Elsewhere) -> None:
         self.below, self.answers = below, answers
         self.version, self.question, self.manifest, self.labels = (
             below.version, below.question, below.manifest, below.labels,
@@ -91,7 +91,6 @@ def around(below: Loaded, folder: Path) -> Loaded:
     entry, question = below.manifest.foreign, below.question
     if entry is None:
         return below
-    model = foreign_models.of(entry, below.version)
-    answers = ForeignAnswers(model, question, folder / entry.content, entry.unscored)
+    answers = elsewhere.answers(entry, below.version, question, folder)
     answers.check([Example(key=text[:9], fields=dict.fromkeys(question.inputs, text)) for text in PROBES])
     return ForeignServed(below, answers)

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.settings.bounds import Bounds
 from labelwheel.backend.settings.jobs import Jobs
+from labelwheel.backend.settings.language_models import LanguageModels
 from labelwheel.backend.settings.places import Places
 from labelwheel.backend.settings.reports import Reports
 from labelwheel.backend.settings.rounds import Rounds
@@ -16,7 +17,7 @@ from labelwheel.backend.settings.suggesting import Suggesting
 from labelwheel.backend.validation import plain
 
 
-class Settings(Reports, Rounds, Bounds, Suggesting, Jobs, Serving, Places, BaseSettings):
+class Settings(Reports, Rounds, Bounds, Suggesting, LanguageModels, Jobs, Serving, Places, BaseSettings):
     """What can be set. Each name is an environment variable with the prefix `LABELWHEEL_`."""
 
     model_config = SettingsConfigDict(env_prefix="LABELWHEEL_", frozen=True, extra="ignore")

@@ -24,6 +24,7 @@ from labelwheel.backend.database.tables import (
     now,
 )
 from labelwheel.backend.projects import champion_groups, decisions, generations, servers
+from labelwheel.backend.rounds import language_model
 from labelwheel.backend.rounds.evidence import gather
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
@@ -68,6 +69,7 @@ def status(session: Session, settings: Settings) -> dict[str, Any]:
     ).all()
     return {
         "store": settings.checkpoints.url,
+        "language_model": language_model.status(settings),
         "worker": {
             "alive": worker_alive,
             "owner": lease.owner if lease else None,

@@ -293,6 +293,7 @@ class Status(Body):
     """The state of everything."""
 
     store: str = Field(description="the folder of the checkpoints, or the URL")
+    language_model: dict[str, Any] | None = Field(description="where texts go, and what was spent; null: nowhere")
     worker: Worker
     servers: list[WebProcess]
     projects: list[ProjectStatus]

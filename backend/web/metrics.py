@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from flask import Flask, Response, g, request
@@ -14,12 +14,15 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from labelwheel.backend.database.engine import Database
+from labelwheel.backend.rounds import language_model
 from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.serving.predictor import Predictor
 from labelwheel.backend.serving.queue import InferenceQueue
+from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import gauges
 from labelwheel.plugins.descriptions import described
 from labelwheel.plugins.route_marks import readable
+from labelwheel.training.language.account import Spent
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +74,7 @@ class _Source(Protocol):
     predictor: Predictor
     queue: InferenceQueue
     database: Database
+    settings: Settings
 
 
 class _State:
@@ -104,10 +108,26 @@ class _State:
         yield GaugeMetricFamily(
             "labelwheel_unloaded", "projects whose models wait on disk", len(served_models.unloaded)
         )
+        yield from _language(language_model.spent(self._source.settings))
         try:
             yield from _ledger(gauges.read(self._source.database))
         except SQLAlchemyError as error:  # what the process itself knows is worth having without
             log.warning("the metrics of the database are left out: %s", error)
+
+
+def _language(spent: Mapping[str, tuple[Spent, Spent]]) -> Iterable[Metric]:
+    """What language models were asked, by all processes of this machine together."""
+    requests = CounterMetricFamily("labelwheel_llm_requests", "requests to the language model", labels=["project"])
+    tokens = CounterMetricFamily(
+        "labelwheel_llm_tokens", "tokens of prompts and of answers", labels=["project", "direction"]
+    )
+    money = GaugeMetricFamily("labelwheel_llm_money", "what they cost, with what is under way", labels=["project"])
+    for project, (_, ever) in spent.items():
+        requests.add_metric([project], ever.requests)
+        tokens.add_metric([project, "in"], ever.tokens_in)
+        tokens.add_metric([project, "out"], ever.tokens_out)
+        money.add_metric([project], ever.money)
+    yield from (requests, tokens, money)
 
 
 def _ledger(found: gauges.Figures) -> Iterable[Metric]:

@@ -30,6 +30,8 @@ from labelwheel.training.checkpoints import safety
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
 from labelwheel.training.foreign import entry as foreign_entry
 from labelwheel.training.foreign.entry import ForeignEntry
+from labelwheel.training.language import entry as language_entry
+from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.questions import Frozen, Question
 
 MANIFEST = "labelwheel.json"
@@ -37,7 +39,7 @@ REPORT = "report.json"
 CARD = "report.md"
 MODEL_CARD = "README.md"
 # an export leaves them out: they name people's examples, or other files, or are nothing that transformers reads
-_PRIVATE = (MANIFEST, CARD, "result.json", foreign_entry.FILE)
+_PRIVATE = (MANIFEST, CARD, "result.json", foreign_entry.FILE, language_entry.FILE)
 _SERVED = "onnx/"  # nor what only serving reads: an export is a plain folder for transformers
 _TEMPORARY = ".writing-"
 _FOREIGN_SECONDS = 24 * 3600.0
@@ -84,7 +86,7 @@ class Manifest(Frozen):
     libraries: dict[str, str] = Field(default_factory=dict)
     artefact: Artefact | None = None  # what a CPU serves with; torch reads the weights where there is none
     head: Literal["labelwheel_head.safetensors"] | None = None  # see `layered_head`
-    foreign: ForeignEntry | None = None  # what answers in the model's place, in a process of its own
+    foreign: ForeignEntry | LanguageEntry | None = None  # what answers in the model's place, from elsewhere
     files: dict[str, str] = Field(default_factory=dict)
 
 

@@ -14,7 +14,6 @@ from labelwheel.training.checkpoints.checkpoint import Manifest, without_keys
 from labelwheel.training.evaluation.base_card import UNKNOWN, BaseCard
 from labelwheel.training.evaluation.markdown import cell, code
 from labelwheel.training.evaluation.rendering import render
-from labelwheel.training.foreign import entry as foreign_entry
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.questions import Question
 
@@ -33,7 +32,7 @@ def write(manifest: Manifest, report: Mapping[str, Any], base: BaseCard) -> str:
     opening, _, rest = render(without_keys(report)).partition("\n## ")
     note = f"> {layered_head.NOTE}" if manifest.head else ""
     if manifest.foreign:
-        note = f"> {foreign_entry.note(manifest.foreign)}"
+        note = f"> {manifest.foreign.note}"
     parts = [_front(manifest, report, base), note, opening.strip(), _use(manifest, base), _limits(manifest, report)]
     return "\n\n".join([*filter(None, parts), f"## {rest.strip()}" if rest else ""]).strip() + "\n"
 

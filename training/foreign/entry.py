@@ -21,10 +21,10 @@ class ForeignEntry(Frozen):
     content: Literal["foreign.tar"] = FILE
     unscored: float = 1.0
 
-
-def note(entry: ForeignEntry) -> str:
-    """What people should know of an export of such a checkpoint."""
-    return (
-        f"Answers come from {entry.attribute} of {entry.file}, which labelwheel runs in a process of its own. What is "
-        "exported is the regression that answers where that one does not."
-    )
+    @property
+    def note(self) -> str:
+        """What people should know of an export of such a checkpoint."""
+        return (
+            f"Answers come from {self.attribute} of {self.file}, which labelwheel runs in a process of its own. What "
+            "is exported is the regression that answers where that one does not."
+        )

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple
 
-from labelwheel.training.foreign.written import Written
+from labelwheel.training.elsewhere import Written
 from labelwheel.training.heads.base import FastHead
 from labelwheel.training.strategies.knobs import USUAL, Knob
 from labelwheel.training.strategies.materials import Materials
@@ -22,14 +22,15 @@ class Cost(IntEnum):
 
     SECONDS = 1  # it reads the features of the frozen encoder, which are there already, and no more memory
     MINUTES = 2  # it trains the encoder, in the time that is left and the memory that there is
+    MONEY = 3  # it asks somebody else, for each suggestion anew
 
 
 class Finished(NamedTuple):
     """A model that has learnt from all labels: a transformers module, and what the manifest says of how it was made.
 
     A `head` on several layers of it answers in the place of its last one, if there is one. `calibration` is what makes
-    its scores true, where that is not what the outcome says. What a `foreign` model has written answers in the place of
-    all that, wherever it does.
+    its scores true, where that is not what the outcome says. What answers from elsewhere (`foreign`) does so in
+    the place of all that, wherever it does.
     """
 
     module: Any

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from labelwheel.training.elsewhere import Written
 from labelwheel.training.errors import ForeignFailed, InvalidJob
 from labelwheel.training.foreign import folder as folders
 from labelwheel.training.foreign.answers import AT_ONCE, ForeignAnswers, fitting
 from labelwheel.training.foreign.entry import ForeignEntry
 from labelwheel.training.foreign.model import RECIPE, ForeignModel
 from labelwheel.training.foreign.process import ForeignProcess, Said
-from labelwheel.training.foreign.written import Written
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
@@ -85,7 +85,7 @@ class ForeignStrategy(Strategy):
         )
         settings = {"foreign": model.name, "foreign_bytes": len(content), "beside": beside.settings}
         calibration = beside.calibration or outcome.calibration
-        return Finished(beside.module, settings, calibration=calibration, foreign=Written(model, content, entry))
+        return Finished(beside.module, settings, calibration=calibration, foreign=Written(content, entry))
 
     _unscored = 1.0
 

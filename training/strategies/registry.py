@@ -20,6 +20,7 @@ from labelwheel.training.strategies.contrastive import Contrastive
 from labelwheel.training.strategies.distilled import Distilled
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
+from labelwheel.training.strategies.in_context import InContext
 from labelwheel.training.strategies.label_names import LabelNames
 from labelwheel.training.strategies.low_rank import LowRank
 from labelwheel.training.strategies.nearest_answer import NearestAnswer
@@ -29,7 +30,7 @@ GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
     LabelNames, Chain, FrozenRegression, NearestAnswer, Distilled, SelfTaught, Contrastive, FromChampion, LowRank,
-    FromBase,
+    FromBase, InContext,
 )  # fmt: skip
 
 

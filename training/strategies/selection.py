@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelwheel.training.checkpoints import layered_head
+from labelwheel.training.elsewhere import Written
 from labelwheel.training.entry_points import line
 from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
 from labelwheel.training.evaluation.findings import Epoch, Trial
-from labelwheel.training.foreign.written import Written
 from labelwheel.training.heads.base import FastHead
 from labelwheel.training.strategies import allowance, registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
@@ -21,7 +21,7 @@ from labelwheel.training.strategies.outcome import Choice, Outcome, choose
 
 logger = logging.getLogger(__name__)
 
-_PERCENT = {Cost.SECONDS: (0, 30), Cost.MINUTES: (30, 70)}
+_PERCENT = {Cost.SECONDS: (0, 30), Cost.MINUTES: (30, 65), Cost.MONEY: (65, 70)}
 """Of the whole job: where the strategies of a cost begin, and where they end at the latest."""
 
 _EXPECTED = (TimeoutError, OutOfMemory)
@@ -113,6 +113,7 @@ class Selection:
         tried = self._try_all(Cost.SECONDS)
         everything = dearest >= Cost.MINUTES or not tried
         tried += self._try_dear(time.monotonic() - begin, everything)
+        tried += self._try_all(Cost.MONEY)  # last: it has to beat all that costs nothing to ask
         if not tried:
             raise InvalidJob("; ".join(["nothing could be learnt in the time and memory there is", *self.given.notes]))
         tuned = self.given.tuned

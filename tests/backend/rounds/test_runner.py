@@ -77,7 +77,7 @@ def test_a_job_gets_texts_that_nobody_has_labelled_and_no_held_out_one(world: Wo
 def test_a_job_is_told_whether_serving_computes_beside_it(running: World, changes: Any, shares: bool) -> None:
     settings = running.settings.model_copy(update={"device": None, **changes})
     asked = running.launcher.last.spec.question
-    assert jobs.specify(settings, running.rounds[-1], asked, None).shares_card is shares
+    assert jobs.specify(settings, running.rounds[-1], asked, None, 1).shares_card is shares
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_job_is_told_how_long_a_text_may_take_and_where(
 ) -> None:
     settings = running.settings.model_copy(update={"device": None, **changes})
     asked = running.launcher.last.spec.question
-    spec = jobs.specify(settings, running.rounds[-1], asked, None)
+    spec = jobs.specify(settings, running.rounds[-1], asked, None, 1)
     assert spec.serving == serving
     assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
 

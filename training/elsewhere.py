@@ -1,0 +1,78 @@
+"""Answers that come from elsewhere than a checkpoint's own weights: from a process of its own, or from an endpoint.
+
+What lies in the checkpoint beside them answers where they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from labelwheel.training.errors import InvalidCheckpoint
+from labelwheel.training.foreign import model as foreign_models
+from labelwheel.training.foreign.answers import ForeignAnswers
+from labelwheel.training.foreign.entry import ForeignEntry
+from labelwheel.training.language.answers import LanguageAnswers
+from labelwheel.training.language.entry import LanguageEntry
+from labelwheel.training.language.prompt import unpacked
+from labelwheel.training.questions import Example, Prediction, Question
+
+Entry = ForeignEntry | LanguageEntry
+"""What a manifest says of it."""
+
+
+class Written(NamedTuple):
+    """What has learnt elsewhere, until it lies in a checkpoint: its file, and what the manifest says of it."""
+
+    content: bytes
+    entry: Entry
+
+
+class Elsewhere(Protocol):
+    """What answers. Any thread may ask."""
+
+    problem: str | None
+    """Why it does not answer at the moment; None while it does."""
+
+    def check(self, examples: Sequence[Example]) -> None:
+        """Raises InvalidCheckpoint where it cannot be served."""
+
+    def predict(self, question: Question, examples: Sequence[Example]) -> list[Prediction | None]:
+        """For each example, in order, its answer as far as it fits the question; None where none was to be had."""
+
+    def close(self) -> None:
+        """Ends what it has started."""
+
+
+class Served(Protocol):
+    """The manifest of what is served."""
+
+    @property
+    def foreign(self) -> Entry | None: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+
+def saves(champion: Served | None, challenger: Written | None) -> str | None:
+    """What a champion costs for each suggestion where its challenger costs nothing, in words."""
+    there = champion.foreign if champion else None
+    if champion is None or not isinstance(there, LanguageEntry):
+        return None
+    if challenger is not None and isinstance(challenger.entry, LanguageEntry):
+        return None
+    each = champion.settings.get("money_per_request") or 0.0
+    return f"one request to {there.model} for each suggestion, {1000 * each:.3g} for a thousand"
+
+
+def answers(entry: Entry, version: str, question: Question, folder: Path, tries: int = 0) -> Elsewhere:
+    """What a checkpoint in `folder` names; `tries` is as `ForeignAnswers` has it. Raises InvalidCheckpoint."""
+    content = folder / entry.content
+    if isinstance(entry, ForeignEntry):
+        model = foreign_models.of(entry, version)
+        return ForeignAnswers(model, question, content, entry.unscored, tries=tries)
+    try:
+        shown = unpacked(content.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InvalidCheckpoint(f"{content} cannot be read ({error}); roll back or train anew") from error
+    return LanguageAnswers(entry, question, shown)
