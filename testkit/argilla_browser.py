@@ -43,6 +43,14 @@ class Person:
         if name not in self.chosen(question):
             self.page.locator(f'label[for="{question}_{name}"]').click()
 
+    def written(self) -> list[str]:
+        """What stands in the text questions that are not Markdown."""
+        return [each.inner_text() for each in self.page.locator("[contenteditable=true]").all()]
+
+    def rewrite(self, text: str, nth: int = 0) -> None:
+        """Edit the `nth` of them."""
+        self.page.locator("[contenteditable=true]").nth(nth).fill(text)
+
     def submit(self) -> None:
         """Press Submit, and wait until Argilla has saved it."""
         with self.page.expect_response(lambda answer: bool(SAVED.search(answer.url.partition("?")[0]))) as saved:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from testkit import browser, truth
+from labelwheel.plugins.argilla import addresses
+from testkit import argilla_browser, browser, truth
 from testkit.argilla import ArgillaServer
 from testkit.argilla_api import question, text_field
 from testkit.label_studio import LabelStudioServer
@@ -144,6 +145,19 @@ def test_a_person_edits_a_suggested_text_in_label_studio(studio: LabelStudioServ
     assert right({letter: said for letter, said in suggested(second).items() if letter is not shown}) > right(before)
 
 
+def edit(argilla: ArgillaServer, address: str, letter: Letter) -> None:
+    """A person finds the answer filled in, adds to it and submits it."""
+    with browser.windows() as window:
+        page, _ = window(viewport={"width": 1200, "height": 760})
+        person = argilla_browser.Person(page, argilla.url)
+        person.log_in(argilla.username, argilla.password)
+        person.open(address)
+        assert letter.text in person.text()
+        assert person.written() == [letter.reply]
+        person.rewrite(f"{letter.reply} Yours, *Ada*")
+        person.submit()
+
+
 @pytest.mark.parametrize("markdown", [False, True])
 def test_a_text_question_of_argilla_is_suggested_and_edited(
     argilla: ArgillaServer, wheel: LabelwheelServer, markdown: bool
@@ -168,7 +182,11 @@ def test_a_text_question_of_argilla_is_suggested_and_edited(
     before = suggested()
     assert right(before) >= 5, before
     shown = next(letter for letter in LEFT if before[letter] == letter.reply)
-    argilla.submit(keys[shown], {"reply": f"{shown.reply} Yours, *Ada*"})
+    if markdown:
+        argilla.submit(keys[shown], {"reply": f"{shown.reply} Yours, *Ada*"})
+    else:
+        own = shown.text[shown.text.index("Where is") :]  # other letters begin alike
+        edit(argilla, addresses.of(argilla.url, dataset, {"text": own}, labelled=False), shown)
     event = shop.event(keys[shown])
     assert (json.loads(event["answer"]), json.loads(event["suggested"])) == (
         f"{shown.reply} Yours, *Ada*",
