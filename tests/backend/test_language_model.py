@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from io import StringIO
@@ -16,7 +18,7 @@ from labelwheel.backend.app import create_app
 from labelwheel.backend.commands import overview
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.processes import home_folder
-from labelwheel.backend.rounds import gate, language_model
+from labelwheel.backend.rounds import gate, language_model, launchers
 from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.backend.serving.foreign import ForeignServed, Passing
@@ -27,7 +29,8 @@ from labelwheel.training.language import answers as language_answers
 from labelwheel.training.language import client, endpoint
 from labelwheel.training.language.account import Account, Spent
 from labelwheel.training.language.entry import FILE
-from labelwheel.training.questions import Example
+from labelwheel.training.launchers import child
+from labelwheel.training.questions import Example, Option, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
 from labelwheel.training.strategies import registry
 from labelwheel.training.strategies.in_context import InContext
@@ -268,3 +271,64 @@ def test_status_and_metrics_say_where_texts_go_and_what_it_costs(settings: Setti
     assert "project 7: 4.99 today, 4.99 in all, the budget of today is reached: the small model" in shown.getvalue()
     assert 'labelwheel_llm_tokens_total{direction="in",project="7"} 1000.0' in text
     assert 'labelwheel_llm_money{project="7"} 4.99' in text
+
+
+def kind_of_rows(kind: str) -> tuple[Question, list[LabelledExample], Any]:
+    """A question, its rows, and what a model says that knows the truth, in its own shape."""
+    options = tuple(Option(value=value) for value in TOPIC.values)
+    extra: dict[str, Any] = {"rating": {"minimum": 1, "maximum": 3}, "number": {"minimum": 0, "maximum": 10}}.get(
+        kind, {"options": options}
+    )
+    question = Question(name="asked", kind=kind, inputs=("text",), **extra)
+    found, said = [], {}
+    for row in hidden():
+        place = TOPIC.values.index(row.answer)
+        text = row.example.fields["text"]
+        start = text.index("code")
+        answer, shape = {
+            "choices": ([row.answer], [row.answer]),
+            "rating": (place + 1, str(place + 1)),
+            "number": (place * 5.0, place * 5.0),
+            "spans": (
+                [{"start": start, "end": start + 4, "label": row.answer}],
+                [{"quote": "code", "label": row.answer}],
+            ),
+        }[kind]
+        found.append(row.model_copy(update={"answer": answer}))
+        said[text] = shape
+    return question, found, lambda messages: said[json.loads(messages[-1]["content"])["text"]]
+
+
+@pytest.mark.parametrize("kind", ["choices", "rating", "number", "spans"])
+def test_a_job_of_its_own_learns_every_kind_so_without_a_secret_in_its_environment(
+    kind: str, scripted: ScriptedModel, settings: Settings, tmp_path: Path
+) -> None:
+    question, some, scripted.answering = kind_of_rows(kind)
+    spec = JobSpec(
+        version="v1", question=question, output=str(tmp_path / "v1"), data=str(tmp_path / "data.jsonl"),
+        base_model=str(small_model(tmp_path / "base")), device="cpu", threads=1, fine_tuning=False, artefact=False,
+        language=language_model.for_job(settings, PROJECT),
+    )  # fmt: skip
+    (tmp_path / "data.jsonl").write_text("".join(f"{row.model_dump_json()}\n" for row in some))
+    (tmp_path / "spec.json").write_text(spec.model_dump_json())
+    environment = child.environment(1, hub=False, withheld=launchers.WITHHELD)
+    command = [sys.executable, "-m", "labelwheel.training.job", str(tmp_path / "spec.json")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "sesame" not in done.stderr
+    manifest = checkpoint.read(tmp_path / "v1").manifest
+    assert manifest.recipe == "in_context", done.stderr
+    assert scripted.keys == {"Bearer sesame"}
+
+    language_model.install(settings)
+    served = ChosenEngine(device="cpu", cores=1).load(tmp_path / "v1")
+    held = [row for row in some if row.part is Part.HELD_OUT]
+    examples = [row.example for row in held]
+    encodings = served.encode(question, examples)
+    found = served.decode(question, examples, encodings, served.head(served.encoder.features(encodings)))
+    assert [one.answer for one in found] == [row.answer for row in held]
+    scripted.fault = "500"
+    fresh = [Example(key="x", fields={"text": "the code is nobody's"})]
+    encodings = served.encode(question, fresh)
+    meanwhile = served.decode(question, fresh, encodings, served.head(served.encoder.features(encodings)))
+    assert isinstance(meanwhile, Passing), "what lies beside it answers for every kind"
