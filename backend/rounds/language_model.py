@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.settings import Settings
+from labelwheel.training.errors import LanguageModelFailed
 from labelwheel.training.language import endpoint
 from labelwheel.training.language.account import FILE, Account, Spent
 from labelwheel.training.language.endpoint import LanguageModel
+
+log = logging.getLogger(__name__)
 
 _KEY = "key"
 
@@ -75,11 +80,15 @@ def spent(settings: Settings) -> dict[str, tuple[Spent, Spent]]:
     """By project: what was spent today, and ever."""
     if not (_folder(settings) / FILE).exists():
         return {}
-    account = Account(_folder(settings))
     try:
-        return account.projects()
-    finally:
-        account.close()
+        account = Account(_folder(settings))
+        try:
+            return account.projects()
+        finally:
+            account.close()
+    except (LanguageModelFailed, sqlite3.Error) as error:  # who asks how things are has to be told the rest
+        log.warning("%s", error)
+        return {}
 
 
 def _folder(settings: Settings) -> Path:

@@ -224,6 +224,14 @@ def test_nothing_is_asked_where_no_address_is_set(scripted: ScriptedModel, tmp_p
     assert not (tmp_path / "home" / "language").exists()
 
 
+def test_a_broken_account_costs_no_status(settings: Settings) -> None:
+    (settings.home / "language").mkdir(parents=True)
+    (settings.home / "language" / "language.db").write_bytes(b"no database at all" * 1000)
+    said = language_model.status(settings)
+    assert said is not None
+    assert (said["model"], said["projects"]) == ("tiny", {})
+
+
 def test_the_key_lies_where_its_owner_alone_reads_and_jobs_elsewhere_get_none(settings: Settings) -> None:
     language_model.install(settings)
     path = settings.home / "language" / "key"

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from labelwheel.training.errors import LanguageModelFailed
+
 FILE = "language.db"
 MOST = 100_000
 """Answers that are kept; the oldest go first."""
@@ -35,10 +37,19 @@ class Spent(NamedTuple):
 
 
 class Account:
-    """Any thread and any process may use it. Raises sqlite3.Error where the disk is full or gone."""
+    """Any thread and any process may use it. Its methods raise sqlite3.Error where the disk is full or gone."""
 
     def __init__(self, folder: str | Path) -> None:
+        """Raises LanguageModelFailed where the file cannot be used: nothing is asked that nobody counts."""
         path = Path(folder)
+        try:
+            self._open(path)
+        except (OSError, sqlite3.Error) as error:
+            raise LanguageModelFailed(
+                f"{path / FILE} cannot be used ({error}), so no language model is asked; mend it or take it away"
+            ) from error
+
+    def _open(self, path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path / FILE, timeout=30, isolation_level=None, check_same_thread=False)

@@ -7,6 +7,7 @@ where the endpoint does not.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -164,5 +165,5 @@ class InContext(Strategy):
     def _spent(self) -> Spent:
         try:
             return client.of(self._model.model_copy(update={"project": ""})).account.today(self._model.project)
-        except LabelwheelError as error:
+        except (LabelwheelError, sqlite3.Error) as error:
             raise TimeoutError(str(error)) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,6 +142,16 @@ def test_no_budget_and_no_endpoint_are_said(scripted: ScriptedModel, make: Make)
     asking = answering()
     assert asking.predict(TOPIC, texts("x")) == [None]
     assert "LABELWHEEL_LLM_MODEL is another" in str(asking.problem)
+    assert not scripted.seen
+
+
+def test_where_nobody_can_count_nothing_is_asked(scripted: ScriptedModel, make: Make, tmp_path: Path) -> None:
+    make()
+    (tmp_path / "language").mkdir()
+    (tmp_path / "language" / "language.db").write_bytes(b"no database at all" * 1000)
+    asking = answering()
+    assert asking.predict(TOPIC, texts("x")) == [None], "no request fails for it"
+    assert "cannot be used (file is not a database)" in str(asking.problem)
     assert not scripted.seen
 
 
