@@ -3,7 +3,8 @@
     python -m benchmarks.serving [--quick] [--device cuda]
 
 In one run, for texts of about 12 and about 250 tokens: the raw engine in a plain loop, with one core and with all of
-them for a batch, whichever is faster, and in a loop for each core; labelwheel without and with HTTP; the design of
+them for a batch, or in OpenVINO, whichever is faster, and in a loop for each core; labelwheel without HTTP, and with it
+as it is and with `LABELWHEEL_ENGINE=openvino`, where that is installed; the design of
 label-studio-ml 2.x (`benchmarks.stock`) under gunicorn, as its examples are and with the model kept between requests.
 Each figure is a median over rounds that take turns, with its 95 % interval. The clients run on the same cores as the
 servers, and are part of what HTTP costs.
@@ -19,6 +20,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.raw import InProcess, Raw, together
 from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.engines import openvino_session
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
 from labelwheel.backend.serving.engines.pytorch import TorchEngine
 from labelwheel.training.checkpoints import checkpoint
@@ -55,6 +58,8 @@ class Bench:
         self.onnx = OnnxEngine(cores)
         self.loops = [Raw(self.onnx, folder) for _ in range(cores)]
         self.raw = {"raw": self.loops[0], "raw on all cores": Raw(OnnxEngine(cores, cores), folder)}
+        if openvino_session.installed():
+            self.raw["raw in OpenVINO"] = Raw(OnnxEngine(cores, openvino=True), folder)
         # torch's threads are the process's, whichever model was loaded last: all cores, as its users have it
         self.torch = Raw(TorchEngine("cpu", cores, cores), folder)
         self.inside = InProcess(self.onnx, folder)
@@ -69,7 +74,7 @@ class Bench:
         ways: dict[str, Way] = {
             **{name: lambda text, raw=raw: partial(raw.answer, [text]) for name, raw in self.raw.items()},  # type: ignore[misc]
             "in process": lambda text: partial(self.inside.answer, [text]),
-            "labelwheel": over_http.pop("labelwheel"),
+            **{name: over_http.pop(name) for name in list(over_http) if name.startswith("labelwheel")},
         }
         self._turns(length, ways, turns)
         # each by itself: torch's threads go on spinning for a while, which whoever comes next would pay for
@@ -169,7 +174,15 @@ def ratios(told: dict[str, Figure]) -> dict[str, tuple[float, str]]:
     def over(one: str, other: str) -> float:
         return told[one].median / told[other].median
 
-    return {
+    beside = {
+        "single, HTTP: in OpenVINO, times the latency as it is": (
+            "single, labelwheel in OpenVINO", "single, labelwheel"
+        ),
+        f"{CLIENTS} clients, HTTP: in OpenVINO, times the answers as it is": (
+            "rate, labelwheel in OpenVINO", "rate, labelwheel"
+        ),
+    }  # fmt: skip
+    found = {
         "single, in process: times the raw engine's latency": (over("single, in process", "single, best raw"), "≤ 1.5"),
         "single, HTTP: times the raw engine's latency": (over("single, labelwheel", "single, best raw"), "≤ 1.5"),
         "single, HTTP: of the stock design's latency": (over("single, labelwheel", "single, stock"), "≤ 0.125"),
@@ -192,6 +205,7 @@ def ratios(told: dict[str, Figure]) -> dict[str, tuple[float, str]]:
         "the artefact: times torch fp32, single": (over("single, torch", "single, best raw"), "≥ 2"),
         "the artefact: times torch fp32, batched": (over("rate, raw at its best", "rate, torch at its best"), "≥ 2"),
     }  # fmt: skip
+    return found | {key: (over(*pair), "") for key, pair in beside.items() if pair[0] in told}
 
 
 def main() -> int:
@@ -217,11 +231,18 @@ def main() -> int:
         entry = checkpoint.read(folder).manifest.artefact
         assert entry is not None, checkpoint.read(folder).report["artefact"]
         with (
-            servers.labelwheel(home, folder, arguments.threads) as wheel,
+            ExitStack() as opened,
             servers.stock(folder) as stock,
             servers.stock(folder, keeps=True) as keeping,
         ):
-            ports = {"labelwheel": wheel, "stock": stock, "stock, model kept": keeping}
+            wheels = {"labelwheel": "auto"}
+            if openvino_session.installed():
+                wheels["labelwheel in OpenVINO"] = "openvino"
+            ports = {
+                name: opened.enter_context(servers.labelwheel(home / engine, folder, arguments.threads, engine))
+                for name, engine in wheels.items()
+            }
+            ports |= {"stock": stock, "stock, model kept": keeping}
             bench = Bench(folder, ports, arguments.quick, arguments.threads)
             for turn in range(arguments.rounds or (1 if arguments.quick else 3)):
                 for length in lengths:

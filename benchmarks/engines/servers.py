@@ -59,23 +59,24 @@ def set_up(database: Database, folder: Path) -> None:
 
 
 @contextmanager
-def labelwheel(home: Path, folder: Path, threads: int | None = None) -> Iterator[int]:
+def labelwheel(home: Path, folder: Path, threads: int | None = None, engine: str = "auto") -> Iterator[int]:
     """The web process alone, serving one checkpoint to one project; its port."""
+    home.mkdir(exist_ok=True)
     url = f"sqlite:///{home / 'labelwheel.db'}"
     database = Database(url)
     set_up(database, folder)
     database.dispose()
-    with web(home, folder, url, threads) as port:
+    with web(home, folder, url, threads, engine) as port:
         yield port
 
 
 @contextmanager
-def web(home: Path, folder: Path, url: str, threads: int | None = None) -> Iterator[int]:
+def web(home: Path, folder: Path, url: str, threads: int | None = None, engine: str = "auto") -> Iterator[int]:
     """One web process on a database that was set up; its port."""
     port = free_port()
     settings = {
         "HOME": str(home), "DATABASE": url, "STORE": str(folder.parent), "PORT": str(port), "LOG_LEVEL": "WARNING",
-        "DEVICE": "cpu", "SECRET_KEY": "0" * 64,
+        "DEVICE": "cpu", "SECRET_KEY": "0" * 64, "ENGINE": engine,
     }  # fmt: skip
     if threads:
         settings["SERVING_THREADS"] = str(threads)
