@@ -48,9 +48,8 @@ def desk(settings: Settings, found: Round) -> str:
     return str(folder(settings, found.id)) if store.folder else store.desk(found.version)
 
 
-def specify(settings: Settings, found: Round, question: Question, champion: str | None, project: int) -> JobSpec:
-    """The job's specification, with its data where it names them; `champion` is what it has to beat, by its name, and
-    `project` who pays for what a language model is asked."""
+def specify(settings: Settings, found: Round, question: Question, champion: str | None) -> JobSpec:
+    """The job's specification, with its data where it names them; `champion` is what it has to beat, by its name."""
     place, shared = folder(settings, found.id), desk(settings, found)
     store = settings.checkpoints
     tuned = launchers.allowed(settings, found.tuned)
@@ -64,7 +63,7 @@ def specify(settings: Settings, found: Round, question: Question, champion: str 
             "seed": settings.seed,
             "followed": settings.fast_lane,
             "slices": settings.named_slices,
-            "language": language_model.for_job(settings, project),
+            "language": language_model.for_job(settings, found.project_id),
         }
     )
     places.remove(f"{shared}/{FAILED}")

@@ -67,11 +67,10 @@ class JobStarter:
             champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
             if champion is not None:
                 jobs.check(self._settings, champion)
-            project = question.project_id
             written = data.write(session, question, champion, place / jobs.DATA)
             if found.recipe != Recipe.NAMES:
                 data.write_unlabelled(session, question, self._settings.seed, place / jobs.UNLABELLED)
-        job = jobs.specify(self._settings, found, spec, champion.folder if champion else None, project)
+        job = jobs.specify(self._settings, found, spec, champion.folder if champion else None)
         with self._hold.transaction() as tx:
             projects.lock(tx, found.project_id)
             claimed = tx.get_one(Round, found.id, populate_existing=True, with_for_update=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from labelwheel.backend.database.tables import ExampleRow, QuestionRow, Round, now
@@ -77,7 +78,7 @@ def test_a_job_gets_texts_that_nobody_has_labelled_and_no_held_out_one(world: Wo
 def test_a_job_is_told_whether_serving_computes_beside_it(running: World, changes: Any, shares: bool) -> None:
     settings = running.settings.model_copy(update={"device": None, **changes})
     asked = running.launcher.last.spec.question
-    assert jobs.specify(settings, running.rounds[-1], asked, None, 1).shares_card is shares
+    assert jobs.specify(settings, running.rounds[-1], asked, None).shares_card is shares
 
 
 @pytest.mark.parametrize(
@@ -95,9 +96,19 @@ def test_a_job_is_told_how_long_a_text_may_take_and_where(
 ) -> None:
     settings = running.settings.model_copy(update={"device": None, **changes})
     asked = running.launcher.last.spec.question
-    spec = jobs.specify(settings, running.rounds[-1], asked, None, 1)
+    spec = jobs.specify(settings, running.rounds[-1], asked, None)
     assert spec.serving == serving
     assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_a_job_is_told_which_language_model_to_ask_and_who_pays(running: World) -> None:
+    found, asked = running.rounds[-1], running.launcher.last.spec.question
+    assert running.launcher.last.spec.language is None, "nothing is asked unless somebody names it"
+    named = {"llm_url": "http://llm.test/v1", "llm_model": "tiny", "llm_key": SecretStr("sesame"), "launcher": "local"}
+    spec = jobs.specify(running.settings.model_copy(update=named), found, asked, None)
+    assert spec.language is not None
+    assert (spec.language.url, spec.language.project) == ("http://llm.test/v1", str(found.project_id))
+    assert "sesame" not in spec.model_dump_json()
 
 
 def test_only_what_the_champion_cannot_know_is_fresh(running: World) -> None:
