@@ -88,7 +88,7 @@ def test_what_is_said_of_a_text_does_not_depend_on_its_batch(graphs, precision, 
 
 def test_a_row_is_never_cut_and_little_is_padded():
     assert all(tokens <= width(tokens) < tokens + 16 for tokens in range(1, 600))
-    assert [width(tokens) for tokens in (1, 12, 13, 32, 33, 250)] == [4, 12, 16, 32, 48, 256]
+    assert [width(tokens) for tokens in (1, 12, 17, 32, 33, 250)] == [16, 16, 32, 32, 48, 256]
 
 
 def test_lanes_compute_at_a_time_and_never_mix(graphs):
