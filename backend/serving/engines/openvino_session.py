@@ -7,6 +7,7 @@ of different widths are computed one width after the other.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -110,6 +111,8 @@ def installed() -> bool:
 
 
 def _library() -> Any:
+    # OpenVINO tells Google Analytics that it was imported, unless there is nothing to tell it with: nothing leaves us
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
     except ImportError as error:

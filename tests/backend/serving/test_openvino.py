@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import sys
 import threading
 import weakref
@@ -57,7 +58,7 @@ def test_features_are_those_of_the_graph(graphs, precision, apart):
 
 
 def test_a_product_in_int8_is_openvinos_own(graphs):
-    import openvino
+    openvino = openvino_session._library()
 
     model = openvino.Core().read_model(str(graphs["int8"]))
 
@@ -152,3 +153,18 @@ def test_it_is_asked_for_by_name_and_runs_on_a_cpu():
     assert not gpu_in_sight("openvino", None)
     with pytest.raises(ValueError, match="openvino runs on a CPU"):
         Settings(engine="openvino", device="cuda")
+
+
+def test_nobody_is_told_that_it_is_used() -> None:
+    """Its package sends an event when it is imported: here there is nothing to send it with."""
+    told = (
+        "import socket, sys\n"
+        "def refuse(*given): raise AssertionError(f'{given} is looked up')\n"
+        "socket.getaddrinfo = refuse\n"
+        "from labelwheel.backend.serving.engines import openvino_session\n"
+        "assert openvino_session.installed()\n"
+        "from openvino.tools.ovc import telemetry_utils\n"
+        "print(telemetry_utils.tm.__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "openvino.tools.ovc.telemetry_stub", done.stderr
