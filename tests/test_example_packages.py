@@ -128,7 +128,7 @@ home_folder.prepare(settings)
 routes = {str(rule) for rule in app.create_app(settings, start=False).url_map.iter_rules()}
 assert {"/predict", "/api/v1/status"} <= routes, routes
 from labelwheel.training.strategies import registry
-assert len(registry.strategies()) == 9
+assert len(registry.strategies()) == 11
 """
     done = run(site, "-c", served, str(tmp_path / "home"))
     assert done.returncode == 0, done.stdout + done.stderr

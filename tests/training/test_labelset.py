@@ -18,6 +18,7 @@ CASES = {
     Kind.TAXONOMY: ([["a"]], [["a"]]),
     Kind.NUMBER: (1.5, 1.5),
     Kind.PAIRWISE: ("right", 1),
+    Kind.TEXT: (["a text", "another"], ["a text", "another"]),
 }
 
 

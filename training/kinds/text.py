@@ -10,7 +10,7 @@ import numpy as np
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.kinds import text_scores, texts
 from labelwheel.training.kinds.asking import Widget
-from labelwheel.training.kinds.base import Costs, Score
+from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.free_text import UNAIDED, clean, distance, is_several, joined, line, parted
 from labelwheel.training.kinds.objectives import Objective, Squared
 from labelwheel.training.kinds.texts import Outputs
@@ -38,7 +38,6 @@ class Text(texts.TextKind):
     needs_options = False
     free = True
     least_labels = 10
-    costs = Costs(wrong=2, missing=1)
 
     # what is asked
 
