@@ -212,6 +212,7 @@ CLICKS: dict[str, Callable[[Page], Any]] = {
     "one": lambda page: page.locator("#right select").select_option(index=1),
     "several": lambda page: page.locator("#right").get_by_label("refund").set_checked(True),
     "number": lambda page: page.locator("#right input").fill("7.5"),
+    "words": lambda page: page.locator("#right textarea").first.fill("in other words"),
     "marks": lambda page: (
         page.evaluate("document.querySelectorAll('#marks mark').forEach((mark) => mark.click())"),
         page.evaluate(
