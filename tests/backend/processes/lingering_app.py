@@ -1,6 +1,10 @@
-"""A WSGI app for gunicorn: how often the main thread handed over a connection; /held waits for somebody's /free."""
+"""A WSGI app for gunicorn: how often the main thread handed over a connection.
+
+/held waits for somebody's /free, and /slow for two seconds.
+"""
 
 import threading
+import time
 
 from labelwheel.backend.processes.lingering_worker import LingeringWorker
 from labelwheel.backend.processes.peers import Peers
@@ -29,6 +33,9 @@ def app(environ, start_response):
     body = str(_handed).encode()
     if environ["PATH_INFO"] == "/held":
         body = b"in time" if _free.wait(30) else b"too late"
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(2)
+        body = b"late"
     if environ["PATH_INFO"] == "/free":
         _free.set()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])

@@ -103,20 +103,18 @@ def test_it_stops_while_threads_linger(server):
 @pytest.mark.parametrize("killed", [False, True], ids=["told to", "left by its master"])
 def test_while_it_ends_nobody_connects_in_vain(server, killed):
     port, process = server
-    held, kept, found = connection(port), connection(port), []
-    ask(kept)
-    holding = threading.Thread(target=lambda: found.append(ask(held, "/held")))
-    holding.start()
-    time.sleep(0.3)
+    found = []
+    asking = threading.Thread(target=lambda: found.append(ask(connection(port), "/slow")))
+    asking.start()
+    time.sleep(0.8)
     if killed:
         process.kill()
     else:
         process.terminate()
     with pytest.raises(ConnectionRefusedError):
-        _answered_until(port, time.monotonic() + 4)  # later gunicorn closes its socket itself
-    ask(kept, "/free")
-    holding.join(30)
-    assert found == [b"in time"]
+        _answered_until(port, time.monotonic() + 15)
+    asking.join(30)
+    assert found == [b"late"]
 
 
 @pytest.mark.parametrize("server", ["CrowdedWorker"], indirect=True)
