@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from labelwheel.backend.devices import ON_CPU
+
 
 class Serving(BaseModel):
     """What models are served, by what, and with how much of the machine."""
@@ -46,6 +48,6 @@ class Serving(BaseModel):
     @field_validator("engine")
     @classmethod
     def _engine(cls, value: str, info: ValidationInfo) -> str:
-        if value in ("onnx", "openvino") and str(info.data.get("device") or "cpu").startswith("cuda"):
+        if value in ON_CPU and str(info.data.get("device") or "cpu").startswith("cuda"):
             raise ValueError(f"{value} runs on a CPU; leave LABELWHEEL_DEVICE out, or take auto or torch")
         return value

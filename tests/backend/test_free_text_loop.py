@@ -5,8 +5,6 @@ Before it is better than no suggestion at all, nothing is suggested.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from labelwheel.backend.views import status
 from labelwheel.training.kinds.free_text import distance
 from labelwheel.training.questions import Question
 from testkit.letters import Letter, letters
-from tests.backend.test_toy_kind import Web
+from tests.backend.test_toy_kind import Web, wait
 from tests.backend.world import World
 
 REPLY = Question(name="reply", kind="text", inputs=("text",), maximum=1)
@@ -39,14 +37,6 @@ def written(world: World) -> World:
     world.start()
     world.tool.questions = (REPLY,)
     return world
-
-
-def wait(world: World, condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline, world.decisions
-        world.turn()
-        time.sleep(0.05)
 
 
 def ended(world: World, number: int) -> str:

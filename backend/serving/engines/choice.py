@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from labelwheel.backend.devices import gpu_in_sight
+from labelwheel.backend.devices import ON_CPU, gpu_in_sight
 from labelwheel.backend.serving import foreign
 from labelwheel.backend.serving.engine import Engine, Loaded
 from labelwheel.backend.serving.engines import memory
@@ -23,7 +23,7 @@ class ChosenEngine:
     def __init__(self, name: Name = "auto", device: str | None = None, cores: int | None = None) -> None:
         self._name, self._device = name, device
         self._onnx = OnnxEngine(cores, openvino=name == "openvino")
-        self._torch = TorchEngine("cpu" if name in ("onnx", "openvino") else device, cores)
+        self._torch = TorchEngine("cpu" if name in ON_CPU else device, cores)
 
     def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:
         manifest = manifest or checkpoint.read(folder).manifest
