@@ -261,7 +261,9 @@ def test_status_and_metrics_say_where_texts_go_and_what_it_costs(settings: Setti
     home_folder.prepare(settings)
     app = create_app(settings, start=False)
     account = Account(settings.home / "language")
-    account.settle(str(PROJECT), 0.0, Spent(3, 1000, 20, 4.99))
+    reserved = account.reserve(str(PROJECT), 0.0, settings.llm_budget)
+    assert reserved is not None
+    account.settle(str(PROJECT), reserved, Spent(3, 1000, 20, 4.99))
     try:
         client = app.test_client()
         said = client.get("/api/v1/status").json

@@ -36,6 +36,13 @@ class Spent(NamedTuple):
     money: float = 0.0
 
 
+class Reserved(NamedTuple):
+    """What a request may cost at most, set aside on the day on which it went out."""
+
+    day: str
+    money: float
+
+
 class Account:
     """Any thread and any process may use it. Its methods raise sqlite3.Error where the disk is full or gone."""
 
@@ -56,26 +63,34 @@ class Account:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.executescript(_SCHEMA)
 
-    def reserve(self, project: str, money: float, budget: float) -> bool:
-        """Sets so much of today's budget aside; False where that would be more than there is."""
+    def reserve(self, project: str, money: float, budget: float) -> Reserved | None:
+        """Sets so much of today's budget aside; None where that would be more than there is."""
         with self._writing() as write:
             if money > 0 and self._today(project).money + money > budget:
-                return False
+                return None
+            found = Reserved(_day(), money)
             write.execute(
                 "INSERT INTO spent (day, project, money) VALUES (?, ?, ?) "
                 "ON CONFLICT DO UPDATE SET money = money + excluded.money",
-                (_day(), project, money),
+                (found.day, project, money),
             )
-        return True
+        return found
 
-    def settle(self, project: str, reserved: float, spent: Spent) -> None:
-        """What it was in the end, in the place of what was set aside."""
+    def settle(self, project: str, reserved: Reserved, spent: Spent) -> None:
+        """What it was in the end, in the place of what was set aside: on that day, also where another has begun."""
         with self._writing() as write:
             write.execute(
                 "INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
                 "requests = requests + excluded.requests, tokens_in = tokens_in + excluded.tokens_in, "
                 "tokens_out = tokens_out + excluded.tokens_out, money = money + excluded.money",
-                (_day(), project, spent.requests, spent.tokens_in, spent.tokens_out, spent.money - reserved),
+                (
+                    reserved.day,
+                    project,
+                    spent.requests,
+                    spent.tokens_in,
+                    spent.tokens_out,
+                    spent.money - reserved.money,
+                ),
             )
 
     def today(self, project: str) -> Spent:

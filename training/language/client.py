@@ -78,7 +78,8 @@ class Client:
             raise LanguageModelFailed(f"{model.place} did not answer within {model.seconds:g} s")
         # a token has a byte at least: so much it costs at most, and the budget holds however many ask at once
         most = model.money(sum(len(each["content"].encode()) + _FRAME for each in messages), REPLY)
-        if not account.reserve(project, most, model.budget):
+        reserved = account.reserve(project, most, model.budget)
+        if reserved is None:
             raise BudgetReached(
                 f"the budget of {model.budget:g} a day for language models is spent; it goes on after midnight, UTC, "
                 "or with a larger LABELWHEEL_LLM_BUDGET"
@@ -116,7 +117,7 @@ class Client:
         except (openai.APIError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise LanguageModelFailed(f"{model.place} answers what is no answer ({type(error).__name__})") from None
         finally:
-            account.settle(project, most, spent)
+            account.settle(project, reserved, spent)
 
     def _extras(self, schema: dict[str, Any]) -> dict[str, Any]:
         shape = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}

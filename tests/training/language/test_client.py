@@ -125,3 +125,18 @@ def test_few_answers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     there = [number for number in range(100) if kept.known(str(number))]
     assert there[-1] == 99
     assert 10 <= len(there) <= 16
+
+
+def test_what_goes_out_before_midnight_is_settled_on_its_own_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Account(tmp_path)
+    monkeypatch.setattr(account, "_day", lambda: "2026-11-29")
+    reserved = kept.reserve("7", 4.0, 5.0)
+    assert reserved is not None
+    monkeypatch.setattr(account, "_day", lambda: "2026-11-30")
+    kept.settle("7", reserved, Spent(1, 100, 10, 1.0))
+    assert kept.today("7") == Spent(), "the new day has its budget, and no more"
+    assert kept.reserve("7", 5.5, 5.0) is None
+    monkeypatch.setattr(account, "_day", lambda: "2026-11-29")
+    assert kept.today("7") == (1, 100, 10, 1.0)
