@@ -12,7 +12,20 @@ from benchmarks.labels.kept import Run
 from benchmarks.labels.methods import METHODS
 from benchmarks.labels.summary import Points, points
 
-COLOURS = ("#888888", "#e69f00", "#009e73", "#56b4e9", "#cc79a7", "#7570b3", "#d55e00", "#f0c000", "#8c564b", "#000000")
+COLOURS = (
+    "#888888",
+    "#e69f00",
+    "#009e73",
+    "#56b4e9",
+    "#cc79a7",
+    "#7570b3",
+    "#d55e00",
+    "#f0c000",
+    "#8c564b",
+    "#000000",
+    "#1b7837",
+    "#666600",
+)
 WIDTH, HEIGHT, EDGE, COLUMNS = 320, 220, 40, 3
 
 
