@@ -61,8 +61,9 @@ def saves(champion: Served | None, challenger: Written | None) -> str | None:
         return None
     if challenger is not None and isinstance(challenger.entry, LanguageEntry):
         return None
-    each = champion.settings.get("money_per_request") or 0.0
-    return f"one request to {there.model} for each suggestion, {1000 * each:.3g} for a thousand"
+    each = champion.settings.get("money_per_request")
+    price = "" if each is None else f", {1000 * each:.3g} for a thousand"
+    return f"one request to {there.model} for each suggestion{price}"
 
 
 def answers(entry: Entry, version: str, question: Question, folder: Path, tries: int = 0) -> Elsewhere:

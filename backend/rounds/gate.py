@@ -55,8 +55,10 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         said = "it answers from the label names alone"
         if not kind_of(manifest.question).exclusive:
             said = "it suggests an option where its name alone stands out, and nothing elsewhere"
+        if told := manifest.settings.get("language_model"):
+            said = f"the language model {told} answers, told the question and its options; where it does not, {said}"
         reason = f"{said}, until there are labels to learn from"
-        return Judgement(True, reason, manifest, result.metric, score, low, high, {}, written.digest)
+        return Judgement(True, reason, manifest, result.metric, score, low, high, _asked(manifest), written.digest)
     found = compare(
         result.pairs,
         floor=settings.gate_floor,
@@ -77,8 +79,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         details["saves"] = result.saves
         if found.passes:
             reason += f" It takes the place of a language model, which saves {result.saves}."
-    if "language_model" in manifest.settings:
-        details["language_model"] = {key: manifest.settings.get(key) for key in _PAID}
+    details |= _asked(manifest)
     details["report"] = {key: result.report[key] for key in _REPORTED if key in result.report}
     return Judgement(
         found.passes, reason, manifest, result.metric, score, low, high, details, written.digest, found.look
@@ -87,6 +88,13 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
 
 _PAID = ("language_model", "language_place", "money_per_request")
 _REPORTED = ("chosen", "reason", "started_from", "scored_on", "hidden")
+
+
+def _asked(manifest: Manifest) -> dict[str, Any]:
+    """The language model that answers, for the decision log; nothing where there is none."""
+    if "language_model" not in manifest.settings:
+        return {}
+    return {"language_model": {key: manifest.settings.get(key) for key in _PAID}}
 
 
 def _measured(report: dict[str, Any]) -> tuple[float | None, float | None, float | None]:

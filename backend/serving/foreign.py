@@ -43,7 +43,7 @@ class ForeignServed:
     def problem(self) -> str | None:
         """Why it does not answer at the moment; None while it does."""
         said = self.answers.problem
-        return None if said is None else f"{said}; the regression beside it answers meanwhile"
+        return None if said is None else f"{said}; what lies beside it answers meanwhile"
 
     @property
     def reading(self) -> str:

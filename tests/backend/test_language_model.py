@@ -83,10 +83,10 @@ def learn(
 ) -> dict[str, Any]:
     base = folder / "base" if (folder / "base").exists() else small_model(folder / "base")
     language_model.install(settings)
+    usual: dict[str, Any] = {"question": TOPIC, "language": language_model.for_job(settings, PROJECT)}
     spec = JobSpec(
-        version=version, question=TOPIC, output=str(folder / version), data="", base_model=str(base), device="cpu",
-        threads=1, fine_tuning=False, artefact=False, champion=str(folder / champion) if champion else None,
-        language=language_model.for_job(settings, PROJECT), **fields,
+        version=version, output=str(folder / version), data="", base_model=str(base), device="cpu", threads=1,
+        fine_tuning=False, artefact=False, champion=str(folder / champion) if champion else None, **usual | fields,
     )  # fmt: skip
     job.execute(spec, some)
     language_model.install(settings)
@@ -94,9 +94,9 @@ def learn(
     return found
 
 
-def answered(served: Loaded, some: list[Example]) -> list[Any]:
-    encodings = served.encode(TOPIC, some)
-    return served.decode(TOPIC, some, encodings, served.head(served.encoder.features(encodings)))
+def answered(served: Loaded, some: list[Example], question: Question = TOPIC) -> list[Any]:
+    encodings = served.encode(question, some)
+    return served.decode(question, some, encodings, served.head(served.encoder.features(encodings)))
 
 
 def test_it_wins_a_round_passes_the_gate_is_served_and_may_be_away(
@@ -105,8 +105,8 @@ def test_it_wins_a_round_passes_the_gate_is_served_and_may_be_away(
     monkeypatch.setattr(language_answers, "FIRST_PAUSE", 0.2)
     some = hidden()
     scripted.answering = knows(some)
-    learn(settings, tmp_path, "v1", some, recipe=Recipe.NAMES)
-    assert not scripted.seen, "names need nobody"
+    learn(settings.model_copy(update={"llm_url": None}), tmp_path, "v1", some, recipe=Recipe.NAMES)
+    assert not scripted.seen, "no address, no request"
     told = learn(settings, tmp_path, "v2", some, "v1")
     manifest = checkpoint.read(tmp_path / "v2").manifest
     assert (manifest.recipe, told["chosen"]) == ("in_context", InContext.name), told["trials"]
@@ -148,7 +148,7 @@ def test_it_wins_a_round_passes_the_gate_is_served_and_may_be_away(
     assert time.monotonic() - begin < 8
     assert isinstance(meanwhile, Passing), "nobody keeps what stands in"
     assert all(one.answer in TOPIC.values for one in meanwhile), "no request fails"
-    assert "the regression beside it answers meanwhile" in str(served.problem)
+    assert "what lies beside it answers meanwhile" in str(served.problem)
     scripted.fault = ""
     time.sleep(0.3)
     assert [one.answer for one in answered(served, fresh)] == [TOPIC.values[0]] * 6
@@ -173,6 +173,42 @@ def test_it_wins_a_round_passes_the_gate_is_served_and_may_be_away(
 
 def endpoint_of(scripted: ScriptedModel) -> str:
     return scripted.url.split("/")[2]
+
+
+def test_before_the_first_label_it_is_told_the_question_and_no_example(
+    scripted: ScriptedModel, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language_answers, "FIRST_PAUSE", 0.2)
+    options = (*(option.model_copy(update={"hint": f"all of {option.value}"}) for option in TOPIC.options[:1]),)
+    asked = TOPIC.model_copy(update={"prompt": "What do they want?", "options": (*options, *TOPIC.options[1:])})
+    examples = [row.example for row in hidden()[:6]]
+    scripted.answering = knows(hidden())
+    learn(settings, tmp_path, "v1", [], recipe=Recipe.NAMES, question=asked)
+    assert not scripted.seen, "a round without labels measures nothing"
+    manifest = checkpoint.read(tmp_path / "v1").manifest
+    assert manifest.recipe == "names", "the first round with labels begins as after any names"
+    judged = gate.judge(tmp_path / "v1", "v1", Recipe.NAMES, settings)
+    assert judged.promote
+    assert "the language model tiny answers, told the question and its options" in judged.reason
+    assert judged.details["language_model"]["language_model"] == "tiny"
+
+    served = ChosenEngine(device="cpu", cores=1).load(tmp_path / "v1")
+    found = answered(served, examples, asked)
+    assert [one.answer for one in found] == [row.answer for row in hidden()[:6]]
+    assert {round(one.score, 3) for one in found} == {0.905}, "as sure as the endpoint says"
+    for prompt in scripted.seen:
+        assert [each["role"] for each in prompt] == ["system", "user"]
+        assert "What do they want?" in prompt[0]["content"]
+        assert f"- {TOPIC.values[0]}: all of {TOPIC.values[0]}" in prompt[0]["content"]
+
+    scripted.fault, fresh = "500", [Example(key="x", fields={"text": "rain and snow"})]
+    meanwhile = answered(served, fresh, asked)
+    assert isinstance(meanwhile, Passing)
+    assert meanwhile[0].answer in TOPIC.values, "the label names answer"
+    scripted.fault = ""
+
+    learn(settings.model_copy(update={"llm_url": None}), tmp_path, "v2", [], recipe=Recipe.NAMES)
+    assert checkpoint.read(tmp_path / "v2").manifest.foreign is None
 
 
 def test_where_it_is_worse_it_is_not_proposed(scripted: ScriptedModel, settings: Settings, tmp_path: Path) -> None:
@@ -287,7 +323,7 @@ def kind_of_rows(kind: str) -> tuple[Question, list[LabelledExample], Any]:
     """A question, its rows, and what a model says that knows the truth, in its own shape."""
     options = tuple(Option(value=value) for value in TOPIC.values)
     extra: dict[str, Any] = {"rating": {"minimum": 1, "maximum": 3}, "number": {"minimum": 0, "maximum": 10}}.get(
-        kind, {"options": options}
+        kind, {"maximum": 1} if kind == "text" else {"options": options}
     )
     question = Question(name="asked", kind=kind, inputs=("text",), **extra)
     found, said = [], {}
@@ -299,6 +335,7 @@ def kind_of_rows(kind: str) -> tuple[Question, list[LabelledExample], Any]:
             "choices": ([row.answer], [row.answer]),
             "rating": (place + 1, str(place + 1)),
             "number": (place * 5.0, place * 5.0),
+            "text": (f"This is {row.answer}, {text[12:]}.", f"This is {row.answer}, {text[12:]}."),
             "spans": (
                 [{"start": start, "end": start + 4, "label": row.answer}],
                 [{"quote": "code", "label": row.answer}],
@@ -309,7 +346,7 @@ def kind_of_rows(kind: str) -> tuple[Question, list[LabelledExample], Any]:
     return question, found, lambda messages: said[json.loads(messages[-1]["content"])["text"]]
 
 
-@pytest.mark.parametrize("kind", ["choices", "rating", "number", "spans"])
+@pytest.mark.parametrize("kind", ["choices", "rating", "number", "spans", "text"])
 def test_a_job_of_its_own_learns_every_kind_so_without_a_secret_in_its_environment(
     kind: str, scripted: ScriptedModel, settings: Settings, tmp_path: Path
 ) -> None:

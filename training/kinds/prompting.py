@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.kinds import quotes
 from labelwheel.training.kinds.asking import Asking, Widget
+from labelwheel.training.kinds.free_text import is_several
 from labelwheel.training.questions import Answer, Example, Question, brief
 
 _MOST_ITEMS = 100
@@ -35,6 +36,9 @@ class Prompting(Asking):
             case Widget.MARKS:
                 marks = {"quote": {"type": "string"}, "label": options}
                 return {"type": "array", "items": _object(marks)}
+            case Widget.WORDS:
+                words = {"type": "string"}
+                return {"type": "array", "items": words} if is_several(question) else words
         return None
 
     def answer_manner(self, question: Question) -> str:
@@ -49,6 +53,9 @@ class Prompting(Asking):
                     "Answer with a list of the passages to mark, in the order of the text: each with its label and "
                     "with a quote that is letter by letter as in the text; twice where it is to be marked twice."
                 )
+            case Widget.WORDS:
+                several = f"a list of 1 to {question.maximum:g} texts" if question.maximum else "a list of texts"
+                return f"Answer with {several if is_several(question) else 'a text'}, worded as people word theirs."
         return "Answer with exactly one of these."
 
     def answer_said(self, question: Question, answer: Answer, example: Example) -> Any:
@@ -60,6 +67,8 @@ class Prompting(Asking):
                 return answer
             case Widget.MARKS:
                 return quotes.quoted(question.text(example), self.marked(answer))
+            case Widget.WORDS:
+                return answer
         return str(answer)
 
     def answer_heard(self, question: Question, said: Any, example: Example) -> Answer:

@@ -132,14 +132,14 @@ class LanguageAnswers:
             "required": ["answer"],
             "additionalProperties": False,
         }
-        messages = prompts.messages(example)
-        reply = client.ask(messages, schema, self._entry.project)
+        messages, most = prompts.messages(example), clients.WORDS if kind.free else clients.REPLY
+        reply = client.ask(messages, schema, self._entry.project, most)
         try:
             return Said(answer=self._heard(question, reply.text, example), score=self._true(reply.sure))
         except InvalidAnswer as error:
             wrong = f'That cannot be used: {error}. Write JSON such as {{"answer": …}} and nothing else.'
         messages += [{"role": "assistant", "content": reply.text[:1000]}, {"role": "user", "content": wrong}]
-        reply = client.ask(messages, schema, self._entry.project)
+        reply = client.ask(messages, schema, self._entry.project, most)
         try:
             return Said(answer=self._heard(question, reply.text, example), score=self._true(reply.sure))
         except InvalidAnswer:

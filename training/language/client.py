@@ -20,8 +20,8 @@ from labelwheel.training.language.account import Account, Spent
 from labelwheel.training.language.endpoint import LanguageModel
 from labelwheel.training.language.prompt import Message
 
-REPLY = 256
-"""Tokens of an answer; a longer one is cut off, and so is none."""
+REPLY, WORDS = 256, 1024
+"""Tokens of an answer, and of one in free words; a longer one is cut off, and so is none."""
 FIRST_PAUSE, LAST_PAUSE = 0.5, 8.0
 _FRAME = 8  # tokens around a message
 
@@ -51,8 +51,11 @@ class Client:
             http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )  # fmt: skip
 
-    def ask(self, messages: Sequence[Message], schema: dict[str, Any], project: str) -> Reply:
-        """The model's answer, maybe one that it gave before. Raises BudgetReached, LanguageModelFailed."""
+    def ask(self, messages: Sequence[Message], schema: dict[str, Any], project: str, most: int = REPLY) -> Reply:
+        """The model's answer of up to `most` tokens, maybe one that it gave before.
+
+        Raises BudgetReached, LanguageModelFailed.
+        """
         name = _name(self.model, messages, schema)
         if known := self.account.known(name):
             return Reply(*known)
@@ -60,7 +63,7 @@ class Client:
         while True:
             try:
                 with self._turns:
-                    reply = self._once(messages, schema, project, deadline)
+                    reply = self._once(messages, schema, project, deadline, most)
             except _Again as again:
                 rest = again.seconds if again.seconds is not None else pause
                 if time.monotonic() + rest >= deadline:
@@ -71,23 +74,25 @@ class Client:
             self.account.keep(name, reply.text, reply.sure)
             return reply
 
-    def _once(self, messages: Sequence[Message], schema: dict[str, Any], project: str, deadline: float) -> Reply:
+    def _once(
+        self, messages: Sequence[Message], schema: dict[str, Any], project: str, deadline: float, most: int
+    ) -> Reply:
         openai, model, account = self._openai, self.model, self.account
         left = deadline - time.monotonic()
         if left <= 0:
             raise LanguageModelFailed(f"{model.place} did not answer within {model.seconds:g} s")
         # a token has a byte at least: so much it costs at most, and the budget holds however many ask at once
-        most = model.money(sum(len(each["content"].encode()) + _FRAME for each in messages), REPLY)
-        reserved = account.reserve(project, most, model.budget)
+        dearest = model.money(sum(len(each["content"].encode()) + _FRAME for each in messages), most)
+        reserved = account.reserve(project, dearest, model.budget)
         if reserved is None:
             raise BudgetReached(
                 f"the budget of {model.budget:g} a day for language models is spent; it goes on after midnight, UTC, "
                 "or with a larger LABELWHEEL_LLM_BUDGET"
             )
-        spent = Spent(requests=1, money=most)  # whoever does not say what it cost may have taken it all
+        spent = Spent(requests=1, money=dearest)  # whoever does not say what it cost may have taken it all
         try:
             found = self._client.chat.completions.create(
-                model=model.model, messages=cast("Any", list(messages)), max_tokens=REPLY, temperature=0, timeout=left,
+                model=model.model, messages=cast("Any", list(messages)), max_tokens=most, temperature=0, timeout=left,
                 **self._extras(schema),
             )  # fmt: skip
             choice = found.choices[0]

@@ -1,8 +1,8 @@
 """In context: a language model that is shown labelled texts which are like the new one, and learns nothing.
 
 Texts go to the endpoint that the operator has named, and nowhere where none is. Held-out examples are asked about, as
-all are that get a suggestion, and are never shown. Beside it lies the regression on the frozen encoder, which answers
-where the endpoint does not.
+all are that get a suggestion, and are never shown. Beside it lies the regression on the frozen encoder, or of words the
+answer to the nearest text, which answers where the endpoint does not.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from labelwheel.training.language.prompt import Shown, packed
 from labelwheel.training.questions import Example
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
+from labelwheel.training.strategies.nearest_answer import NearestAnswer
 from labelwheel.training.strategies.outcome import Outcome
 
 MEASURED = 80
@@ -41,6 +42,7 @@ class InContext(Strategy):
     recipe = "in_context"
     cost = Cost.MONEY
     asked = True
+    free = True
 
     def applies(self) -> bool:
         """Where an endpoint is named and the kind of question has a shape that it can be asked in."""
@@ -50,7 +52,11 @@ class InContext(Strategy):
         if problem.kind.answer_schema(problem.question) is None:
             self.given.notes.append(f"{self.name}: not tried, {problem.question.kind} has no shape to ask for")
             return False
-        return True
+        return self._beside().applies()
+
+    def _beside(self) -> Strategy:
+        """What answers where the endpoint does not."""
+        return NearestAnswer(self.given) if self.given.problem.kind.free else FrozenRegression(self.given)
 
     def measure(self) -> Outcome:
         """Out of fold, on some examples; it has no logits, so that it has to be better in what people see."""
@@ -78,14 +84,14 @@ class InContext(Strategy):
         )
 
     def finish(self) -> Finished:
-        """The labelled texts, and the regression beside them."""
-        regression = FrozenRegression(self.given)
-        outcome, beside = regression.measure(), regression.finish()
+        """The labelled texts, and beside them what answers without anybody else."""
+        other = self._beside()
+        outcome, beside = other.measure(), other.finish()
         model = self._model
         self.given.notes.append(
             f"Answers come from the language model {model.model} at {model.place}, which is sent each text with up to "
-            "16 labelled ones; where it does not answer, the regression on the frozen encoder does, which has learnt "
-            "from the same labels. Whoever gets an export of the checkpoint can read the labelled texts in it."
+            f"16 labelled ones; where it does not answer, the {other.name} does, from the same labels. Whoever gets an "
+            "export of the checkpoint can read the labelled texts in it."
         )
         entry = self._entry
         content = packed(self._shown(range(len(self.given.problem))))
@@ -97,7 +103,7 @@ class InContext(Strategy):
         if self._each is not None:
             settings["money_per_request"] = self._each
         calibration = beside.calibration or outcome.calibration
-        return Finished(beside.module, settings, calibration=calibration, foreign=Written(content, entry))
+        return Finished(beside.module, settings, beside.head, calibration, Written(content, entry))
 
     _unscored, _slope, _shift = 1.0, 0.0, 0.0
     _each: float | None = None
@@ -148,6 +154,8 @@ class InContext(Strategy):
             1.0 - problem.kind.score(problem.question, example, problem.rows[index].answer, one).loss
             for index, example, one in zip(indices, examples, found, strict=True)
         ]
+        if problem.kind.free:  # a text is as sure as it is that nobody has to edit it
+            right = [float(value >= 1.0) for value in right]
         self._unscored = sum(right) / len(right) if right else 1.0
         pairs = [(logit(one.score), value >= 0.5) for one, value in zip(said, right, strict=True) if one.score]
         if len(pairs) < FEW or len({truth for _, truth in pairs}) < 2:

@@ -78,12 +78,17 @@ class Selection:
         return able
 
     def before_labels(self) -> Proposal:
-        """What answers while there are no labels: the first strategy that needs none. Raises TooFewLabels."""
-        for strategy in self._strategies:
+        """What answers while there are no labels: the first strategy that needs none, those that somebody named before
+        all others. Raises TooFewLabels.
+        """
+        for strategy in sorted(self._strategies, key=lambda each: not each.asked):
             if not strategy.learns and self._applies(strategy):
                 outcome, finished = strategy.measure(), strategy.finish()
                 reason = "there are no labels to learn from yet"
-                return Proposal(finished.module, type(strategy), outcome, reason, settings=finished.settings)
+                return Proposal(
+                    finished.module, type(strategy), outcome, reason, settings=finished.settings,
+                    foreign=finished.foreign,
+                )  # fmt: skip
         raise TooFewLabels(
             f"{self.given.problem.question.name!r} cannot be answered without labels; label some examples"
         )

@@ -27,6 +27,8 @@ PRICE = Question(name="price", kind="number", inputs=("text",), minimum=0, maxim
 BETTER = Question(name="better", kind="pairwise", inputs=("one", "two"))
 PLACES = Question(name="places", kind="spans", inputs=("text",), options=OPTIONS)
 TREE = Question(name="tree", kind="taxonomy", inputs=("text",), options=(Option(value="a › b"), Option(value="c")))
+WORDS = Question(name="words", kind="text", inputs=("text",), maximum=1)
+SEVERAL = Question(name="words", kind="text", inputs=("text",), maximum=2)
 MARK = {"quote": "Rome", "label": "a"}
 SPAN = {"start": 0, "end": 4, "label": "a"}
 
@@ -44,6 +46,7 @@ def answering(question: Question = TOPIC, shown: list[Shown] | None = None) -> L
     [
         (TOPIC, "b", "b"), (TAGS, ["a", "b"], ["a", "b"]), (TAGS, [], []), (STARS, "4", 4), (PRICE, 12.5, 12.5),
         (BETTER, "left", "left"), (PLACES, [MARK], [SPAN]), (PLACES, [], []), (TREE, ["a › b"], [["a", "b"]]),
+        (WORDS, "It burns.", "It burns."), (SEVERAL, ["It burns.", "Run!"], ["It burns.", "Run!"]),
     ],
 )  # fmt: skip
 def test_kinds_are_asked_in_their_shape_and_examples_stand_in_it(
@@ -67,6 +70,8 @@ def test_kinds_are_asked_in_their_shape_and_examples_stand_in_it(
         (TOPIC, "c"), (TOPIC, ["a"]), (TOPIC, None), (TOPIC, {"a": 1}), (TAGS, "a"), (TAGS, ["a", "zzz"]),
         (STARS, "6"), (STARS, 4), (PRICE, 101), (PRICE, "12"), (PRICE, True), (BETTER, "both"),
         (PLACES, [{"quote": "Paris", "label": "a"}]), (PLACES, [{"quote": "Rome", "label": "zzz"}]),
+        (WORDS, ["It burns."]), (WORDS, " "), (WORDS, 3), (WORDS, "x" * 10_001), (SEVERAL, "It burns."), (SEVERAL, []),
+        (SEVERAL, ["a", "b", "c"]),
         (PLACES, [SPAN]), (PLACES, [{"quote": 1, "label": "a"}]), (PLACES, [{"quote": "Rome", "label": {}}]),
     ],
 )  # fmt: skip
