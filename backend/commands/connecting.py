@@ -184,9 +184,10 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
     if model := status.get("language_model"):
+        teaches = ", also some that nobody asks about (LABELWHEEL_LLM_ROLE)" if model.get("role") == "teacher" else ""
         console.print(
             f"  its texts go to the language model {model['model']} at {model['place']} (LABELWHEEL_LLM_URL), for up "
-            f"to {model['budget']:g} a day",
+            f"to {model['budget']:g} a day{teaches}",
             style="yellow", markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
     for each in found["questions"]:

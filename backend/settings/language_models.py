@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, field_validator
@@ -37,6 +37,13 @@ class LanguageModels(BaseModel):
     llm_concurrency: int = Field(4, ge=1, le=256, description="how many requests each process has under way at once")
     llm_seconds: float = Field(20.0, gt=0, description="how long one answer may take, with all further attempts")
     llm_context_tokens: int = Field(4096, ge=512, description="how long a prompt may be; it holds so many examples")
+
+    llm_role: Literal["suggest", "teacher"] = Field(
+        "suggest",
+        description="`suggest`: it suggests where rounds find it better; `teacher`: besides, it labels texts that "
+        "nobody has labelled, for the small model to learn from",
+    )
+    llm_silver: int = Field(150, ge=20, le=1000, description="how many texts a teacher labels in a round, at most")
 
     @field_validator("llm_model")
     @classmethod

@@ -34,6 +34,7 @@ from labelwheel.training.questions import Example, Option, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
 from labelwheel.training.strategies import registry
 from labelwheel.training.strategies.in_context import InContext
+from labelwheel.training.strategies.language_taught import LanguageTaught
 from labelwheel.training.testing.labelled_texts import TOPIC, labelled_texts
 from labelwheel.training.testing.small_model import small_model
 from testkit.language_model import ScriptedModel
@@ -250,6 +251,42 @@ def test_the_small_model_takes_its_place_as_soon_as_it_is_not_worse(
     assert judged.promote, judged.reason
     assert "takes the place of a language model, which saves one request to tiny for each suggestion" in judged.reason
     assert judged.details["saves"].endswith("1.2 for a thousand")
+
+
+def test_what_it_taught_takes_its_place_and_keeps_none_of_its_answers(
+    scripted: ScriptedModel, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = [*labelled_texts(18, Part.TRAIN), *labelled_texts(60, Part.HELD_OUT)]
+    loose = labelled_texts(150, Part.TRAIN, seed=9)
+    scripted.answering = knows(loose)  # so that what it suggests is poor, and what it teaches is not
+    with monkeypatch.context() as only:
+        only.setattr(registry, "_registered", lambda: [InContext])
+        assert learn(settings, tmp_path, "v1", some)["chosen"] == InContext.name
+    file = tmp_path / "unlabelled.jsonl"
+    keyed = [row.example.model_copy(update={"key": f"loose-{row.example.key}"}) for row in loose]
+    file.write_text("".join(f"{example.model_dump_json()}\n" for example in keyed))
+    before = len(scripted.seen)
+    teacher = settings.model_copy(update={"llm_role": "teacher", "llm_silver": 120})
+    told = learn(teacher, tmp_path, "v2", some, "v1", unlabelled=str(file))
+    manifest = checkpoint.read(tmp_path / "v2").manifest
+    assert (told["chosen"], manifest.recipe) == (LanguageTaught.name, "silver"), told["reason"]
+    assert manifest.settings["silver"] > 50
+    assert manifest.label_count == 18, "labels are people's"
+    assert manifest.foreign is None
+    judged = gate.judge(tmp_path / "v2", "v2", Recipe.AUTO, settings)
+    assert judged.promote, judged.reason
+    assert "takes the place of a language model, which saves one request to tiny for each suggestion" in judged.reason
+
+    silver = {example.fields["text"] for example in keyed}
+    prompts = scripted.seen[before:]
+    asked = [json.loads(prompt[-1]["content"])["text"] for prompt in prompts]
+    assert len(silver & set(asked)) == 120
+    held = {row.example.fields["text"] for row in some if row.part is Part.HELD_OUT}
+    shown = {json.loads(each["content"])["text"] for prompt in prompts for each in prompt[1:-1:2]}
+    assert not shown & (held | silver), "examples are people's, and none is held out"
+    for path in (each for each in (tmp_path / "v2").rglob("*") if each.is_file()):
+        content = path.read_bytes()
+        assert not [text for text in silver if text.encode() in content], f"{path.name} has a text that nobody labelled"
 
 
 def test_nothing_is_asked_where_no_address_is_set(scripted: ScriptedModel, tmp_path: Path) -> None:

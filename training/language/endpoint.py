@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 from labelwheel.training.errors import LanguageModelFailed
 from labelwheel.training.questions import Frozen
 
+TEACHER = "teacher"
+"""The role of one that labels texts for the small model as well; else it suggests alone."""
+
 _named: list[LanguageModel] = []
 
 
@@ -19,7 +22,8 @@ class LanguageModel(Frozen):
 
     Prices are for a million tokens, `budget` is for a day and project, in the same money. One request takes up to
     `seconds`, so many as `concurrency` are under way at once, a prompt has up to `context_tokens`. `folder` has the
-    account and the answers that were given; `key_file` is one that its owner alone reads. `project` is who pays.
+    account and the answers that were given; `key_file` is one that its owner alone reads. `project` is who pays. In
+    the `role` of a teacher it labels up to `silver` texts of a round.
     """
 
     url: str
@@ -33,6 +37,8 @@ class LanguageModel(Frozen):
     seconds: float = 20.0
     context_tokens: int = 4096
     project: str = ""
+    role: str = "suggest"
+    silver: int = 150
 
     @property
     def place(self) -> str:

@@ -38,10 +38,14 @@ _LARGE = 2e8  # multiplications in a pass: beyond it, fewer strengths are tried
 
 
 class Guessed(NamedTuple):
-    """What texts without a label are taken for: features as long as the labelled ones (guesses, width), and classes."""
+    """What texts without a label are taken for: features as long as the labelled ones (guesses, width), and targets.
+
+    All of them together weigh `share` times what all labels do.
+    """
 
     rows: np.ndarray
     targets: np.ndarray
+    share: float = 1.0
 
 
 @dataclass
@@ -79,7 +83,7 @@ class Frozen:
     def fit(
         self, indices: Sequence[int], setting: Setting, guesses: Guessed | None = None, start: Head | None = None
     ) -> Head:
-        """Learn from some examples, and of a choice from guesses that weigh as much as all of them.
+        """Learn from some examples, and of whole texts from guesses.
 
         The search for the best weights begins at `start`, which changes how long it takes and nothing else.
         """
@@ -87,22 +91,26 @@ class Frozen:
         features, targets, _ = problem.stack(indices, self.features)
         weights = pinned = None
         prior = self.prior(setting.share, setting.named)
+        classes, guesses = len(prior.bias), guesses if guesses is not None and len(guesses.targets) else None
         if isinstance(problem.objective, Softmax):
-            counts = np.bincount(targets.astype(int), minlength=len(prior.bias))
+            counts = np.bincount(targets.astype(int), minlength=classes)
+            counts += 0 if guesses is None else np.bincount(guesses.targets, minlength=classes)
             if problem.objective.weighted:
-                weights = class_weights([targets], len(prior.bias), setting.balance)[targets.astype(int)]
+                weights = class_weights([targets], classes, setting.balance)[targets.astype(int)]
         else:
-            counts = targets.sum(axis=0)
+            counts = targets.sum(axis=0) + (0 if guesses is None else guesses.targets.sum(axis=0))
         if self.names is not None and setting.named:
             pinned = counts == 0
             if pinned.any():
                 prior = self._beside_names(prior, pinned)
         penalty = setting.penalty
-        if guesses is not None and len(guesses.targets):
-            ours = class_weights([guesses.targets], len(prior.bias), setting.balance)[guesses.targets]
+        if guesses is not None:
+            ours = np.ones(len(guesses.targets))
+            if isinstance(problem.objective, Softmax):
+                ours = class_weights([guesses.targets], classes, setting.balance)[guesses.targets]
             theirs = np.ones(len(targets)) if weights is None else weights
-            weights = np.concatenate([theirs, ours * (theirs.sum() / ours.sum())])
-            weights, penalty = weights / weights.mean(), penalty / 2
+            weights = np.concatenate([theirs, ours * (guesses.share * theirs.sum() / ours.sum())])
+            weights, penalty = weights / weights.mean(), penalty / (1 + guesses.share)
             features, targets = np.concatenate([features, guesses.rows]), np.concatenate([targets, guesses.targets])
         return fit(
             problem.objective,

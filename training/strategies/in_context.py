@@ -7,7 +7,6 @@ answer to the nearest text, which answers where the endpoint does not.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,12 +17,11 @@ from labelwheel.training.elsewhere import Written
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.foreign.answers import fitting
 from labelwheel.training.foreign.process import Said
-from labelwheel.training.language import client, endpoint
-from labelwheel.training.language.account import Spent
+from labelwheel.training.language import endpoint
 from labelwheel.training.language.answers import AT_ONCE, LanguageAnswers, calibrated, logit
 from labelwheel.training.language.entry import LanguageEntry
-from labelwheel.training.language.prompt import Shown, packed
-from labelwheel.training.questions import Example
+from labelwheel.training.language.prompt import packed
+from labelwheel.training.strategies import asked_model
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.nearest_answer import NearestAnswer
@@ -64,14 +62,14 @@ class InContext(Strategy):
         everything = layout.measured()
         step = max(1, -(-len(everything) // MEASURED))
         some, said = set(everything[::step]), dict[int, Said]()
-        before, parts = self._spent(), layout.parts()
+        before, parts = asked_model.spent(self._model), layout.parts()
         for number, (learn, measure) in enumerate(parts):
             asked = [index for index in measure if index in some]
             said |= dict(zip(asked, self._said(learn, asked), strict=True))
             self.given.progress.update((number + 1) / len(parts))
         indices = sorted(said)
         self._calibrate(indices, [said[index] for index in indices])
-        spent = self._spent()
+        spent = asked_model.spent(self._model)
         money = spent.money - before.money
         requests = spent.requests - before.requests
         self._each = money / requests if requests else None
@@ -94,7 +92,7 @@ class InContext(Strategy):
             "export of the checkpoint can read the labelled texts in it."
         )
         entry = self._entry
-        content = packed(self._shown(range(len(self.given.problem))))
+        content = packed(asked_model.shown(self.given.problem, range(len(self.given.problem))))
         settings: dict[str, Any] = {
             "language_model": model.model,
             "language_place": model.place,
@@ -121,21 +119,11 @@ class InContext(Strategy):
             shift=self._shift,
         )  # fmt: skip
 
-    def _shown(self, indices: Sequence[int]) -> list[Shown]:
-        """The inputs alone: whatever else an example has stays here."""
-        question, rows = self.given.problem.question, self.given.problem.rows
-        found = []
-        for index in indices:
-            row = rows[index]
-            fields = {name: row.example.fields.get(name, "") for name in question.inputs}
-            found.append(Shown(example=Example(key=row.example.key, fields=fields), answer=row.answer))
-        return found
-
     def _said(self, learn: Sequence[int], asked: Sequence[int]) -> list[Said]:
         """What it says of some, shown others, with probabilities as they come."""
         question, rows = self.given.problem.question, self.given.problem.rows
         plain = LanguageEntry(model=self._model.model, project=self._model.project, slope=1.0)
-        answers, found = LanguageAnswers(plain, question, self._shown(learn)), list[Said]()
+        answers, found = LanguageAnswers(plain, question, asked_model.shown(self.given.problem, learn)), list[Said]()
         for start in range(0, len(asked), AT_ONCE):
             if self.given.budget.seconds <= 0:
                 raise TimeoutError(f"there was no time left for {self.name}")
@@ -169,9 +157,3 @@ class InContext(Strategy):
     def _true(self, said: Said) -> Said:
         score = calibrated(said.score, self._slope, self._shift) if said.score and self._slope > 0 else None
         return said.model_copy(update={"score": score})
-
-    def _spent(self) -> Spent:
-        try:
-            return client.of(self._model.model_copy(update={"project": ""})).account.today(self._model.project)
-        except (LabelwheelError, sqlite3.Error) as error:
-            raise TimeoutError(str(error)) from error

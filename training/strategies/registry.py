@@ -22,6 +22,7 @@ from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.in_context import InContext
 from labelwheel.training.strategies.label_names import LabelNames
+from labelwheel.training.strategies.language_taught import LanguageTaught
 from labelwheel.training.strategies.low_rank import LowRank
 from labelwheel.training.strategies.names_in_context import NamesInContext
 from labelwheel.training.strategies.nearest_answer import NearestAnswer
@@ -31,7 +32,7 @@ GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
     LabelNames, Chain, FrozenRegression, NearestAnswer, Distilled, SelfTaught, Contrastive, FromChampion, LowRank,
-    FromBase, NamesInContext, InContext,
+    FromBase, LanguageTaught, NamesInContext, InContext,
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ class Selection:
     def _able(self, strategy: type[Strategy]) -> bool:
         """Whether it can give the answers that are asked for; who named one hears where it cannot."""
         able = strategy.free or not self.given.problem.kind.free
-        if strategy.asked and not able:
+        if strategy.asked and not able and not registry.comes_along(strategy):
             self.given.notes.append(f"{strategy.name}: not tried, it is not asked for people's own words")
         return able
 
