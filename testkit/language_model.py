@@ -22,6 +22,7 @@ class ScriptedModel:
 
     def __init__(self, answering: Answering) -> None:
         self.answering, self.fault, self.left = answering, "", -1
+        self.sampling: Answering | None = None  # what it says where it is asked with a temperature; None: the same
         self.knows_schemas, self.knows_probabilities = True, True
         self.seen: list[list[dict[str, str]]] = []
         self.requests: list[dict[str, Any]] = []
@@ -71,7 +72,8 @@ class ScriptedModel:
             not self.knows_probabilities and "logprobs" in asked
         ):
             return 400, {}, b'{"error": {"message": "unknown parameter"}}'
-        text = json.dumps({"answer": self.answering(asked["messages"])}, ensure_ascii=False)
+        heard = self.sampling if asked["temperature"] and self.sampling else self.answering
+        text = json.dumps({"answer": heard(asked["messages"])}, ensure_ascii=False)
         text = {
             "extra": f"Sure! {text}", "cut": text[: len(text) // 2], "wrong": '{"answer": "no such label"}',
             "other": '{"label": "a", "answer": "a"}',

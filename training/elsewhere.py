@@ -61,9 +61,10 @@ def saves(champion: Served | None, challenger: Written | None) -> str | None:
         return None
     if challenger is not None and isinstance(challenger.entry, LanguageEntry):
         return None
-    each = champion.settings.get("money_per_request")
-    price = "" if each is None else f", {1000 * each:.3g} for a thousand"
-    return f"one request to {there.model} for each suggestion{price}"
+    each, times = champion.settings.get("money_per_request"), champion.settings.get("requests_per_suggestion", 1)
+    price = "" if each is None else f", {1000 * each * times:.3g} for a thousand"
+    asked = "one request" if times == 1 else f"{times} requests"
+    return f"{asked} to {there.model} for each suggestion{price}"
 
 
 def answers(entry: Entry, version: str, question: Question, folder: Path, tries: int = 0) -> Elsewhere:

@@ -86,7 +86,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
     )
 
 
-_PAID = ("language_model", "language_place", "money_per_request")
+_PAID = ("language_model", "language_place", "money_per_request", "requests_per_suggestion")
 _REPORTED = ("chosen", "reason", "started_from", "scored_on", "hidden")
 
 

@@ -33,7 +33,7 @@ def configured(settings: Settings, project: int | None = None) -> LanguageModel 
         price_in=settings.llm_price_in, price_out=settings.llm_price_out, budget=settings.llm_budget,
         concurrency=settings.llm_concurrency, seconds=settings.llm_seconds,
         context_tokens=settings.llm_context_tokens, project="" if project is None else str(project),
-        role=settings.llm_role, silver=settings.llm_silver,
+        role=settings.llm_role, silver=settings.llm_silver, samples=settings.llm_samples,
     )  # fmt: skip
 
 

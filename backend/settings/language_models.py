@@ -38,6 +38,13 @@ class LanguageModels(BaseModel):
     llm_seconds: float = Field(20.0, gt=0, description="how long one answer may take, with all further attempts")
     llm_context_tokens: int = Field(4096, ge=512, description="how long a prompt may be; it holds so many examples")
 
+    llm_samples: int = Field(
+        3,
+        ge=1,
+        le=16,
+        description="how often it is asked for one answer where the endpoint says no probabilities: how far they agree "
+        "says how sure it is, and each is paid for; with 1 all answers are as sure as they were right",
+    )
     llm_role: Literal["suggest", "teacher"] = Field(
         "suggest",
         description="`suggest`: it suggests where rounds find it better; `teacher`: besides, it labels texts that "

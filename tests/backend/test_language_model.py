@@ -28,7 +28,7 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.language import answers as language_answers
 from labelwheel.training.language import client, endpoint
 from labelwheel.training.language.account import Account, Spent
-from labelwheel.training.language.entry import FILE
+from labelwheel.training.language.entry import FILE, LanguageEntry
 from labelwheel.training.launchers import child
 from labelwheel.training.questions import Example, Option, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
@@ -287,6 +287,37 @@ def test_what_it_taught_takes_its_place_and_keeps_none_of_its_answers(
     for path in (each for each in (tmp_path / "v2").rglob("*") if each.is_file()):
         content = path.read_bytes()
         assert not [text for text in silver if text.encode() in content], f"{path.name} has a text that nobody labelled"
+
+
+def test_without_probabilities_scores_are_calibrated_on_how_far_samples_agree(
+    scripted: ScriptedModel, settings: Settings, tmp_path: Path
+) -> None:
+    some, place = hidden(), {row.example.fields["text"]: number for number, row in enumerate(hidden())}
+    truth, values = knows(some), TOPIC.values
+
+    def asked(messages: list[dict[str, str]]) -> int:
+        return place[json.loads(messages[-1]["content"])["text"]]
+
+    def wrong(messages: list[dict[str, str]]) -> str:
+        return values[(values.index(truth(messages)) + 1) % 3]
+
+    # of every fifth text it does not know the answer, and says something else each time
+    scripted.knows_probabilities = False
+    scripted.answering = lambda messages: truth(messages) if asked(messages) % 5 else wrong(messages)
+    scripted.sampling = truth
+    told = learn(settings, tmp_path, "v1", some)
+    assert told["chosen"] == InContext.name
+    found = checkpoint.read(tmp_path / "v1").manifest
+    assert isinstance(found.foreign, LanguageEntry)
+    assert found.foreign.slope > 0
+    assert (found.foreign.samples, found.settings["requests_per_suggestion"]) == (3, 3)
+    served = ChosenEngine(device="cpu", cores=1).load(tmp_path / "v1")
+    held = [row for row in some if row.part is Part.HELD_OUT]
+    said = answered(served, [row.example for row in held])
+    right = [one.score for row, one in zip(held, said, strict=True) if one.answer == row.answer]
+    others = [one.score for row, one in zip(held, said, strict=True) if one.answer != row.answer]
+    assert len(others) == 12
+    assert min(right) > 0.8 > 0.5 > max(others)
 
 
 def test_nothing_is_asked_where_no_address_is_set(scripted: ScriptedModel, tmp_path: Path) -> None:

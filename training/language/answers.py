@@ -11,7 +11,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as Late
 from typing import Any
@@ -22,10 +22,10 @@ from labelwheel.training.foreign.process import Said
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.language import client as clients
 from labelwheel.training.language import endpoint
-from labelwheel.training.language.client import Client
+from labelwheel.training.language.client import Client, Reply
 from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.language.prompt import Prompts, Shown
-from labelwheel.training.questions import Example, Prediction, Question
+from labelwheel.training.questions import Answer, Example, Prediction, Question
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ class LanguageAnswers:
         self._pause, self._again = FIRST_PAUSE, 0.0
         self._prompts: tuple[tuple[Question, int], Prompts] | None = None
         self.problem: str | None = None
+        self.sampled = False
+        """Whether it was asked more than once for an answer."""
 
     def check(self, examples: Sequence[Example]) -> None:
         """Nothing: it may be away, and what lies beside it answers then."""
@@ -124,7 +126,7 @@ class LanguageAnswers:
 
     def _one(self, client: Client, prompts: Prompts, example: Example) -> Said:
         kind, question = kind_of(prompts.question), prompts.question
-        shape = kind.answer_schema(question)
+        shape, end = kind.answer_schema(question), time.monotonic() + client.model.seconds
         assert shape is not None
         schema = {
             "type": "object",
@@ -133,17 +135,45 @@ class LanguageAnswers:
             "additionalProperties": False,
         }
         messages, most = prompts.messages(example), clients.WORDS if kind.free else clients.REPLY
-        reply = client.ask(messages, schema, self._entry.project, most)
+
+        def ask(sample: int = 0) -> Reply:
+            left = end - time.monotonic() if sample else None
+            return client.ask(messages, schema, self._entry.project, most, sample, left)
+
+        reply = ask()
         try:
-            return Said(answer=self._heard(question, reply.text, example), score=self._true(reply.sure))
+            answer = self._heard(question, reply.text, example)
         except InvalidAnswer as error:
             wrong = f'That cannot be used: {error}. Write JSON such as {{"answer": …}} and nothing else.'
-        messages += [{"role": "assistant", "content": reply.text[:1000]}, {"role": "user", "content": wrong}]
-        reply = client.ask(messages, schema, self._entry.project, most)
-        try:
-            return Said(answer=self._heard(question, reply.text, example), score=self._true(reply.sure))
-        except InvalidAnswer:
-            return Said()
+            messages += [{"role": "assistant", "content": reply.text[:1000]}, {"role": "user", "content": wrong}]
+            reply = ask()
+            try:
+                answer = self._heard(question, reply.text, example)
+            except InvalidAnswer:
+                return Said()
+        sure = reply.sure
+        if sure is None and 1 < self._entry.samples <= client.model.samples:
+            sure = self._agreement(ask, question, example, answer)
+        return Said(answer=answer, score=self._true(sure))
+
+    def _agreement(
+        self, ask: Callable[[int], Reply], question: Question, example: Example, answer: Answer
+    ) -> float | None:
+        """How far further samples say the same, as if one more had and one had not; None where they are not to be had.
+
+        An answer is there by then: what becomes of these costs its score and no more.
+        """
+        kind, agreed = kind_of(question), 1.0
+        for sample in range(1, self._entry.samples):
+            try:
+                other = self._heard(question, ask(sample).text, example)
+            except InvalidAnswer:
+                continue
+            except LanguageModelFailed:
+                return None
+            agreed += 1.0 - kind.score(question, example, answer, Prediction(answer=other)).loss
+        self.sampled = True
+        return agreed / (self._entry.samples + 1)
 
     def _heard(self, question: Question, text: str, example: Example) -> Any:
         try:

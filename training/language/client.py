@@ -10,7 +10,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -22,6 +22,8 @@ from labelwheel.training.language.prompt import Message
 
 REPLY, WORDS = 256, 1024
 """Tokens of an answer, and of one in free words; a longer one is cut off, and so is none."""
+HEAT = 0.7
+"""The temperature of further samples of an answer; the first has none."""
 FIRST_PAUSE, LAST_PAUSE = 0.5, 8.0
 _FRAME = 8  # tokens around a message
 
@@ -51,19 +53,27 @@ class Client:
             http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )  # fmt: skip
 
-    def ask(self, messages: Sequence[Message], schema: dict[str, Any], project: str, most: int = REPLY) -> Reply:
-        """The model's answer of up to `most` tokens, maybe one that it gave before.
+    def ask(
+        self,
+        messages: Sequence[Message],
+        schema: dict[str, Any],
+        project: str,
+        most: int = REPLY,
+        sample: int = 0,
+        seconds: float | None = None,
+    ) -> Reply:
+        """The model's answer of up to `most` tokens, maybe one that it gave before; from `sample` 1 on, another one.
 
-        Raises BudgetReached, LanguageModelFailed.
+        It has so many `seconds`, or those of the settings. Raises BudgetReached, LanguageModelFailed.
         """
-        name = _name(self.model, messages, schema)
+        name = _name(self.model, messages, schema, sample)
         if known := self.account.known(name):
             return Reply(*known)
-        deadline, pause = time.monotonic() + self.model.seconds, FIRST_PAUSE
+        deadline, pause = time.monotonic() + (self.model.seconds if seconds is None else seconds), FIRST_PAUSE
         while True:
             try:
                 with self._turns:
-                    reply = self._once(messages, schema, project, deadline, most)
+                    reply = self._once(messages, schema, project, deadline, most, HEAT if sample else 0.0)
             except _Again as again:
                 rest = again.seconds if again.seconds is not None else pause
                 if time.monotonic() + rest >= deadline:
@@ -75,9 +85,10 @@ class Client:
             return reply
 
     def _once(
-        self, messages: Sequence[Message], schema: dict[str, Any], project: str, deadline: float, most: int
+        self, messages: Sequence[Message], schema: dict[str, Any], project: str, deadline: float, most: int, heat: float
     ) -> Reply:
         openai, model, account = self._openai, self.model, self.account
+        extras = self._extras(schema)
         left = deadline - time.monotonic()
         if left <= 0:
             raise LanguageModelFailed(f"{model.place} did not answer within {model.seconds:g} s")
@@ -92,8 +103,9 @@ class Client:
         spent = Spent(requests=1, money=dearest)  # whoever does not say what it cost may have taken it all
         try:
             found = self._client.chat.completions.create(
-                model=model.model, messages=cast("Any", list(messages)), max_tokens=most, temperature=0, timeout=left,
-                **self._extras(schema),
+                model=model.model, messages=cast("Any", list(messages)), max_tokens=most, temperature=heat,
+                timeout=left,
+                **extras,
             )  # fmt: skip
             choice = found.choices[0]
             text, used = choice.message.content, found.usage
@@ -110,7 +122,7 @@ class Client:
             raise _Again(f"cannot be reached ({type(error.__cause__).__name__})") from None
         except openai.BadRequestError as error:
             spent = Spent(requests=1)
-            self._plainer(error)
+            self._plainer(error, extras)
             raise _Again("refuses the shape of requests", 0.0) from None
         except openai.APIStatusError as error:
             spent = Spent(requests=1)
@@ -128,11 +140,14 @@ class Client:
         shape = {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}}
         return ({"response_format": shape} if self._shaped else {}) | ({"logprobs": True} if self._weighed else {})
 
-    def _plainer(self, error: Any) -> None:
-        """An endpoint that knows no schemas, or no probabilities, is asked without: first the one, then the other."""
-        if self._weighed:
+    def _plainer(self, error: Any, sent: Collection[str]) -> None:
+        """An endpoint that knows no schemas, or no probabilities, is asked without: first the one, then the other.
+
+        By what was `sent`: several requests may be refused at once for the same.
+        """
+        if "logprobs" in sent:
             self._weighed = False
-        elif self._shaped:
+        elif sent:
             self._shaped = False
         else:
             raise LanguageModelFailed(
@@ -154,8 +169,9 @@ def of(model: LanguageModel) -> Client:
     return Client(model)
 
 
-def _name(model: LanguageModel, messages: Sequence[Message], schema: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([model.url, model.model, list(messages), schema]).encode()).hexdigest()
+def _name(model: LanguageModel, messages: Sequence[Message], schema: dict[str, Any], sample: int) -> str:
+    asked = [model.url, model.model, list(messages), schema, *([sample] if sample else [])]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def _sure(choice: Any) -> float | None:

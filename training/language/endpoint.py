@@ -23,7 +23,8 @@ class LanguageModel(Frozen):
     Prices are for a million tokens, `budget` is for a day and project, in the same money. One request takes up to
     `seconds`, so many as `concurrency` are under way at once, a prompt has up to `context_tokens`. `folder` has the
     account and the answers that were given; `key_file` is one that its owner alone reads. `project` is who pays. In
-    the `role` of a teacher it labels up to `silver` texts of a round.
+    the `role` of a teacher it labels up to `silver` texts of a round. Where it says no probabilities, it is
+    asked for so many `samples` of an answer.
     """
 
     url: str
@@ -39,6 +40,7 @@ class LanguageModel(Frozen):
     project: str = ""
     role: str = "suggest"
     silver: int = 150
+    samples: int = 1
 
     @property
     def place(self) -> str:

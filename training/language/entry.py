@@ -12,14 +12,15 @@ FILE: Final = "shown_examples.json"
 class LanguageEntry(Frozen):
     """The model's name and who pays for it; `content` has the labelled examples that prompts are made of.
 
-    An answer is as sure as `slope` and `shift` make of the logit of what the endpoint says, and as `unscored` where it
-    says nothing: how good it was on what it had not been shown.
+    An answer is as sure as `slope` and `shift` make of the logit of what the endpoint says, else of how far so many
+    `samples` of it agree, and as `unscored` where there is neither: how good it was on what it had not been shown.
     """
 
     model: str
     project: str = ""
     content: Literal["shown_examples.json"] = FILE
     unscored: float = 1.0
+    samples: int = 1
     slope: float = 0.0
     shift: float = 0.0
 

@@ -100,11 +100,14 @@ class InContext(Strategy):
         }
         if self._each is not None:
             settings["money_per_request"] = self._each
+        if self._sampled:
+            settings["requests_per_suggestion"] = model.samples
         calibration = beside.calibration or outcome.calibration
         return Finished(beside.module, settings, beside.head, calibration, Written(content, entry))
 
     _unscored, _slope, _shift = 1.0, 0.0, 0.0
     _each: float | None = None
+    _sampled = False
 
     @property
     def _model(self) -> endpoint.LanguageModel:
@@ -114,15 +117,16 @@ class InContext(Strategy):
 
     @property
     def _entry(self) -> LanguageEntry:
+        model = self._model
         return LanguageEntry(
-            model=self._model.model, project=self._model.project, unscored=self._unscored, slope=self._slope,
+            model=model.model, project=model.project, unscored=self._unscored, samples=model.samples, slope=self._slope,
             shift=self._shift,
         )  # fmt: skip
 
     def _said(self, learn: Sequence[int], asked: Sequence[int]) -> list[Said]:
         """What it says of some, shown others, with probabilities as they come."""
         question, rows = self.given.problem.question, self.given.problem.rows
-        plain = LanguageEntry(model=self._model.model, project=self._model.project, slope=1.0)
+        plain = self._entry.model_copy(update={"slope": 1.0, "shift": 0.0})
         answers, found = LanguageAnswers(plain, question, asked_model.shown(self.given.problem, learn)), list[Said]()
         for start in range(0, len(asked), AT_ONCE):
             if self.given.budget.seconds <= 0:
@@ -131,6 +135,7 @@ class InContext(Strategy):
                 found += answers.raw(question, [rows[index].example for index in asked[start : start + AT_ONCE]])
             except LabelwheelError as error:
                 raise TimeoutError(str(error)) from error
+        self._sampled |= answers.sampled
         return found
 
     def _calibrate(self, indices: Sequence[int], said: Sequence[Said]) -> None:

@@ -39,5 +39,7 @@ class NamesInContext(LabelNames):
             "instructions and its options, and is sent each text; where it does not answer, the label names do."
         )
         settings: dict[str, Any] = {**found.settings, "language_model": model.model, "language_place": model.place}
-        entry = LanguageEntry(model=model.model, project=model.project, unscored=UNMEASURED, slope=1.0)
+        entry = LanguageEntry(
+            model=model.model, project=model.project, unscored=UNMEASURED, samples=model.samples, slope=1.0
+        )
         return found._replace(settings=settings, foreign=Written(packed([]), entry))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from labelwheel.training.language import answers as language_answers
+from labelwheel.training.language import client, endpoint
 from labelwheel.training.language.answers import LanguageAnswers
 from labelwheel.training.language.endpoint import LanguageModel
 from labelwheel.training.language.entry import LanguageEntry
@@ -100,6 +101,77 @@ def test_a_model_that_is_told_what_was_wrong_may_mend_it(fault: str, scripted: S
     (found,) = answering().predict(TOPIC, texts("y"))
     assert found is not None
     assert found.answer is None
+
+
+SAMPLED = LanguageEntry(model="tiny", project="7", samples=4, slope=1.0)
+
+
+def test_how_sure_an_answer_is_its_samples_say_where_the_endpoint_does_not(scripted: ScriptedModel, make: Make) -> None:
+    make(samples=4)
+    turns = iter("abaaaabbbzaa")
+    scripted.answering, scripted.sampling = (lambda messages: "a"), (lambda messages: next(turns))
+    asking = LanguageAnswers(SAMPLED, TOPIC, [])
+    assert [one and one.score for one in asking.predict(TOPIC, texts("told"))] == [pytest.approx(0.905, abs=0.001)]
+    assert len(scripted.seen) == 1, "who says probabilities is asked once"
+    scripted.knows_probabilities = False
+    found = [asking.predict(TOPIC, texts(word))[0] for word in ("one", "two", "three", "four")]
+    assert [one and one.answer for one in found] == ["a"] * 4
+    # one more that agrees and one that does not: three samples of four answers, one of which is the first
+    assert [one and one.score for one in found] == [pytest.approx(each) for each in (3 / 5, 4 / 5, 1 / 5, 3 / 5)]
+    assert {each["temperature"] for each in scripted.requests[1:]} == {0, 0.7}
+    answered = len(scripted.requests)
+    assert answered == 1 + 1 + 4 * 4, "one was refused for its probabilities"
+    assert client.of(endpoint_model()).account.today("7").requests == answered, "each is counted"
+    assert asking.predict(TOPIC, texts("one"))[0] == found[0]
+    assert len(scripted.requests) == answered, "no sample is paid for twice"
+
+
+def endpoint_model() -> LanguageModel:
+    found = endpoint.named()
+    assert found is not None
+    return found.model_copy(update={"project": ""})
+
+
+def test_samples_that_are_not_to_be_had_cost_the_score_alone(scripted: ScriptedModel, make: Make) -> None:
+    make(samples=4, seconds=0.6)
+    scripted.knows_probabilities = False
+
+    def away(messages: list[dict[str, str]]) -> Any:
+        scripted.fault = "500"
+        return "a"
+
+    scripted.answering = away
+    asking = LanguageAnswers(SAMPLED.model_copy(update={"unscored": 0.7}), TOPIC, [])
+    (found,) = asking.predict(TOPIC, texts("x"))
+    assert found is not None
+    assert (found.answer, found.score) == ("a", 0.7)
+    scripted.fault, scripted.answering = "", lambda messages: "a"
+    make(samples=2)
+    before = len(scripted.seen)
+    (found,) = LanguageAnswers(SAMPLED, TOPIC, []).predict(TOPIC, texts("y"))
+    assert found is not None
+    assert found.score == 1.0, "fewer than it was measured with say nothing"
+    assert len(scripted.seen) <= before + 2
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "second", "score"),
+    [
+        (PLACES, [MARK], [MARK, {"quote": "burns", "label": "b"}], (1 + 2 / 3) / 3),
+        (WORDS, "It burns.", "It burnt.", (1 + 8 / 9) / 3),
+        (STARS, "4", "3", (1 + 3 / 4) / 3),
+    ],
+)
+def test_samples_of_every_kind_agree_as_far_as_they_are_alike(
+    question: Question, first: Any, second: Any, score: float, scripted: ScriptedModel, make: Make
+) -> None:
+    make(samples=2)
+    scripted.knows_probabilities = False
+    scripted.answering, scripted.sampling = (lambda messages: first), (lambda messages: second)
+    asking = LanguageAnswers(SAMPLED.model_copy(update={"samples": 2}), question, [])
+    (found,) = asking.predict(question, texts("Rome burns"))
+    assert found is not None
+    assert found.score == pytest.approx(score)
 
 
 def test_what_a_text_says_costs_its_own_suggestion_alone(scripted: ScriptedModel, make: Make) -> None:

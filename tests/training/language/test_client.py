@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -86,6 +88,25 @@ def test_an_endpoint_without_schemas_and_probabilities_is_asked_without(scripted
     assert client.ask(asked("one"), SCHEMA, "7") == ('{"answer": "a"}', None)
     client.ask(asked("two"), SCHEMA, "7")
     assert len(scripted.seen) == 4, "it is tried three ways once, and never again"
+
+
+def test_several_that_are_refused_at_once_are_asked_without_what_they_were_refused_for(
+    scripted: ScriptedModel, make: Make
+) -> None:
+    scripted.knows_probabilities = False
+    client, gate = Client(make(concurrency=4)), Barrier(4, timeout=5)
+    answer = scripted.answer
+
+    def together(asked: dict[str, Any], key: str) -> Any:
+        if "logprobs" in asked:
+            gate.wait()
+        return answer(asked, key)
+
+    scripted.answer = together  # type: ignore[method-assign]
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda number: client.ask(asked(f"text {number}"), SCHEMA, "7").text, range(4)))
+    assert said == ['{"answer": "a"}'] * 4
+    assert all("response_format" in each for each in scripted.requests), "schemas it knows"
 
 
 def test_the_budget_is_never_passed_however_many_ask_at_once(scripted: ScriptedModel, make: Make) -> None:
