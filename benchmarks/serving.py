@@ -34,10 +34,10 @@ from benchmarks.engines.checkpoint import Texts, make
 from benchmarks.engines.figures import Figure
 from benchmarks.engines.raw import InProcess, Raw, together
 from labelwheel.backend.serving.cores import available
-from labelwheel.backend.serving.engines import openvino_session
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
 from labelwheel.backend.serving.engines.pytorch import TorchEngine
 from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.onnx_export import openvino_session
 
 LENGTHS = {"short": 12, "long": 250}
 CLIENTS = 32

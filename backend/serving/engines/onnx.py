@@ -15,11 +15,10 @@ from typing import Protocol
 
 import numpy as np
 
-from labelwheel.backend.serving.cores import available
+from labelwheel.backend.serving.cores import all_taken, available
 from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint, read_words
-from labelwheel.backend.serving.engines.openvino_session import OpenVinoSession
 from labelwheel.backend.serving.headed import Headed
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
@@ -27,6 +26,7 @@ from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads import files
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import pad_token
+from labelwheel.training.onnx_export.openvino_session import OpenVinoSession
 from labelwheel.training.onnx_export.session import Head, Session
 
 
@@ -74,7 +74,8 @@ class OnnxEngine:
 
     def _session(self, path: Path, pad: int) -> GraphSession:
         if self._openvino:
-            return OpenVinoSession(path, pad, self.lanes)
+            with all_taken():  # whoever loads may be kept off a core; what computes is not
+                return OpenVinoSession(path, pad, self.lanes)
         return Session(path, pad, self._per_batch)
 
     def forget(self) -> None:

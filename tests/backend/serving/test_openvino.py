@@ -12,13 +12,13 @@ import pytest
 
 from labelwheel.backend.devices import gpu_in_sight
 from labelwheel.backend.serving import cores
-from labelwheel.backend.serving.engines import openvino_graph, openvino_session
 from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
-from labelwheel.backend.serving.engines.openvino_session import OpenVinoSession, width
 from labelwheel.backend.settings import Settings
 from labelwheel.training.errors import InvalidCheckpoint, LabelwheelError
 from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.onnx_export import openvino_graph, openvino_session
+from labelwheel.training.onnx_export.openvino_session import OpenVinoSession, width
 from labelwheel.training.onnx_export.quantisation import quantise
 from labelwheel.training.onnx_export.session import Session
 from tests.backend import real
@@ -129,7 +129,7 @@ def test_its_threads_run_on_every_core(graphs, monkeypatch):
     """A process's follower may be kept off a core; what it loads is not."""
     before, seen = os.sched_getaffinity(0), []
     monkeypatch.setattr(cores, "_restrict", seen.append)
-    OpenVinoSession(graphs["fp32"], 0)
+    OnnxEngine(1, openvino=True).load(real.store() / "n1")
     assert seen == [cores._ALL, before]
 
 
@@ -161,7 +161,7 @@ def test_nobody_is_told_that_it_is_used() -> None:
         "import socket, sys\n"
         "def refuse(*given): raise AssertionError(f'{given} is looked up')\n"
         "socket.getaddrinfo = refuse\n"
-        "from labelwheel.backend.serving.engines import openvino_session\n"
+        "from labelwheel.training.onnx_export import openvino_session\n"
         "assert openvino_session.installed()\n"
         "from openvino.tools.ovc import telemetry_utils\n"
         "print(telemetry_utils.tm.__name__)\n"

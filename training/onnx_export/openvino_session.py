@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.backend.serving import cores
-from labelwheel.backend.serving.engines import openvino_graph
 from labelwheel.training import batches
 from labelwheel.training.errors import InvalidCheckpoint, LabelwheelError, OutOfMemory
 from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.onnx_export import openvino_graph
 from labelwheel.training.onnx_export.graph import FEATURES, IDS, LAYERS, MASK
 
 _STEP = 16
@@ -37,7 +36,7 @@ def width(tokens: int) -> int:
 class OpenVinoSession:
     """As `labelwheel.training.onnx_export.session.Session`; `lanes` threads compute a batch each, on a core of its own.
 
-    Raises InvalidCheckpoint where OpenVINO cannot read the graph, and LabelwheelError where it is not installed.
+    They run on the cores of the thread that makes the session. Raises InvalidCheckpoint where OpenVINO cannot read the graph, and LabelwheelError where it is not installed.
     """
 
     def __init__(self, path: Path, pad_token_id: int, lanes: int = 1) -> None:
@@ -54,12 +53,11 @@ class OpenVinoSession:
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP,
         }
         try:
-            with cores.all_taken():  # its threads run where the one may that makes them
-                model = core.read_model(str(path))
-                if openvino_graph.mend(model):
-                    self.arithmetic = f"openvino int8 by {_GROUP}"
-                self._compiled = core.compile_model(model, "CPU", options)
-                self._free = [self._compiled.create_infer_request() for _ in range(lanes)]
+            model = core.read_model(str(path))
+            if openvino_graph.mend(model):
+                self.arithmetic = f"openvino int8 by {_GROUP}"
+            self._compiled = core.compile_model(model, "CPU", options)
+            self._free = [self._compiled.create_infer_request() for _ in range(lanes)]
         except Exception as error:  # openvino raises RuntimeError for whatever goes wrong
             line = str(error).splitlines()[-1][:300] if str(error) else type(error).__name__
             if "alloc" in line:
