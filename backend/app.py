@@ -146,7 +146,7 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, s
     settings = settings or load()
     foreign_models.install(settings)
     language_model.install(settings)
-    chosen = engine or ChosenEngine(settings.engine, settings.device, settings.serving_threads)
+    chosen = engine or ChosenEngine(settings.engine, settings.device, settings.serving_threads, settings.engines_file)
     service = Service(settings, chosen)
     app = App(__name__, static_folder=None)
     app.json = StrictJSON(app)

@@ -48,7 +48,7 @@ def predict(
     console = Console()
     foreign_models.install(settings)
     language_model.install(settings)
-    engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads)
+    engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads, settings.engines_file)
     models = [engine.load_any(folder, field) for folder in folders]
     members = {model.question.name: ServedQuestion(model.question, model) for model in models}
     if len(members) < len(models):

@@ -27,7 +27,7 @@ def report(
 
     `prepared` is what it could serve from one moment to the next, which is what it serves where nothing is said.
 
-    `models` is {"mb", "budget_mb", "unloaded": [project id]};
+    `models` is {"mb", "budget_mb", "unloaded": [project id], "engines": [what computes an encoder]};
     `problems` is {project id: {"generation": name, "checkpoint": version, "message": …}}.
     """
     server = tx.get(Server, name)

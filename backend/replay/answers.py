@@ -35,7 +35,7 @@ class Answers:
         self._project, self._question = project, question
         foreign_models.install(settings)
         language_model.install(settings)
-        self._engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads)
+        self._engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads, settings.engines_file)
         self._queue = InferenceQueue(self._engine, settings.queue_examples)
         self._ledger = ServingLedger(database, settings, "replay")
         self._models = ServedModels(self._engine, self._queue, self._ledger.wanted, read=settings.checkpoints.read)

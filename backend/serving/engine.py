@@ -6,9 +6,9 @@ apart so that checkpoints which still have the same frozen encoder hold it once,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,12 +21,15 @@ class Encoder(Protocol):
     """The part that is shared; `size` is its memory in bytes. As many threads call `features` as there are lanes.
 
     `name` says which weights, and which arithmetic, give the features: equal where they are. `tokens` tells that there
-    is a row of features for each token of a text.
+    is a row of features for each token of a text. `computing` says what computes them, as JSON for people to look at.
     """
 
     size: int
     name: str
     tokens: bool
+
+    @property
+    def computing(self) -> Mapping[str, Any]: ...
 
     @property
     def layered(self) -> Encoder | None:

@@ -78,6 +78,7 @@ class _Unlayered:
     def __init__(self, below: Encoder) -> None:
         self._below = below
         self.size, self.name, self.tokens = below.size, below.name, below.tokens
+        self.computing = below.computing
 
     def rehearsals(self) -> Sequence[Callable[[], None]]:
         return self._below.rehearsals()

@@ -6,6 +6,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +60,7 @@ class _Step:
 
     size = 0
     name, layered, tokens = "rehearsal", None, False
+    computing = MappingProxyType[str, str]({})
 
     def __init__(self, step: Callable[[], None]) -> None:
         self._step = step

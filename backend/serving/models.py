@@ -131,10 +131,16 @@ class ServedModels:
 
     @property
     def models(self) -> dict[str, Any]:
-        """Megabytes of encoders in memory, how many there may be, and whose wait on disk."""
+        """Megabytes of encoders in memory, how many there may be, and whose wait on disk; what computes them."""
         most = self.budget.most
         used, limit = round(self.budget.used / 1e6), None if most is None else round(most / 1e6)
-        return {"mb": used, "budget_mb": limit, "unloaded": sorted(self.unloaded)}
+        return {"mb": used, "budget_mb": limit, "unloaded": sorted(self.unloaded), "engines": self._engines}
+
+    @property
+    def _engines(self) -> list[Mapping[str, Any]]:
+        """What each encoder is computed with, and what was measured to choose it; in the order of the projects."""
+        members = (one.model.encoder for each in self._table.projects.values() for one in each.members.values())
+        return [each.computing for each in {id(encoder): encoder for encoder in members}.values()]
 
     @property
     def problems(self) -> dict[str, dict[str, str]]:

@@ -85,5 +85,10 @@ class Places(BaseModel):
         return Store(self.store or str(self.home.absolute() / "checkpoints"), self.cache_folder)
 
     @property
+    def engines_file(self) -> Path:
+        """What a processor computes soonest with, as this machine's processes have measured it."""
+        return self.home.absolute() / "engines.json"
+
+    @property
     def cache_folder(self) -> Path:
         return self.home.absolute() / "cache"

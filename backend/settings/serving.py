@@ -18,8 +18,8 @@ class Serving(BaseModel):
     device: str | None = Field(None, description="cpu, cuda or cuda:1; a GPU is used where there is one if not set")
     engine: Literal["auto", "onnx", "openvino", "torch"] = Field(
         "auto",
-        description="`auto`: torch on a GPU, else ONNX Runtime where there is a graph for it; or `onnx`, `openvino` "
-        "(the same graph in OpenVINO; an extra of that name) or `torch`",
+        description="`auto`: torch on a GPU, else ONNX Runtime or OpenVINO, whichever is sooner, where there is a "
+        "graph; or `onnx`, `openvino` (an extra of that name) or `torch`",
     )
     web_threads: int = Field(48, ge=2, le=256, description="how many requests are answered at once")
     serving_threads: int | None = Field(

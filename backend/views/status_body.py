@@ -34,7 +34,7 @@ class WebProcess(Body):
     memory_mb: float | None
     serving: dict[str, str] = Field(description="generations, by the project's id")
     problems: dict[str, Any] = Field(description="what cannot be loaded, by the project's id")
-    models: dict[str, Any] = Field(description="`mb`, `budget_mb`, and the ids of the projects `unloaded`")
+    models: dict[str, Any] = Field(description="`mb`, `budget_mb`, the ids of `unloaded` projects, `engines`")
 
 
 class VersionsShown(Body):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -108,11 +108,25 @@ class _State:
         yield GaugeMetricFamily(
             "labelwheel_unloaded", "projects whose models wait on disk", len(served_models.unloaded)
         )
+        yield _engines(served_models.models["engines"])
         yield from _language(language_model.spent(self._source.settings))
         try:
             yield from _ledger(gauges.read(self._source.database))
         except SQLAlchemyError as error:  # what the process itself knows is worth having without
             log.warning("the metrics of the database are left out: %s", error)
+
+
+def _engines(found: Sequence[Mapping[str, Any]]) -> Metric:
+    """Where engines were measured against each other, what each of them took."""
+    gauge = GaugeMetricFamily(
+        "labelwheel_engine_milliseconds", "one text on one core, as engines were measured when one was chosen",
+        labels=["arithmetic", "engine", "texts"],
+    )  # fmt: skip
+    for each in found:
+        for engine, times in each.get("milliseconds", {}).items():
+            for texts, value in times.items():
+                gauge.add_metric([each["arithmetic"], engine, texts], value)
+    return gauge
 
 
 def _language(spent: Mapping[str, tuple[Spent, Spent]]) -> Iterable[Metric]:

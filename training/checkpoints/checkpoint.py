@@ -57,13 +57,16 @@ class Words(Frozen):
 class Artefact(Frozen):
     """The ONNX graph of the encoder and the head apart from it, by their names in `files`.
 
-    `words` is None where only transformers reads texts as they were read in training.
+    `words` is None where only transformers reads texts as they were read in training. `lengths` are the texts' tokens,
+    from few to many. `alike` names other arithmetic whose answers were found to be those of fp32.
     """
 
     graph: str
     head: str
     precision: Literal["int8", "fp32"]
     words: Words | None = None
+    lengths: tuple[int, ...] = ()
+    alike: tuple[str, ...] = ()
 
 
 class Manifest(Frozen):

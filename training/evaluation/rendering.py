@@ -204,6 +204,8 @@ def _artefact(report: Mapping[str, Any]) -> str:
             f" The mean score is {_number(found['fp32_score'])} in fp32 and {_number(found['int8_score'])} in int8 "
             f"(90 % interval of the difference {found['low']:+.3f} to {found['high']:+.3f})."
         )
+    for name, other in found.get("others", {}).items():
+        text += f" {'As good' if other['holds'] else 'Not'} in {_cell(name)}: {_cell(other['reason'])}."
     return text
 
 

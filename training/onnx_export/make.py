@@ -8,19 +8,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from labelwheel.training import batches
 from labelwheel.training.checkpoints.checkpoint import Artefact, Words
+from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.heads.base import FastHead
 from labelwheel.training.kinds.base import Encoding, QuestionKind
 from labelwheel.training.model import pad_token
-from labelwheel.training.onnx_export import graph, tokenizing
+from labelwheel.training.onnx_export import graph, openvino_session, tokenizing
 from labelwheel.training.onnx_export.equivalence import ENOUGH, Agreement, judge
 from labelwheel.training.onnx_export.quantisation import quantise
-from labelwheel.training.onnx_export.session import Head, Session
+from labelwheel.training.onnx_export.session import GraphSession, Head, Session
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample, Part
 
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 GRAPH, HEAD = "onnx/encoder.onnx", "onnx/head.safetensors"
 MOST_TOKENS = 20_000
 """What the two precisions are compared on: some seconds on one core."""
+
+_QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Of the texts' lengths: an engine is chosen by how soon it computes such texts."""
 
 _CHECKED = 16
 _TOLERANCE = 1e-3
@@ -63,37 +67,53 @@ def make(source: Source, rows: Sequence[LabelledExample], seed: int = 13) -> Mad
     begin = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="labelwheel-onnx-") as scratch:
-            entry, files, found = _make(source, rows, Path(scratch), seed)
+            entry, files, told = _make(source, rows, Path(scratch), seed)
     except Exception as error:  # whatever an architecture does to the exporter: torch serves what cannot be exported
         logger.exception("No ONNX artefact could be made")
         line = next(iter(str(error).splitlines()), "")[:200]
         return Made(None, told={"precision": None, "reason": f"the export failed ({type(error).__name__}: {line})"})
-    logger.info("Artefact in %s: %s (%.1f s)", found.precision, found.reason, time.monotonic() - begin)
+    logger.info("Artefact in %s: %s (%.1f s)", entry.precision, told["reason"], time.monotonic() - begin)
     size = sum(map(len, files.values()))
-    told = {**found.model_dump(), "bytes": size, "seconds": round(time.monotonic() - begin, 1)}
-    return Made(entry, files, told)
+    return Made(entry, files, {**told, "bytes": size, "seconds": round(time.monotonic() - begin, 1)})
 
 
 def _make(
     source: Source, rows: Sequence[LabelledExample], scratch: Path, seed: int
-) -> tuple[Artefact, dict[str, bytes], Agreement]:
+) -> tuple[Artefact, dict[str, bytes], dict[str, Any]]:
     plain, small = scratch / "fp32.onnx", scratch / "int8.onnx"
     graph.export(source.module, plain)
     head, pad = Head.of(source.module), pad_token(source.tokenizer)
     session = Session(plain, pad, source.threads)
     _check(source, head, session)
-    chosen = _chosen(source, rows)
-    if len(chosen) < ENOUGH:
-        answers = _answers(source, head, session, chosen)
-        found = judge(source.question, source.kind, chosen, answers, answers, seed)
-    else:
+    chosen, lengths = _chosen(source, rows)
+    answers = _answers(source, head, session, chosen)
+
+    def judged(name: str, other: GraphSession | None) -> Agreement:
+        said = answers if other is None else _answers(source, head, other, chosen)
+        return judge(source.question, source.kind, chosen, answers, said, name, seed)
+
+    enough = len(chosen) >= ENOUGH
+    if enough:
         quantise(plain, small, source.tokenizer)
-        one, other = (_answers(source, head, each, chosen) for each in (session, Session(small, pad, source.threads)))
-        found = judge(source.question, source.kind, chosen, one, other, seed)
-    path = small if found.precision == "int8" else plain
-    files = {GRAPH: path.read_bytes(), HEAD: head.dump()}
-    words = _words(source, chosen, scratch)
-    return Artefact(graph=GRAPH, head=HEAD, precision=found.precision, words=words), files, found
+    found = judged("int8", Session(small, pad, source.threads) if enough else None)
+    precision: Literal["int8", "fp32"] = "int8" if found.holds else "fp32"
+    path = small if found.holds else plain
+    others = {}
+    if enough and openvino_session.installed():
+        try:
+            other = openvino_session.OpenVinoSession(path, pad, source.threads or 1)
+            others[other.arithmetic] = judged(other.arithmetic, other)
+        except LabelwheelError as error:  # it is one more way to compute: without it there is the usual one
+            logger.warning("OpenVINO cannot compute the artefact: %s", error)
+    entry = Artefact(
+        graph=GRAPH, head=HEAD, precision=precision, words=_words(source, chosen, scratch), lengths=lengths,
+        alike=tuple(name for name, each in others.items() if each.holds),
+    )  # fmt: skip
+    told = {
+        "precision": precision, **found.model_dump(exclude={"holds", "score"}), "int8_score": found.score,
+        "others": {name: each.model_dump() for name, each in others.items()},
+    }  # fmt: skip
+    return entry, {GRAPH: path.read_bytes(), HEAD: head.dump()}, told
 
 
 def _words(source: Source, rows: Sequence[LabelledExample], scratch: Path) -> Words | None:
@@ -124,8 +144,8 @@ def _check(source: Source, head: Head, session: Session) -> None:
             raise ValueError(f"the graph's answers are {apart:.2g} away from torch's")
 
 
-def _chosen(source: Source, rows: Sequence[LabelledExample]) -> list[LabelledExample]:
-    """The held-out examples, or all where those are few; as many as fit into some seconds."""
+def _chosen(source: Source, rows: Sequence[LabelledExample]) -> tuple[list[LabelledExample], tuple[int, ...]]:
+    """The held-out examples, or all where those are few, as many as fit into some seconds; and how long texts are."""
     held = [row for row in rows if row.part is Part.HELD_OUT]
     wanted = held if len(held) >= ENOUGH else [*held, *(row for row in rows if row.part is not Part.HELD_OUT)]
     lengths = [0] * len(wanted)
@@ -139,10 +159,12 @@ def _chosen(source: Source, rows: Sequence[LabelledExample]) -> list[LabelledExa
         if len(chosen) >= ENOUGH and tokens > MOST_TOKENS:
             break
         chosen.append(row)
-    return chosen
+    there = [len(encoding.input_ids) for encoding in encoded if encoding.input_ids]
+    usual = np.quantile(there, _QUANTILES, method="nearest").tolist() if there else []
+    return chosen, tuple(map(int, usual))
 
 
-def _answers(source: Source, head: Head, session: Session, rows: Sequence[LabelledExample]) -> list[Any]:
+def _answers(source: Source, head: Head, session: GraphSession, rows: Sequence[LabelledExample]) -> list[Any]:
     examples = [row.example for row in rows]
     encodings = source.kind.encode(source.question, examples, source.tokenizer, source.max_length)
     found: dict[int, np.ndarray] = {}

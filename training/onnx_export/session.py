@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -14,8 +15,19 @@ from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.onnx_export.graph import FEATURES, IDS, LAYERS, MASK
 
 
+class GraphSession(Protocol):
+    """A graph in memory, in whatever computes it; `arithmetic` tells its features from those of others."""
+
+    arithmetic: str
+    layered: bool
+    tokens: bool
+
+    def features(self, encodings: Sequence[Encoding], layered: bool = False) -> list[np.ndarray]:
+        """What the head reads of each row, with what several layers say behind it where that is wanted."""
+
+
 class Session:
-    """One graph. `features` may be called from any thread; `threads` is how many cores one call uses."""
+    """One graph in ONNX Runtime; any thread may call `features`, `threads` is how many cores one call uses."""
 
     arithmetic = ""
 

@@ -1,4 +1,4 @@
-"""Which engine serves a checkpoint: torch on a GPU, else ONNX Runtime where it has a graph, else torch; or by name."""
+"""Which engine serves a checkpoint: torch on a GPU, else what computes its graph soonest, else torch; or by name."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from labelwheel.backend.serving.engine import Engine, Loaded
 from labelwheel.backend.serving.engines import memory
 from labelwheel.backend.serving.engines.onnx import OnnxEngine
 from labelwheel.backend.serving.engines.pytorch import TorchEngine
+from labelwheel.backend.serving.engines.trials import Trials
 from labelwheel.training.checkpoints import checkpoint, plain_folder
 from labelwheel.training.checkpoints.checkpoint import Manifest
+from labelwheel.training.onnx_export import openvino_session
 
 Name = Literal["auto", "onnx", "openvino", "torch"]
 
 
 class ChosenEngine:
-    """One device with both engines; which of them, is decided when the first checkpoint is loaded."""
+    """One device with all engines; which of them, is decided when a checkpoint is loaded.
 
-    def __init__(self, name: Name = "auto", device: str | None = None, cores: int | None = None) -> None:
+    With `auto` a CPU's engines are measured against each other; what was found is kept in `trials`.
+    """
+
+    def __init__(
+        self, name: Name = "auto", device: str | None = None, cores: int | None = None, trials: Path | None = None
+    ) -> None:
         self._name, self._device = name, device
-        self._onnx = OnnxEngine(cores, openvino=name == "openvino")
+        measured = name == "auto" and openvino_session.installed()
+        self._onnx = OnnxEngine(cores, openvino=name == "openvino", trials=Trials(trials) if measured else None)
         self._torch = TorchEngine("cpu" if name in ON_CPU else device, cores)
 
     def load(self, folder: Path, manifest: Manifest | None = None) -> Loaded:

@@ -107,6 +107,8 @@ class TorchEncoder:
             # half the memory, and no kernel that only casts; of 412 messages all have the same answer in bfloat16
             module.to(torch.bfloat16)
         self._module, self._pad_token_id = module, pad_token_id
+        kind = str(module.dtype).removeprefix("torch.")
+        self.computing = {"arithmetic": f"torch {kind} on {module.device}"}
         self.size = sum(each.numel() * each.element_size() for each in module.parameters())
         record = recorder(module.device)
         self.recorded = None if record is None else RecordedPasses(module, pad_token_id, longest, record)

@@ -230,3 +230,15 @@ def test_of_a_text_it_is_told_how_much_of_it_was_changed():
     line = {"version": "lw-1", "accepted": 13, "changed": 5, "made": 0, "rate": 13 / 18, "edited": 0.0834}
     text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "acceptance": [line]}]})
     assert "72 % of 18, 8 % of the text changed (lw-1)" in " ".join(text.split())
+
+
+def test_engines_that_were_measured_are_named_once():
+    took = {"onnx": {"single": 2.41, "batched": 1.5}, "openvino": {"single": 1.93, "batched": 1.2}}
+    measured = {"arithmetic": "openvino bf16", "engine": "openvino", "milliseconds": took}
+    alive = [
+        {"models": {"engines": [{"arithmetic": "onnx"}, measured]}},
+        {"models": {"engines": [measured]}},
+        {"models": {}},
+    ]
+    assert overview._engines(alive) == ", openvino bf16: 1.9 ms a text (onnx 2.4)"
+    assert overview._engines([{"models": None}, {"models": {"engines": [{"arithmetic": "onnx"}]}}]) == ""

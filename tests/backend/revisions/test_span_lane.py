@@ -42,7 +42,7 @@ UNSEEN = ["Turin", "Dakar", "Sofia", "Los Altos", "Hanoi", "Minsk", "Accra", "Ky
 class TokenEncoder:
     """Hears capitals, in each layer; its rows are one token for each word."""
 
-    size, name, tokens = 0, "tokens", True
+    size, name, tokens, computing = 0, "tokens", True, {}
 
     def __init__(self, layers: int) -> None:
         self._layers = layers

@@ -67,7 +67,7 @@ class FakeModel:
         return [Encoding(place, [1] * max(1, len(asked.text(each)) // 4)) for place, each in enumerate(examples)]
 
     size = 1000
-    name, tokens = "fake", False
+    name, tokens, computing = "fake", False, {"arithmetic": "fake"}
     reading = "fake"
 
     @property

@@ -297,7 +297,13 @@ def test_beyond_the_budget_models_are_unloaded_but_stay_announced(crowded):
     assert crowded.engine.alive == 2
     assert crowded.served_models.serving == {"1": "g1", "2": "g2", "3": "g3"}
     assert crowded.host.version("tool", "p1") == "g1"
-    assert crowded.served_models.models == {"mb": 0, "budget_mb": 0, "unloaded": crowded.served_models.unloaded}
+    told = {
+        "mb": 0,
+        "budget_mb": 0,
+        "unloaded": crowded.served_models.unloaded,
+        "engines": [{"arithmetic": "fake"}] * 2,
+    }
+    assert crowded.served_models.models == told
     assert not crowded.served_models.follow(), "what is unloaded is not loaded without being asked for"
 
 

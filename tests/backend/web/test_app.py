@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from labelwheel.backend.app import create_app
 from labelwheel.backend.database.engine import Database
+from labelwheel.backend.serving.models import ServedModels
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.route_marks import own_credentials
 from tests.backend.serving.fakes import FakeEngine
@@ -199,8 +200,18 @@ def test_metrics_know_routes_and_methods_not_what_was_made_up(client):
     for name in (
         "batch_rows", "batch_seconds", "queue_examples", "swaps_total", "dropped", "tokens_total", "padding_total",
         "cache_hits", "late_total", "encoders_bytes", "unloaded", "rounds", "ledger_lag_seconds", "serving_info",
+        "engine_milliseconds",
     ):  # fmt: skip
         assert f"# HELP labelwheel_{name}" in text, name
+
+
+def test_what_engines_took_is_told(client, monkeypatch):
+    took = {"onnx": {"single": 2.5, "batched": 1.5}, "openvino": {"single": 2.0, "batched": 1.25}}
+    measured = {"arithmetic": "openvino bf16", "engine": "openvino", "milliseconds": took}
+    monkeypatch.setattr(ServedModels, "_engines", [{"arithmetic": "onnx"}, measured])
+    text = client.get("/metrics", headers=BEARER).text
+    assert text.count('labelwheel_engine_milliseconds{arithmetic="openvino bf16"') == 4
+    assert 'engine="openvino",texts="batched"} 1.25' in text
 
 
 def test_padding_is_counted(app, client):

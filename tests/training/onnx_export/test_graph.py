@@ -17,6 +17,7 @@ from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.onnx_export import graph, make
 from labelwheel.training.onnx_export.equivalence import judge
+from labelwheel.training.onnx_export.openvino_session import OpenVinoSession
 from labelwheel.training.onnx_export.quantisation import quantise
 from labelwheel.training.onnx_export.session import Head, Session
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
@@ -54,31 +55,31 @@ def verdict(count: int, fp32_wrong: int = 0, int8_wrong: int = 0):
 
 def test_int8_is_shipped_where_it_says_the_same():
     found = verdict(100)
-    assert (found.precision, found.same, found.share) == ("int8", 100, 1.0)
+    assert (found.holds, found.same, found.share) == (True, 100, 1.0)
     assert "100 of 100" in found.reason
-    assert verdict(400, int8_wrong=1).precision == "int8"
+    assert verdict(400, int8_wrong=1).holds
 
 
 def test_fp32_stays_where_few_examples_could_not_tell():
     found = verdict(99)
-    assert found.precision == "fp32"
+    assert not found.holds
     assert "too few" in found.reason
 
 
 def test_fp32_stays_where_answers_differ():
     found = verdict(200, int8_wrong=3)
-    assert found.precision == "fp32"
+    assert not found.holds
     assert "197 of 200" in found.reason
 
 
 def test_answers_that_differ_count_also_where_int8_is_right():
-    assert verdict(100, fp32_wrong=2).precision == "fp32"
+    assert not verdict(100, fp32_wrong=2).holds
 
 
 def test_fp32_stays_where_a_score_is_worse():
     found = verdict(1000, int8_wrong=10)
     assert found.share == 0.99
-    assert found.precision == "fp32"
+    assert not found.holds
     assert "chance" in found.reason
 
 
@@ -86,9 +87,9 @@ def test_a_number_is_the_same_within_a_hundredth_of_its_range():
     question = Question(name="n", kind=Kind.NUMBER, inputs=("text",), minimum=0, maximum=10)
     given = labelled(100, question)
     fp32 = [Prediction(answer=1.4, score=0.9)] * 100
-    for apart, precision in ((0.09, "int8"), (0.2, "fp32")):
+    for apart, holds in ((0.09, True), (0.2, False)):
         int8 = [Prediction(answer=1.4 + apart, score=0.9)] * 100
-        assert judge(question, kind_of(question), given, fp32, int8).precision == precision
+        assert judge(question, kind_of(question), given, fp32, int8).holds is holds
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +243,48 @@ def test_a_job_leaves_an_artefact_that_is_hashed_reported_and_not_exported(tmp_p
     (found.folder / entry.graph).write_bytes(b"changed")
     with pytest.raises(InvalidCheckpoint, match="changed"):
         checkpoint.read(found.folder)
+
+
+def test_a_job_says_how_long_texts_are_and_whether_openvino_answers_alike(tmp_path: Path, base: str):
+    found = run(tmp_path, base)
+    entry, told = found.manifest.artefact, found.report["artefact"]
+    assert entry is not None
+    assert len(entry.lengths) == 5
+    assert list(entry.lengths) == sorted(entry.lengths)
+    assert 1 < entry.lengths[0] <= entry.lengths[-1] <= found.manifest.max_length
+    ((arithmetic, judged),) = told["others"].items()
+    assert arithmetic.startswith("openvino")
+    assert judged["examples"] == told["examples"]
+    assert entry.alike == ((arithmetic,) if judged["holds"] else ())
+    assert f"in {arithmetic}: {judged['reason']}" in (found.folder / checkpoint.CARD).read_text("utf-8")
+
+
+def test_other_arithmetic_is_held_to_what_fp32_answers(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch):
+    def noise(self: OpenVinoSession, encodings: list[Encoding], layered: bool = False) -> list[np.ndarray]:
+        return [np.random.default_rng(row.example).normal(size=32).astype(np.float32) for row in encodings]
+
+    monkeypatch.setattr(OpenVinoSession, "features", noise)
+    found = run(tmp_path, base)
+    assert found.manifest.artefact is not None
+    assert found.manifest.artefact.alike == ()
+    ((_, judged),) = found.report["artefact"]["others"].items()
+    assert not judged["holds"]
+    assert "99% are needed" in judged["reason"]
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_without_openvino_or_where_it_fails_the_artefact_is_the_same(
+    tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch, missing: bool
+):
+    def fail(*_: object) -> None:
+        raise InvalidCheckpoint("no such operator")
+
+    monkeypatch.setattr(make.openvino_session, "installed", lambda: not missing)
+    monkeypatch.setattr(OpenVinoSession, "__init__", fail)
+    found = run(tmp_path, base)
+    assert found.manifest.artefact is not None
+    assert found.manifest.artefact.alike == ()
+    assert found.report["artefact"]["others"] == {}
 
 
 def test_a_job_without_one(tmp_path: Path, base: str):
