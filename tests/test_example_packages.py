@@ -21,6 +21,7 @@ FOUND = {
     "kind": ("verdict", "verdict"),
     "connector": ("text-folder", "text-folder"),
     "launcher": ("nice", "nice-launcher"),
+    "redaction": ("mails", "mail-redaction"),
 }
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -98,7 +99,7 @@ py-modules = ["ends_it_all", "half_of_it"]
 """ + "".join(
     f'[project.entry-points."labelwheel.{group}"]\nexits = "ends_it_all:Thing"\nhalf = "half_of_it:Thing"\n'
     f'gone = "no_such_module:Thing"\n'
-    for group in ("connectors", "kinds", "strategies", "launchers")
+    for group in ("connectors", "kinds", "strategies", "launchers", "redactions")
 )
 
 
@@ -108,7 +109,7 @@ def test_what_is_broken_is_named_with_its_reason_and_stops_nothing(run: Run, tmp
     site = install(tmp_path, files)
     found = plugins(run, site)
     broken = {(each["what"], each["name"]): each["problem"] for each in found if each["package"] == "broken"}
-    whats = ("connector", "kind", "strategy", "launcher")
+    whats = ("connector", "kind", "strategy", "launcher", "redaction")
     assert broken.keys() == {(what, name) for what in whats for name in ("exits", "half", "gone")}
     for what in whats:
         assert "(ends_it_all:Thing) cannot be loaded: SystemExit: 7" in broken[what, "exits"]
@@ -128,7 +129,8 @@ home_folder.prepare(settings)
 routes = {str(rule) for rule in app.create_app(settings, start=False).url_map.iter_rules()}
 assert {"/predict", "/api/v1/status"} <= routes, routes
 from labelwheel.training.strategies import registry
-assert len(registry.strategies()) == 11
+assert len(registry.strategies()) > 10
+assert all(map(registry.comes_along, registry.strategies()))
 """
     done = run(site, "-c", served, str(tmp_path / "home"))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -61,6 +61,10 @@ class BudgetReached(LanguageModelFailed):
     """What a project may spend on language models in a day is spent. It goes on tomorrow, or with a larger budget."""
 
 
+class RedactionFailed(LabelwheelError):
+    """What texts go through before they are sent failed on one. That text stays here; mend the redaction."""
+
+
 class MissingExtra(LabelwheelError):
     """Something needs a package that is only installed on demand. The message names the extra."""
 

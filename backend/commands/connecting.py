@@ -185,9 +185,10 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
         )  # fmt: skip
     if model := status.get("language_model"):
         teaches = ", also some that nobody asks about (LABELWHEEL_LLM_ROLE)" if model.get("role") == "teacher" else ""
+        redacted = f", redacted by {model['redaction']}" if model.get("redaction") else ""
         console.print(
             f"  its texts go to the language model {model['model']} at {model['place']} (LABELWHEEL_LLM_URL), for up "
-            f"to {model['budget']:g} a day{teaches}",
+            f"to {model['budget']:g} a day{teaches}{redacted}",
             style="yellow", markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
     for each in found["questions"]:

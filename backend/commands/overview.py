@@ -55,6 +55,8 @@ def _service(status: Row, url: str) -> Text:
             line.append(f"\n{status['worker']['problem']}", style="red")
     if model := status.get("language_model"):
         line.append(f"\ntexts go to {model['model']} at {model['place']}, for {model['budget']:g} a day and project")
+        if model.get("redaction"):
+            line.append(f", redacted by {model['redaction']}")
         for number, spent in model["projects"].items():
             said = f"; project {number}: {spent['today']:.2f} today, {spent['money']:.2f} in all"
             line.append(said, style="yellow" if spent["reached"] else "")

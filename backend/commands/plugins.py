@@ -21,6 +21,7 @@ from labelwheel.training.errors import BrokenPlugin
 from labelwheel.training.heads import files as heads
 from labelwheel.training.inspection.registry import SECTIONS
 from labelwheel.training.kinds import registry as kinds
+from labelwheel.training.language import redaction
 from labelwheel.training.strategies import registry as strategies
 
 OURS = "labelwheel"
@@ -59,6 +60,7 @@ def listed() -> Iterator[Found]:
     yield from _entries("launcher", [launchers.entry(name) for name in launchers.names()], _check_launcher)
     for what, names in (("section", [each.name for each in SECTIONS]), ("head", list(heads.readers()))):
         yield from (Found(what, name, *_package(OURS)) for name in names)
+    yield from _entries("redaction", entry_points.installed(redaction.GROUP), redaction.check)
     for model in foreign_models.configured(load()):
         yield Found("ml backend", model.name, model.path, model.sha256[:12])
     for entry in entry_points.installed(STORES):

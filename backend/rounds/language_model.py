@@ -11,8 +11,8 @@ from typing import Any
 
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.settings import Settings
-from labelwheel.training.errors import LanguageModelFailed
-from labelwheel.training.language import endpoint
+from labelwheel.training.errors import BrokenPlugin, LanguageModelFailed
+from labelwheel.training.language import endpoint, redaction
 from labelwheel.training.language.account import FILE, Account, Spent
 from labelwheel.training.language.endpoint import LanguageModel
 
@@ -22,11 +22,18 @@ _KEY = "key"
 
 
 def configured(settings: Settings, project: int | None = None) -> LanguageModel | None:
-    """The model, and the project that pays; None where none is named. Raises InvalidSettings without its package."""
+    """The model, and the project that pays; None where none is named.
+
+    Raises InvalidSettings without its package, or where the redaction cannot be used that is named.
+    """
     if settings.llm_url is None:
         return None
     if importlib.util.find_spec("openai") is None:
         raise InvalidSettings("LABELWHEEL_LLM_URL needs one more package: pip install 'labelwheel[llm]'")
+    try:
+        redaction.of(settings.llm_redaction)
+    except BrokenPlugin as error:
+        raise InvalidSettings(f"no text may be sent: {error}") from error
     return LanguageModel(
         url=settings.llm_url, model=settings.llm_model, folder=str(_folder(settings)),
         key_file=None if settings.llm_key is None else str(_folder(settings) / _KEY),
@@ -34,6 +41,7 @@ def configured(settings: Settings, project: int | None = None) -> LanguageModel 
         concurrency=settings.llm_concurrency, seconds=settings.llm_seconds,
         context_tokens=settings.llm_context_tokens, project="" if project is None else str(project),
         role=settings.llm_role, silver=settings.llm_silver, samples=settings.llm_samples,
+        redaction=settings.llm_redaction,
     )  # fmt: skip
 
 
@@ -62,6 +70,7 @@ def status(settings: Settings) -> dict[str, Any] | None:
         "place": model.place,
         "model": model.model,
         "role": settings.llm_role,
+        "redaction": settings.llm_redaction,
         "budget": settings.llm_budget,
         "projects": {
             project: {

@@ -38,6 +38,11 @@ class LanguageModels(BaseModel):
     llm_seconds: float = Field(20.0, gt=0, description="how long one answer may take, with all further attempts")
     llm_context_tokens: int = Field(4096, ge=512, description="how long a prompt may be; it holds so many examples")
 
+    llm_redaction: str = Field(
+        "",
+        description="the name of an installed entry point of the group `labelwheel.redactions`, which each text goes "
+        "through before it is sent",
+    )
     llm_samples: int = Field(
         3,
         ge=1,

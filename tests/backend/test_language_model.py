@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,10 @@ from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines.choice import ChosenEngine
 from labelwheel.backend.serving.foreign import ForeignServed, Passing
 from labelwheel.backend.settings import Settings, load
-from labelwheel.training import job
+from labelwheel.training import entry_points, job
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.language import answers as language_answers
-from labelwheel.training.language import client, endpoint
+from labelwheel.training.language import client, endpoint, redaction
 from labelwheel.training.language.account import Account, Spent
 from labelwheel.training.language.entry import FILE, LanguageEntry
 from labelwheel.training.launchers import child
@@ -320,6 +321,44 @@ def test_without_probabilities_scores_are_calibrated_on_how_far_samples_agree(
     assert min(right) > 0.8 > 0.5 > max(others)
 
 
+def without_code(text: str) -> str:
+    return text.replace("code", "****")
+
+
+@pytest.fixture
+def redactions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    entry = EntryPoint(name="codes", value=f"{__name__}:without_code", group=redaction.GROUP)
+    real = entry_points.installed
+    monkeypatch.setattr(entry_points, "installed", lambda group: [entry] if group == redaction.GROUP else real(group))
+    redaction.of.cache_clear()
+    yield
+    redaction.of.cache_clear()
+
+
+def test_no_prompt_of_a_run_has_what_is_redacted(
+    redactions: None, scripted: ScriptedModel, settings: Settings, tmp_path: Path
+) -> None:
+    some = hidden()
+    truth = {without_code(row.example.fields["text"]): row.answer for row in some}
+    scripted.answering = lambda messages: truth.get(json.loads(messages[-1]["content"])["text"], TOPIC.values[0])
+    settings = settings.model_copy(update={"llm_redaction": "codes", "llm_role": "teacher"})
+    told = learn(settings, tmp_path, "v1", some)
+    assert told["chosen"] == InContext.name
+    served = ChosenEngine(device="cpu", cores=1).load(tmp_path / "v1")
+    assert answered(served, [row.example for row in some[-6:]])
+    assert len(scripted.seen) > 100
+    assert "code" not in json.dumps(scripted.seen)
+    said = language_model.status(settings)
+    assert said is not None
+    assert said["redaction"] == "codes"
+    language_model.install(settings.model_copy(update={"llm_redaction": ""}))
+
+
+def test_nothing_starts_with_a_redaction_that_is_not_there(settings: Settings) -> None:
+    with pytest.raises(InvalidSettings, match="no text may be sent: no redaction 'codes' is installed"):
+        language_model.install(settings.model_copy(update={"llm_redaction": "codes"}))
+
+
 def test_nothing_is_asked_where_no_address_is_set(scripted: ScriptedModel, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", llm_model="tiny", llm_key="sesame")
     learn(settings, tmp_path, "v1", rows())
@@ -382,6 +421,10 @@ def test_status_and_metrics_say_where_texts_go_and_what_it_costs(settings: Setti
     shown = StringIO()
     Console(file=shown, width=200).print(overview.render(said, "http://here"))
     assert f"texts go to tiny at {said['language_model']['place']}, for 5 a day and project" in shown.getvalue()
+    shown.seek(0)
+    said["language_model"]["redaction"] = "mails"
+    Console(file=shown, width=200).print(overview.render(said, "http://here"))
+    assert "for 5 a day and project, redacted by mails" in shown.getvalue()
     assert "project 7: 4.99 today, 4.99 in all, the budget of today is reached: the small model" in shown.getvalue()
     assert 'labelwheel_llm_tokens_total{direction="in",project="7"} 1000.0' in text
     assert 'labelwheel_llm_money{project="7"} 4.99' in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from labelwheel.training.errors import InvalidAnswer
@@ -89,6 +90,25 @@ class Prompting(Asking):
                 return self.check(question, spans, example)
         return self.check(question, said, example)
 
+    def answer_redacted(self, question: Question, said: Any, text: str, sent: str, redact: Callable[[str], str]) -> Any:
+        """A person's answer as it may be shown beside a text that is sent as another; raises InvalidAnswer where it
+        cannot be, and whatever `redact` does."""
+        if self.widget is Widget.WORDS:
+            return [redact(each) for each in said] if isinstance(said, list) else redact(said)
+        if self.found_again(said, text, sent) != said:
+            raise InvalidAnswer("what is marked is not in the text as it is sent")
+        return said
+
+    def found_again(self, said: Any, text: str, sent: str) -> Any:
+        """What was said of a text as it was sent, as far as it can be found in the text itself; what else is wrong with
+        it is not looked at. Raises InvalidAnswer where nothing can, in words that the model is told."""
+        if self.widget is not Widget.MARKS or not isinstance(said, list) or text == sent:
+            return said
+        kept = [each for each in said if not _is_quote(each) or quotes.as_often(each["quote"], text, sent)]
+        if said and not kept:
+            raise InvalidAnswer("none of the quotes stands in the text, letter by letter")
+        return kept
+
     def _chosen(self, question: Question, said: Any) -> Answer:
         if not isinstance(said, str) or said not in question.places:
             raise InvalidAnswer(f"{brief(said)} is not among what may be answered")
@@ -105,6 +125,10 @@ def _mark(said: Any) -> tuple[str, str]:
     if not isinstance(said, dict) or set(said) != {"quote", "label"} or not isinstance(said["quote"], str):
         raise InvalidAnswer(f"a quote and a label were asked for, not {brief(said)}")
     return said["quote"], said["label"]
+
+
+def _is_quote(said: Any) -> bool:
+    return isinstance(said, dict) and isinstance(said.get("quote"), str)
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,13 @@ def located(text: str, quotes: Sequence[tuple[str, str]]) -> list[tuple[int, int
     return sorted(found)
 
 
+def as_often(quote: str, text: str, other: str) -> bool:
+    """Whether a quote stands in a text, and as often as in another one: then its places are the same in both."""
+    quote = quote.strip()
+    count = sum(1 for _ in _places(text, quote))
+    return count > 0 and count == sum(1 for _ in _places(other, quote))
+
+
 def _places(text: str, quote: str) -> Iterator[int]:
     place = text.find(quote) if quote else -1
     while place >= 0:

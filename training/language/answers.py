@@ -16,13 +16,14 @@ from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as Late
 from typing import Any
 
-from labelwheel.training.errors import InvalidAnswer, LabelwheelError, LanguageModelFailed
+from labelwheel.training.errors import InvalidAnswer, LabelwheelError, LanguageModelFailed, RedactionFailed
 from labelwheel.training.foreign.answers import fitting
 from labelwheel.training.foreign.process import Said
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.language import client as clients
-from labelwheel.training.language import endpoint
+from labelwheel.training.language import endpoint, redaction
 from labelwheel.training.language.client import Client, Reply
+from labelwheel.training.language.endpoint import LanguageModel
 from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.language.prompt import Prompts, Shown
 from labelwheel.training.questions import Answer, Example, Prediction, Question
@@ -40,10 +41,11 @@ class LanguageAnswers:
     def __init__(self, entry: LanguageEntry, question: Question, shown: Sequence[Shown]) -> None:
         self._entry, self._question, self._shown = entry, question, shown
         self._pause, self._again = FIRST_PAUSE, 0.0
-        self._prompts: tuple[tuple[Question, int], Prompts] | None = None
+        self._prompts: tuple[tuple[Question, int, str], Prompts] | None = None
         self.problem: str | None = None
         self.sampled = False
         """Whether it was asked more than once for an answer."""
+        self._told = False
 
     def check(self, examples: Sequence[Example]) -> None:
         """Nothing: it may be away, and what lies beside it answers then."""
@@ -59,13 +61,16 @@ class LanguageAnswers:
         return found
 
     def raw(self, question: Question, examples: Sequence[Example]) -> list[Said]:
-        """All answers, none of them calibrated. Raises LanguageModelFailed where one is not to be had."""
+        """All answers, none of them calibrated, and nothing for a text that may not be sent.
+
+        Raises LanguageModelFailed where another one is not to be had.
+        """
         found = []
         for start in range(0, len(examples), AT_ONCE):
             said = self._said(question, examples[start : start + AT_ONCE])
-            if None in said:
-                raise LanguageModelFailed(self.problem or "the language model did not answer")
-            found += [each for each in said if each is not None]
+            if self.problem is not None:
+                raise LanguageModelFailed(self.problem)
+            found += [each or Said() for each in said]
         return found
 
     def close(self) -> None:
@@ -76,7 +81,7 @@ class LanguageAnswers:
             return [None] * len(examples)
         try:
             client = self._client()
-            prompts = self._prompts_of(question, client.model.context_tokens)
+            prompts = self._prompts_of(question, client.model)
         except LabelwheelError as error:
             self._failed(str(error))
             return [None] * len(examples)
@@ -113,18 +118,20 @@ class LanguageAnswers:
             raise LanguageModelFailed(f"LABELWHEEL_LLM_MODEL is {model.model}, and what passed was {self._entry.model}")
         return clients.of(model.model_copy(update={"project": ""}))
 
-    def _prompts_of(self, question: Question, tokens: int) -> Prompts:
-        held = self._prompts
-        if held is None or held[0] != (question, tokens):
+    def _prompts_of(self, question: Question, model: LanguageModel) -> Prompts:
+        held, name = self._prompts, (question, model.context_tokens, model.redaction)
+        if held is None or held[0] != name:
             posed = [
                 Shown(example=_reposed(question, self._question, each.example), answer=each.answer)
                 for each in self._shown
                 if question.fitting(each.answer, _reposed(question, self._question, each.example))[0] is not None
             ]
-            held = self._prompts = ((question, tokens), Prompts(question, posed, tokens))
+            prompts = Prompts(question, posed, model.context_tokens, redaction.of(model.redaction))
+            held = self._prompts = (name, prompts)
         return held[1]
 
-    def _one(self, client: Client, prompts: Prompts, example: Example) -> Said:
+    def _one(self, client: Client, prompts: Prompts, example: Example) -> Said | None:
+        """None where nothing of the text may be sent."""
         kind, question = kind_of(prompts.question), prompts.question
         shape, end = kind.answer_schema(question), time.monotonic() + client.model.seconds
         assert shape is not None
@@ -134,30 +141,41 @@ class LanguageAnswers:
             "required": ["answer"],
             "additionalProperties": False,
         }
-        messages, most = prompts.messages(example), clients.WORDS if kind.free else clients.REPLY
+        try:
+            messages, text, sent = prompts.prompt(example)
+        except RedactionFailed as error:
+            self._unsent(error)
+            return None
+        most = clients.WORDS if kind.free else clients.REPLY
 
         def ask(sample: int = 0) -> Reply:
             left = end - time.monotonic() if sample else None
             return client.ask(messages, schema, self._entry.project, most, sample, left)
 
+        def heard(reply: Reply) -> Answer:
+            said = _said(reply.text)
+            if client.model.redaction:
+                said = kind.found_again(said, text, sent)
+            return kind.answer_heard(question, said, example)
+
         reply = ask()
         try:
-            answer = self._heard(question, reply.text, example)
+            answer = heard(reply)
         except InvalidAnswer as error:
             wrong = f'That cannot be used: {error}. Write JSON such as {{"answer": …}} and nothing else.'
             messages += [{"role": "assistant", "content": reply.text[:1000]}, {"role": "user", "content": wrong}]
             reply = ask()
             try:
-                answer = self._heard(question, reply.text, example)
+                answer = heard(reply)
             except InvalidAnswer:
                 return Said()
         sure = reply.sure
         if sure is None and 1 < self._entry.samples <= client.model.samples:
-            sure = self._agreement(ask, question, example, answer)
+            sure = self._agreement(lambda sample: heard(ask(sample)), question, example, answer)
         return Said(answer=answer, score=self._true(sure))
 
     def _agreement(
-        self, ask: Callable[[int], Reply], question: Question, example: Example, answer: Answer
+        self, another: Callable[[int], Answer], question: Question, example: Example, answer: Answer
     ) -> float | None:
         """How far further samples say the same, as if one more had and one had not; None where they are not to be had.
 
@@ -166,7 +184,7 @@ class LanguageAnswers:
         kind, agreed = kind_of(question), 1.0
         for sample in range(1, self._entry.samples):
             try:
-                other = self._heard(question, ask(sample).text, example)
+                other = another(sample)
             except InvalidAnswer:
                 continue
             except LanguageModelFailed:
@@ -175,14 +193,11 @@ class LanguageAnswers:
         self.sampled = True
         return agreed / (self._entry.samples + 1)
 
-    def _heard(self, question: Question, text: str, example: Example) -> Any:
-        try:
-            said = json.loads(text)
-        except (ValueError, RecursionError):
-            raise InvalidAnswer("it is not JSON and nothing else") from None
-        if not isinstance(said, dict) or set(said) != {"answer"}:
-            raise InvalidAnswer('it is not an object with "answer" alone')
-        return kind_of(question).answer_heard(question, said["answer"], example)
+    def _unsent(self, error: RedactionFailed) -> None:
+        """Said once: it may be so of every text."""
+        if not self._told:
+            logger.warning("%s; what lies beside it answers such texts", error)
+        self._told = True
 
     def _true(self, sure: float | None) -> float | None:
         entry = self._entry
@@ -210,3 +225,14 @@ def logit(sure: float) -> float:
 
 def _reposed(question: Question, other: Question, example: Example) -> Example:
     return Example(key=example.key, fields=dict(zip(question.inputs, other.texts(example), strict=False)))
+
+
+def _said(text: str) -> Any:
+    """What stands in {"answer": …}. Raises InvalidAnswer, in words that the model is told."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InvalidAnswer("it is not JSON and nothing else") from None
+    if not isinstance(said, dict) or set(said) != {"answer"}:
+        raise InvalidAnswer('it is not an object with "answer" alone')
+    return said["answer"]

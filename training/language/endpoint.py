@@ -24,7 +24,7 @@ class LanguageModel(Frozen):
     `seconds`, so many as `concurrency` are under way at once, a prompt has up to `context_tokens`. `folder` has the
     account and the answers that were given; `key_file` is one that its owner alone reads. `project` is who pays. In
     the `role` of a teacher it labels up to `silver` texts of a round. Where it says no probabilities, it is
-    asked for so many `samples` of an answer.
+    asked for so many `samples` of an answer. `redaction` names what texts go through before they are sent.
     """
 
     url: str
@@ -41,6 +41,7 @@ class LanguageModel(Frozen):
     role: str = "suggest"
     silver: int = 150
     samples: int = 1
+    redaction: str = ""
 
     @property
     def place(self) -> str:

@@ -7,15 +7,20 @@ ours; whatever it has a model answer, only what fits the question is kept, and o
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from labelwheel.training.errors import InvalidAnswer, RedactionFailed
 from labelwheel.training.kinds import kind_of
+from labelwheel.training.language.redaction import Redaction
 from labelwheel.training.questions import Answer, Example, Frozen, Question
+
+logger = logging.getLogger(__name__)
 
 Message = dict[str, str]
 
@@ -51,11 +56,22 @@ def unpacked(content: bytes) -> list[Shown]:
     return _SHOWN.validate_json(content)
 
 
+class Prompt(NamedTuple):
+    """What is sent; the last of it is the new `text`, which stands there as `sent`."""
+
+    messages: list[Message]
+    text: str
+    sent: str
+
+
 class Prompts:
     """Makes prompts of labelled texts. Any thread may ask."""
 
-    def __init__(self, question: Question, shown: Sequence[Shown], context_tokens: int) -> None:
-        self.question, self._kind = question, kind_of(question)
+    def __init__(
+        self, question: Question, shown: Sequence[Shown], context_tokens: int, redact: Redaction = str
+    ) -> None:
+        self.question, self._kind, self._redact = question, kind_of(question), redact
+        self._turns: dict[int, list[Message]] = {}
         self._room = context_tokens
         # of an example the inputs alone: no column and no key of the labelling tool goes anywhere
         self._shown = sorted(shown, key=lambda each: each.example.key)[:MOST]
@@ -73,22 +89,49 @@ class Prompts:
                 self._vectors = None
 
     def messages(self, example: Example) -> list[Message]:
-        """The prompt for one example, as the protocol has it."""
-        question = self.question
-        last = _user(question, example)
+        """The prompt for one example, as the protocol has it. Raises RedactionFailed."""
+        return self.prompt(example).messages
+
+    def prompt(self, example: Example) -> Prompt:
+        """The same, with the text as it stands there. Raises RedactionFailed where nothing of it may be sent."""
+        sent = self._sent(example)
+        last = _user(self.question, sent)
         opening = {"role": "system", "content": self._opening()}
         left = self._room - cost(opening) - cost(last)
         turns: list[list[Message]] = []
         for number in self._chosen(example):
-            each = self._shown[number]
-            said = self._kind.answer_said(question, each.answer, each.example)
-            turn = [_user(question, each.example), {"role": "assistant", "content": _json({"answer": said})}]
+            turn = self._turn(number)
             left -= sum(map(cost, turn))
             if left < 0:
                 break
             turns.append(turn)
         # the likest stand last, next to the new text
-        return [opening, *(message for turn in reversed(turns) for message in turn), last]
+        messages = [opening, *(message for turn in reversed(turns) for message in turn), last]
+        return Prompt(messages, self._text(example), "\n".join(sent))
+
+    def _sent(self, example: Example) -> list[str]:
+        """What is sent of an example's texts: redacted whole, so that no end of a name is cut off before."""
+        return [self._redact(text)[:LONGEST] for text in self.question.texts(example)]
+
+    def _text(self, example: Example) -> str:
+        return "\n".join(text[:LONGEST] for text in self.question.texts(example))
+
+    def _turn(self, number: int) -> list[Message]:
+        """A labelled text and its answer; nothing where they cannot be shown without what is to be hidden."""
+        if (found := self._turns.get(number)) is not None:
+            return found
+        each, question = self._shown[number], self.question
+        turn: list[Message] = []
+        try:
+            sent, text = self._sent(each.example), self._text(each.example)
+            said = self._kind.answer_said(question, each.answer, each.example)
+            if self._redact is not str:
+                said = self._kind.answer_redacted(question, said, text, "\n".join(sent), self._redact)
+            turn = [_user(question, sent), {"role": "assistant", "content": _json({"answer": said})}]
+        except (InvalidAnswer, RedactionFailed) as error:
+            logger.debug("a labelled text is not shown: %s", error)
+        self._turns[number] = turn
+        return turn
 
     def _opening(self) -> str:
         question = self.question
@@ -134,8 +177,7 @@ def cost(message: Message) -> int:
     return len(message["content"].encode()) // _BYTES + 8
 
 
-def _user(question: Question, example: Example) -> Message:
-    texts = [text[:LONGEST] for text in question.texts(example)]
+def _user(question: Question, texts: Sequence[str]) -> Message:
     said: dict[str, Any] = {"text": texts[0]} if len(texts) == 1 else dict(zip(question.values, texts, strict=False))
     return {"role": "user", "content": _json(said)}
 

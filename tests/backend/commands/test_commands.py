@@ -273,7 +273,14 @@ def test_an_export_that_is_no_plain_tar_is_refused(bad, tmp_path):
 
 def test_connect_shows_the_outcome(stage, run, monkeypatch):
     monkeypatch.setenv("LABELWHEEL_API_KEY", "hunter2")
-    told = {"place": "llm.test:8000", "model": "tiny", "role": "teacher", "budget": 2.5, "projects": {}}
+    told = {
+        "place": "llm.test:8000",
+        "model": "tiny",
+        "role": "teacher",
+        "redaction": "mails",
+        "budget": 2.5,
+        "projects": {},
+    }
     monkeypatch.setattr("labelwheel.backend.rounds.language_model.status", lambda settings: told)
 
     def work(state, problem=None):
@@ -289,7 +296,7 @@ def test_connect_shows_the_outcome(stage, run, monkeypatch):
     assert code == 0
     assert "New ones is connected" in out
     assert "texts go to the language model tiny at llm.test:8000 (LABELWHEEL_LLM_URL), for up to 2.5 a day" in out
-    assert "also some that nobody asks about (LABELWHEEL_LLM_ROLE)" in out
+    assert "also some that nobody asks about (LABELWHEEL_LLM_ROLE), redacted by mails" in out
     assert "hunter2" not in out
     timer = threading.Timer(1.0, work, [ProjectState.FAILED, "set USE_DEFAULT_BANNED_SUBNETS=false over there"])
     timer.start()
