@@ -10,14 +10,12 @@ import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from labelwheel.training.errors import InvalidAnswer
 from labelwheel.training.heads import slots
 from labelwheel.training.heads.files import pack
 from labelwheel.training.heads.layered import unit
 from labelwheel.training.heads.slots import Frame, Slot, Words
+from labelwheel.training.heads.text_sureness import Sureness
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.kinds.free_text import UNAIDED, joined
-from labelwheel.training.kinds.texts import sigmoid
 from labelwheel.training.questions import Example, Prediction, Question
 
 LOOKED_AT = 20
@@ -110,27 +108,6 @@ def choose(candidates: Sequence[Candidate], manner: Manner) -> Chosen:
 
 
 @dataclass(frozen=True, eq=False)
-class Sureness:
-    """`exact` (FEATURES,) gives the log-odds that nothing has to be changed, `edits` the share that has to be."""
-
-    exact: np.ndarray
-    edits: np.ndarray
-
-    def prediction(self, question: Question, example: Example, chosen: Chosen) -> Prediction:
-        """Nothing where more would have to be changed than it helps, or where the question does not take it."""
-        if float(chosen.row @ self.edits) >= UNAIDED:
-            return Prediction()
-        try:
-            answer = question.check(joined(question, chosen.texts), example)
-        except InvalidAnswer:
-            return Prediction()
-        score = float(sigmoid(chosen.row @ self.exact))
-        return Prediction(
-            answer=answer, score=score, item_scores=(score,) * len(answer) if isinstance(answer, list) else ()
-        )
-
-
-@dataclass(frozen=True, eq=False)
 class NearestHead:
     """See `heads.base.FastHead`. It holds people's answers: whoever has its file can read them."""
 
@@ -155,7 +132,8 @@ class NearestHead:
         for row, features in zip(encodings, values, strict=True):
             example = examples[row.example]
             candidates = self.labelled.candidates(features, question.texts(example)[0])
-            found[row.example] = self.sureness.prediction(question, example, choose(candidates, self.manner))
+            chosen = choose(candidates, self.manner)
+            found[row.example] = self.sureness.prediction(question, example, chosen.row, chosen.texts)
         return found
 
     def dump(self) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,9 +19,9 @@ from labelwheel.training.heads.nearest import (
     Labelled,
     Manner,
     NearestHead,
-    Sureness,
     choose,
 )
+from labelwheel.training.heads.text_sureness import Sureness, fit
 from labelwheel.training.kinds.free_text import distance, line, parted
 from labelwheel.training.questions import Prediction
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
@@ -81,7 +80,8 @@ class NearestAnswer(Strategy):
             manner, sureness = self._fitted(others)
             for one in asked[half::2]:
                 example = problem.rows[one.number].example
-                answers[one.number] = sureness.prediction(problem.question, example, choose(one.candidates, manner))
+                chosen = choose(one.candidates, manner)
+                answers[one.number] = sureness.prediction(problem.question, example, chosen.row, chosen.texts)
         indices = [one.number for one in asked]
         shown = sum(answers[index].answer is not None for index in indices)
         detail = f"{len(parts)} validation part(s), {shown} of {len(indices)} suggested"
@@ -131,27 +131,11 @@ class NearestAnswer(Strategy):
             chosen = [choose(one.candidates, manner) for one in asked]
             found.append((manner, chosen, self._changed(asked, chosen)))
         if not asked:
-            return MANNERS[0], Sureness(np.zeros(FEATURES), np.eye(FEATURES)[-1])
+            return MANNERS[0], Sureness.unknown(FEATURES)
         manner, chosen, changed = min(found, key=lambda each: float(each[2].mean()))
-        return manner, _sureness(np.stack([one.row for one in chosen]), changed)
+        return manner, fit(np.stack([one.row for one in chosen]), changed)
 
     def _changed(self, asked: Sequence[_Asked], chosen: Sequence[Chosen]) -> np.ndarray:
         rows = self.given.problem.rows
         pairs = zip(asked, chosen, strict=True)
         return np.array([distance("\n".join(said.texts), line(rows[one.number].answer)) for one, said in pairs])
-
-
-def _sureness(rows: np.ndarray, changed: np.ndarray) -> Sureness:
-    """From (examples, FEATURES) and the share of each that had to be changed."""
-    from sklearn.linear_model import LogisticRegression, Ridge
-
-    exact = changed == 0
-    edits = Ridge(alpha=1.0).fit(rows[:, :-1], changed)
-    share = (exact.sum() + 1) / (len(exact) + 2)
-    odds = [0.0] * (FEATURES - 1) + [float(np.log(share / (1 - share)))]
-    if exact.any() and not exact.all():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a few texts need not converge
-            regression = LogisticRegression().fit(rows[:, :-1], exact)
-        odds = [*regression.coef_[0], regression.intercept_[0]]
-    return Sureness(np.array(odds), np.append(edits.coef_, edits.intercept_))
