@@ -41,7 +41,8 @@ def _foreign(written: Written, beside: Proposal, base: Base) -> Answerer:
     def answer(examples: Sequence[Example]) -> list[Prediction]:
         with tempfile.TemporaryDirectory(prefix="labelwheel-foreign-", ignore_cleanup_errors=True) as folder:
             (Path(folder) / written.entry.content).write_bytes(written.content)
-            model = elsewhere.answers(written.entry, "the challenger", base.question, Path(folder), tries=TRIES)
+            place, device = Path(folder), str(base.module.device)
+            model = elsewhere.answers(written.entry, "the challenger", base.question, place, tries=TRIES, device=device)
             try:
                 found = model.predict(base.question, examples)
             finally:

@@ -1,4 +1,4 @@
-"""Answers that come from elsewhere than a checkpoint's own weights: from a process of its own, or from an endpoint.
+"""Answers that come from elsewhere than a checkpoint's encoder: a process of its own, an endpoint, or a text model.
 
 What lies in the checkpoint beside them answers where they do not.
 """
@@ -17,8 +17,10 @@ from labelwheel.training.language.answers import LanguageAnswers
 from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.language.prompt import unpacked
 from labelwheel.training.questions import Example, Prediction, Question
+from labelwheel.training.text_models import answers as text_answers
+from labelwheel.training.text_models.entry import TextModelEntry
 
-Entry = ForeignEntry | LanguageEntry
+Entry = ForeignEntry | LanguageEntry | TextModelEntry
 """What a manifest says of it."""
 
 
@@ -67,12 +69,19 @@ def saves(champion: Served | None, challenger: Written | None) -> str | None:
     return f"{asked} to {there.model} for each suggestion{price}"
 
 
-def answers(entry: Entry, version: str, question: Question, folder: Path, tries: int = 0) -> Elsewhere:
-    """What a checkpoint in `folder` names; `tries` is as `ForeignAnswers` has it. Raises InvalidCheckpoint."""
+def answers(
+    entry: Entry, version: str, question: Question, folder: Path, tries: int = 0, device: str = "cpu"
+) -> Elsewhere:
+    """What a checkpoint in `folder` names, on a `device` if it computes here; `tries` is as `ForeignAnswers` has it.
+
+    Raises InvalidCheckpoint, OutOfMemory.
+    """
     content = folder / entry.content
     if isinstance(entry, ForeignEntry):
         model = foreign_models.of(entry, version)
         return ForeignAnswers(model, question, content, entry.unscored, tries=tries)
+    if isinstance(entry, TextModelEntry):
+        return text_answers.load(entry, version, folder, device)
     try:
         shown = unpacked(content.read_bytes())
     except (OSError, ValueError) as error:

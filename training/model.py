@@ -77,7 +77,9 @@ class Model:
             raise OutOfMemory(f"{folder} does not fit into the memory of {device or default_device()}") from error
         id2label = {int(index): str(label) for index, label in module.config.id2label.items()}
         head = files.read(Path(folder) / manifest.head) if manifest.head else None
-        return cls(manifest, kind, module, tokenizer, id2label, head, _foreign(Path(folder), manifest))
+        return cls(
+            manifest, kind, module, tokenizer, id2label, head, _foreign(Path(folder), manifest, str(module.device))
+        )
 
     @property
     def device(self) -> str:
@@ -105,10 +107,10 @@ class Model:
         return self.kind.decode(question, examples, encodings, logits, self.id2label, self.manifest.calibration)
 
 
-def _foreign(folder: Path, manifest: Manifest) -> Elsewhere | None:
+def _foreign(folder: Path, manifest: Manifest, device: str) -> Elsewhere | None:
     if manifest.foreign is None:
         return None
-    return elsewhere.answers(manifest.foreign, manifest.version, manifest.question, folder, tries=TRIES)
+    return elsewhere.answers(manifest.foreign, manifest.version, manifest.question, folder, TRIES, device)
 
 
 def default_device() -> str:

@@ -203,6 +203,7 @@ class Run:
             problem, base.module, base.tokenizer, frozen, self.champion, base.max_length, self.spec.seed,
             Budget(self.deadline), self.progress, base.name, self.notes, self.texts, taught=self.taught,
             tuned=self.spec.tuned, effort=self.spec.trial.effort if self.spec.trial else 1.0,
+            text_model=self.spec.text_model,
         )  # fmt: skip
 
     def _artefact(self, proposal: Proposal) -> make.Made:

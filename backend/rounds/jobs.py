@@ -90,6 +90,7 @@ def general(settings: Settings, question: Question, version: str, tuned: Tuned |
         shares_card=_beside_serving(settings),
         serving=_served(settings),
         tuned=tuned,
+        text_model=launchers.anywhere(settings.text_model.strip()),
         foreign=foreign_models.configured(settings),
     )
 

@@ -48,7 +48,12 @@ def base_model(settings: Settings, tuned: Tuned | None = None) -> str | None:
     It is the one that a search has found, where it found another.
     """
     base = settings.base_model if tuned is None or tuned.base_model is None else tuned.base_model
-    return str(Path(base).absolute()) if base and Path(base).is_dir() else base
+    return None if base is None else anywhere(base)
+
+
+def anywhere(model: str) -> str:
+    """A hub name as it is, a folder by its absolute path."""
+    return str(Path(model).absolute()) if model and Path(model).is_dir() else model
 
 
 def listed(settings: Settings) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
@@ -34,6 +35,11 @@ class Ticket:
     deadline: float
     future: Future[list[np.ndarray]] = field(default_factory=Future)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Neither answered, nor cancelled, nor too late."""
+        return time.monotonic() <= self.deadline and not self.future.done()
 
     def deliver(self, places: Sequence[int], features: Sequence[np.ndarray]) -> None:
         for place, row in zip(places, features, strict=True):

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from labelwheel.backend.errors import Overloaded
-from labelwheel.backend.serving import cores
+from labelwheel.backend.serving import cores, waiting
 from labelwheel.backend.serving.batching import Chunk, Priority, Ticket, cut, gather
 from labelwheel.backend.serving.engine import Encoder, Engine
 from labelwheel.backend.serving.pace import Pace, Place
@@ -188,7 +188,7 @@ class InferenceQueue:
 
     def _compute(self, batch: list[Chunk]) -> None:
         now = time.monotonic()
-        late = [chunk for chunk in batch if chunk.ticket.deadline < now or chunk.ticket.future.done()]
+        late = [chunk for chunk in batch if not chunk.ticket.is_waited_for]
         if late:
             with self._changed:
                 self.late += sum(len(chunk.rows) for chunk in late)
@@ -199,7 +199,14 @@ class InferenceQueue:
             return
         rows = [row for chunk in batch for row in chunk.rows]
         try:
-            features = batch[0].encoder.features(rows)
+            with waiting.on(lambda: any(chunk.ticket.is_waited_for for chunk in batch)):
+                features = batch[0].encoder.features(rows)
+        except waiting.Unwanted:
+            with self._changed:
+                self.late += len(rows)
+            for chunk in batch:
+                chunk.ticket.fail(Overloaded("the model did not come to an end in time; try again in a few seconds"))
+            return
         except BaseException as error:
             if len(batch) > 1:  # one bad row must not cost the others their answer
                 for chunk in batch:

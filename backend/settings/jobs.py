@@ -29,6 +29,11 @@ class Jobs(BaseModel):
         description="base models that `labelwheel tune` may choose beside `LABELWHEEL_BASE_MODEL`, with commas: hub "
         "names or folders",
     )
+    text_model: str = Field(
+        "",
+        description="a hub name or a folder of a sequence-to-sequence or causal model of transformers that rounds "
+        "fine-tune where people write their answers (docs/text-answers.md); if not set, none is tried",
+    )
     artefact: bool = Field(
         True, description="whether a job also writes an ONNX graph, in int8 where it gives the same answers"
     )

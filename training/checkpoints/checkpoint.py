@@ -33,6 +33,7 @@ from labelwheel.training.foreign.entry import ForeignEntry
 from labelwheel.training.language import entry as language_entry
 from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.questions import Frozen, Question
+from labelwheel.training.text_models.entry import TextModelEntry
 
 MANIFEST = "labelwheel.json"
 REPORT = "report.json"
@@ -89,7 +90,9 @@ class Manifest(Frozen):
     libraries: dict[str, str] = Field(default_factory=dict)
     artefact: Artefact | None = None  # what a CPU serves with; torch reads the weights where there is none
     head: Literal["labelwheel_head.safetensors"] | None = None  # see `layered_head`
-    foreign: ForeignEntry | LanguageEntry | None = None  # what answers in the model's place, from elsewhere
+    foreign: ForeignEntry | LanguageEntry | TextModelEntry | None = (
+        None  # what answers in the model's place, from elsewhere
+    )
     files: dict[str, str] = Field(default_factory=dict)
 
 

@@ -22,20 +22,52 @@ RANK, ALPHA = 16, 32
 
 def fresh(base: Any, seed: int) -> Any:
     """A model that answers as the base does, of which adapters and what lies behind the encoder can be trained."""
+    model = _beside(base, targets(base), {id(parameter) for parameter in _behind(base)}, seed)
+    for parameter in _behind(model):
+        parameter.requires_grad_(True)
+    return model
+
+
+def fresh_writer(base: Any, seed: int) -> Any:
+    """The same of a model that writes texts; what turns features into words stays, and adapters are float32."""
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    last = base.get_output_embeddings()
+    names = [
+        name for name, module in base.named_modules() if isinstance(module, nn.Linear | Conv1D) and module is not last
+    ]
+    model = _beside(base, names, set(), seed)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return model
+
+
+def layers(model: Any) -> dict[str, tuple[Any, Any]]:
+    """By the names of the base model's layers, what of their adapters reads (rank, in) and what writes (out, rank)."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return {
+        name: (layer.lora_A["default"].weight, layer.lora_B["default"].weight)
+        for name, layer in model.named_modules()
+        if isinstance(layer, BaseTunerLayer)
+    }
+
+
+def _beside(base: Any, names: list[str], apart: set[int], seed: int) -> Any:
+    """A copy with adapters on some layers; it shares all weights with the base model but those that are `apart`."""
     import torch
     from peft import LoraConfig, inject_adapter_in_model
 
-    apart = {id(parameter) for parameter in _behind(base)}
     shared = {id(p): torch.nn.Parameter(p.detach(), requires_grad=False) for p in base.parameters()
               if id(p) not in apart}  # fmt: skip
     model = copy.deepcopy(base, dict(shared))  # it copies what it does not find there
-    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=targets(base))
+    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=names)
     torch.manual_seed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that a layer of GPT-2's kind is turned round
         inject_adapter_in_model(config, model)
-    for parameter in _behind(model):
-        parameter.requires_grad_(True)
     return model
 
 

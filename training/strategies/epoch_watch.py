@@ -17,8 +17,8 @@ from labelwheel.training.ranks.shards import Shards
 
 logger = logging.getLogger(__name__)
 
-Measure = Callable[[Any], tuple[float, float, float]]
-"""From a model in evaluation mode to validation loss, headline score, and what decides: the less, the better."""
+Measure = Callable[[Any], tuple[float, float | None, float]]
+"""From a model in evaluation mode to validation loss, headline score if any, and what decides: the less, the better."""
 
 
 @dataclass

@@ -63,6 +63,7 @@ class Materials:
     `unlabelled` has texts without an answer, where the job was given any. `asked` are those of them that each part's
     model is asked about, where a smaller model is to learn from what it says; `taught` is what a larger one has said.
     `tuned` are settings of one strategy, which reads them through its `turned`; `effort` is a share of its epochs.
+    `text_model` names one that writes answers, where the operator has one.
     """
 
     problem: Problem
@@ -81,6 +82,7 @@ class Materials:
     taught: Taught | None = None
     tuned: Tuned | None = None
     effort: float = 1.0
+    text_model: str = ""
 
     @property
     def layout(self) -> Layout:

@@ -27,12 +27,13 @@ from labelwheel.training.strategies.low_rank import LowRank
 from labelwheel.training.strategies.names_in_context import NamesInContext
 from labelwheel.training.strategies.nearest_answer import NearestAnswer
 from labelwheel.training.strategies.self_taught import SelfTaught
+from labelwheel.training.strategies.text_model import TextModelTuned
 
 GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
     LabelNames, Chain, FrozenRegression, NearestAnswer, Distilled, SelfTaught, Contrastive, FromChampion, LowRank,
-    FromBase, LanguageTaught, NamesInContext, InContext,
+    FromBase, LanguageTaught, TextModelTuned, NamesInContext, InContext,
 )  # fmt: skip
 
 

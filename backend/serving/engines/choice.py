@@ -15,6 +15,7 @@ from labelwheel.backend.serving.engines.trials import Trials
 from labelwheel.training.checkpoints import checkpoint, plain_folder
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.onnx_export import openvino_session
+from labelwheel.training.text_models.entry import TextModelEntry
 
 Name = Literal["auto", "onnx", "openvino", "torch"]
 
@@ -38,7 +39,8 @@ class ChosenEngine:
         return foreign.around(self._own(folder, manifest), folder)
 
     def _own(self, folder: Path, manifest: Manifest) -> Loaded:
-        if self._name != "torch" and manifest.artefact and not self._on_gpu():
+        writes = isinstance(manifest.foreign, TextModelEntry)  # token by token, which no graph does
+        if self._name != "torch" and manifest.artefact and not writes and not self._on_gpu():
             return self._onnx.load(folder, manifest)
         return self._torch.load(folder, manifest)
 

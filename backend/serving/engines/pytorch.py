@@ -16,13 +16,15 @@ import numpy as np
 
 from labelwheel.backend.serving.cores import available
 from labelwheel.backend.serving.engine import Loaded
-from labelwheel.backend.serving.engines import cuda_graphs, memory
+from labelwheel.backend.serving.engines import cuda_graphs, memory, text_writer
 from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint
 from labelwheel.backend.serving.engines.recorded_passes import Record, RecordedPasses
 from labelwheel.backend.serving.headed import Headed
+from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.text_models.entry import TextModelEntry
 
 
 class TorchEngine:
@@ -57,12 +59,16 @@ class TorchEngine:
         # weights come from the checkpoint's folder: nothing may look for them, or for code, on a hub
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         from labelwheel.training import encoders, layers
-        from labelwheel.training.model import Model, pad_token
+        from labelwheel.training.model import Model, default_device, pad_token
         from labelwheel.training.onnx_export.session import Head
 
+        manifest = manifest or checkpoint.read(folder).manifest
+        if isinstance(manifest.foreign, TextModelEntry):
+            writer = text_writer.load(folder, manifest, self.device or default_device(), self._per_batch)
+            self._take(writer.device)
+            return writer
         model = Model.load(folder, self.device, self._per_batch, manifest)
-        if model.device.startswith("cuda"):
-            self.lanes, self.batch_rows, self.batch_tokens, self.polite_tokens = 1, 128, 32_768, 8_192
+        self._take(model.device)
         pad, most = pad_token(model.tokenizer), encoders.longest(model.module, model.tokenizer)
         if not _ends_with_head(model.module, pad):
             encoder, head = TorchEncoder(model.module, pad, most, self._recorder, str(folder)), None
@@ -79,6 +85,11 @@ class TorchEngine:
             encoder = shared
         found = LoadedCheckpoint(model.manifest, encoder, head, model.tokenizer, model.id2label)
         return found if model.head is None else Headed(found, model.head, found.version)
+
+    def _take(self, device: str) -> None:
+        """A GPU computes one large batch at a time."""
+        if device.startswith("cuda"):
+            self.lanes, self.batch_rows, self.batch_tokens, self.polite_tokens = 1, 128, 32_768, 8_192
 
     def forget(self) -> None:
         memory.release()
