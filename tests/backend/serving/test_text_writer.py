@@ -136,7 +136,9 @@ def test_it_is_not_served_where_what_it_stands_on_is_another(folder: Path, engin
     content = weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     try:
-        with pytest.raises(InvalidCheckpoint, match=r"v1 stands on a text model that this machine has not: .*is not what it was"):
+        with pytest.raises(
+            InvalidCheckpoint, match=r"v1 stands on a text model that this machine has not: .*is not what it was"
+        ):
             engine.load(folder)
     finally:
         weights.write_bytes(content)
