@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,6 +110,18 @@ def test_a_job_is_told_which_language_model_to_ask_and_who_pays(running: World) 
     assert spec.language is not None
     assert (spec.language.url, spec.language.project) == ("http://llm.test/v1", str(found.project_id))
     assert "sesame" not in spec.model_dump_json()
+
+
+def test_a_job_finds_the_text_model_wherever_it_runs(
+    running: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, asked = running.rounds[-1], running.launcher.last.spec.question
+    assert running.launcher.last.spec.text_model == "", "none is tried unless somebody names it"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()
+    for named, told in (("small", str(tmp_path / "small")), ("google/flan-t5-small", "google/flan-t5-small")):
+        settings = running.settings.model_copy(update={"text_model": named})
+        assert jobs.specify(settings, found, asked, None).text_model == told
 
 
 def test_only_what_the_champion_cannot_know_is_fresh(running: World) -> None:
