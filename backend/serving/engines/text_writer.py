@@ -35,7 +35,9 @@ class TextWriter:
 
     def __init__(self, texts: TextAnswers, name: str) -> None:
         self._texts, self.name = texts, name
-        self.size = sum(each.numel() * each.element_size() for each in texts.model.module.parameters())
+        module = texts.model.module
+        self.size = sum(each.numel() * each.element_size() for each in module.parameters())
+        self.computing = {"arithmetic": f"torch {str(module.dtype).rpartition('.')[2]} on {module.device}"}
 
     def rehearsals(self) -> Sequence[Callable[[], None]]:
         return ()
