@@ -92,6 +92,10 @@ def behind(module: Any) -> Any | None:
         def device(self) -> Any:
             return self.module.device
 
+        @property
+        def dtype(self) -> Any:
+            return self.module.dtype
+
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
             with layered.caught() as states:
                 output = self.module(input_ids=input_ids, attention_mask=attention_mask)
