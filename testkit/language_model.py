@@ -23,7 +23,7 @@ class ScriptedModel:
     def __init__(self, answering: Answering) -> None:
         self.answering, self.fault, self.left = answering, "", -1
         self.sampling: Answering | None = None  # what it says where it is asked with a temperature; None: the same
-        self.knows_schemas, self.knows_probabilities = True, True
+        self.knows_schemas, self.knows_probabilities, self.refusal = True, True, 400
         self.seen: list[list[dict[str, str]]] = []
         self.requests: list[dict[str, Any]] = []
         self.keys: set[str] = set()
@@ -71,7 +71,7 @@ class ScriptedModel:
         if (not self.knows_schemas and "response_format" in asked) or (
             not self.knows_probabilities and "logprobs" in asked
         ):
-            return 400, {}, b'{"error": {"message": "unknown parameter"}}'
+            return self.refusal, {}, b'{"error": {"message": "unknown parameter"}}'
         heard = self.sampling if asked["temperature"] and self.sampling else self.answering
         text = json.dumps({"answer": heard(asked["messages"])}, ensure_ascii=False)
         text = {

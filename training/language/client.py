@@ -120,7 +120,7 @@ class Client:
         except openai.APIConnectionError as error:
             spent = Spent(requests=1)
             raise _Again(f"cannot be reached ({type(error.__cause__).__name__})") from None
-        except openai.BadRequestError as error:
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             spent = Spent(requests=1)
             self._plainer(error, extras)
             raise _Again("refuses the shape of requests", 0.0) from None

@@ -82,7 +82,11 @@ def test_nobody_listens(make: Make) -> None:
         Client(make(url="http://127.0.0.1:9/v1", seconds=0.5)).ask(asked("one"), SCHEMA, "7")
 
 
-def test_an_endpoint_without_schemas_and_probabilities_is_asked_without(scripted: ScriptedModel, make: Make) -> None:
+@pytest.mark.parametrize("refusal", [400, 422])
+def test_an_endpoint_without_schemas_and_probabilities_is_asked_without(
+    refusal: int, scripted: ScriptedModel, make: Make
+) -> None:
+    scripted.refusal = refusal
     scripted.knows_schemas = scripted.knows_probabilities = False
     client = Client(make())
     assert client.ask(asked("one"), SCHEMA, "7") == ('{"answer": "a"}', None)
