@@ -40,6 +40,16 @@ def test_a_head_that_has_only_learnt_the_commonest_class_does_not_pass() -> None
     assert not judge(question(), rows(*gold), told(*("good",) * 20), told(*champion), named=True, served=False).passes
 
 
+@pytest.mark.parametrize(("better", "worse", "passes"), [(6, 0, True), (4, 1, True), (4, 3, False), (3, 3, False)])
+def test_names_are_not_beaten_by_next_to_nothing(better: int, worse: int, passes: bool) -> None:
+    """So many of 24 labels that only one of the two has right: ahead by 4 to 3 is chance as often as not."""
+    other = {"good": "bad", "bad": "so-so", "so-so": "good"}
+    names = tuple(other[answer] if place < better else answer for place, answer in enumerate(GOLD))
+    head = tuple(other[answer] if better <= place < better + worse else answer for place, answer in enumerate(GOLD))
+    found = judge(question(), rows(*GOLD), told(*head), told(*names), named=True, served=False)
+    assert (found.passes, found.gain > 0) == (passes, better > worse), found.reason
+
+
 @pytest.mark.parametrize("served", [False, True])
 def test_labels_of_one_class_alone_never_beat_the_names(served: bool) -> None:
     """A file that is sorted by class begins like this: a head that says nothing else is right about all of it."""
