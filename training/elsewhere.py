@@ -1,4 +1,4 @@
-"""Answers that come from elsewhere than a checkpoint's encoder: a process of its own, an endpoint, or a text model.
+"""Answers that come from elsewhere than a checkpoint's encoder: a process of its own, an endpoint, a pretrained model.
 
 What lies in the checkpoint beside them answers where they do not.
 """
@@ -19,8 +19,10 @@ from labelwheel.training.language.prompt import unpacked
 from labelwheel.training.questions import Example, Prediction, Question
 from labelwheel.training.text_models import answers as text_answers
 from labelwheel.training.text_models.entry import TextModelEntry
+from labelwheel.training.zero_shot import answers as zero_shot_answers
+from labelwheel.training.zero_shot.entry import ZeroShotEntry
 
-Entry = ForeignEntry | LanguageEntry | TextModelEntry
+Entry = ForeignEntry | LanguageEntry | TextModelEntry | ZeroShotEntry
 """What a manifest says of it."""
 
 
@@ -82,6 +84,8 @@ def answers(
         return ForeignAnswers(model, question, content, entry.unscored, tries=tries)
     if isinstance(entry, TextModelEntry):
         return text_answers.load(entry, version, folder, device)
+    if isinstance(entry, ZeroShotEntry):
+        return zero_shot_answers.load(entry, version, question, folder, device)
     try:
         shown = unpacked(content.read_bytes())
     except (OSError, ValueError) as error:

@@ -203,7 +203,7 @@ class Run:
             problem, base.module, base.tokenizer, frozen, self.champion, base.max_length, self.spec.seed,
             Budget(self.deadline), self.progress, base.name, self.notes, self.texts, taught=self.taught,
             tuned=self.spec.tuned, effort=self.spec.trial.effort if self.spec.trial else 1.0,
-            text_model=self.spec.text_model,
+            text_model=self.spec.text_model, zero_shot=self.spec.zero_shot,
         )  # fmt: skip
 
     def _artefact(self, proposal: Proposal) -> make.Made:

@@ -131,6 +131,7 @@ class JobSpec(Frozen):
     tuned: Tuned | None = None  # what a search has found, or is to be measured; None: the defaults
     trial: Fidelity | None = None  # how closely to measure, where no checkpoint is wanted but figures out of fold
     foreign: tuple[ForeignModel, ...] = ()  # models of the operator's that are tried as strategies
+    zero_shot: str = ""  # one that says which option fits, unlearnt: a hub name or a folder
     text_model: str = ""  # one that writes answers in people's own words: a hub name or a folder
     language: LanguageModel | None = None  # one that is asked over HTTP, and who pays
 

@@ -91,6 +91,7 @@ def general(settings: Settings, question: Question, version: str, tuned: Tuned |
         serving=_served(settings),
         tuned=tuned,
         text_model=launchers.anywhere(settings.text_model.strip()),
+        zero_shot=launchers.anywhere(settings.zero_shot.strip()),
         foreign=foreign_models.configured(settings),
     )
 

@@ -19,6 +19,7 @@ from labelwheel.training.elsewhere import Elsewhere
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Example, Prediction, Question
 from labelwheel.training.text_models.entry import TextModelEntry
+from labelwheel.training.zero_shot.entry import ZeroShotEntry
 
 
 class Passing(list[Prediction]):
@@ -91,7 +92,7 @@ class _Unlayered:
 def around(below: Loaded, folder: Path) -> Loaded:
     """What a checkpoint's manifest says that answers. Raises InvalidCheckpoint where that does not."""
     entry, question = below.manifest.foreign, below.question
-    if entry is None or isinstance(entry, TextModelEntry):  # an engine has loaded the text model itself
+    if entry is None or isinstance(entry, TextModelEntry | ZeroShotEntry):  # engines load these
         return below
     answers = elsewhere.answers(entry, below.version, question, folder)
     answers.check([Example(key=text[:9], fields=dict.fromkeys(question.inputs, text)) for text in PROBES])

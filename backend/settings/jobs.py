@@ -29,6 +29,11 @@ class Jobs(BaseModel):
         description="base models that `labelwheel tune` may choose beside `LABELWHEEL_BASE_MODEL`, with commas: hub "
         "names or folders",
     )
+    zero_shot: str = Field(
+        "",
+        description="a hub name or a folder of a model of natural language inference that answers before the first "
+        "label, and that rounds try, where one or several options are chosen (docs/zero-shot.md); if not set, none",
+    )
     text_model: str = Field(
         "",
         description="a hub name or a folder of a sequence-to-sequence or causal model of transformers that rounds "

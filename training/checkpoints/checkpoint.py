@@ -34,13 +34,15 @@ from labelwheel.training.language import entry as language_entry
 from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.questions import Frozen, Question
 from labelwheel.training.text_models.entry import TextModelEntry
+from labelwheel.training.zero_shot import entry as zero_shot_entry
+from labelwheel.training.zero_shot.entry import ZeroShotEntry
 
 MANIFEST = "labelwheel.json"
 REPORT = "report.json"
 CARD = "report.md"
 MODEL_CARD = "README.md"
 # an export leaves them out: they name people's examples, or other files, or are nothing that transformers reads
-_PRIVATE = (MANIFEST, CARD, "result.json", foreign_entry.FILE, language_entry.FILE)
+_PRIVATE = (MANIFEST, CARD, "result.json", foreign_entry.FILE, language_entry.FILE, zero_shot_entry.FILE)
 _SERVED = "onnx/"  # nor what only serving reads: an export is a plain folder for transformers
 _TEMPORARY = ".writing-"
 _FOREIGN_SECONDS = 24 * 3600.0
@@ -90,7 +92,7 @@ class Manifest(Frozen):
     libraries: dict[str, str] = Field(default_factory=dict)
     artefact: Artefact | None = None  # what a CPU serves with; torch reads the weights where there is none
     head: Literal["labelwheel_head.safetensors"] | None = None  # see `layered_head`
-    foreign: ForeignEntry | LanguageEntry | TextModelEntry | None = (
+    foreign: ForeignEntry | LanguageEntry | TextModelEntry | ZeroShotEntry | None = (
         None  # what answers in the model's place, from elsewhere
     )
     files: dict[str, str] = Field(default_factory=dict)

@@ -63,7 +63,8 @@ class Materials:
     `unlabelled` has texts without an answer, where the job was given any. `asked` are those of them that each part's
     model is asked about, where a smaller model is to learn from what it says; `taught` is what a larger one has said.
     `tuned` are settings of one strategy, which reads them through its `turned`; `effort` is a share of its epochs.
-    `text_model` names one that writes answers, where the operator has one.
+    `text_model` names one that writes answers, `zero_shot` one that is told what options are called; empty where the
+    operator has none.
     """
 
     problem: Problem
@@ -83,6 +84,7 @@ class Materials:
     tuned: Tuned | None = None
     effort: float = 1.0
     text_model: str = ""
+    zero_shot: str = ""
 
     @property
     def layout(self) -> Layout:

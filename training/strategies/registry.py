@@ -28,12 +28,13 @@ from labelwheel.training.strategies.names_in_context import NamesInContext
 from labelwheel.training.strategies.nearest_answer import NearestAnswer
 from labelwheel.training.strategies.self_taught import SelfTaught
 from labelwheel.training.strategies.text_model import TextModelTuned
+from labelwheel.training.strategies.zero_shot import ZeroShot, ZeroShotNames
 
 GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
     LabelNames, Chain, FrozenRegression, NearestAnswer, Distilled, SelfTaught, Contrastive, FromChampion, LowRank,
-    FromBase, LanguageTaught, TextModelTuned, NamesInContext, InContext,
+    FromBase, LanguageTaught, ZeroShotNames, ZeroShot, TextModelTuned, NamesInContext, InContext,
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from labelwheel.training import encoders, memory
+from labelwheel.training import encoders, memory, pretrained_files
 from labelwheel.training.elsewhere import Written
 from labelwheel.training.errors import InvalidJob, OutOfMemory
 from labelwheel.training.heads.text_sureness import Sureness, fit
@@ -77,7 +77,7 @@ class TextModelTuned(Strategy):
             return False
         device = str(given.base.device)
         try:
-            needed = pretrained.size(given.text_model) * _IN_MEMORY[device.partition(":")[0]]
+            needed = pretrained_files.size(given.text_model) * _IN_MEMORY[device.partition(":")[0]]
             if needed > memory.free(device):
                 raise OutOfMemory(f"it takes about {needed / 2**30:.1f} GiB of memory, more than is free")
             self._model = pretrained.load(given.text_model, device)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labelwheel.training import pretrained_files
 from labelwheel.training.batches import quiet
 from labelwheel.training.errors import InvalidJob, OutOfMemory
 
-_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_OTHERS = (
-    "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt", "merges.txt",
-)  # fmt: skip
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 _UNBOUNDED = 1_000_000
 
@@ -63,6 +58,8 @@ def load(name: str, device: str, digest: str | None = None) -> TextModel:
 
     offline: dict[str, Any] = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
     try:
+        found = pretrained_files.hashed(pretrained_files.located(name))
+        pretrained_files.same(name, found, digest)
         with quiet():
             config = transformers.AutoConfig.from_pretrained(name, **offline)
             apart = bool(getattr(config, "is_encoder_decoder", False))
@@ -73,14 +70,11 @@ def load(name: str, device: str, digest: str | None = None) -> TextModel:
             tokenizer = transformers.AutoTokenizer.from_pretrained(name, **offline)
             kind = transformers.AutoModelForSeq2SeqLM if apart else transformers.AutoModelForCausalLM
             module = kind.from_pretrained(name, use_safetensors=True, dtype=_dtype(device), **offline)
-        found = hashed(_folder(name))
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(f"{name} does not fit into the memory of {device}") from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InvalidJob(f"{name} cannot be loaded: {reason}") from error
-    if digest is not None and found != digest:
-        raise InvalidJob(f"{name} is not what it was: the hash of its files is {found}, and was {digest}")
     if tokenizer.eos_token_id is None:
         raise InvalidJob(f"{name} has no token that ends a text, so that no answer of it would end")
     try:
@@ -91,45 +85,6 @@ def load(name: str, device: str, digest: str | None = None) -> TextModel:
     start = module.generation_config.decoder_start_token_id or getattr(config, "decoder_start_token_id", None)
     module.generation_config = transformers.GenerationConfig(decoder_start_token_id=start)
     return TextModel(name, found, module, tokenizer, apart)
-
-
-def size(name: str) -> int:
-    """How many bytes its weights have on disk; raises InvalidJob where it is not there."""
-    try:
-        folder = _folder(name)
-        return sum((folder / each).stat().st_size for each in _weights(folder))
-    except OSError as error:
-        raise InvalidJob(f"{name} cannot be loaded: {error}") from error
-
-
-def hashed(folder: Path) -> str:
-    """Names what is in a folder: a hash of all files that say how it answers. Raises OSError."""
-    found = hashlib.sha256()
-    for name in (*_weights(folder), *(name for name in _OTHERS if (folder / name).exists())):
-        found.update(f"{name}\n".encode())
-        with (folder / name).open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()
-
-
-def _weights(folder: Path) -> list[str]:
-    if not (folder / _INDEX).exists():
-        return [_WEIGHTS]
-    import json
-
-    return [_INDEX, *sorted(set(json.loads((folder / _INDEX).read_text("utf-8"))["weight_map"].values()))]
-
-
-def _folder(name: str) -> Path:
-    if Path(name).is_dir():
-        return Path(name)
-    from transformers.utils import cached_file
-
-    for each in (_INDEX, _WEIGHTS):
-        found = cached_file(name, each, _raise_exceptions_for_missing_entries=False)
-        if found is not None:
-            return Path(found).parent
-    raise OSError(f"{name} has no {_WEIGHTS}")
 
 
 def _dtype(device: str) -> Any:

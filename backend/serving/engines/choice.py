@@ -16,6 +16,7 @@ from labelwheel.training.checkpoints import checkpoint, plain_folder
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.onnx_export import openvino_session
 from labelwheel.training.text_models.entry import TextModelEntry
+from labelwheel.training.zero_shot.entry import ZeroShotEntry
 
 Name = Literal["auto", "onnx", "openvino", "torch"]
 
@@ -39,8 +40,9 @@ class ChosenEngine:
         return foreign.around(self._own(folder, manifest), folder)
 
     def _own(self, folder: Path, manifest: Manifest) -> Loaded:
-        writes = isinstance(manifest.foreign, TextModelEntry)  # token by token, which no graph does
-        if self._name != "torch" and manifest.artefact and not writes and not self._on_gpu():
+        # the graph is that of the encoder, which these do without
+        other = isinstance(manifest.foreign, TextModelEntry | ZeroShotEntry)
+        if self._name != "torch" and manifest.artefact and not other and not self._on_gpu():
             return self._onnx.load(folder, manifest)
         return self._torch.load(folder, manifest)
 

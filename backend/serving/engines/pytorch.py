@@ -19,12 +19,14 @@ from labelwheel.backend.serving.engine import Loaded
 from labelwheel.backend.serving.engines import cuda_graphs, memory, text_writer
 from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint
 from labelwheel.backend.serving.engines.recorded_passes import Record, RecordedPasses
+from labelwheel.backend.serving.engines.zero_shot_checkpoint import LoadedZeroShot
 from labelwheel.backend.serving.headed import Headed
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.text_models.entry import TextModelEntry
+from labelwheel.training.zero_shot.entry import ZeroShotEntry
 
 
 class TorchEngine:
@@ -67,6 +69,8 @@ class TorchEngine:
             writer = text_writer.load(folder, manifest, self.device or default_device(), self._per_batch)
             self._take(writer.device)
             return writer
+        if isinstance(manifest.foreign, ZeroShotEntry):
+            return self._zero_shot(folder, manifest, manifest.foreign)
         model = Model.load(folder, self.device, self._per_batch, manifest)
         self._take(model.device)
         pad, most = pad_token(model.tokenizer), encoders.longest(model.module, model.tokenizer)
@@ -85,6 +89,24 @@ class TorchEngine:
             encoder = shared
         found = LoadedCheckpoint(model.manifest, encoder, head, model.tokenizer, model.id2label)
         return found if model.head is None else Headed(found, model.head, found.version)
+
+    def _zero_shot(self, folder: Path, manifest: Manifest, entry: ZeroShotEntry) -> Loaded:
+        import torch
+
+        from labelwheel.training.model import default_device
+        from labelwheel.training.zero_shot import answers
+
+        torch.set_num_threads(self._per_batch)
+        device = self.device or default_device()
+        found = answers.load(entry, manifest.version, manifest.question, folder, device)
+        self._take(device)
+        key = f"zero-shot {entry.base_digest} {device}"
+        encoder = self._encoders.get(key)
+        if encoder is None:
+            model = found.model
+            encoder = TorchEncoder(model.module, model.pad, model.longest, lambda device: None, key)
+            self._encoders[key] = encoder
+        return LoadedZeroShot(manifest, found, encoder)
 
     def _take(self, device: str) -> None:
         """A GPU computes one large batch at a time."""

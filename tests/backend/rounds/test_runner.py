@@ -112,16 +112,17 @@ def test_a_job_is_told_which_language_model_to_ask_and_who_pays(running: World) 
     assert "sesame" not in spec.model_dump_json()
 
 
-def test_a_job_finds_the_text_model_wherever_it_runs(
-    running: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("setting", ["text_model", "zero_shot"])
+def test_a_job_finds_a_pretrained_model_wherever_it_runs(
+    setting: str, running: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, asked = running.rounds[-1], running.launcher.last.spec.question
-    assert running.launcher.last.spec.text_model == "", "none is tried unless somebody names it"
+    assert getattr(running.launcher.last.spec, setting) == "", "none is tried unless somebody names it"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small").mkdir()
     for named, told in (("small", str(tmp_path / "small")), ("google/flan-t5-small", "google/flan-t5-small")):
-        settings = running.settings.model_copy(update={"text_model": named})
-        assert jobs.specify(settings, found, asked, None).text_model == told
+        settings = running.settings.model_copy(update={setting: named})
+        assert getattr(jobs.specify(settings, found, asked, None), setting) == told
 
 
 def test_only_what_the_champion_cannot_know_is_fresh(running: World) -> None:
