@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from labelwheel.training.entries import Entry
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.foreign import model as foreign_models
 from labelwheel.training.foreign.answers import ForeignAnswers
@@ -21,9 +22,6 @@ from labelwheel.training.text_models import answers as text_answers
 from labelwheel.training.text_models.entry import TextModelEntry
 from labelwheel.training.zero_shot import answers as zero_shot_answers
 from labelwheel.training.zero_shot.entry import ZeroShotEntry
-
-Entry = ForeignEntry | LanguageEntry | TextModelEntry | ZeroShotEntry
-"""What a manifest says of it."""
 
 
 class Written(NamedTuple):

@@ -27,22 +27,16 @@ import psutil
 from pydantic import Field, ValidationError
 
 from labelwheel.training.checkpoints import safety
+from labelwheel.training.entries import NOT_EXPORTED, Entry
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob, LabelwheelError
-from labelwheel.training.foreign import entry as foreign_entry
-from labelwheel.training.foreign.entry import ForeignEntry
-from labelwheel.training.language import entry as language_entry
-from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.questions import Frozen, Question
-from labelwheel.training.text_models.entry import TextModelEntry
-from labelwheel.training.zero_shot import entry as zero_shot_entry
-from labelwheel.training.zero_shot.entry import ZeroShotEntry
 
 MANIFEST = "labelwheel.json"
 REPORT = "report.json"
 CARD = "report.md"
 MODEL_CARD = "README.md"
 # an export leaves them out: they name people's examples, or other files, or are nothing that transformers reads
-_PRIVATE = (MANIFEST, CARD, "result.json", foreign_entry.FILE, language_entry.FILE, zero_shot_entry.FILE)
+_PRIVATE = (MANIFEST, CARD, "result.json", *NOT_EXPORTED)
 _SERVED = "onnx/"  # nor what only serving reads: an export is a plain folder for transformers
 _TEMPORARY = ".writing-"
 _FOREIGN_SECONDS = 24 * 3600.0
@@ -92,9 +86,7 @@ class Manifest(Frozen):
     libraries: dict[str, str] = Field(default_factory=dict)
     artefact: Artefact | None = None  # what a CPU serves with; torch reads the weights where there is none
     head: Literal["labelwheel_head.safetensors"] | None = None  # see `layered_head`
-    foreign: ForeignEntry | LanguageEntry | TextModelEntry | ZeroShotEntry | None = (
-        None  # what answers in the model's place, from elsewhere
-    )
+    foreign: Entry | None = None  # what answers in the model's place, from elsewhere
     files: dict[str, str] = Field(default_factory=dict)
 
 
