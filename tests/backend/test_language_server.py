@@ -43,8 +43,9 @@ def test_transformers_serve_suggests_before_the_first_label_and_may_end(
     found = answered(served, [row.example for row in rows])
     right = [one.answer == row.answer for one, row in zip(found, rows, strict=True)]
     assert sum(right) >= 27, "it has learnt that from other texts"
-    assert {one.score for one in found} <= {pytest.approx(each / 4) for each in range(1, 4)} | {0.25, 0.5, 0.75}
-    assert max(one.score for one in found) == 0.75, "all samples agree: it says no probabilities"
+    sure = {round(one.score, 6) for one in found}
+    assert sure <= {0.25, 0.5, 0.75}, "it says no probabilities, and so its samples do"
+    assert 0.75 in sure, "all of them agree"
     (today, _) = language_model.spent(settings)[str(PROJECT)]
     assert today.requests >= 90, "each sample is counted"
     assert today.tokens_in > 90 * 50
