@@ -213,6 +213,7 @@ class Run:
         source = make.Source(
             self.spec.question, self.kind, proposal.module.to("cpu"), self.base.tokenizer, self.base.max_length,
             outcome.problem.id2label, proposal.calibration, self.spec.threads, proposal.head,
+            self.spec.compared,
         )  # fmt: skip
         with batches.quiet():
             made = make.make(source, self.rows, self.spec.seed)

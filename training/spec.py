@@ -126,6 +126,7 @@ class JobSpec(Frozen):
     fine_tuning: bool = True  # encoders are trained, too; if not, only where nothing else can learn the question
     followed: bool = False  # fast heads follow the labels on the champion: the challenger has to beat those too
     artefact: bool = True  # whether the checkpoint gets an ONNX graph for serving on a CPU
+    compared: bool = True  # whether it is said which other engines answer alike, of those that are installed
     slices: tuple[NamedSlice, ...] = ()  # those that no challenger may leave behind: the report says how they did
     serving: Serving | None = None  # the limit that what is served has to keep; None is none
     tuned: Tuned | None = None  # what a search has found, or is to be measured; None: the defaults

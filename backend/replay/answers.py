@@ -18,6 +18,7 @@ from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.backend.serving.records import ServingLedger
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.settings import load as load_settings
 from labelwheel.backend.web.features import packed
 from labelwheel.plugins.errors import UnknownProject
 from labelwheel.training.checkpoints.checkpoint import Checkpoint
@@ -35,7 +36,10 @@ class Answers:
         self._project, self._question = project, question
         foreign_models.install(settings)
         language_model.install(settings)
-        self._engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads, settings.engines_file)
+        # the same engines as the service's: one that is measured anew may be another one, and be off by a last digit
+        trials = load_settings().engines_file
+        kept = trials if trials.is_file() else None
+        self._engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads, kept)
         self._queue = InferenceQueue(self._engine, settings.queue_examples)
         self._ledger = ServingLedger(database, settings, "replay")
         self._models = ServedModels(self._engine, self._queue, self._ledger.wanted, read=settings.checkpoints.read)

@@ -87,6 +87,7 @@ def general(settings: Settings, question: Question, version: str, tuned: Tuned |
         hide_below=settings.shown_from[question.kind],
         fine_tuning=settings.fine_tuning,
         artefact=settings.artefact,
+        compared=settings.engine in ("auto", "openvino"),
         shares_card=_beside_serving(settings),
         serving=_served(settings),
         tuned=tuned,

@@ -60,6 +60,7 @@ class Source:
     calibration: Mapping[str, float]
     threads: int | None = None
     on_layers: FastHead | None = None  # what answers in the place of the last layer
+    compared: bool = True  # with what other engines answer, where they are installed
 
 
 def make(source: Source, rows: Sequence[LabelledExample], seed: int = 13) -> Made:
@@ -99,7 +100,7 @@ def _make(
     precision: Literal["int8", "fp32"] = "int8" if found.holds else "fp32"
     path = small if found.holds else plain
     others = {}
-    if enough and openvino_session.installed():
+    if enough and source.compared and openvino_session.installed():
         try:
             other = openvino_session.OpenVinoSession(path, pad, source.threads or 1)
             others[other.arithmetic] = judged(other.arithmetic, other)

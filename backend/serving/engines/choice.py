@@ -24,14 +24,15 @@ Name = Literal["auto", "onnx", "openvino", "torch"]
 class ChosenEngine:
     """One device with all engines; which of them, is decided when a checkpoint is loaded.
 
-    With `auto` a CPU's engines are measured against each other; what was found is kept in `trials`.
+    With `auto` a CPU's engines are measured against each other; what was found is kept in the file `trials`. Without
+    one nothing is measured, and the usual one computes.
     """
 
     def __init__(
         self, name: Name = "auto", device: str | None = None, cores: int | None = None, trials: Path | None = None
     ) -> None:
         self._name, self._device = name, device
-        measured = name == "auto" and openvino_session.installed()
+        measured = name == "auto" and trials is not None and openvino_session.installed()
         self._onnx = OnnxEngine(cores, openvino=name == "openvino", trials=Trials(trials) if measured else None)
         self._torch = TorchEngine("cpu" if name in ON_CPU else device, cores)
 

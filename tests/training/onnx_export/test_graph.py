@@ -272,16 +272,17 @@ def test_other_arithmetic_is_held_to_what_fp32_answers(tmp_path: Path, base: str
     assert "99% are needed" in judged["reason"]
 
 
-@pytest.mark.parametrize("missing", [True, False])
+@pytest.mark.parametrize("trouble", ["missing", "fails", "not asked for"])
 def test_without_openvino_or_where_it_fails_the_artefact_is_the_same(
-    tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch, missing: bool
+    tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch, trouble: str
 ):
     def fail(*_: object) -> None:
         raise InvalidCheckpoint("no such operator")
 
-    monkeypatch.setattr(make.openvino_session, "installed", lambda: not missing)
-    monkeypatch.setattr(OpenVinoSession, "__init__", fail)
-    found = run(tmp_path, base)
+    monkeypatch.setattr(make.openvino_session, "installed", lambda: trouble != "missing")
+    if trouble == "fails":
+        monkeypatch.setattr(OpenVinoSession, "__init__", fail)
+    found = run(tmp_path, base, compared=trouble != "not asked for")
     assert found.manifest.artefact is not None
     assert found.manifest.artefact.alike == ()
     assert found.report["artefact"]["others"] == {}
