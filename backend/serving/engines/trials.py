@@ -28,8 +28,8 @@ from labelwheel.training.onnx_export.session import GraphSession
 
 log = logging.getLogger(__name__)
 
-SECONDS = 1.0
-"""So long is measured, and once around in any case."""
+SECONDS, _ROUNDS = 1.0, 3
+"""So long is measured, and so many rounds in any case."""
 
 AHEAD = 0.95
 """Another engine takes at most so much of the first one's time, or the first one stays."""
@@ -150,31 +150,34 @@ class Trials:
 
 
 def measure(sessions: Mapping[str, GraphSession], lengths: Sequence[int], seconds: float = SECONDS) -> dict[str, Times]:
-    """Each in turn, round after round; medians over rounds, so that what else the machine does falls on all alike.
+    """Each in turn on the same rows, round after round, the first of `sessions` as a yardstick for the others.
 
-    No two batches have the same shape but by chance, as is so where people ask: an engine that prepares itself for a
-    shape is measured with that.
+    What another takes is its median share of what the first one took a moment before or after, so that what else the
+    machine does falls on both. No two batches have the same shape but by chance, as is so where people ask: an engine
+    that prepares itself for a shape is measured with that.
     """
-    chance = np.random.default_rng(0)
-    single: dict[str, list[float]] = {name: [] for name in sessions}
-    batched: dict[str, list[float]] = {name: [] for name in sessions}
-    for session in sessions.values():
-        session.features(_rows([min(lengths)]))
+    chance, names = np.random.default_rng(0), list(sessions)
+    single, batched = list[dict[str, float]](), list[dict[str, float]]()
+
+    def take(rows: list[Encoding]) -> dict[str, float]:
+        took = {}
+        for name in chance.permutation(names):
+            began = time.perf_counter()
+            sessions[name].features(rows)
+            took[str(name)] = (time.perf_counter() - began) / len(rows)
+        return took
+
+    take(_rows([min(lengths)]))
     deadline = time.monotonic() + seconds
-    while not all(single.values()) or time.monotonic() < deadline:
-        alone = [_rows([each]) for each in chance.permutation(lengths)]
-        together = _rows(_batch(chance, lengths))
-        for name in chance.permutation(list(sessions)):
-            session, began = sessions[name], time.perf_counter()
-            for rows in alone:
-                session.features(rows)
-            between = time.perf_counter()
-            session.features(together)
-            single[name].append((between - began) / len(alone))
-            batched[name].append((time.perf_counter() - between) / len(together))
-    return {
-        name: Times(*(round(1e3 * statistics.median(each[name]), 4) for each in (single, batched))) for name in sessions
-    }
+    while len(batched) < _ROUNDS or time.monotonic() < deadline:
+        single += [take(_rows([int(each)])) for each in chance.permutation(lengths)]
+        batched.append(take(_rows(_batch(chance, lengths))))
+
+    def usual(took: Sequence[Mapping[str, float]], name: str) -> float:
+        first = statistics.median(each[names[0]] for each in took)
+        return round(1e3 * first * statistics.median(each[name] / each[names[0]] for each in took), 4)
+
+    return {name: Times(usual(single, name), usual(batched, name)) for name in names}
 
 
 def soonest(times: Mapping[str, Times], first: str) -> Trial:

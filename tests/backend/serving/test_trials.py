@@ -60,8 +60,24 @@ def test_each_is_measured_with_single_texts_and_with_batches() -> None:
         assert {tuple(each) for each in shapes} >= {(4,), (8,), (20,)}
         assert max(map(len, shapes)) > 1
         assert all(len(each) * max(each) <= 512 for each in shapes)
-    # one after the other, in turns: what else the machine does falls on all
     assert sessions["slow"].batches == sessions["quick"].batches
+
+
+def test_a_machine_that_is_busy_for_a_while_does_not_choose() -> None:
+    """Both become five times as slow for most of the time: each is compared with what the other took at that moment."""
+
+    class Busy(Timed):
+        def features(self, encodings: Sequence[Encoding], layered: bool = False) -> list[np.ndarray]:
+            self.each = (10.0 if len(self.batches) % 12 < 8 else 2.0) * self.share
+            return super().features(encodings, layered)
+
+        share = 1.0
+
+    usual, other = Busy(2.0, 0.0), Busy(2.0, 0.0)
+    other.share = 0.7
+    found = measure({"usual": usual, "other": other}, LENGTHS, 0.3)
+    assert found["other"].single / found["usual"].single == pytest.approx(0.7, abs=0.1)
+    assert soonest(found, "usual").engine == "other"
 
 
 @pytest.mark.parametrize(
