@@ -19,6 +19,7 @@ from labelwheel.training.spec import JobSpec, LabelledExample, Part
 from labelwheel.training.strategies import text_model
 from labelwheel.training.testing.small_model import small_model
 from labelwheel.training.testing.small_text_model import small_text_model
+from labelwheel.training.text_models.answers import TextAnswers
 from labelwheel.training.text_models.entry import FILE, TextModelEntry
 from tests.training.text_models.language import SAID, told, turned
 
@@ -77,6 +78,26 @@ def test_it_beats_the_nearest_answer_and_writes_what_nobody_has_written(
     shutil.rmtree(base)
     with pytest.raises(InvalidCheckpoint, match=r"cannot be loaded.*LABELWHEEL_TEXT_MODEL"):
         Model.load(tmp_path / "v1", device="cpu")
+
+
+@pytest.mark.parametrize("which", ["t5", "llama"])
+def test_it_learns_on_weights_in_half_precision_as_a_gpu_has_them(
+    which: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    named, held = request.getfixturevalue(which), turned(Part.HELD_OUT)  # it was taught in whole precision
+    monkeypatch.setattr(text_model, "RATES", FAST)
+    monkeypatch.setattr("labelwheel.training.text_models.pretrained._dtype", lambda device: torch.bfloat16)
+    report = learnt(tmp_path, named, [*turned(Part.TRAIN), *held])
+    assert report["chosen"] == NAME
+    model = Model.load(tmp_path / "v1", device="cpu")
+    assert isinstance(model.foreign, TextAnswers)
+    assert model.foreign.model.module.dtype is torch.bfloat16
+    said = model.predict(SAID, [row.example for row in held])
+    assert sum(one.answer == row.answer for one, row in zip(said, held, strict=True)) >= 7
+    assert {tensor.dtype for tensor in load_file(tmp_path / "v1" / FILE).values()} == {torch.float32}
 
 
 def test_several_texts_are_written_as_several(t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
