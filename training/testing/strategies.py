@@ -4,7 +4,8 @@
         @pytest.fixture
         def strategy(self): return Mine
 
-`question` and `labelled` may be overridden where a strategy is for other questions than a choice.
+`question` and `labelled` may be overridden where a strategy is for other questions than a choice, `named` where it
+stands on something that an operator has to name.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class StrategyConformance:
         """What is learnt from, and what is held out."""
         return [*labelled_texts(48, Part.TRAIN), *labelled_texts(30, Part.HELD_OUT)]
 
+    def named(self, folder: Path) -> dict[str, Any]:
+        """What of a job's specification the strategy asks for; `folder` may be written into."""
+        return {}
+
     def test_it_says_what_it_is(self, strategy: type[Strategy]) -> None:
         assert issubclass(strategy, Strategy)
         assert not inspect.isabstract(strategy), sorted(strategy.__abstractmethods__)
@@ -63,7 +68,7 @@ class StrategyConformance:
         base = small_model(tmp_path / "base")
         spec = JobSpec(
             version="v1", question=self.question, output=str(tmp_path / "v1"), data="", base_model=str(base),
-            device="cpu", threads=1, artefact=False,
+            device="cpu", threads=1, artefact=False, **self.named(tmp_path),
         )  # fmt: skip
         rows = list(self.labelled())
         assert job.execute(spec, rows) == "v1"

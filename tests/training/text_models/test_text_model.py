@@ -17,8 +17,10 @@ from labelwheel.training.model import Model
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
 from labelwheel.training.strategies import text_model
+from labelwheel.training.strategies.base import Strategy
 from labelwheel.training.testing.small_model import small_model
 from labelwheel.training.testing.small_text_model import small_text_model
+from labelwheel.training.testing.strategies import StrategyConformance
 from labelwheel.training.text_models.answers import TextAnswers
 from labelwheel.training.text_models.entry import FILE, TextModelEntry
 from tests.training.text_models.language import SAID, told, turned
@@ -26,6 +28,20 @@ from tests.training.text_models.language import SAID, told, turned
 NAME = text_model.TextModelTuned.name
 FAST = {True: 4e-3, False: 6e-3}
 """What suits weights of this size; a pretrained model of a hundred million takes a tenth of it."""
+
+
+class TestTextModel(StrategyConformance):
+    question = SAID
+
+    @pytest.fixture
+    def strategy(self) -> type[Strategy]:
+        return text_model.TextModelTuned
+
+    def labelled(self) -> Sequence[LabelledExample]:
+        return [*turned(Part.TRAIN), *turned(Part.HELD_OUT)]
+
+    def named(self, folder: Path) -> dict[str, Any]:
+        return {"text_model": str(small_text_model(folder / "text-model", [each for pair in told(3) for each in pair]))}
 
 
 def learnt(

@@ -17,12 +17,23 @@ from labelwheel.training.errors import InvalidCheckpoint, InvalidJob
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
+from labelwheel.training.strategies.base import Strategy
 from labelwheel.training.strategies.zero_shot import ZeroShot, ZeroShotNames
 from labelwheel.training.testing.labelled_texts import TOPIC, labelled_texts
 from labelwheel.training.testing.small_model import small_model
+from labelwheel.training.testing.strategies import StrategyConformance
 from labelwheel.training.zero_shot import entailment
 from labelwheel.training.zero_shot.entry import ZeroShotEntry
 from tests.training.zero_shot import inference
+
+
+class TestZeroShot(StrategyConformance):
+    @pytest.fixture
+    def strategy(self) -> type[Strategy]:
+        return ZeroShot
+
+    def named(self, folder: Path) -> dict[str, Any]:
+        return {"zero_shot": str(inference.untaught(folder / "nli"))}
 
 
 def learnt(
