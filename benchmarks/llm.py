@@ -32,9 +32,11 @@ from labelwheel.training.language.endpoint import TEACHER, LanguageModel
 from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.strategies import asked_model
-from labelwheel.training.strategies.base import Cost
+from labelwheel.training.strategies.base import Cost, Strategy
+from labelwheel.training.strategies.contrast_taught import ContrastTaught
 from labelwheel.training.strategies.language_taught import LanguageTaught
 from labelwheel.training.strategies.materials import Materials
+from labelwheel.training.strategies.outcome import choose
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Selection
 
@@ -70,7 +72,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--held", type=int, default=HELD, help="how many texts are answered")
     parser.add_argument("--silver", type=int, default=150, help="how many texts a teacher labels")
-    parser.add_argument("--quick", action="store_true", help="ours without fine-tuning")
+    parser.add_argument("--quick", action="store_true", help="without fine-tuning")
     parser.add_argument("--price-in", type=float, default=0.0, help="what a million tokens of prompts cost")
     parser.add_argument("--price-out", type=float, default=0.0, help="what a million tokens of answers cost")
     parser.add_argument("--budget", type=float, default=5.0, help="what each way may spend on each draw")
@@ -175,11 +177,15 @@ def _in_context(trial: Trial, model: LanguageModel, dearest: Cost) -> Answering:
 def _taught(trial: Trial, model: LanguageModel, dearest: Cost) -> Answering | None:
     if not trial.labelled:
         return None
-    strategy = LanguageTaught(trial.given)
-    if not strategy.applies():
+    given, ways = trial.given, list[type[Strategy]]([LanguageTaught, ContrastTaught])
+    if dearest is Cost.SECONDS:
+        ways.remove(ContrastTaught)
+    tried = [(each, each.measure()) for way in ways if (each := way(given)).applies()]
+    if not tried:
         return None
-    outcome = strategy.measure()
-    return _small(trial, strategy.finish().module, outcome.calibration)
+    chosen = choose([outcome for _, outcome in tried]).outcome
+    (strategy,) = (each for each, outcome in tried if outcome is chosen)
+    return _small(trial, strategy.finish().module, chosen.calibration)
 
 
 def _ours(trial: Trial, model: LanguageModel, dearest: Cost) -> Answering:

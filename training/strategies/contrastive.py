@@ -71,6 +71,7 @@ class Contrastive(Strategy):
     recipe = "contrastive"
     cost = Cost.MINUTES
     knobs = (RATE, STEP_COUNT, TEMPERATURE, BATCH, PULL)
+    least: ClassVar[int] = LEAST
     trainings: ClassVar[float] = 1  # a model takes so many times its steps
 
     _settings: Settings
@@ -81,7 +82,7 @@ class Contrastive(Strategy):
         problem = self.given.problem
         if not problem.kind.held_to_names or not isinstance(problem.objective, Softmax):
             return False  # such as a rating, whose values are near to each other or far apart
-        if problem.kind.row is not Row.TEXT or not LEAST <= len(problem) <= MOST:
+        if problem.kind.row is not Row.TEXT or not self.least <= len(problem) <= MOST:
             return False
         counts = np.bincount([int(target) for target in problem.targets])
         return int((counts >= 2).sum()) >= 2 and self.given.fits_whole

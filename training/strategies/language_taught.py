@@ -15,26 +15,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from labelwheel.training import encoders
-from labelwheel.training.kinds.base import Row
 from labelwheel.training.language import endpoint
-from labelwheel.training.language.answers import LanguageAnswers
-from labelwheel.training.language.endpoint import TEACHER, LanguageModel
-from labelwheel.training.language.entry import LanguageEntry
+from labelwheel.training.language.endpoint import LanguageModel
 from labelwheel.training.strategies import asked_model
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import LOG_LOSS_SHARE
 from labelwheel.training.strategies.outcome import Outcome
-from labelwheel.training.strategies.silver import Silver, Vein
+from labelwheel.training.strategies.silver import is_taught
 
 WEIGHTS = (0.0, 0.1, 0.3, 1.0)
 """Of one answer, beside a label's."""
-
-SHARE = 0.5
-"""Of today's budget and of the time that is left: the rest is for suggestions, and for other strategies."""
-
-LEAST, LEAST_LABELS = 12, 6
-"""With fewer answers, or fewer labels, no weight could be found."""
 
 
 class LanguageTaught(Strategy):
@@ -47,43 +38,26 @@ class LanguageTaught(Strategy):
 
     def applies(self) -> bool:
         """Where the operator has it teach, and there are texts without a label that are read whole."""
-        given, model = self.given, endpoint.named()
-        if model is None or model.role != TEACHER or given.problem.kind.free or len(given.problem) < LEAST_LABELS:
-            return False
-        why = None
-        if given.problem.kind.row is not Row.TEXT:
-            why = "only questions about whole texts are taught so"
-        elif given.unlabelled is None or len(given.unlabelled) < LEAST:
-            there = 0 if given.unlabelled is None else len(given.unlabelled)
-            why = f"there are {there} texts without a label, and it takes {LEAST}"
-        if why is not None:
-            given.notes.append(f"{self.name}: not tried, {why}")
-        return why is None
+        return is_taught(self.given, self.name)
 
     def measure(self) -> Outcome:
         """Out of fold, each part with the weight that is best on the others."""
         begin, given, model = time.monotonic(), self.given, self._model
         problem, layout, frozen = given.problem, given.layout, given.frozen
-        parts, seconds, before = layout.parts(), given.search_seconds, asked_model.spent(model)
-        settings = [
-            frozen.search(learn, layout.inner(learn), seconds) if layout.nests else given.setting for learn, _ in parts
-        ]
-        heads = [frozen.fit(learn, setting) for (learn, _), setting in zip(parts, settings, strict=True)]
-        self._vein = vein = Vein(given)
-        silver = self._asked(vein, parts, vein.useful(heads, model.silver))
+        before, assay = asked_model.spent(model), given.silver
+        parts, vein = [each.part for each in assay.shares], assay.vein
         logits: dict[float, dict[int, np.ndarray]] = {weight: {} for weight in WEIGHTS}
-        for (learn, measure), setting, head, one in zip(parts, settings, heads, silver, strict=True):
+        for (learn, measure), setting, head, one in assay.shares:
             kept = vein.undisputed(one, learn)
             for weight in WEIGHTS:
                 guessed = vein.guessed(kept, weight, len(learn))
                 fitted = head if guessed is None else frozen.fit(learn, setting, guessed, start=head)
                 logits[weight] |= frozen.logits(fitted, measure)
-        self._silver = Silver([n for one in silver for n in one.numbers], [a for one in silver for a in one.answers])
         chosen, self._weight = self._weighed(parts, logits)
         mixed: dict[int, np.ndarray] = {}
         for weight, (_, measure) in zip(chosen, parts, strict=True):
             mixed |= {place: logits[weight][place] for place in problem.encoded(measure)}
-        now, count = asked_model.spent(model), len(self._silver.numbers)
+        now, count = asked_model.spent(model), len(assay.whole.numbers)
         detail = (
             f"{count} texts answered by {model.model} at {model.place}, {now.requests - before.requests} request(s), "
             f"{now.money - before.money:.4g} spent, an answer weighs {self._weight:g} of a label"
@@ -93,11 +67,12 @@ class LanguageTaught(Strategy):
     def finish(self) -> Finished:
         """Written into the base model's head; of the answers themselves nothing is kept."""
         given, model, everything = self.given, self._model, range(len(self.given.problem))
-        kept, setting = self._vein.undisputed(self._silver, everything), given.setting
-        learnt = given.frozen.fit(everything, setting, self._vein.guessed(kept, self._weight, len(everything)))
+        vein, silver, setting = given.silver.vein, given.silver.whole, given.setting
+        kept = vein.undisputed(silver, everything)
+        learnt = given.frozen.fit(everything, setting, vein.guessed(kept, self._weight, len(everything)))
         module, head = copy.deepcopy(given.base), given.frozen.written(learnt)
         encoders.write_head(module, head.weight, head.bias)
-        count = len(self._silver.numbers)
+        count = len(silver.numbers)
         disputed = count - len(kept.numbers)
         given.notes.append(
             f"The language model {model.model} at {model.place} has answered {count} texts without a label, and the "
@@ -115,20 +90,6 @@ class LanguageTaught(Strategy):
         model = endpoint.named()
         assert model is not None
         return model
-
-    def _asked(self, vein: Vein, parts: Sequence[Fold], wanted: Sequence[Sequence[int]]) -> list[Silver]:
-        problem, model = self.given.problem, self._model
-        entry = LanguageEntry(model=model.model, project=model.project, slope=1.0)
-        askers = [LanguageAnswers(entry, problem.question, asked_model.shown(problem, learn)) for learn, _ in parts]
-        before = asked_model.spent(model).money
-        most = before + SHARE * (model.budget - before)
-        with self.given.budget.part(SHARE * self.given.budget.seconds):
-            found = vein.panned(askers, wanted, lambda: asked_model.spent(model).money <= most)
-        count = sum(len(one.numbers) for one in found)
-        if count < LEAST:
-            why = next((asker.problem for asker in askers if asker.problem), "its answers do not fit the question")
-            raise TimeoutError(f"{count} of {sum(map(len, wanted))} texts were answered: {why}")
-        return found
 
     def _weighed(
         self, parts: Sequence[Fold], logits: Mapping[float, Mapping[int, np.ndarray]]

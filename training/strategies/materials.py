@@ -26,6 +26,7 @@ from labelwheel.training.unlabelled import UnlabelledTexts
 if TYPE_CHECKING:  # a strategy reads these, and they read what the label names say, which is a strategy too
     from labelwheel.training.strategies.frozen_head import Frozen
     from labelwheel.training.strategies.shrinkage import Setting
+    from labelwheel.training.strategies.silver import Assay
 
 _SEARCH_SHARE = 0.2  # of the time for the regression's strength
 
@@ -114,6 +115,16 @@ class Materials:
         if helpers is None or not helpers.helps:
             return False
         return footprint.of_shard(self.base, helpers.place.total) <= memory.free(str(self.base.device))
+
+    @cached_property
+    def silver(self) -> Assay:
+        """What a language model says of texts without a label; it is asked once, by whoever asks first.
+
+        Raises TimeoutError where it does not answer.
+        """
+        from labelwheel.training.strategies import silver
+
+        return silver.assayed(self)
 
     @cached_property
     def setting(self) -> Setting:

@@ -16,6 +16,7 @@ from labelwheel.training.strategies import foreign
 from labelwheel.training.strategies.base import Cost, Strategy
 from labelwheel.training.strategies.chain import Chain
 from labelwheel.training.strategies.continued import FromChampion
+from labelwheel.training.strategies.contrast_taught import ContrastTaught
 from labelwheel.training.strategies.contrastive import Contrastive
 from labelwheel.training.strategies.distilled import Distilled
 from labelwheel.training.strategies.from_base import FromBase
@@ -34,7 +35,7 @@ GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
     LabelNames, Chain, FrozenRegression, NearestAnswer, Distilled, SelfTaught, Contrastive, FromChampion, LowRank,
-    FromBase, LanguageTaught, ZeroShotNames, ZeroShot, TextModelTuned, NamesInContext, InContext,
+    FromBase, LanguageTaught, ContrastTaught, ZeroShotNames, ZeroShot, TextModelTuned, NamesInContext, InContext,
 )  # fmt: skip
 
 

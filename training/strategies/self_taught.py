@@ -75,9 +75,13 @@ class SelfTaught(Contrastive):
         """With guesses or, where that is better out of fold, without: the first training is one without."""
         taught = super().measure()
         plain = replace(taught, logits={place: self._plain[place] for place in taught.logits})
-        self._guessing = _value(taught) <= _value(plain)
+        self._guessing = self.helps(taught, plain)
         found = taught if self._guessing else plain
         return replace(found, detail=f"{found.detail}, guesses {'' if self._guessing else 'do not '}help")
+
+    def helps(self, taught: Outcome, plain: Outcome) -> bool:
+        """Whether it is better with guesses than without."""
+        return float(np.mean(values(taught))) <= float(np.mean(values(plain)))
 
     def finish(self) -> Finished:
         """As contrast does; `guesses` is how many texts were learnt from beside the labels."""
@@ -139,7 +143,7 @@ class SelfTaught(Contrastive):
         return np.stack(encoders.features(module, texts, pad_token(self.given.tokenizer))) / np.float32(unit)
 
 
-def _value(outcome: Outcome) -> float:
-    """The less, the better."""
-    losses, surprise = [each.loss for each in outcome.scores.values()], list(outcome.surprise.values())
-    return float(np.mean(losses) + LOG_LOSS_SHARE * np.mean(surprise)) if losses else 0.0
+def values(outcome: Outcome) -> list[float]:
+    """For each example; the less, the better."""
+    fine = outcome.surprise
+    return [one.loss + LOG_LOSS_SHARE * fine.get(index, 0.0) for index, one in outcome.scores.items()] or [0.0]

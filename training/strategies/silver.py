@@ -7,20 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import NamedTuple
 
 import numpy as np
 
 from labelwheel.training import encoders
-from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.kinds.base import Encoding, Row
+from labelwheel.training.language import endpoint
 from labelwheel.training.language.answers import AT_ONCE, LanguageAnswers
+from labelwheel.training.language.endpoint import TEACHER
+from labelwheel.training.language.entry import LanguageEntry
 from labelwheel.training.model import pad_token
 from labelwheel.training.questions import Answer, Example, Prediction
+from labelwheel.training.strategies import asked_model
+from labelwheel.training.strategies.folds import Fold
 from labelwheel.training.strategies.frozen_head import Guessed
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.regression import Head
+from labelwheel.training.strategies.shrinkage import Setting
 
 MOST, MOST_TOKENS = 1000, 40_000
 """Texts to choose among, and their tokens: the encoder reads each once."""
+
+SHARE = 0.5
+"""Of today's budget and of the time that is left: the rest is for suggestions, and for other strategies."""
+
+LEAST, LEAST_LABELS = 12, 6
+"""With fewer answers, or fewer labels, no weight could be found."""
 
 NEAR = 0.75
 """The cosine from which on two texts are about the same: what people said of one is held against what is said of the
@@ -123,3 +137,64 @@ class Vein:
 
 def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1), 1e-12)[:, None]
+
+
+class Share(NamedTuple):
+    """A part's: how a regression on what it learns from is held back, that regression, and the answers to its texts."""
+
+    part: Fold
+    setting: Setting
+    head: Head
+    silver: Silver
+
+
+class Assay(NamedTuple):
+    """What a language model has said in a round, each part's by prompts of what the part learns from."""
+
+    vein: Vein
+    shares: Sequence[Share]
+
+    @property
+    def whole(self) -> Silver:
+        """All of it, of each part by turns."""
+        rows = zip_longest(*(zip(each.silver.numbers, each.silver.answers, strict=True) for each in self.shares))
+        found = [pair for row in rows for pair in row if pair is not None]
+        return Silver([number for number, _ in found], [answer for _, answer in found])
+
+
+def is_taught(given: Materials, name: str) -> bool:
+    """Whether the operator has a language model teach, and there is what it takes; else that is noted."""
+    model, why = endpoint.named(), None
+    if model is None or model.role != TEACHER or given.problem.kind.free or len(given.problem) < LEAST_LABELS:
+        return False
+    if given.problem.kind.row is not Row.TEXT:
+        why = "only questions about whole texts are taught so"
+    elif given.unlabelled is None or len(given.unlabelled) < LEAST:
+        there = 0 if given.unlabelled is None else len(given.unlabelled)
+        why = f"there are {there} texts without a label, and it takes {LEAST}"
+    if why is not None:
+        given.notes.append(f"{name}: not tried, {why}")
+    return why is None
+
+
+def assayed(given: Materials) -> Assay:
+    """Asks the model that `is_taught` has found. Raises TimeoutError where it does not answer enough."""
+    problem, layout, frozen, model = given.problem, given.layout, given.frozen, endpoint.named()
+    assert model is not None
+    parts, seconds, vein = layout.parts(), given.search_seconds, Vein(given)
+    settings = [
+        frozen.search(learn, layout.inner(learn), seconds) if layout.nests else given.setting for learn, _ in parts
+    ]
+    heads = [frozen.fit(learn, setting) for (learn, _), setting in zip(parts, settings, strict=True)]
+    wanted = vein.useful(heads, model.silver)
+    entry = LanguageEntry(model=model.model, project=model.project, slope=1.0)
+    askers = [LanguageAnswers(entry, problem.question, asked_model.shown(problem, learn)) for learn, _ in parts]
+    before = asked_model.spent(model).money
+    most = before + SHARE * (model.budget - before)
+    with given.budget.part(SHARE * given.budget.seconds):
+        found = vein.panned(askers, wanted, lambda: asked_model.spent(model).money <= most)
+    count = sum(len(one.numbers) for one in found)
+    if count < LEAST:
+        why = next((asker.problem for asker in askers if asker.problem), "its answers do not fit the question")
+        raise TimeoutError(f"{count} of {sum(map(len, wanted))} texts were answered: {why}")
+    return Assay(vein, [Share(*each) for each in zip(parts, settings, heads, found, strict=True)])

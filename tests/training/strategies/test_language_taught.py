@@ -13,9 +13,14 @@ import pytest
 
 from labelwheel.training.language import client, endpoint
 from labelwheel.training.language.endpoint import LanguageModel
+from labelwheel.training.strategies import contrastive, contrastive_loop
+from labelwheel.training.strategies.contrast_taught import ContrastTaught
+from labelwheel.training.strategies.contrastive import Contrastive
+from labelwheel.training.strategies.contrastive_loop import Classes
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.language_taught import WEIGHTS, LanguageTaught
 from labelwheel.training.strategies.materials import Materials
+from labelwheel.training.strategies.self_taught import SelfTaught
 from labelwheel.training.strategies.silver import Silver, Vein
 from testkit.language_model import ScriptedModel
 from tests.training.models import example, rows, tiny_bert
@@ -177,3 +182,59 @@ def test_a_text_that_a_person_has_labelled_is_no_silver_any_more(
     assert strategy.applies()
     strategy.measure()
     assert text not in [asked(prompt) for prompt in scripted.seen]
+
+
+def test_the_encoder_learns_of_the_same_answers_and_no_part_of_those_of_another(
+    folder: Path, scripted: ScriptedModel, make: Callable[..., LanguageModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make()
+    there = given(folder, rows(2))
+    tuned: list[Classes] = []
+    real = contrastive_loop.train
+
+    def train(module: Any, classes: Classes, *others: Any, **more: Any) -> Any:
+        tuned.append(classes)
+        return real(module, classes, *others, **more)
+
+    monkeypatch.setattr(contrastive_loop, "train", train)
+    monkeypatch.setattr(contrastive, "STEPS", 12)
+    LanguageTaught(there).measure()
+    asked_of = len(scripted.seen)
+    strategy = ContrastTaught(there)
+    assert strategy.applies()
+    outcome = strategy.measure()
+    assert list(outcome.indices) == there.layout.measured()
+    assert "60 answers of a language model" in outcome.detail
+    assert len(scripted.seen) == asked_of == 60, "nobody is asked twice"
+
+    shares, vein = there.silver.shares, there.silver.vein
+    taught = tuned[-2 * len(shares) :][1::2]  # each part's first training is one without
+    loose = {tuple(row.input_ids): number for number, row in enumerate(vein.rows)}
+    for classes, share in zip(taught, shares, strict=True):
+        ids = {tuple(text) for texts in classes.texts.values() for text in texts}
+        silver = {loose[each] for each in ids if each in loose}
+        assert silver
+        assert silver <= set(share.silver.numbers), "by prompts of what the part learns from"
+        measured = {tuple(there.problem.encodings[p].input_ids) for p in there.problem.encoded(share.part[1])}
+        learnt = {tuple(there.problem.encodings[p].input_ids) for p in there.problem.encoded(share.part[0])}
+        assert not ids & (measured - learnt)
+    strategy._guessing = True
+    assert SelfTaught in strategy.replaces()
+    finished = strategy.finish()
+    assert finished.settings["silver"] > 20, "without those that people dispute"
+    assert len(there.problem) == 24
+
+
+def test_a_contrast_that_answers_mislead_is_one_without(
+    folder: Path, scripted: ScriptedModel, make: Callable[..., LanguageModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.answering = lambda messages: LABELS[len(asked(messages)) % 3]
+    make()
+    monkeypatch.setattr(contrastive, "STEPS", 40)
+    there = given(folder, rows(2))
+    strategy = ContrastTaught(there)
+    outcome = strategy.measure()
+    assert "do not help" in outcome.detail, outcome.detail
+    assert strategy.finish().settings["silver"] == 0
+    assert SelfTaught not in strategy.replaces()
+    assert Contrastive in strategy.replaces()
