@@ -1,6 +1,6 @@
 """What was spent on language models, by day and project, and what they answered: one file for all processes.
 
-Answers are kept under a hash of what was asked: no text and no prompt lies here.
+Answers are kept under a hash of what was asked: no prompt lies here. What was answered does, and may quote a text.
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ class ContrastTaught(SelfTaught):
 
     name = "encoder tuned by contrast, taught by a language model"
     least = LEAST_LABELS
-    asked = True
 
     def applies(self) -> bool:
         """Where a language model teaches, and the encoder can be tuned by contrast."""

@@ -34,8 +34,8 @@ from labelwheel.training.strategies.zero_shot import ZeroShot, ZeroShotNames
 GROUP = "labelwheel.strategies"
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
-    LabelNames, Chain, FrozenRegression, NearestAnswer, Distilled, SelfTaught, Contrastive, FromChampion, LowRank,
-    FromBase, LanguageTaught, ContrastTaught, ZeroShotNames, ZeroShot, TextModelTuned, NamesInContext, InContext,
+    LabelNames, Chain, FrozenRegression, NearestAnswer, Distilled, ContrastTaught, SelfTaught, Contrastive,
+    FromChampion, LowRank, FromBase, LanguageTaught, ZeroShotNames, ZeroShot, TextModelTuned, NamesInContext, InContext,
 )  # fmt: skip
 
 

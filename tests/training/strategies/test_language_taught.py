@@ -13,13 +13,15 @@ import pytest
 
 from labelwheel.training.language import client, endpoint
 from labelwheel.training.language.endpoint import LanguageModel
-from labelwheel.training.strategies import contrastive, contrastive_loop
+from labelwheel.training.strategies import contrastive, contrastive_loop, registry
+from labelwheel.training.strategies.base import Cost
 from labelwheel.training.strategies.contrast_taught import ContrastTaught
 from labelwheel.training.strategies.contrastive import Contrastive
 from labelwheel.training.strategies.contrastive_loop import Classes
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.language_taught import WEIGHTS, LanguageTaught
 from labelwheel.training.strategies.materials import Materials
+from labelwheel.training.strategies.selection import Selection
 from labelwheel.training.strategies.self_taught import SelfTaught
 from labelwheel.training.strategies.silver import Silver, Vein
 from testkit.language_model import ScriptedModel
@@ -238,3 +240,14 @@ def test_a_contrast_that_answers_mislead_is_one_without(
     assert strategy.finish().settings["silver"] == 0
     assert SelfTaught not in strategy.replaces()
     assert Contrastive in strategy.replaces()
+
+
+def test_where_no_encoder_is_to_be_trained_none_is_taught(
+    folder: Path, make: Callable[..., LanguageModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make()
+    monkeypatch.setattr(registry, "_registered", lambda: [FrozenRegression, LanguageTaught, ContrastTaught])
+    tried, _ = Selection(given(folder, rows(2))).weigh(Cost.SECONDS)
+    assert [type(strategy) for strategy, _ in tried] == [FrozenRegression, LanguageTaught]
+    order = [each for each in registry._BUILT_IN if each in (ContrastTaught, SelfTaught, Contrastive)]
+    assert order == [ContrastTaught, SelfTaught, Contrastive], "what replaces others comes before them"
