@@ -22,6 +22,10 @@ _MOST_LEFT = 0.98
 _NEVER = -50.0
 _SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
 _SHARES = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
+_WORTH = 5.0
+"""With 2, heads on 16 labels of sst2 were .05 worse than the names alone. On trec6, snips and vader_tweets, whose names
+are beaten sooner, it is the same within .004: where names are of no use, labels out of fold say so."""
+
 _HELD = 0.5
 """What a departure from the usual blend costs, in log loss of one label for each squared logarithm."""
 
@@ -61,8 +65,8 @@ class Counts:
 
 
 def fading(count: int, labels: int) -> Blend:
-    """The usual blend: what names say counts as much as two labels of each class."""
-    return Blend(1.0, 2.0 / (2.0 + max(count / labels, 1.0)))
+    """The usual blend: what names say counts as much as `_WORTH` labels of each class."""
+    return Blend(1.0, _WORTH / (_WORTH + max(count / labels, 1.0)))
 
 
 def best(learnt: np.ndarray, known: np.ndarray, targets: Sequence[int], labels: int, elsewhere: float = 0.0) -> Blend:
