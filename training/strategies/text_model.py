@@ -242,8 +242,8 @@ class TextModelTuned(Strategy):
 
 
 def _epochs(labels: int) -> int:
-    """Fewer labels are read more often: at least some hundred steps, and three times in any case."""
-    return min(40, max(3, round(2400 / labels)))
+    """Fewer labels are read more often, so that there are some hundred steps; eight times in any case, if it helps."""
+    return min(40, max(8, round(2400 / labels)))
 
 
 def _best(histories: Sequence[tuple[History, int]]) -> int:
