@@ -32,6 +32,10 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 32
 """Examples that are waited for together."""
+
+_SAMPLING = 0.8
+"""Of the time that there is for a text: samples that take longer must not cost the answer that is there."""
+
 FIRST_PAUSE, LAST_PAUSE = 1.0, 300.0
 
 
@@ -133,7 +137,7 @@ class LanguageAnswers:
     def _one(self, client: Client, prompts: Prompts, example: Example) -> Said | None:
         """None where nothing of the text may be sent."""
         kind, question = kind_of(prompts.question), prompts.question
-        shape, end = kind.answer_schema(question), time.monotonic() + client.model.seconds
+        shape, end = kind.answer_schema(question), time.monotonic() + _SAMPLING * client.model.seconds
         assert shape is not None
         schema = {
             "type": "object",

@@ -163,6 +163,8 @@ def test_nobody_is_told_that_it_is_used() -> None:
         "socket.getaddrinfo = refuse\n"
         "from labelwheel.training.onnx_export import openvino_session\n"
         "assert openvino_session.installed()\n"
+        "assert 'openvino' not in sys.modules\n"
+        "openvino_session._library()\n"
         "from openvino.tools.ovc import telemetry_utils\n"
         "print(telemetry_utils.tm.__name__)\n"
     )

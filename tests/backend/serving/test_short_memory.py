@@ -86,7 +86,7 @@ def test_what_was_half_loaded_is_gone(monkeypatch):
 class Module(torch.nn.Module):
     """Takes so many rows at once and no more, as a full card would."""
 
-    device = torch.device("cpu")
+    device, dtype = torch.device("cpu"), torch.float32
 
     def __init__(self, fits: int) -> None:
         super().__init__()

@@ -133,7 +133,7 @@ def endpoint_model() -> LanguageModel:
 
 
 def test_samples_that_are_not_to_be_had_cost_the_score_alone(scripted: ScriptedModel, make: Make) -> None:
-    make(samples=4, seconds=0.6)
+    make(samples=4, seconds=3.0)
     scripted.knows_probabilities = False
 
     def away(messages: list[dict[str, str]]) -> Any:
