@@ -16,7 +16,7 @@ import numpy as np
 
 from labelwheel.backend.serving.cores import available
 from labelwheel.backend.serving.engine import Loaded
-from labelwheel.backend.serving.engines import cuda_graphs, memory, text_writer
+from labelwheel.backend.serving.engines import cuda_graphs, memory, text_writer, weights
 from labelwheel.backend.serving.engines.loaded_checkpoint import LoadedCheckpoint
 from labelwheel.backend.serving.engines.recorded_passes import Record, RecordedPasses
 from labelwheel.backend.serving.engines.zero_shot_checkpoint import LoadedZeroShot
@@ -140,9 +140,7 @@ class TorchEncoder:
             # half the memory, and no kernel that only casts; of 412 messages all have the same answer in bfloat16
             module.to(torch.bfloat16)
         self._module, self._pad_token_id = module, pad_token_id
-        kind = str(module.dtype).removeprefix("torch.")
-        self.computing = {"arithmetic": f"torch {kind} on {module.device}"}
-        self.size = sum(each.numel() * each.element_size() for each in module.parameters())
+        self.size, self.computing = weights.size(module), weights.computing(module)
         record = recorder(module.device)
         self.recorded = None if record is None else RecordedPasses(module, pad_token_id, longest, record)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from labelwheel.backend.serving import waiting
 from labelwheel.backend.serving.engine import Encoder
+from labelwheel.backend.serving.engines import weights
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint, OutOfMemory
 from labelwheel.training.kinds import kind_of
@@ -35,9 +36,7 @@ class TextWriter:
 
     def __init__(self, texts: TextAnswers, name: str) -> None:
         self._texts, self.name = texts, name
-        module = texts.model.module
-        self.size = sum(each.numel() * each.element_size() for each in module.parameters())
-        self.computing = {"arithmetic": f"torch {str(module.dtype).rpartition('.')[2]} on {module.device}"}
+        self.size, self.computing = weights.size(texts.model.module), weights.computing(texts.model.module)
 
     def rehearsals(self) -> Sequence[Callable[[], None]]:
         return ()
