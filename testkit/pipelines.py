@@ -1,7 +1,7 @@
 """The pipeline, run whole on this machine by kfp's own local runner, in the environment that kfp needs for itself.
 
     run = PipelineRun(folder, token, url=wheel.url, project=1, question="topic")
-    assert run.wait() == 0, run.log()
+    assert run.wait() == 0, run.tail()
     verdict = run.outputs("gate")["verdict"]
 
 Each step is a process of its own. What a cluster does besides, such as images and secrets, is not there.
@@ -46,15 +46,19 @@ class PipelineRun:
             return self._process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the pipeline was not over after {seconds:.0f} s\n{self.log()}") from None
+            raise AssertionError(f"the pipeline was not over after {seconds:.0f} s\n{self.tail()}") from None
 
     def kill(self) -> None:
         """kill -9 of it and of the step that runs: nothing of it has a last word."""
         end(self._process, signal.SIGKILL)
 
-    def log(self) -> str:
-        """What it and its steps have printed."""
-        return self._log.read_text(errors="replace")
+    def said(self, text: str) -> bool:
+        """Whether it or one of its steps has printed this."""
+        return text in self._log.read_text(errors="replace")
+
+    def tail(self) -> str:
+        """The end of what was printed, for a failure's message."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-40:])
 
     def began(self, step: str) -> bool:
         """Whether a step was started."""

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +61,33 @@ def under_way(stage: Stage) -> dict[str, Any] | None:
     return found if found and found["state"] == "running" else None
 
 
+@contextmanager
+def held_still(stage: Stage) -> Iterator[None]:
+    """A worker that does nothing for a while, and that holds no lock meanwhile for which the web process would wait."""
+    (worker,) = stage.wheel.processes("worker")
+
+    def suspended() -> bool:
+        worker.suspend()
+        try:
+            with closing(sqlite3.connect(stage.wheel.home / "labelwheel.db", timeout=1)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.rollback()
+        except sqlite3.OperationalError:
+            worker.resume()
+            return False
+        return True
+
+    try:
+        stage.wheel.until(suspended, PATIENCE, "the worker was amid a transaction, each time")
+        yield
+    finally:
+        worker.resume()
+
+
 def test_a_run_exports_trains_evaluates_and_promotes(stage: Stage, start: Start) -> None:
     before = len(rounds(stage))
     run = start(tune_minutes=1.0)
-    assert run.wait(2 * PATIENCE) == 0, run.log()
+    assert run.wait(2 * PATIENCE) == 0, run.tail()
 
     labels = run.outputs("export-labels")["labels"]
     written = labels["path"].read_bytes()
@@ -106,8 +131,8 @@ def test_a_labelwheel_that_is_away_for_a_while_is_waited_for(stage: Stage, start
     stage.wheel.stop()
     time.sleep(10)
     stage.wheel.start()
-    assert run.wait() == 0, run.log()
-    assert "waiting: no labelwheel answers" in run.log()
+    assert run.wait() == 0, run.tail()
+    assert run.said("waiting: no labelwheel answers"), run.tail()
     assert len(rounds(stage)) == before + 1
     assert run.outputs("promote")["outcome"] == "promoted"
     stage.converged()
@@ -119,7 +144,7 @@ def test_a_run_that_is_killed_and_tried_again_goes_on_with_its_round(stage: Stag
     ordered = at_once(lambda: under_way(stage), "a round")
     first.kill()
     again = start(run="nightly-1")
-    assert again.wait() == 0, again.log()
+    assert again.wait() == 0, again.tail()
     assert again.outputs("train")["Output"] == ordered["id"]
     assert again.outputs("promote")["outcome"] == "promoted"
     assert [each["id"] for each in rounds(stage) if each["id"] >= ordered["id"]] == [ordered["id"]]
@@ -128,14 +153,10 @@ def test_a_run_that_is_killed_and_tried_again_goes_on_with_its_round(stage: Stag
 
 def test_a_run_that_takes_too_long_says_so_and_leaves_nothing_under_way(stage: Stage, start: Start) -> None:
     stage.label(3)
-    (worker,) = stage.wheel.processes("worker")
-    worker.suspend()  # else a quick machine's round is over before the step is tried again
-    try:
+    with held_still(stage):  # else a quick machine's round is over before the step is tried again
         run = start(wait_minutes=0.02)
-        assert run.wait() != 0, run.log()
-    finally:
-        worker.resume()
-    assert "give `wait_minutes` more" in run.log()
+        assert run.wait() != 0, run.tail()
+    assert run.said("give `wait_minutes` more"), run.tail()
     assert run.outputs("close")["Output"].startswith("ended round ")
     assert not run.began("promote")
     assert "the run of a pipeline" in rounds(stage)[-1]["reason"]
@@ -145,8 +166,8 @@ def test_a_run_that_takes_too_long_says_so_and_leaves_nothing_under_way(stage: S
 def test_a_wrong_token_is_told_with_where_it_comes_from(stage: Stage, start: Start) -> None:
     run = start(token="not-the-token")
     assert run.wait() != 0
-    assert "Unauthorized: labelwheel at http://127.0.0.1" in run.log()
-    assert "the secret that the pipeline's parameter `secret` names, key `token`" in run.log()
+    assert run.said("Unauthorized: labelwheel at http://127.0.0.1"), run.tail()
+    assert run.said("the secret that the pipeline's parameter `secret` names, key `token`"), run.tail()
     assert not run.began("train")
 
 
@@ -158,7 +179,7 @@ def test_what_the_gate_rejects_is_the_outcome_or_a_failure_as_asked(stage: Stage
     stage.label(3)
     champion = stage.state()["questions"][0]["champion"]["version"]
     run = start(run="strict")
-    assert run.wait() == 0, run.log()
+    assert run.wait() == 0, run.tail()
     assert run.outputs("gate")["verdict"] == run.outputs("promote")["outcome"] == "rejected"
     assert "labels" in run.outputs("evaluate")["metrics"]["metadata"]
     assert "champion_score" in run.outputs("evaluate")["metrics"]["metadata"]
@@ -167,7 +188,7 @@ def test_what_the_gate_rejects_is_the_outcome_or_a_failure_as_asked(stage: Stage
 
     strict = start(run="strict", must_pass=True)
     assert strict.wait() != 0
-    assert f"the gate rejected {stage.round(number)['version']}" in strict.log()
+    assert strict.said(f"the gate rejected {stage.round(number)['version']}"), strict.tail()
     assert strict.outputs("train")["Output"] == number == rounds(stage)[-1]["id"], "of one run there is one round"
     assert not strict.began("promote")
     assert stage.state()["questions"][0]["champion"]["version"] == champion
