@@ -100,3 +100,15 @@ def test_what_is_served_stays_on_a_tie_and_goes_when_it_is_worse() -> None:
     assert tie.passes
     assert not judge(question(), rows(*GOLD), told(*HALF), told(*HALF), named=False, served=False).passes
     assert not judge(question(), rows(*GOLD), told(*HALF), told(*GOLD), named=False, served=True).passes
+
+
+@pytest.mark.parametrize(
+    ("worse", "named", "passes"),
+    [(3, True, True), (3, False, False), (6, True, False), (6, False, False)],
+)
+def test_what_has_beaten_the_names_goes_when_that_is_no_chance(worse: int, named: bool, passes: bool) -> None:
+    """So many of 24 labels that only the champion has right: it is looked at again with every other label."""
+    other = {"good": "bad", "bad": "so-so", "so-so": "good"}
+    head = tuple(other[answer] if place < worse else answer for place, answer in enumerate(GOLD))
+    found = judge(question(), rows(*GOLD), told(*head), told(*GOLD), named=named, served=True)
+    assert (found.passes, found.gain < 0) == (passes, True), found.reason
