@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 _OUT = -1e9
 _TOLD = 0.25
@@ -69,23 +69,33 @@ def fading(count: int, labels: int) -> Blend:
     return Blend(1.0, _WORTH / (_WORTH + max(count / labels, 1.0)))
 
 
-def best(learnt: np.ndarray, known: np.ndarray, targets: Sequence[int], labels: int, elsewhere: float = 0.0) -> Blend:
-    """The blend with the least log loss out of fold, held to the usual one: with few labels there is chance in it.
+def expected(
+    learnt: np.ndarray, known: np.ndarray, targets: Sequence[int], labels: int, elsewhere: float = 0.0
+) -> Blend:
+    """The blend that is to be expected by the log loss out of fold, held to the usual one.
+
+    It is the geometric mean of all blends, each weighing as likely as it makes the labels: with few of them, the one
+    with the least loss is so by chance, and another one after the next label. On trec6, sst2, vader_tweets and the
+    demo's texts, 8 draws each, heads on 13 to 20 labels are better by .003 for it, on 21 to 64 by .000 to .001, on 8 to
+    12, which beat no names as a rule, worse by .002.
 
     What is measured tells nothing of texts `elsewhere`, for which there are the names alone: the more there are, the
     more names count at the least.
     """
     usual, rows = fading(len(targets), labels), np.arange(len(targets))
     sharp: tuple[float, ...] = _SHARPNESS
-    shares: tuple[float, ...] = (usual.share, *_SHARES)
+    shares: tuple[float, ...] = _SHARES
     if elsewhere > _TOLD:
         usual = Blend(1.0, usual.share + (1.0 - usual.share) * elsewhere)
         sharp = tuple(each for each in sharp if each <= usual.sharpness)
         shares = (usual.share, *(each for each in shares if each > usual.share))
+    blends = [Blend(one, other) for one, other in product(sharp, shares)]
 
     def cost(blend: Blend) -> float:
         lost = -log_softmax(blend(learnt, known), axis=1)[rows, list(targets)].sum()
         apart = np.log(blend.sharpness / usual.sharpness) ** 2 + np.log(blend.share / usual.share) ** 2
         return float(lost + _HELD * apart)
 
-    return min((Blend(one, other) for one, other in product(sharp, shares)), key=cost)
+    likely = softmax(-np.asarray([cost(one) for one in blends]))
+    sharpness, share = np.exp(likely @ np.log([(one.sharpness, one.share) for one in blends]))
+    return Blend(float(sharpness), float(share))

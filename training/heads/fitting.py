@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labelwheel.training.heads.bench import Bench
-from labelwheel.training.heads.blend import Blend, best, fading
+from labelwheel.training.heads.blend import Blend, expected, fading
 from labelwheel.training.heads.guesses import Guesses
 from labelwheel.training.heads.linear import LinearHead
 from labelwheel.training.heads.seen import Seen, numbered
@@ -122,7 +122,7 @@ def _blend(bench: Bench, split: Sequence[Fold], learnt: Sequence[Head]) -> Blend
         likely.append(bench.counts(learn).likely(bench.rows[there] @ one.weight.T + one.bias))
         places += there
     targets = [int(bench.problem.targets[place]) for place in places]
-    return best(
+    return expected(
         np.concatenate(likely), bench.prior[places], targets, len(bench.labels),
         bench.counts(range(len(bench.seen))).elsewhere,
     )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from labelwheel.training.heads import coverage, files
 from labelwheel.training.heads.bench import Bench, labels_of
-from labelwheel.training.heads.blend import Counts, best, fading
+from labelwheel.training.heads.blend import Counts, expected, fading
 from labelwheel.training.heads.fitting import follow, measure
 from labelwheel.training.heads.linear import LinearHead
 from labelwheel.training.heads.seen import Unlabelled
@@ -69,10 +69,10 @@ def test_names_keep_their_say_where_texts_are_elsewhere() -> None:
     chance = np.random.default_rng(0)
     targets = chance.integers(0, 3, 60)
     good, bad = np.eye(3)[targets] * 4 + chance.normal(size=(60, 3)), chance.normal(size=(60, 3)) * 4
-    here, there = best(good, bad, targets.tolist(), 3), best(good, bad, targets.tolist(), 3, elsewhere=0.9)
+    here, there = expected(good, bad, targets.tolist(), 3), expected(good, bad, targets.tolist(), 3, elsewhere=0.9)
     assert there.share > 0.9 > here.share
     assert there.sharpness <= 1.0
-    assert best(good, bad, targets.tolist(), 3, elsewhere=0.1) == here
+    assert expected(good, bad, targets.tolist(), 3, elsewhere=0.1) == here
     assert there.share > fading(60, 3).share
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads import files
 from labelwheel.training.heads.bench import Bench, labels_of
-from labelwheel.training.heads.blend import Blend, Counts, best, fading
+from labelwheel.training.heads.blend import Blend, Counts, expected, fading
 from labelwheel.training.heads.fitting import follow, measure
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
@@ -182,9 +183,21 @@ def test_the_blend_follows_the_evidence() -> None:
     good, bad = np.eye(3)[targets] * 4 + chance.normal(size=(60, 3)), chance.normal(size=(60, 3)) * 4
     usual = fading(60, 3)
     assert usual.share == 0.2, "with twenty labels of each class names count a fifth, as much as five would"
-    assert best(good, bad, targets.tolist(), 3).share < usual.share
-    assert best(bad, good, targets.tolist(), 3).share > usual.share
-    assert best(good, bad, targets[:1].tolist(), 3) != Blend(3.0, 2.0)
+    assert expected(good, bad, targets.tolist(), 3).share < usual.share
+    assert expected(bad, good, targets.tolist(), 3).share > usual.share
+    assert expected(good, bad, targets[:1].tolist(), 3) != Blend(3.0, 2.0)
+
+
+def test_one_label_more_changes_a_blend_by_little() -> None:
+    """The least loss of what is tried jumps by a third or more, where it does."""
+    chance = np.random.default_rng(0)
+    targets = chance.integers(0, 2, 24)
+    learnt, known = (np.eye(2)[targets] + chance.normal(scale=1.5, size=(24, 2)) for _ in range(2))
+    found = [expected(learnt[:n], known[:n], targets[:n].tolist(), 2) for n in range(12, 25)]
+    for one, other in pairwise(found):
+        assert abs(np.log(one.sharpness / other.sharpness)) < 0.3
+        assert abs(np.log(one.share / other.share)) < 0.3
+    assert 0.5 < found[0].sharpness < 3.0, "no end of what is tried, where a few labels leave much open"
 
 
 def test_nothing_of_it_loads_torch() -> None:
