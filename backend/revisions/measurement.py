@@ -29,9 +29,16 @@ class Measured(Generic[F]):
     labels: int
 
 
-def take(bench: Bench, held: Sequence[Seen], champion: Champion, served: bool) -> Measured[Fitted]:
-    """Measures on what the champion has not learnt: labels newer than it, and those `held` out for life."""
+def take(
+    bench: Bench, held: Sequence[Seen], champion: Champion, served: bool, last: Fitted | None = None
+) -> Measured[Fitted]:
+    """Measures on what the champion has not learnt: labels newer than it, and those `held` out for life.
+
+    `served` tells that heads like the `last` one are served: then the new one is averaged with that.
+    """
     fitted = measure(bench, SECONDS)
+    if served and last is not None:
+        fitted = fitted.after(last)
     newer = [pair for pair in zip(bench.seen, fitted.out_of_fold, strict=True) if pair[0].row.fresh]
     seen = [*(one for one, _ in newer), *held]
     answers = unseen(fitted, bench, held)

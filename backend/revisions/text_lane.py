@@ -116,7 +116,7 @@ class TextLane(Lane[Fitted]):
         space = self._measured.fitted.space if self._measured is not None and not self._known_better() else None
         if space is None:
             self._spaced = self._seen.count
-        return self._threads.measuring.submit(_measured, ground, space, held, champion, self._served)
+        return self._threads.measuring.submit(_measured, ground, space, held, champion, self._served, self._last)
 
     def _known(self, part: Part) -> list[Seen]:
         """The labelled examples of one side of the split that have a text, the newest last."""
@@ -157,7 +157,12 @@ class TextLane(Lane[Fitted]):
 
 
 def _measured(
-    ground: Ground, space: Space | None, held: Sequence[Seen], champion: Champion, served: bool
+    ground: Ground,
+    space: Space | None,
+    held: Sequence[Seen],
+    champion: Champion,
+    served: bool,
+    last: Fitted | None,
 ) -> Measured[Fitted]:
     """A measurement, in a space that is made for it where there is none: that takes a second for many texts."""
-    return measurement.take(ground.bench(space or ground.space()), held, champion, served)
+    return measurement.take(ground.bench(space or ground.space()), held, champion, served, last)

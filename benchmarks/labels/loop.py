@@ -122,7 +122,7 @@ class Loop:
             return
         if self._measured is None or learnt >= self._measured.labels * (1 + GROWTH):
             bench, held = self._bench(guessing=True), self._side(Part.HELD_OUT)
-            self._measured = measurement.take(bench, held, self._champion.about, self._passes)
+            self._measured = measurement.take(bench, held, self._champion.about, self._passes, self._last)
             self._last = self._measured.fitted
             self.log.append(f"{len(self._labelled)}: {self._measured.verdict.reason}")
         elif self._passes and self._last is not None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from labelwheel.training.heads.averaging import averaged, kept
 from labelwheel.training.heads.bench import Bench
 from labelwheel.training.heads.blend import Blend, expected, fading
 from labelwheel.training.heads.guesses import Guesses
@@ -37,16 +39,28 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Fitted:
-    """A head, what it was taught by guesses, and what heads like it say of each labelled example unseen.
+    """What was `learnt`, what it was taught by guesses, and what heads like it say of each labelled example unseen.
 
     `out_of_fold` is empty where that was not asked for. `pool` is what the names say of all texts, as in `coverage`.
+    `before` is the head that was served when this one was measured, which counts by a share `kept`.
     """
 
-    head: LinearHead
+    learnt: LinearHead
     space: Space
     guesses: Guesses | None
     out_of_fold: Sequence[Prediction]
     pool: np.ndarray | None = None
+    before: LinearHead | None = None
+    kept: float = 0.0
+
+    @cached_property
+    def head(self) -> LinearHead:
+        """What is to be served: the mean of what was learnt and the head of before."""
+        return self.learnt if self.before is None else averaged(self.learnt, self.before, self.kept)
+
+    def after(self, last: Fitted) -> Fitted:
+        """The same, just measured, where heads like `last` are served."""
+        return replace(self, before=last.head, kept=kept(len(self.out_of_fold)))
 
 
 def follow(bench: Bench, last: Fitted, seconds: float) -> Fitted:
@@ -54,16 +68,18 @@ def follow(bench: Bench, last: Fitted, seconds: float) -> Fitted:
 
     `last` has to stand on the same champion.
     """
-    start, everything = _warm(bench, last.head), range(len(bench.seen))
+    start, everything = _warm(bench, last.learnt), range(len(bench.seen))
     guesses = last.guesses if start is not None and last.space is bench.space else None
     learnt = bench.regression(everything, guesses, start, seconds)
-    head = bench.head(learnt, everything, last.head.blend if bench.apart else None)
+    head = bench.head(learnt, everything, last.learnt.blend if bench.apart else None)
     return Fitted(
-        replace(head, calibration={**last.head.calibration, **bench.problem.habits}),
+        replace(head, calibration={**last.learnt.calibration, **bench.problem.habits}),
         bench.space,
         guesses,
         [],
         bench.pool,
+        last.before,
+        last.kept,
     )
 
 
