@@ -36,8 +36,7 @@ def explain(
     if (text is None) == (example is None):
         raise InvalidRequest("give a text, or the key of an example with --example")
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     body = client.explain(found["id"], asked["name"], key=example, text=text)
     if shapley:
         body["carried"] = _shapley(client, found["id"], body)

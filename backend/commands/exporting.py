@@ -44,8 +44,7 @@ def export(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Conflict(f"{out} is there already and not empty; choose another folder")
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     if labels:
         count = _write_labels(client, found["id"], asked["name"], out)
         Console().print(f"{count:,} labelled examples of {asked['name']} are in {out}", highlight=False, soft_wrap=True)

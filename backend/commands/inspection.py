@@ -63,8 +63,7 @@ def report(
 ) -> None:
     """Show what the champion (or another checkpoint) was trained on, and how well it does, by class and slice."""
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     body = client.report(found["id"], asked["name"], version, markdown=not as_json)
     if as_json:
         typer.echo(json.dumps(body, indent=1, ensure_ascii=False))

@@ -30,8 +30,7 @@ def train(
     """Start a round now, instead of when enough labels have come."""
     minutes = None if hold is None else seconds_of(hold, "--hold") / 60
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     started = client.train(found["id"], asked["name"], minutes)
     if not wait:
         Console().print(f"round {started['id']} of {asked['name']} is queued; `labelwheel status --watch` shows it")
@@ -47,8 +46,7 @@ def promote(
 ) -> None:
     """Have the challenger served that passed the gate and is held (`labelwheel train --hold`)."""
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    _, asked = targets.asked(client, project, question)
     held = asked["round"]
     if held is None or held["state"] != "held":
         raise NotFound(f"no round of {asked['name']!r} is held; `labelwheel train --hold 2h` orders one that will be")
@@ -65,8 +63,7 @@ def rollback(
 ) -> None:
     """Go back to an earlier checkpoint; it stays until new labels ask for another round."""
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     target = client.rollback(found["id"], asked["name"], to)
     Console().print(f"{asked['name']} goes back to {target['version']}", highlight=False)
 
@@ -77,8 +74,7 @@ def checkpoints(
 ) -> None:
     """List a question's checkpoints, the newest first; the champion has a star."""
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("", "version", "score", "labels", "recipe", "trained", ""):
         table.add_column(name, no_wrap=name == "version", overflow="fold")

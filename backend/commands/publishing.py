@@ -32,8 +32,7 @@ def push(
     """Put the champion (or another checkpoint) with its card on a model hub, in a store or a registry."""
     there = _there(to, public, version is None)
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="labelwheel-push-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch) / "model"

@@ -56,8 +56,7 @@ def space(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Conflict(f"{out} is there already and not empty; choose another folder")
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     console = Console()
     with client.labels(found["id"], asked["name"]) as lines:
         spec = Question.model_validate(next(lines)["question"])
@@ -94,8 +93,7 @@ def _pull(source: str, project: str | None, question: str | None, drop: bool) ->
     else:
         raise NotFound(f"{source} is neither the address of a Space (https://…) nor a file")
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     flags = there.flags()
     added, reasons = 0, list[str]()
     for start in range(0, len(flags), _AT_ONCE):

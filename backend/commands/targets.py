@@ -31,6 +31,12 @@ def service() -> Client:
     return Client(settings.url, settings.token or settings.read_token)
 
 
+def asked(client: Client, project_wanted: str | None, question_wanted: str | None) -> tuple[Row, Row]:
+    """The project that is meant, and its question; raises NotFound and InvalidRequest, naming what there is."""
+    found = project(client.status(), project_wanted)
+    return found, question(found, question_wanted)
+
+
 def project(status: Row, wanted: str | None) -> Row:
     """The project that is meant; raises NotFound and InvalidRequest, naming what there is."""
     connected = [each for each in status["projects"] if each["state"] != "disconnected"]

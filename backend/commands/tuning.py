@@ -31,8 +31,7 @@ def tune(
     """Search for better settings; a round with them is ordered where they are better by more than noise."""
     seconds = seconds_of(budget)
     client = targets.service()
-    found = targets.project(client.status(), project)
-    asked = targets.question(found, question)
+    found, asked = targets.asked(client, project, question)
     console = Console(highlight=False)
     if cancel:
         console.print(_cancel(client, found, asked))

@@ -17,7 +17,7 @@ from testkit.labelwheel import LabelwheelServer
 from testkit.server import PATIENCE
 from testkit.stage import ENOUGH, Stage, kill
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

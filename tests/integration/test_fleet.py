@@ -18,7 +18,7 @@ from testkit.load import Load
 from testkit.server import PATIENCE
 from testkit.stage import ENOUGH, Stage
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 CLIENTS = 32
 PAUSE = 0.4  # seconds: others test beside this, and are to get their turn

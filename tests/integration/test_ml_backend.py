@@ -86,7 +86,7 @@ def stage(studio: LabelStudioServer, quick: dict[str, str], mischief: Path) -> I
     """A project whose rounds try a model that was written for label-studio-ml, with the gate as it comes."""
     usual = {name: value for name, value in quick.items() if "GATE" not in name}
     environment = {
-        "LABELWHEEL_ML_BACKENDS": THEIRS, "LABELWHEEL_ML_BACKEND_SECONDS": "5", "LABELWHEEL_JOB_MINUTES": "3",
+        "LABELWHEEL_ML_BACKENDS": THEIRS, "LABELWHEEL_ML_BACKEND_SECONDS": "20", "LABELWHEEL_JOB_MINUTES": "3",
         "LABELWHEEL_ML_BACKEND_VARIABLES": "MISCHIEF", "MISCHIEF": str(mischief.parent), "PYTHONPATH": python_path(),
     }  # fmt: skip
     with LabelwheelServer(environment={**usual, **environment}) as wheel:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from labelwheel.training import batches, card_share, memory
+from labelwheel.training import batches, card_share
 from labelwheel.training.encoders import write_head
 from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.evaluation.findings import Epoch
@@ -210,17 +210,7 @@ class FineTuned:
         return model
 
     def _smaller(self, error: Exception) -> None:
-        """One step down the ladder where memory ran out; raises the error again otherwise."""
-        if not memory.ran_out(error):
-            raise error
-        settings = memory_ladder.below(self.settings, self.can_checkpoint)
-        if settings is None:
-            raise OutOfMemory(
-                "Memory runs out even with a batch of one; take a smaller base model or a shorter max_length"
-            ) from error
-        logger.warning("Memory ran out; trying again with %s", memory_ladder.told(settings))
-        self.settings = settings
-        memory.give_back(error)
+        self.settings = memory_ladder.after(error, self.settings, self.can_checkpoint)
 
 
 def copier(model: Any, device: str) -> Callable[[], Any]:

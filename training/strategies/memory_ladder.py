@@ -7,10 +7,15 @@ device busy; below a few rows each half takes nearly as long as the whole did, s
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
+from labelwheel.training import memory
+from labelwheel.training.errors import OutOfMemory
 from labelwheel.training.strategies.finetuning_loop import Settings
+
+logger = logging.getLogger(__name__)
 
 FEW = 4
 """From so few rows on, gradient checkpointing comes before a smaller batch."""
@@ -23,6 +28,23 @@ def below(settings: Settings, can_checkpoint: bool) -> Settings | None:
     if settings.batch_size == 1:
         return None
     return replace(settings, batch_size=settings.batch_size // 2, accumulation=settings.accumulation * 2)
+
+
+def after(error: Exception, settings: Settings, can_checkpoint: bool) -> Settings:
+    """What to go on with where memory ran out, which is given back; raises any other error again.
+
+    Raises OutOfMemory where nothing is left to give up.
+    """
+    if not memory.ran_out(error):
+        raise error
+    smaller = below(settings, can_checkpoint)
+    if smaller is None:
+        raise OutOfMemory(
+            "memory runs out even with a batch of one; take a smaller model or a shorter max_length"
+        ) from error
+    logger.warning("Memory ran out; trying again with %s", told(smaller))
+    memory.give_back(error)
+    return smaller
 
 
 def told(settings: Settings) -> str:

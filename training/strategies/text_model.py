@@ -204,14 +204,8 @@ class TextModelTuned(Strategy):
             try:
                 return work()
             except Exception as error:
-                if not memory.ran_out(error):
-                    raise
                 can = memory_ladder.can_checkpoint(self._model.module)
-                settings = memory_ladder.below(self._settings, can)
-                if settings is None:
-                    raise OutOfMemory("memory runs out even with a batch of one; name a smaller text model") from error
-                self._settings = settings
-                memory.give_back(error)
+                self._settings = memory_ladder.after(error, self._settings, can)
 
     def _written(self, module: Any, indices: Sequence[int]) -> list[_Measured]:
         answers = TextAnswers(

@@ -16,8 +16,9 @@ from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
-from labelwheel.training.strategies import text_model
+from labelwheel.training.strategies import text_model, text_training
 from labelwheel.training.strategies.base import Strategy
+from labelwheel.training.strategies.finetuning_loop import Settings
 from labelwheel.training.testing.small_model import small_model
 from labelwheel.training.testing.small_text_model import small_text_model
 from labelwheel.training.testing.strategies import StrategyConformance
@@ -134,6 +135,30 @@ def test_where_it_is_not_better_the_cheaper_nearest_answer_stays(tmp_path: Path)
     assert report["chosen"] == "answer of the nearest text"
     assert f"{NAME} does not beat the cheaper answer of the nearest text" in report["reason"]
     assert checkpoint.read(tmp_path / "v1").manifest.foreign is None
+
+
+@pytest.mark.parametrize("room", [2, 0])
+def test_where_memory_runs_out_it_takes_smaller_batches_or_says_why_not(
+    room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    tried = list[int]()
+    train = text_training.train
+
+    def narrow(model: Any, module: Any, pairs: Any, settings: Settings, *others: Any, **more: Any) -> Any:
+        tried.append(settings.batch_size)
+        if settings.batch_size > room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        return train(model, module, pairs, settings, *others, **more)
+
+    monkeypatch.setattr(text_training, "train", narrow)
+    named = small_text_model(tmp_path / "text-model", [each for pair in told(3) for each in pair])
+    monkeypatch.setattr(text_model, "_epochs", lambda labels: 2)
+    report = learnt(tmp_path, named, [*turned(Part.TRAIN), *turned(Part.HELD_OUT)])
+    (mine,) = [trial for trial in report["trials"] if trial["name"] == NAME]
+    assert ("batches of 2×4" if room else "memory runs out even with a batch of one") in mine["detail"]
+    assert list(dict.fromkeys(tried)) == ([8, 4, 2] if room else [8, 4, 2, 1])
 
 
 @pytest.mark.parametrize(
