@@ -8,16 +8,20 @@ a mean lags behind: on snips by .011 at 24 labels and .002 to .005 from 32 on (3
 that costs .017 at 24 labels and takes no fall away (goemotions, 6 draws), so that there heads are left alone. With
 labels of which half are of one class (18 draws of five sets) a mean is .012 better at 32 and .002 at 64, and what it
 falls is .046 and not .056.
+
+A label that is corrected or goes takes what was learnt from it along: see `Before.holds`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from labelwheel.training.heads.blend import Blend
 from labelwheel.training.heads.linear import LinearHead
+from labelwheel.training.heads.seen import Seen
 from labelwheel.training.heads.ticks import Ticks
 
 _MOST, _WORTH = 0.7, 24.0
@@ -29,6 +33,26 @@ def kept(count: int) -> float:
     With few of them it is chance that a mean takes away, with many it is what the last ones have taught.
     """
     return min(_MOST, _WORTH / max(count, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Before:
+    """The head that was served when a newer one was measured, which counts by a `share`, and what it has `seen`."""
+
+    head: LinearHead
+    share: float
+    seen: Sequence[Seen]
+
+    def holds(self, seen: Sequence[Seen]) -> bool:
+        """Whether all that it has learnt still stands: else what people have corrected would go on being suggested."""
+        now = {one.row.example.key: one for one in seen}
+        return all(_stands(one, now.get(one.row.example.key)) for one in self.seen)
+
+
+def _stands(one: Seen, now: Seen | None) -> bool:
+    if now is None or now is one:
+        return now is one
+    return (one.row.example, one.row.answer) == (now.row.example, now.row.answer)
 
 
 def averaged(newer: LinearHead, before: LinearHead, share: float) -> LinearHead:

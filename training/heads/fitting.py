@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from labelwheel.training.heads.averaging import averaged, kept
+from labelwheel.training.heads.averaging import Before, averaged, kept
 from labelwheel.training.heads.bench import Bench
 from labelwheel.training.heads.blend import Blend, expected, fading
 from labelwheel.training.heads.guesses import Guesses
@@ -39,28 +39,28 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was `learnt`, what it was taught by guesses, and what heads like it say of each labelled example unseen.
+    """What was `learnt` from the `seen`, by its own guesses too, and what heads like it say of each of these unseen.
 
     `out_of_fold` is empty where that was not asked for. `pool` is what the names say of all texts, as in `coverage`.
-    `before` is the head that was served when this one was measured, which counts by a share `kept`.
     """
 
     learnt: LinearHead
     space: Space
     guesses: Guesses | None
     out_of_fold: Sequence[Prediction]
-    pool: np.ndarray | None = None
-    before: LinearHead | None = None
-    kept: float = 0.0
+    pool: np.ndarray | None
+    seen: Sequence[Seen]
+    before: Before | None = None
 
     @cached_property
     def head(self) -> LinearHead:
         """What is to be served: the mean of what was learnt and the head of before."""
-        return self.learnt if self.before is None else averaged(self.learnt, self.before, self.kept)
+        return self.learnt if self.before is None else averaged(self.learnt, self.before.head, self.before.share)
 
     def after(self, last: Fitted) -> Fitted:
         """The same, just measured, where heads like `last` are served."""
-        return replace(self, before=last.head, kept=kept(len(self.out_of_fold)))
+        before = Before(last.head, kept(len(self.seen)), last.seen)
+        return replace(self, before=before) if before.holds(self.seen) else self
 
 
 def follow(bench: Bench, last: Fitted, seconds: float) -> Fitted:
@@ -78,8 +78,8 @@ def follow(bench: Bench, last: Fitted, seconds: float) -> Fitted:
         guesses,
         [],
         bench.pool,
-        last.before,
-        last.kept,
+        bench.seen,
+        last.before if last.before is not None and last.before.holds(bench.seen) else None,
     )
 
 
@@ -100,9 +100,8 @@ def measure(bench: Bench, seconds: float) -> Fitted:
     said: list[Prediction] = [Prediction()] * len(bench.seen)
     for index, one in zip(measured, problem.predict(measured, logits, found), strict=True):
         said[index] = one
-    return Fitted(
-        replace(bench.head(learnt, everything, blend), calibration=found), bench.space, guesses, said, bench.pool
-    )
+    head = replace(bench.head(learnt, everything, blend), calibration=found)
+    return Fitted(head, bench.space, guesses, said, bench.pool, bench.seen)
 
 
 def unseen(fitted: Fitted, bench: Bench, held: Sequence[Seen]) -> list[Prediction]:

@@ -18,6 +18,7 @@ def test_a_head_that_is_served_is_averaged_with_the_next_one() -> None:
     last = on_names(texts, 12)
     then = measurement.take(ground(texts, 15), [], champion, True, last)
     assert np.allclose(then.fitted.learnt.weight, first.fitted.head.weight)
-    assert then.fitted.before is last.head
+    assert then.fitted.before is not None
+    assert then.fitted.before.head is last.head
     unserved = measurement.take(ground(texts, 15), [], champion, False, last)
     assert unserved.fitted.head is unserved.fitted.learnt

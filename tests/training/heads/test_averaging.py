@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from labelwheel.training.heads import files
 from labelwheel.training.heads.averaging import averaged, kept
@@ -87,6 +88,28 @@ def test_what_follows_a_label_keeps_the_same_head_of_before() -> None:
     share = kept(15)
     assert 0.3 < share < 1.0
     assert np.allclose(found.head.weight, share * old.head.weight + (1 - share) * alone.head.weight, atol=1e-4)
+
+
+@pytest.mark.parametrize("what", ["corrected", "gone"])
+def test_a_label_that_is_corrected_or_gone_takes_along_what_was_learnt_from_it(what: str) -> None:
+    texts = Texts(120)
+    old, new = on_names(texts, 12), on_names(texts, 15)
+    last = new.after(old)
+    assert last.before is not None
+    assert last.head is not last.learnt
+    one = ground(texts, 16)
+    one.space = last.space
+    changed = one.seen[3]
+    if what == "gone":
+        one.seen.remove(changed)
+    else:
+        other = next(each for each in OPTIONS if each != changed.row.answer)
+        one.seen[3] = replace(changed, row=changed.row.model_copy(update={"answer": other}))
+    assert follow(ground(texts, 16), last, 5.0).before is last.before
+    found = follow(one, last, 5.0)
+    assert found.before is None
+    assert found.head is found.learnt
+    assert replace(new, seen=one.seen).after(old).before is None, "nor where it is measured anew"
 
 
 def test_the_more_labels_the_less_counts_what_was_before() -> None:
