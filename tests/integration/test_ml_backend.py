@@ -28,7 +28,7 @@ OURS = "labelwheel.plugins.label_studio.ml_backend:LabelwheelModel"
 THEIRS = f"{ml_stand_in.FOLDER / 'tiny_counts.py'}:TinyCounts"
 NAME = "TinyCounts of tiny_counts.py"
 PLENTY = 320
-"""Labels from which it is right twice as often as the names of the labels, which the gate then sees in any split."""
+"""Labels from which it is right more often than the names of the labels, and than what else a round tries."""
 
 
 def predictions(stage: Stage, task: int) -> list[dict[str, Any]]:
@@ -83,13 +83,15 @@ def mischief(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stage(studio: LabelStudioServer, quick: dict[str, str], mischief: Path) -> Iterator[Stage]:
-    """A project whose rounds try a model that was written for label-studio-ml, with the gate as it comes."""
-    usual = {name: value for name, value in quick.items() if "GATE" not in name}
+    """A project whose rounds try a model that was written for label-studio-ml.
+
+    With the gate as it comes it is kept away on some splits: .36 and .23 right on 56 labels may be chance.
+    """
     environment = {
         "LABELWHEEL_ML_BACKENDS": THEIRS, "LABELWHEEL_ML_BACKEND_SECONDS": "20", "LABELWHEEL_JOB_MINUTES": "3",
         "LABELWHEEL_ML_BACKEND_VARIABLES": "MISCHIEF", "MISCHIEF": str(mischief.parent), "PYTHONPATH": python_path(),
     }  # fmt: skip
-    with LabelwheelServer(environment={**usual, **environment}) as wheel:
+    with LabelwheelServer(environment={**quick, **environment}) as wheel:
         yield Stage(studio, wheel, tasks=PLENTY + 20, labelled=PLENTY)
 
 
