@@ -12,6 +12,9 @@ import typer
 
 from labelwheel.backend.cli import app
 from labelwheel.backend.settings import Settings
+from labelwheel.plugins.argilla import doubts, ranks
+from labelwheel.plugins.label_studio import doubts as label_studio_doubts
+from labelwheel.plugins.label_studio import least_sure
 from labelwheel.training.launchers.kubeflow.configuration import Configuration
 
 ROOT = Path(__file__).parent.parent
@@ -65,6 +68,13 @@ def test_each_command_is_in_the_readme() -> None:
     readme = read("README.md")
     missing = [name for name in names if not re.search(rf"labelwheel {re.escape(name)}\b", readme)]
     assert not missing, "\n".join(missing)
+
+
+def test_what_is_added_to_a_tool_is_called_as_the_tool_shows_it() -> None:
+    """Argilla's Sort has the titles of metadata properties, and finds nothing by their names."""
+    readme = " ".join(read("README.md").split())
+    for each in (doubts, ranks, label_studio_doubts, least_sure):
+        assert each.TITLE in readme, each.__name__
 
 
 def test_each_target_that_the_documents_name_is_in_the_makefile() -> None:

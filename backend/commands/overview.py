@@ -173,7 +173,7 @@ def _lines(project: Row) -> Iterator[Text]:
     backfill = project["backfill"]
     if backfill:
         total = f" of {backfill['total']}" if backfill["total"] else ""
-        yield Text(f"suggestions of {backfill['version']}: {backfill['state']}, {backfill['done']}{total} shown")
+        yield Text(f"suggestions of {backfill['version']}: {backfill['state']}, {backfill['done']}{total} examples")
     rates = _rated(project["acceptance"])[-VERSIONS:]
     if rates:
         yield Text("accepted as suggested: " + ", ".join(f"{_share(each)} ({each['version']})" for each in rates))

@@ -187,7 +187,8 @@ def check_alone(tx: Session, project: Project, reference: str) -> None:
     for other in tx.scalars(query.order_by(Project.id)).all():
         if other.state in (ProjectState.CONNECTING, ProjectState.CONNECTED):
             raise Conflict(
-                f"this is project {other.id} already, under another name; disconnect that one first, or go on there"
+                f"this is project {other.id} already, by the name {other.external_id!r:.100}: connect it by that name "
+                "to go on there, with another key too; or disconnect it first"
             )
         if projects.was_connected(tx, other.id):
             raise Conflict(

@@ -86,4 +86,7 @@ def _difference(before: Question, after: Question) -> str:
     added = [value for value in after.values if value not in before.values]
     removed = [value for value in before.values if value not in after.values]
     parts = [f"added {', '.join(added)}" if added else "", f"removed {', '.join(removed)}" if removed else ""]
-    return f"question {after.name!r} has other answers: {'; '.join(filter(None, parts)) or 'another order or range'}"
+    if not any(parts):
+        moved = (before.minimum, before.maximum) == (after.minimum, after.maximum)
+        return f"question {after.name!r} has its answers in another {'order' if moved else 'range'}"
+    return f"question {after.name!r} has other answers: {'; '.join(filter(None, parts))}"

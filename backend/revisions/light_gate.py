@@ -104,7 +104,7 @@ def judge(
             if spread
             else f"{most} labels are of one class, so that the names stay"
         )
-        reason = f"{'labels have beaten the names' if passes else yet}: {told}"
+        reason = f"{'labels are ahead of the label names' if passes else yet}: {told}"
     else:
         passes = least > 0
         reason = f"it is ahead of its champion: {told}" if passes else f"it is not ahead of its champion: {told}"

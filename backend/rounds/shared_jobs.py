@@ -89,8 +89,7 @@ class JobStarter:
             claimed.progress, claimed.seconds_left, claimed.metrics, claimed.handle = 0.0, None, {}, None
             if claimed.attempts == 1:
                 learnt = f"{written.examples} labelled examples" if written.examples else "the label names"
-                reason = f"it was ordered ({claimed.trigger}); it learns from {learnt}"
-                champion_groups.decide(tx, question, "started", reason)
+                champion_groups.decide(tx, question, "started", f"it learns from {learnt}")
         if jobs.finished(self._settings, found.version):
             return None
         url = f"{self._settings.url.rstrip('/')}/api/v1/rounds/{found.id}/progress"

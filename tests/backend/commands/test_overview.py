@@ -103,7 +103,7 @@ def shown(status=STATUS, width=150):
         "topic: suggestions with a score below .50 are not shown (LABELWHEEL_SHOW): 3 of 30 (10 %) on the measured",
         "mentions none yet 15 after 1 more label",
         "500 examples (48 blind), 120 labelled",
-        "suggestions of lw-1-0002-xyz: running, 120 of 380 shown",
+        "suggestions of lw-1-0002-xyz: running, 120 of 380 examples",
         "accepted as suggested: 80 % of 25 (lw-1-0001-uvw)",
         "not learnt: note: free text is not learnt yet",
         "min ago topic rejected: it lost [x]",

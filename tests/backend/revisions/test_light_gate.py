@@ -26,7 +26,9 @@ HALF = tuple("good" for _ in GOLD)
 
 
 def test_a_better_head_beats_the_names_and_a_worse_one_does_not() -> None:
-    assert judge(question(), rows(*GOLD), told(*GOLD), told(*HALF), named=True, served=False).passes
+    passed = judge(question(), rows(*GOLD), told(*GOLD), told(*HALF), named=True, served=False)
+    assert passed.passes
+    assert passed.reason.startswith("labels are ahead of the label names: "), "half an error beats nobody"
     found = judge(question(), rows(*GOLD), told(*HALF), told(*GOLD), named=True, served=False)
     assert not found.passes
     assert found.gain < 0

@@ -24,6 +24,7 @@ def test_suggestions_are_there_before_the_first_label(world: World) -> None:
     assert world.tool.service.url == "http://us:9090"
     assert {item.version for item in world.tool.shown.values()} == {world.generation}
     assert world.kinds() == ["ordered", "started", "promoted"]
+    assert world.decisions[1][2] == "it learns from the label names", "nobody ordered it, labelwheel did"
     assert world.kinds("places") == []  # nothing can be suggested for spans yet
     assert world.kinds(None) == ["connected"]
     assert world.project.options == {"backend": 1}
@@ -245,6 +246,18 @@ def test_a_changed_configuration_is_followed(world: World) -> None:
     assert world.checkpoints[-1].recipe == "names"
 
 
+def test_options_in_another_order_are_not_called_other_answers(world: World) -> None:
+    from labelwheel.plugins.testing.fake_tool import TOPIC
+    from labelwheel.training.questions import Question
+
+    world.connect()
+    world.settle()
+    world.tool.questions = (Question(name="topic", kind=TOPIC.kind, inputs=TOPIC.inputs, options=TOPIC.options[::-1]),)
+    world.until(lambda: world.kinds(None)[-1] == "configured anew")
+    _, _, reason = next(one for one in world.decisions[::-1] if one[1] == "configured anew")
+    assert "question 'topic' has its answers in another order" in reason.split("; ")
+
+
 def test_what_is_shown_is_remembered(world: World) -> None:
     world.tool.add(*(f"text {number}" for number in range(4)))
     world.connect()
@@ -279,7 +292,9 @@ def test_a_place_is_connected_once(world: World) -> None:
         projects.register(tx, world.settings, first.tool, first.url, "another name", "key", "http://us:9090")
         tx.get_one(Project, 2).reference = None
     reference = world.project.reference
-    with pytest.raises(Conflict, match="project 1 already"), world.database.transaction() as tx:
+    # a dataset that was renamed has its old name here, and only by that one can it be given another key
+    known = "project 1 already, by the name '1': connect it by that name"
+    with pytest.raises(Conflict, match=known), world.database.transaction() as tx:
         check_alone(tx, tx.get_one(Project, 2), str(reference))
     with world.database.transaction() as tx:
         check_alone(tx, tx.get_one(Project, 1), str(reference))
