@@ -33,8 +33,20 @@ from labelwheel.training.spec import JobSpec, Part
 from labelwheel.training.strategies.base import Cost
 from labelwheel.training.strategies.selection import Selection
 
-POOL, TEST, UNLABELLED, SPAN_TEST = 2000, 2000, 500, 700
+POOL, TEST, UNLABELLED, SPAN_TEST = 2000, 2000, 500, 1500
 SEED = 13
+
+
+class Errors(NamedTuple):
+    """Of the scores of items that people are shown, of all items, and of whole answers.
+
+    A choice is one item, of lists each label or span is one. Where nobody has set anything else, choices and labels are
+    all shown, and spans from `shown_from` on.
+    """
+
+    shown: Error
+    items: Error
+    whole: Error
 
 
 class Run(NamedTuple):
@@ -46,8 +58,7 @@ class Run(NamedTuple):
     lane: str
     recipe: str
     score: float
-    items: Error
-    whole: Error
+    errors: Errors
     reported: float | None = None
     low: float | None = None
     high: float | None = None
@@ -75,7 +86,7 @@ def of_texts(data: str | None, name: str, counts: Sequence[int], seeds: Sequence
             train = [place for place, held in zip(order[:count], sides, strict=False) if not held]
             said = lanes.fast(field, train, seed)(test)
             score = field.score(test, said)
-            yield Run(name, count, seed, "fast lane", "head", score, *_errors(field, test, said))
+            yield Run(name, count, seed, "fast lane", "head", score, _errors(field, test, said))
 
 
 def _round(field: Field, name: str, chosen: Sequence[int], sides: np.ndarray, seed: int, test: Sequence[int]) -> Run:
@@ -99,32 +110,41 @@ def _round(field: Field, name: str, chosen: Sequence[int], sides: np.ndarray, se
     said = served.answer(test)
     return Run(
         name, len(chosen), seed, "round", proposal.strategy.recipe, field.score(test, said),
-        *_errors(field, test, said), told.value, told.low, told.high,
+        _errors(field, test, said), told.value, told.low, told.high,
     )  # fmt: skip
 
 
-def _errors(field: Field, test: Sequence[int], said: Sequence[Prediction]) -> tuple[Error, Error]:
+def _errors(field: Field, test: Sequence[int], said: Sequence[Prediction]) -> Errors:
     rows = [field.stage.rows[place] for place in test]
     return errors(field.stage.question, [row.example for row in rows], [row.answer for row in rows], said)
 
 
 def errors(
     question: Question, examples: Sequence[Example], golds: Sequence[Answer], said: Sequence[Prediction]
-) -> tuple[Error, Error]:
-    """Of the scores of items (a choice is one; of lists each label or span), and of whole answers."""
-    kind = kind_of(question)
-    shown = [each for each in zip(examples, golds, said, strict=True) if each[2].answer is not None]
-    whole = [kind.score(question, example, gold, one).loss == 0 for example, gold, one in shown]
-    sure = [one.score for _, _, one in shown]
-    if not any(isinstance(one.answer, list) for _, _, one in shown):
-        return error(sure, whole), error(sure, whole)
-    scores, right = list[float](), list[bool]()
-    for example, gold, one in shown:
-        wanted = question.comparable(gold, example)
-        given = question.comparable(one.answer, example)
-        scores += one.item_scores
-        right += [item in wanted for item in given]
-    return error(scores, right), error(sure, whole)
+) -> Errors:
+    """Of what was said of some examples; where there is no suggestion, there is no score."""
+    kind, given = (
+        kind_of(question),
+        [each for each in zip(examples, golds, said, strict=True) if each[2].answer is not None],
+    )
+    right = [kind.score(question, *each).loss == 0 for each in given]
+    whole = error([one.score for _, _, one in given], right)
+    least = kind.shown_from()
+    shown = [(example, gold, kind.shown(one, least)) for example, gold, one in given]
+    return Errors(_of_items(question, shown), _of_items(question, given), whole)
+
+
+def _of_items(question: Question, given: Sequence[tuple[Example, Answer, Prediction]]) -> Error:
+    kind, scores, right = kind_of(question), list[float](), list[bool]()
+    for example, gold, one in given:
+        if isinstance(one.answer, list):
+            wanted = question.comparable(gold, example)
+            scores += one.item_scores
+            right += [item in wanted for item in question.comparable(one.answer, example)]
+        elif one.answer is not None:
+            scores.append(one.score)
+            right.append(kind.score(question, example, gold, one).loss == 0)
+    return error(scores, right)
 
 
 def of_spans(data: str | None, name: str, counts: Sequence[int], seeds: Sequence[int]) -> Iterator[Run]:
@@ -153,5 +173,5 @@ def _job(
     told: Any = report["headline"]
     return Run(
         name, len(rows), seed, "round", model.manifest.recipe, kind.headline(scores),
-        *errors(question, examples, golds, said), told["value"], told["low"], told["high"],
+        errors(question, examples, golds, said), told["value"], told["low"], told["high"],
     )  # fmt: skip
