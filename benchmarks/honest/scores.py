@@ -1,7 +1,7 @@
 """Whether scores mean what they say: the scores that people are shown, and the interval of the score in the report.
 
 Of each set: texts labelled at random, several draws; what rounds train in seconds, and the fast lane's head. The error
-of scores is over 15 bins of equally many (see `calibration_error`), of single items: a choice, a label, a span. Of
+of scores is over bins of equally many (see `calibration_error`), of single items: a choice, a label, a span. Of
 spans those count that people are shown where nobody has set anything else; beside it is the error of all.
 """
 
@@ -32,7 +32,7 @@ LABELS, SEEDS = (100, 200, 400), 5
 class Summary:
     """Means over draws; `covered` of `intervals` reported ones hold the score on the test part.
 
-    `plain`, `debiased` and `surplus` are of items that are shown; `items` and `whole` are debiased, too.
+    `plain`, `debiased`, `perfect` and `surplus` are of items that are shown; `items` and `whole` are debiased, too.
     """
 
     set: str
@@ -42,6 +42,7 @@ class Summary:
     score: float
     plain: float
     debiased: float
+    perfect: float
     surplus: float
     items: float
     whole: float
@@ -74,7 +75,8 @@ def summaries(runs: Sequence[Run]) -> list[Summary]:
         said = [one.covers for one in own if one.covers is not None]
         figures = (
             [one.score for one in own], [one.errors.shown.plain for one in own],
-            [one.errors.shown.debiased for one in own], [one.errors.shown.surplus for one in own],
+            [one.errors.shown.debiased for one in own], [one.errors.shown.perfect for one in own],
+            [one.errors.shown.surplus for one in own],
             [one.errors.items.debiased for one in own], [one.errors.whole.debiased for one in own],
         )  # fmt: skip
         means = (round(float(np.mean(each)), 4) for each in figures)
@@ -89,11 +91,12 @@ def _plain(one: Run) -> dict[str, Any]:
 
 def _show(runs: Sequence[Run]) -> None:
     table = Table(
-        "set", "labels", "lane", "score", "ECE", "debiased", "too sure by", "of all", "of whole answers", "covered"
-    )
+        "set", "labels", "lane", "score", "ECE", "debiased", "if perfect", "too sure by", "of all", "of whole answers",
+        "covered",
+    )  # fmt: skip
     there = summaries(runs)
     for one in there:
-        figures = (one.score, one.plain, one.debiased, one.surplus, one.items, one.whole)
+        figures = (one.score, one.plain, one.debiased, one.perfect, one.surplus, one.items, one.whole)
         covered = f"{one.covered} of {one.intervals}" if one.intervals else ""
         table.add_row(one.set, str(one.labels), one.lane, *(f"{each:.3f}" for each in figures), covered)
     screen = Console(width=140)
@@ -102,7 +105,8 @@ def _show(runs: Sequence[Run]) -> None:
         own = [one for one in there if one.lane == lane]
         for labels in sorted({one.labels for one in own}):
             errors = [one.debiased for one in own if one.labels == labels]
-            told = f"{np.mean(errors):.3f} in the mean, {max(errors):.3f} at worst"
+            perfect = np.mean([one.perfect for one in own if one.labels == labels])
+            told = f"{np.mean(errors):.3f} in the mean, {max(errors):.3f} at worst (perfect scores: {perfect:.3f})"
             screen.print(f"{lane}, {labels} labels: debiased ECE of what is shown {told}")
     covered, all_of_them = sum(one.covered for one in there), sum(one.intervals for one in there)
     screen.print(f"reported intervals that hold the score on the test part: {covered} of {all_of_them}")

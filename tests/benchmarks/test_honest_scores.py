@@ -19,6 +19,7 @@ def test_the_error_of_perfect_scores_is_mostly_taken_for_chance() -> None:
     found = error(sure.tolist(), (generator.random(600) < sure).tolist())
     assert found.plain > 0.03
     assert found.debiased < 0.7 * found.plain
+    assert found.perfect == pytest.approx(found.debiased, abs=0.015)
     assert abs(found.surplus) < 0.04
 
 
@@ -29,6 +30,7 @@ def test_the_error_of_scores_that_boast_stays() -> None:
     assert found.plain == pytest.approx(0.15, abs=0.02)
     assert found.debiased == pytest.approx(0.15, abs=0.02)
     assert found.surplus == pytest.approx(0.15, abs=0.02)
+    assert found.perfect < 0.02
     assert error([], []).scores == 0
 
 
