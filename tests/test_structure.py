@@ -186,6 +186,7 @@ OF_KINDS = {
         "objectives",
         "registry",
         "scaling",
+        "sureness",
         "texts",
     )
 } | {"training.kinds", "training.kinds.choices", "training.kinds.free_text", "training.kinds.span_windows"}

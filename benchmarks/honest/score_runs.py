@@ -33,7 +33,7 @@ from labelwheel.training.spec import JobSpec, Part
 from labelwheel.training.strategies.base import Cost
 from labelwheel.training.strategies.selection import Selection
 
-POOL, TEST, UNLABELLED, SPAN_TEST = 2000, 2000, 500, 1500
+POOL, TEST, UNLABELLED, SPAN_TEST = 2000, 2000, 500, 1000
 SEED = 13
 
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import log_softmax
 
-from labelwheel.training.heads.span_sureness import Sureness
 from labelwheel.training.heads.word_texts import WordTexts
 from labelwheel.training.heads.words import Range
 from labelwheel.training.kinds import kind_of
+from labelwheel.training.kinds.sureness import Sureness
 from labelwheel.training.questions import Example, Prediction, Question
 
 OUTSIDE = "O"

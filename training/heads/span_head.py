@@ -18,9 +18,9 @@ from labelwheel.training.heads.files import pack
 from labelwheel.training.heads.gazetteer import Gazetteer
 from labelwheel.training.heads.projection import Projection, width_with_neighbours, with_neighbours
 from labelwheel.training.heads.span_answers import OUTSIDE, Manner, answered
-from labelwheel.training.heads.span_sureness import Sureness
 from labelwheel.training.heads.word_texts import WordTexts, matrix
 from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.kinds.sureness import Sureness
 from labelwheel.training.questions import Example, Prediction, Question
 
 _TENSORS = ("attributes", "numbers", "moves", "centre", "components")

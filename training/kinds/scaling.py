@@ -8,15 +8,25 @@ from labelwheel.training.kinds.objectives import Objective
 
 TEMPERATURE, THRESHOLD = "temperature", "threshold"
 
+LOWEST, HIGHEST = 0.1, 0.7
+"""Between these the threshold is searched for."""
+
+_HELD = 10.0
+"""What a departure from the usual temperature costs, in log loss of one row for each squared logarithm."""
+
 _SPREAD = 2.5  # temperatures from exp(-2.5) to exp(2.5)
 
 
-def temperature(objective: Objective, values: np.ndarray, targets: np.ndarray) -> float:
-    """The number to divide logits (rows, classes) by so that the log loss is least (Guo et al. 2017)."""
+def temperature(objective: Objective, values: np.ndarray, targets: np.ndarray, usual: float | None = None) -> float:
+    """The number to divide logits (rows, classes) by so that the log loss is least (Guo et al. 2017).
+
+    It is held to what is `usual`, if anything is: few labels are all right, or wrong, by chance.
+    """
     from scipy.optimize import minimize_scalar  # slow to load, and serving never needs it
 
+    expected, held = (0.0, 0.0) if usual is None else (float(np.log(usual)), _HELD)
     found = minimize_scalar(
-        lambda log: float(objective.losses(values / np.exp(log), targets).mean()),
+        lambda log: float(objective.losses(values / np.exp(log), targets).sum()) + held * (log - expected) ** 2,
         bounds=(-_SPREAD, _SPREAD),
         method="bounded",
         options={"xatol": 0.01},
@@ -25,10 +35,10 @@ def temperature(objective: Objective, values: np.ndarray, targets: np.ndarray) -
 
 
 def threshold(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """From which probability on labels are answered so that micro F1 is greatest; between 0.1 and 0.7."""
+    """From which probability on labels are answered so that micro F1 is greatest."""
     wanted = targets.sum()
     best, most = 0.5, -1.0
-    for edge in np.linspace(0.1, 0.7, 25):
+    for edge in np.linspace(LOWEST, HIGHEST, 25):
         given = probabilities >= edge
         f1 = 2 * float((given * targets).sum()) / max(float(given.sum() + wanted), 1e-12)
         # of equal ones the nearest to one half, which is the best where probabilities are right

@@ -13,10 +13,10 @@ from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.heads import files, span_fit, span_head
 from labelwheel.training.heads.gazetteer import Gazetteer, marked, out_of_fold
 from labelwheel.training.heads.span_answers import best_lean
-from labelwheel.training.heads.span_sureness import Sureness
 from labelwheel.training.heads.words import words
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
+from labelwheel.training.kinds.sureness import Sureness
 from labelwheel.training.questions import Example, Kind, Option, Question
 
 QUESTION = Question(
