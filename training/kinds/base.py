@@ -246,8 +246,9 @@ class QuestionKind(Coding, Prompting, ABC):
     def calibrate(
         self, values: np.ndarray, targets: np.ndarray, scale: float, usual: float | None = None
     ) -> dict[str, float]:
-        """What makes scores true, from logits (rows, …) and targets of examples that were not learnt from, standardised:
-        `scale` is one unit of them, and `usual` the temperature that is to be expected, if any is.
+        """What makes scores true, from logits (rows, …) of examples that the model has not learnt from.
+
+        They and their targets are standardised; `scale` is one unit of them, `usual` the temperature to be expected.
         """
 
     @abstractmethod
@@ -271,7 +272,7 @@ class QuestionKind(Coding, Prompting, ABC):
         return prediction if prediction.answer is None or prediction.score >= least else Prediction()
 
     def shown_from(self, costs: Costs | None = None) -> float:
-        """The least score with which a suggestion costs people no more than none: somebody has to answer in any case."""
+        """The least score with which a suggestion costs people no more than none: somebody has to answer anyway."""
         wrong, missing, accepted = costs or self.costs
         return min(max((wrong - missing) / (wrong - accepted), 0.0), 1.0) if wrong > accepted else 0.0
 
