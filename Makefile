@@ -37,10 +37,15 @@ SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 $(BY_FILE)
 AT_A_TIME = $(or $(shell awk '/^MemTotal/ {print ($$2 > 12e6 ? 3 : 2)}' /proc/meminfo 2>/dev/null),2)
 BESIDE_SERVERS = --numprocesses $(AT_A_TIME) $(BY_FILE)
 
+# Two at a time, as each uses a core or the network, and the linter as soon as it is there. What failed beside others is
+# tried again alone, and says so then.
+ENVIRONMENTS := .venv/installed .venv-label-studio/installed .venv-stand-ins/installed .venv-argilla/installed \
+  .venv-pipelines/installed
 # The tests are run even if the linter complains: one comma must not hide a broken feature, nor the other way round.
 .PHONY: test
-test: install .venv-argilla/installed .venv-stand-ins/installed .venv-pipelines/installed system ## install what is missing and run everything: linter, types, all tests
-	@lint=0; $(MAKE) --no-print-directory lint || lint=$$?; \
+test: system ## install what is missing and run everything: linter, types, all tests
+	@lint=0; $(MAKE) --no-print-directory --keep-going --jobs 2 $(ENVIRONMENTS) lint || lint=$$?; \
+	$(MAKE) --no-print-directory $(ENVIRONMENTS); \
 	unit=0; $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 -m "not server" $(ARGS) || unit=$$?; \
 	server=0; $(BIN)/python -m pytest $(BESIDE_SERVERS) --durations=10 -m server $(ARGS) || server=$$?; \
 	if [ $$lint != 0 ]; then echo "the linter or mypy failed: see above, before the tests" >&2; fi; \
@@ -53,7 +58,7 @@ unit: install .venv-pipelines/installed ## the tests that need no server, browse
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not server" $(ARGS)
 
 .PHONY: lint
-lint: install ## ruff and mypy
+lint: .venv/installed ## ruff and mypy
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format" >&2; exit 1; }
 	@mkdir -p .packages && ln -sfn .. .packages/labelwheel
