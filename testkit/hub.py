@@ -11,12 +11,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from flask import Flask, Response, abort, request
-from werkzeug.serving import make_server
+
+from testkit.wsgi_server import serving
 
 _LARGE = 100_000
 TOKENS = {"hf_writer": ("team", True), "hf_reader": ("guest", False)}
@@ -55,18 +56,14 @@ class Hub:
         self.large: dict[str, bytes] = {}
         self.full = self.cut = False
         self.calls: list[str] = []
-        self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._up = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.url = self._up.enter_context(serving(self._app()))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._up.close()
 
     def _app(self) -> Flask:
         app = Flask("hub")

@@ -19,14 +19,15 @@ import socket
 import subprocess
 import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 from flask import Flask, Response, request
-from werkzeug.serving import make_server
 
 from testkit import kubernetes_objects as objects
+from testkit.wsgi_server import serving
 
 NAMESPACE = "labelling"
 RUNTIME = "torch-distributed"
@@ -58,20 +59,16 @@ class Kubernetes:
         self._numbers = itertools.count(1)
         self._folder = Path(tempfile.mkdtemp(prefix="labelwheel-kubernetes-"))
         self._lock = threading.RLock()
-        self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._up = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.url = self._up.enter_context(serving(self._app()))
         return self
 
     def __exit__(self, *_: object) -> None:
         for name in list(self.jobs):
             self._end(name)
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._up.close()
 
     def kubeconfig(self, folder: Path) -> Path:
         """A file that leads here."""

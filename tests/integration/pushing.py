@@ -6,14 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 
 import pytest
-from werkzeug.serving import make_server
 
 from labelwheel.backend.app import create_app
 from labelwheel.backend.settings import Settings
+from testkit.wsgi_server import serving
 from tests.backend import real
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
@@ -31,13 +30,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.copytree(real.store() / "n1", folder / "n1")
     stage.connect("topic")
     stage.promote({"topic": "n1"})
-    server = make_server("127.0.0.1", 0, create_app(stage.settings, FakeEngine(), start=False), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(create_app(stage.settings, FakeEngine(), start=False)) as url:
+        yield url
     stage.database.dispose()
 
 

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import sqlite3
-import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 from flask import Flask, Response, jsonify, request
 from pydantic import SecretStr
-from werkzeug.serving import make_server
 
 from labelwheel.plugins.connector import Connection, Page, Service, Suggestion, Work
 from labelwheel.plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, UnknownProject
@@ -25,6 +23,7 @@ from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Example, Prediction, Question
 from testkit.label_studio import LabelStudioServer
 from testkit.server import free_port
+from testkit.wsgi_server import serving
 
 pytestmark = pytest.mark.server
 
@@ -88,17 +87,12 @@ class Desk:
         self.trained: list[str] = []
         self.refused: list[str] = []
         self.asked: list[int] = []
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = ""
         app = Flask(__name__)
         app.register_blueprint(LabelStudio.routes(self))
         app.before_request(self._check)
         app.register_error_handler(LabelwheelError, self._error)
-        self._server = make_server("127.0.0.1", self.port, app, threaded=True)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
+        self.app = app
 
     def _check(self) -> Response | None:
         good = self.predict | self.webhook if request.path == "/webhook" else self.predict
@@ -163,8 +157,8 @@ def server() -> Iterator[LabelStudioServer]:
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     it = Desk()
-    yield it
-    it.stop()
+    with serving(it.app) as it.url:
+        yield it
 
 
 def connector(server: LabelStudioServer, project: int, options: Any = None, key: str | None = None) -> LabelStudio:
@@ -227,7 +221,7 @@ def test_connect_wires_everything_and_again_changes_nothing(server: LabelStudioS
         assert settings["model_version"] == "g1"
         options = it.wire(service(desk.url), "g1")
 
-    moved = f"http://localhost:{desk.port}"
+    moved = desk.url.replace("127.0.0.1", "localhost")
     again = connector(server, project, dict(options))
     again.wire(service(moved), "g2")
     assert [(one["url"], one["title"]) for one in backends(server, project)] == [(moved, "g2")]

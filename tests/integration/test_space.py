@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from playwright.sync_api import Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
 from labelwheel.backend.publishing.space import server
 from labelwheel.backend.publishing.space.flags import Flags
@@ -28,6 +26,7 @@ from testkit.label_studio import LabelStudioServer
 from testkit.labelwheel import LabelwheelServer
 from testkit.server import PATIENCE
 from testkit.space import TOKEN, SpaceServer
+from testkit.wsgi_server import serving
 from tests.backend.publishing.test_space import ASKED, TEXT, texts, written
 
 __all__ = ["written"]
@@ -231,11 +230,8 @@ def test_people_ask_and_flag_each_kind_in_its_way(
     kind: str, written: Callable[[str], Path], browser_page: Page, tmp_path: Path
 ) -> None:
     flags, page = Flags(tmp_path), browser_page
-    running = make_server("127.0.0.1", 0, server.create(written(kind), flags, TOKEN), threaded=True)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
-    try:
-        page.goto(f"http://127.0.0.1:{running.server_port}/")
+    with serving(server.create(written(kind), flags, TOKEN)) as url:
+        page.goto(f"{url}/")
         expect(page.locator("textarea")).to_have_count(len(texts(kind)))
         for area, text in zip(page.locator("textarea").all(), texts(kind), strict=True):
             area.fill(text + "<img src=x onerror=\"document.title='run'\">")
@@ -254,7 +250,3 @@ def test_people_ask_and_flag_each_kind_in_its_way(
             assert type(flag["answer"]) is type(right)
         assert page.locator("img").count() == 0
         assert page.title() != "run"
-    finally:
-        running.shutdown()
-        thread.join()
-        running.server_close()

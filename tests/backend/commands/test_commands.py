@@ -10,7 +10,6 @@ import threading
 
 import datasets
 import pytest
-from werkzeug.serving import make_server
 
 from labelwheel.backend import cli
 from labelwheel.backend.app import create_app
@@ -29,6 +28,7 @@ from labelwheel.backend.database.tables import (
 from labelwheel.backend.errors import ServiceUnreachable
 from labelwheel.backend.projects import decisions, projects
 from labelwheel.backend.settings import Settings
+from testkit.wsgi_server import serving
 from tests.backend import inspection_rows
 from tests.backend.processes.processes import until
 from tests.backend.serving.fakes import LABELS, FakeEngine, question
@@ -43,15 +43,10 @@ def stage(tmp_path, monkeypatch):
     stage.promote({"mood": "v2"})
     app = create_app(stage.settings, FakeEngine(), start=False)
     stage.models = app.extensions["labelwheel"].served_models
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("LABELWHEEL_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.delenv("LABELWHEEL_TOKEN", raising=False)
-    yield stage
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app) as url:
+        monkeypatch.setenv("LABELWHEEL_URL", url)
+        yield stage
     stage.database.dispose()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from flask import Flask, request
-from werkzeug.serving import make_server
 
 from labelwheel.backend.errors import InvalidRequest, PushFailed
 from labelwheel.backend.publishing import inventory, model_registry
 from labelwheel.backend.publishing.destination import destination
+from testkit.wsgi_server import serving
 from tests.backend.publishing.models import LABELS, write
 
 
@@ -24,10 +23,8 @@ class Registry:
     def __init__(self) -> None:
         self.refuses: dict[str, int] = {}
         self.calls: list[str] = []
-        app = Flask("registry")
-        app.add_url_rule("/<path:path>", view_func=self._answer, methods=["GET", "POST", "PUT"])
-        self.server = make_server("127.0.0.1", 0, app, threaded=True)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.app = Flask("registry")
+        self.app.add_url_rule("/<path:path>", view_func=self._answer, methods=["GET", "POST", "PUT"])
 
     def _answer(self, path: str) -> Any:
         self.calls.append(f"{request.method} {path}")
@@ -47,14 +44,10 @@ class Registry:
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     found = Registry()
-    thread = threading.Thread(target=found.server.serve_forever)
-    thread.start()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", found.url)
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-secret-token")
-    yield found
-    found.server.shutdown()
-    thread.join()
-    found.server.server_close()
+    with serving(found.app) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        yield found
 
 
 @pytest.mark.parametrize(

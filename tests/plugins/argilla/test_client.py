@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +9,11 @@ import pytest
 from flask import Flask, jsonify, redirect, request
 from pydantic import SecretStr
 from werkzeug import Response
-from werkzeug.serving import make_server
 
 from labelwheel.plugins import http
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
 from labelwheel.plugins.errors import InvalidAddress, ToolError, ToolRefused, ToolUnreachable
+from testkit.wsgi_server import serving
 from tests.plugins.web_servers import listening, said
 
 
@@ -36,17 +35,15 @@ class Tool:
                 return answer
             return jsonify(answer[0]), answer[1]
 
-        self.server = make_server("127.0.0.1", 0, app, threaded=True)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.app, self.url = app, ""
 
 
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
     monkeypatch.setattr(http.time, "sleep", lambda seconds: None)
     tool = Tool()
-    yield tool
-    tool.server.shutdown()
+    with serving(tool.app) as tool.url:
+        yield tool
 
 
 @pytest.fixture

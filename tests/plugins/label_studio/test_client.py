@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +11,11 @@ import pytest
 from flask import Flask, jsonify, redirect, request
 from pydantic import SecretStr
 from werkzeug import Response
-from werkzeug.serving import make_server
 
 from labelwheel.plugins import http
 from labelwheel.plugins.errors import AddressRefused, InvalidAddress, ToolError, ToolRefused, ToolUnreachable
 from labelwheel.plugins.label_studio.client import Client
+from testkit.wsgi_server import serving
 from tests.plugins.web_servers import listening, said
 
 
@@ -67,17 +66,15 @@ class Tool:
                 return answer
             return jsonify(answer[0]), answer[1]
 
-        self.server = make_server("127.0.0.1", 0, app, threaded=True)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.app, self.url = app, ""
 
 
 @pytest.fixture
 def tool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tool]:
     monkeypatch.setattr(http.time, "sleep", lambda seconds: None)
     it = Tool()
-    yield it
-    it.server.shutdown()
+    with serving(it.app) as it.url:
+        yield it
 
 
 def test_a_personal_token_is_exchanged_once_and_again_when_it_is_refused(tool: Tool) -> None:

@@ -8,20 +8,20 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, Response, jsonify, request
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from labelwheel.backend.web.body import StrictJSON
 from labelwheel.plugins.label_studio import LabelStudio
 from labelwheel.training.errors import LabelwheelError
 from testkit import ml_stand_in
+from testkit.wsgi_server import serving
 from tests.plugins.label_studio.test_protocol import BLIND, CONFIG, PROJECT, Desk
 
 CREATED = "2026-11-29T09:00:00Z"
@@ -51,14 +51,11 @@ class Wheel:
         def explain(error: LabelwheelError) -> tuple[Response, int]:
             return jsonify({"error": {"type": type(error).__name__, "message": str(error)}}), error.status
 
-        self.server = make_server("127.0.0.1", 0, app, threaded=True)
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
+        self._up = ExitStack()
+        self.url = self._up.enter_context(serving(app))
 
     def stop(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        self._up.close()
 
 
 @pytest.fixture
@@ -72,7 +69,7 @@ def wheel() -> Iterator[Wheel]:
 def studio(wheel: Wheel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FlaskClient]:
     """Label Studio's side of a server that runs LabelwheelModel."""
     monkeypatch.syspath_prepend(str(ml_stand_in.FOLDER))
-    monkeypatch.setenv("LABELWHEEL_URL", f"http://127.0.0.1:{wheel.server.server_port}")
+    monkeypatch.setenv("LABELWHEEL_URL", wheel.url)
     monkeypatch.setenv("MODEL_DIR", str(tmp_path))
     monkeypatch.delenv("LABELWHEEL_TOKEN", raising=False)
     module = importlib.import_module("labelwheel.plugins.label_studio.ml_backend")
@@ -143,9 +140,6 @@ def test_what_passes_is_tried_again_and_what_stays_is_an_error(
     assert predict(studio).status_code == 500, "one result for each task, or Label Studio drops all of them"
     wheel.stop()
     assert predict(studio).status_code == 500
-    wheel.thread = threading.Thread(target=lambda: None)
-    wheel.thread.start()
-    wheel.server.shutdown = wheel.server.server_close = lambda: None  # type: ignore[method-assign]
 
 
 def test_a_project_that_nobody_connected_is_said(studio: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
