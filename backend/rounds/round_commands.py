@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import ACTIVE, CheckpointRow, QuestionRow, Round, RoundState, now
 from labelwheel.backend.errors import Conflict, NotFound
-from labelwheel.backend.projects import champion_groups, projects, version_names
+from labelwheel.backend.projects import champion_groups, pipeline_orders, projects, version_names
 from labelwheel.backend.rounds import evidence
 from labelwheel.training.spec import Recipe
 
@@ -41,7 +41,7 @@ def order(
     if not champion_groups.live(tx, question):
         raise Conflict(f"project {project.title or project.id} is {project.state}; connect it first")
     question = champion_groups.home(tx, question)
-    known = of_run(tx, question, run)
+    known = pipeline_orders.latest(tx, Round, question, run)
     if known is not None and known.state != RoundState.FAILED:
         return known
     short = None if trigger in AUTOMATIC or recipe is not Recipe.AUTO else evidence.problem(tx, question)
@@ -125,21 +125,13 @@ def active(session: Session, question: QuestionRow) -> Round | None:
     return session.scalars(query).first()
 
 
-def of_run(session: Session, question: QuestionRow, run: str | None) -> Round | None:
-    """The latest round that a run of a pipeline has ordered; None without one."""
-    if run is None:
-        return None
-    query = select(Round).where(Round.question_id == (question.home_id or question.id), Round.run == run)
-    return session.scalars(query.order_by(Round.id.desc()).limit(1)).first()
-
-
 def close_run(tx: Session, question_id: int, run: str, reason: str) -> Round | None:
     """Ends what a run of a pipeline has ordered and left under way, and forgets that it was its; None where nothing is.
 
     Raises NotFound.
     """
     question, _ = projects.lock_question(tx, question_id)
-    found = of_run(tx, question, run)
+    found = pipeline_orders.latest(tx, Round, question, run)
     if found is None or found.state not in ACTIVE or (found.state == RoundState.GATING and found.held_until):
         return None
     cancelled = cancel(tx, found.id, reason)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import SEARCHING, CheckpointRow, QuestionRow, TuningRow, TuningState, now
 from labelwheel.backend.errors import Conflict, NotFound
-from labelwheel.backend.projects import champion_groups, projects
+from labelwheel.backend.projects import champion_groups, pipeline_orders, projects
 from labelwheel.backend.rounds import label_counts
 from labelwheel.training.questions import Question
 
@@ -39,7 +39,7 @@ def order(
     if not champion_groups.live(tx, question):
         raise Conflict(f"project {project.title or project.id} is {project.state}; connect it first")
     question = champion_groups.home(tx, question)
-    known = of_run(tx, question, run)
+    known = pipeline_orders.latest(tx, TuningRow, question, run)
     if known is not None and known.state != TuningState.FAILED:
         return known
     champion = None if question.champion_id is None else tx.get(CheckpointRow, question.champion_id)
@@ -82,18 +82,10 @@ def cancel(tx: Session, tuning_id: int, reason: str = "it was cancelled") -> Tun
     return found
 
 
-def of_run(session: Session, question: QuestionRow, run: str | None) -> TuningRow | None:
-    """The latest search that a run of a pipeline has ordered; None without one."""
-    if run is None:
-        return None
-    query = select(TuningRow).where(TuningRow.question_id == (question.home_id or question.id), TuningRow.run == run)
-    return session.scalars(query.order_by(TuningRow.id.desc()).limit(1)).first()
-
-
 def close_run(tx: Session, question_id: int, run: str, reason: str) -> TuningRow | None:
     """Ends what a run of a pipeline searches for, and forgets that it was its; None where nothing."""
     question, _ = projects.lock_question(tx, question_id)
-    found = of_run(tx, question, run)
+    found = pipeline_orders.latest(tx, TuningRow, question, run)
     if found is None or found.state not in SEARCHING:
         return None
     cancelled = cancel(tx, found.id, reason)

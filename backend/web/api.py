@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Round
 from labelwheel.backend.errors import Conflict, NotFound, Overloaded, Unauthorized
-from labelwheel.backend.projects import audit_log, champion_groups, projects, wiring_wishes
+from labelwheel.backend.projects import audit_log, champion_groups, pipeline_orders, projects, wiring_wishes
 from labelwheel.backend.rounds import progress, round_commands
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.connector_host import ServingHost
@@ -104,7 +104,7 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
         wanted = taken(RoundWanted)
         with database.transaction() as tx:
             question = projects.question(tx, number, name)
-            known = round_commands.of_run(tx, question, wanted.run)
+            known = pipeline_orders.latest(tx, Round, question, wanted.run)
             trigger = "command" if wanted.run is None else "pipeline"
             ordered = round_commands.order(tx, question.id, trigger, Recipe.AUTO, hold=wanted.hold, run=wanted.run)
             if known is None or known.id != ordered.id:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Round, TuningRow
 from labelwheel.backend.errors import Conflict, NotFound
-from labelwheel.backend.projects import projects
+from labelwheel.backend.projects import pipeline_orders, projects
 from labelwheel.backend.rounds import round_commands
 from labelwheel.backend.tuning import tuning_commands
 from labelwheel.backend.web import audit
@@ -38,8 +38,8 @@ def routes(database: Database) -> Blueprint:
     def shown(number: int, name: str, run: str) -> Response:
         with database.session() as session:
             question = projects.question(session, number, name)
-            found = round_commands.of_run(session, question, run)
-            return _told(found, tuning_commands.of_run(session, question, run)).answer()
+            found = pipeline_orders.latest(session, Round, question, run)
+            return _told(found, pipeline_orders.latest(session, TuningRow, question, run)).answer()
 
     @blueprint.delete("/projects/<int:number>/questions/<path:name>/runs/<run>", endpoint="close_run")
     @described("Ends what a run of a pipeline has ordered and left under way", gives=RunBody, refuses=(NotFound,))

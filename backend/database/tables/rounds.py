@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelwheel.backend.database.tables.base import Base, now
+from labelwheel.backend.database.tables.base import Base, Ordered, now
 
 
 class CheckpointRow(Base):
@@ -56,14 +56,12 @@ ACTIVE = (*WORKED_ON, RoundState.HELD)
 _ACTIVE_SQL = text("state IN ('queued', 'running', 'gating', 'held')")
 
 
-class Round(Base):
+class Round(Ordered, Base):
     """One attempt at a better checkpoint. At most one is active per question.
 
-    `owner` and `fence` are those of the worker's lease when it claimed the round. A round that has ended and still has
-    a `handle` has a job that is to be stopped. `look` numbers the challengers of a champion that
-    share the gate's level; 0 is an early one, None one that was not compared. `score` with its interval is
-    the challenger's, promoted or not. `hold` are the seconds for which a challenger that passes waits to be promoted by
-    hand, `held_until` is when they are over; `run` names the run of a pipeline that ordered it.
+    `owner` is that of the worker's lease when it claimed the round. `look` numbers the challengers of a champion that
+    share the gate's level; 0 is an early one, None one that was not compared. `score` with its interval is the
+    challenger's, promoted or not. `held_until` is when the seconds of `hold` are over.
     """
 
     __tablename__ = "rounds"
@@ -80,25 +78,13 @@ class Round(Base):
     score: Mapped[float | None]
     low: Mapped[float | None]
     high: Mapped[float | None]
-    last_event_id: Mapped[int] = mapped_column(default=0)
-    label_count: Mapped[int] = mapped_column(default=0)
-    launcher: Mapped[str] = mapped_column(default="local")
-    handle: Mapped[str | None] = mapped_column(Text)
     progress_token: Mapped[str | None]  # its hash
     progress: Mapped[float] = mapped_column(default=0.0)
     seconds_left: Mapped[float | None]
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    digest: Mapped[str] = mapped_column(String(16), default="")  # of the question when the job was written
     attempts: Mapped[int] = mapped_column(default=0)
-    hold: Mapped[float | None]
     held_until: Mapped[datetime | None]
-    run: Mapped[str | None]
     owner: Mapped[str | None]
-    fence: Mapped[int] = mapped_column(default=0)
-    reason: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "one_active_round_per_question",

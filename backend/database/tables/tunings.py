@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labelwheel.backend.database.tables.base import Base, now
+from labelwheel.backend.database.tables.base import Base, Ordered
 
 
 class TuningState(StrEnum):
@@ -24,14 +23,13 @@ SEARCHING = (TuningState.QUEUED, TuningState.RUNNING)
 _SEARCHING_SQL = text("state IN ('queued', 'running')")
 
 
-class TuningRow(Base):
+class TuningRow(Ordered, Base):
     """One search for better settings of a question's rounds, which is the home of those that share. At most one is
     active per question.
 
     `budget` and `spent` are seconds of jobs. `space` is what is searched over; `verdict` and `importances` are what
     came of it, `tuned` the settings that were found, and `round_id` the round that was ordered with them, for the same
-    `run` of a pipeline and to be held as long (`hold`). A search that has ended and still has a `handle` has a job that
-    is to be stopped.
+    `run` and to be held as long.
     """
 
     __tablename__ = "tunings"
@@ -42,25 +40,13 @@ class TuningRow(Base):
     budget: Mapped[float]
     spent: Mapped[float] = mapped_column(default=0.0)
     most_trials: Mapped[int | None]
-    label_count: Mapped[int] = mapped_column(default=0)
-    last_event_id: Mapped[int] = mapped_column(default=0)
-    digest: Mapped[str] = mapped_column(String(16), default="")  # of the question when it was ordered
-    launcher: Mapped[str] = mapped_column(default="local")
-    handle: Mapped[str | None] = mapped_column(Text)
-    fence: Mapped[int] = mapped_column(default=0)
     space: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     groups: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     importances: Mapped[dict[str, Any]] = mapped_column(default=dict)
     tuned: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     round_id: Mapped[int | None]
-    hold: Mapped[float | None]
-    run: Mapped[str | None]
     tidy: Mapped[bool] = mapped_column(default=False)  # of one that has ended, nothing is left but its rows
-    reason: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    started_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "one_active_tuning_per_question",

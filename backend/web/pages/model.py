@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, jsonify, request
+from sqlalchemy.orm import Session
 
-from labelwheel.backend.errors import NotFound
-from labelwheel.backend.projects import projects
+from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.views import model as view
-from labelwheel.backend.web.body import asked
-from labelwheel.backend.web.pages.frame import Frame, Shown, chosen
-from labelwheel.backend.web.request_bodies import VersionQuery
-from labelwheel.backend.web.roles import Role, current
-from labelwheel.plugins.descriptions import described
-from labelwheel.plugins.route_marks import readable
+from labelwheel.backend.web.pages.checkpoint_page import CheckpointPage
+from labelwheel.backend.web.pages.frame import Frame, Shown
 
 STEP, LANE, EDGE = 84, 46, 28
 """Pixels from one checkpoint to the next, from one lane to the next, and around all of them."""
@@ -22,29 +17,12 @@ STEP, LANE, EDGE = 84, 46, 28
 
 def add(frame: Frame) -> None:
     """The page and its JSON."""
-    source = frame.source
+    about = "What is served for a question, and its lineage"
+    CheckpointPage("model", "Model", about, view, _drawn).add(frame)
 
-    @frame.api.get("/projects/<int:number>/questions/<path:name>/model")
-    @readable
-    @described(
-        "What is served for a question, and its lineage", query=VersionQuery, gives=view.body, refuses=(NotFound,)
-    )
-    def model_json(number: int, name: str) -> Response:
-        version = asked(VersionQuery).version
-        with source.database.session() as session:
-            question = projects.question(session, number, name)
-            return jsonify(view.read(session, source.settings, question, version, current().role is Role.ADMIN))
 
-    @frame.page("/projects/<int:number>/model", "Model")
-    def model(number: int) -> Shown:
-        with source.database.session() as session:
-            _, rows, question = chosen(session, number)
-            shown = {"questions": [{"name": row.name} for row in rows], "question": None, "number": number}
-            if question is None:
-                return shown
-            version, admin = request.args.get("version"), current().role is Role.ADMIN
-            found = view.read(session, source.settings, question, version, admin)
-            return shown | {"question": {"name": question.name}, "found": found, "drawing": _drawing(found["lineage"])}
+def _drawn(session: Session, question: QuestionRow, found: dict[str, Any]) -> Shown:
+    return {"drawing": _drawing(found["lineage"])}
 
 
 def _drawing(lineage: dict[str, Any]) -> dict[str, Any]:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from flask import Response, jsonify, request
+from sqlalchemy.orm import Session
 
-from labelwheel.backend.errors import NotFound
-from labelwheel.backend.projects import projects
+from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.views import quality as view
 from labelwheel.backend.views.examples import UNSOUGHT
-from labelwheel.backend.web.body import asked
 from labelwheel.backend.web.pages import charts
-from labelwheel.backend.web.pages.frame import Frame, Shown, chosen
-from labelwheel.backend.web.request_bodies import VersionQuery
-from labelwheel.backend.web.roles import Role, current
-from labelwheel.plugins.descriptions import described
-from labelwheel.plugins.route_marks import readable
+from labelwheel.backend.web.pages.checkpoint_page import CheckpointPage
+from labelwheel.backend.web.pages.frame import Frame, Shown
 
 SHORT = 26
 """So many characters of a slice's name stand beside a chart, on a phone, too."""
@@ -28,38 +23,18 @@ SHADES = 4
 
 def add(frame: Frame) -> None:
     """The page and its JSON."""
-    source = frame.source
+    about = "How good a checkpoint is, and where it is not; annotators have names for the admin alone"
+    CheckpointPage("quality", "Quality", about, view, _drawn).add(frame)
 
-    @frame.api.get("/projects/<int:number>/questions/<path:name>/quality")
-    @readable
-    @described(
-        "How good a checkpoint is, and where it is not; annotators have names for the admin alone",
-        query=VersionQuery, gives=view.body, refuses=(NotFound,),
-    )  # fmt: skip
-    def quality_json(number: int, name: str) -> Response:
-        version = asked(VersionQuery).version
-        with source.database.session() as session:
-            question = projects.question(session, number, name)
-            return jsonify(view.read(session, source.settings, question, version, current().role is Role.ADMIN))
 
-    @frame.page("/projects/<int:number>/quality", "Quality")
-    def quality(number: int) -> Shown:
-        with source.database.session() as session:
-            _, rows, question = chosen(session, number)
-            shown = {"questions": [{"name": row.name} for row in rows], "question": None, "number": number}
-            if question is None:
-                return shown
-            version, admin = request.args.get("version"), current().role is Role.ADMIN
-            found = view.read(session, source.settings, question, version, admin)
-            return shown | {
-                "question": {"name": question.name},
-                "found": found,
-                "unsought": UNSOUGHT,
-                "versions": view.versions(session, question),
-                "calibration": _calibration(found["reliability"]) if found["reliability"] else None,
-                "by_slice": _by_slice(found["slices"], found["metric"]) if len(found["slices"]) > 1 else None,
-                "matrix": _shaded(found["matrix"]),
-            }
+def _drawn(session: Session, question: QuestionRow, found: dict[str, Any]) -> Shown:
+    return {
+        "unsought": UNSOUGHT,
+        "versions": view.versions(session, question),
+        "calibration": _calibration(found["reliability"]) if found["reliability"] else None,
+        "by_slice": _by_slice(found["slices"], found["metric"]) if len(found["slices"]) > 1 else None,
+        "matrix": _shaded(found["matrix"]),
+    }
 
 
 def _calibration(rows: list[dict[str, Any]]) -> dict[str, Any]:
