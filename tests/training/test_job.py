@@ -19,7 +19,7 @@ from labelwheel.training.model import Model
 from labelwheel.training.questions import Kind, Question
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe
 from labelwheel.training.strategies import chain
-from tests.training.models import choice, example, rows, tiny_bert
+from tests.training.models import ANSWERED, choice, example, rows, tiny_bert
 
 
 def write(
@@ -133,14 +133,7 @@ def test_names_alone_make_a_checkpoint_that_an_ordinary_pipeline_reads(tmp_path:
 
 @pytest.mark.parametrize(
     ("kind", "answers", "fields"),
-    [
-        (Kind.RATING, [1, 3, 5], {"minimum": 1, "maximum": 5}),
-        (Kind.NUMBER, [10.5, 20.0, 30.25], {"minimum": 0, "maximum": 100}),
-        (Kind.CHOICES, [["a"], ["b"], ["a", "b"]], {"options": [{"value": "a"}, {"value": "b"}]}),
-        (Kind.TAXONOMY, [[["a"]], [["b", "c"]], []], {"options": [{"value": "a"}, {"value": "b › c"}]}),
-        (Kind.SPANS, [[], [{"start": 0, "end": 4, "label": "a"}], []], {"options": [{"value": "a"}]}),
-        (Kind.PAIRWISE, ["left", "right", "left"], {"inputs": ["text", "other"]}),
-    ],
+    ANSWERED,
 )
 def test_every_kind_of_question_is_learnt(
     tmp_path: Path,

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,18 +46,6 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     assert isinstance(found.foreign, TextModelEntry)
     assert found.artefact is not None
     return place / "v1"
-
-
-@pytest.fixture
-def engine() -> ChosenEngine:
-    return ChosenEngine("auto", "cpu", 2)
-
-
-@pytest.fixture
-def queue(engine: ChosenEngine) -> Iterator[InferenceQueue]:
-    queue = InferenceQueue(engine)
-    yield queue
-    queue.close()
 
 
 def asked() -> list[Example]:

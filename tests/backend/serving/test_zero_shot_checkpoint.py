@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,18 +47,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert isinstance(manifest.foreign, ZeroShotEntry)
         assert manifest.artefact is not None
     return place
-
-
-@pytest.fixture
-def engine() -> ChosenEngine:
-    return ChosenEngine("auto", "cpu", 2)
-
-
-@pytest.fixture
-def queue(engine: ChosenEngine) -> Iterator[InferenceQueue]:
-    queue = InferenceQueue(engine)
-    yield queue
-    queue.close()
 
 
 def test_what_is_served_is_what_was_measured_whoever_asks_beside_it(

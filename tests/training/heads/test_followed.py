@@ -16,7 +16,7 @@ from labelwheel.training.measurement import measure
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Example, Kind, Prediction, Question
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part
-from tests.training.models import WORDS, choice, rows, tiny_bert
+from tests.training.models import ANSWERED, WORDS, choice, rows, tiny_bert
 
 MISLEADING = dict(zip(WORDS, ("music", "food", "weather"), strict=True))
 
@@ -78,14 +78,7 @@ def test_names_that_mislead_are_learnt_over(names: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "answers", "fields"),
-    [
-        (Kind.RATING, [1, 3, 5], {"minimum": 1, "maximum": 5}),
-        (Kind.NUMBER, [10.5, 20.0, 30.25], {"minimum": 0, "maximum": 100}),
-        (Kind.CHOICES, [["a"], ["b"], ["a", "b"]], {"options": [{"value": "a"}, {"value": "b"}]}),
-        (Kind.TAXONOMY, [[["a"]], [["b", "c"]], []], {"options": [{"value": "a"}, {"value": "b › c"}]}),
-        (Kind.SPANS, [[], [{"start": 0, "end": 4, "label": "a"}], []], {"options": [{"value": "a"}]}),
-        (Kind.PAIRWISE, ["left", "right", "left"], {"inputs": ["text", "other"]}),
-    ],
+    ANSWERED,
 )
 def test_a_head_stands_on_a_champion_of_every_kind(
     tmp_path: Path, kind: Kind, answers: list[Any], fields: dict[str, Any]

@@ -28,6 +28,7 @@ from labelwheel.training.strategies.frozen_head import Frozen
 from labelwheel.training.strategies.materials import Budget, Materials
 from labelwheel.training.strategies.problem import Problem
 from tests.training.models import choice, rows, tiny_bert
+from tests.training.strategies.contrast_record import recorded
 
 
 @pytest.fixture(scope="module")
@@ -110,22 +111,16 @@ def test_a_round_measures_it_unseen_and_ends_with_a_plain_model(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = given(folder, rows(3))
-    tuned: list[int] = []
-    real = contrastive_loop.train
-
-    def train(module: Any, classes: Classes, *others: Any, **more: Any) -> Any:
-        tuned.append(sum(map(len, classes.texts.values())))
-        return real(module, classes, *others, **more)
-
-    monkeypatch.setattr(contrastive_loop, "train", train)
+    tuned = recorded(monkeypatch)
     monkeypatch.setattr(contrastive, "STEPS", 12)
     strategy = Contrastive(there)
     assert strategy.applies()
     outcome = strategy.measure()
     assert list(outcome.indices) == list(range(36))
-    assert tuned[-3:] == [24, 24, 24], "each part without what is measured there"
+    sizes = [sum(map(len, each.texts.values())) for each in tuned]
+    assert sizes[-3:] == [24, 24, 24], "each part without what is measured there"
     finished = strategy.finish()
-    assert tuned[-1] == 36
+    assert sum(map(len, tuned[-1].texts.values())) == 36
     assert finished.settings["steps"] == 12 + 36 // contrastive.A_STEP
     finished.module.save_pretrained(tmp_path)
     plain = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()

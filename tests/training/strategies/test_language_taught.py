@@ -13,11 +13,10 @@ import pytest
 
 from labelwheel.training.language import client, endpoint
 from labelwheel.training.language.endpoint import LanguageModel
-from labelwheel.training.strategies import contrastive, contrastive_loop, registry
+from labelwheel.training.strategies import contrastive, registry
 from labelwheel.training.strategies.base import Cost
 from labelwheel.training.strategies.contrast_taught import ContrastTaught
 from labelwheel.training.strategies.contrastive import Contrastive
-from labelwheel.training.strategies.contrastive_loop import Classes
 from labelwheel.training.strategies.frozen_regression import FrozenRegression
 from labelwheel.training.strategies.language_taught import WEIGHTS, LanguageTaught
 from labelwheel.training.strategies.materials import Materials
@@ -26,6 +25,7 @@ from labelwheel.training.strategies.self_taught import SelfTaught
 from labelwheel.training.strategies.silver import Silver, Vein
 from testkit.language_model import ScriptedModel
 from tests.training.models import example, rows, tiny_bert
+from tests.training.strategies.contrast_record import recorded
 from tests.training.strategies.test_self_taught import LOOSE, given
 
 TRUTH = {one.fields["text"]: label for one, label in LOOSE}
@@ -191,14 +191,7 @@ def test_the_encoder_learns_of_the_same_answers_and_no_part_of_those_of_another(
 ) -> None:
     make()
     there = given(folder, rows(2))
-    tuned: list[Classes] = []
-    real = contrastive_loop.train
-
-    def train(module: Any, classes: Classes, *others: Any, **more: Any) -> Any:
-        tuned.append(classes)
-        return real(module, classes, *others, **more)
-
-    monkeypatch.setattr(contrastive_loop, "train", train)
+    tuned = recorded(monkeypatch)
     monkeypatch.setattr(contrastive, "STEPS", 12)
     LanguageTaught(there).measure()
     asked_of = len(scripted.seen)

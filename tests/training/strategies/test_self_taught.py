@@ -17,7 +17,6 @@ from labelwheel.training.progress import Listener, Progress
 from labelwheel.training.spec import LabelledExample
 from labelwheel.training.strategies import contrastive, contrastive_loop, registry, self_taught
 from labelwheel.training.strategies.contrastive import Contrastive
-from labelwheel.training.strategies.contrastive_loop import Classes
 from labelwheel.training.strategies.from_base import FromBase
 from labelwheel.training.strategies.frozen_head import Frozen, Guessed
 from labelwheel.training.strategies.materials import Budget, Materials
@@ -26,6 +25,7 @@ from labelwheel.training.strategies.self_taught import SelfTaught
 from labelwheel.training.strategies.shrinkage import Setting
 from labelwheel.training.unlabelled import UnlabelledTexts
 from tests.training.models import choice, example, rows, tiny_bert
+from tests.training.strategies.contrast_record import recorded
 
 MORE = {
     "weather": ("rain", "sunny", "cold tonight", "snow"),
@@ -64,14 +64,7 @@ def given(folder: Path, labelled: list[LabelledExample], loose: int | None = len
 
 def test_each_part_is_guessed_without_what_is_measured_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = given(folder, rows(2))
-    tuned: list[Classes] = []
-    real = contrastive_loop.train
-
-    def train(module: Any, classes: Classes, *others: Any, **more: Any) -> Any:
-        tuned.append(classes)
-        return real(module, classes, *others, **more)
-
-    monkeypatch.setattr(contrastive_loop, "train", train)
+    tuned = recorded(monkeypatch)
     monkeypatch.setattr(contrastive, "STEPS", 12)
     strategy = SelfTaught(there)
     assert strategy.applies()
@@ -111,14 +104,7 @@ def test_guesses_that_mislead_are_left_out(folder: Path, monkeypatch: pytest.Mon
     assert strategy.applies()
     outcome = strategy.measure()
     assert "guesses do not help" in outcome.detail
-    tuned: list[Classes] = []
-    real_train = contrastive_loop.train
-
-    def train(module: Any, classes: Classes, *others: Any, **more: Any) -> Any:
-        tuned.append(classes)
-        return real_train(module, classes, *others, **more)
-
-    monkeypatch.setattr(contrastive_loop, "train", train)
+    tuned = recorded(monkeypatch)
     assert strategy.finish().settings["guesses"] == 0
     assert [sum(map(len, each.texts.values())) for each in tuned] == [24]
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from labelwheel.training import job
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Question
-from labelwheel.training.spec import JobSpec, LabelledExample, Part
+from labelwheel.training.spec import LabelledExample, Part
 from labelwheel.training.strategies import text_model, text_training
 from labelwheel.training.strategies.base import Strategy
 from labelwheel.training.strategies.finetuning_loop import Settings
@@ -24,6 +23,7 @@ from labelwheel.training.testing.small_text_model import small_text_model
 from labelwheel.training.testing.strategies import StrategyConformance
 from labelwheel.training.text_models.answers import TextAnswers
 from labelwheel.training.text_models.entry import FILE, TextModelEntry
+from tests.training.reported import reported
 from tests.training.text_models.language import SAID, told, turned
 
 NAME = text_model.TextModelTuned.name
@@ -49,14 +49,7 @@ def learnt(
     tmp_path: Path, named: Path | str, rows: Sequence[LabelledExample], question: Question = SAID, **more: Any
 ) -> dict[str, Any]:
     """The report of a job that may try a text model; its checkpoint is `v1`."""
-    spec = JobSpec(
-        version="v1", question=question, output=str(tmp_path / "v1"), data="",
-        base_model=str(small_model(tmp_path / "base")), device="cpu", threads=1, artefact=False,
-        text_model=str(named), **more,
-    )  # fmt: skip
-    job.execute(spec, rows)
-    found: dict[str, Any] = json.loads((tmp_path / "v1" / checkpoint.REPORT).read_bytes())
-    return found
+    return reported(tmp_path, rows, question, text_model=str(named), **more)
 
 
 @pytest.mark.parametrize("which", ["t5", "llama"])

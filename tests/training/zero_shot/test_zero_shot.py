@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelwheel.training import batches, job
+from labelwheel.training import batches
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.errors import InvalidCheckpoint, InvalidJob
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Example, Kind, Option, Question
-from labelwheel.training.spec import JobSpec, LabelledExample, Part, Recipe
+from labelwheel.training.spec import LabelledExample, Part, Recipe
 from labelwheel.training.strategies.base import Strategy
 from labelwheel.training.strategies.zero_shot import ZeroShot, ZeroShotNames
 from labelwheel.training.testing.labelled_texts import TOPIC, labelled_texts
-from labelwheel.training.testing.small_model import small_model
 from labelwheel.training.testing.strategies import StrategyConformance
 from labelwheel.training.zero_shot import entailment
 from labelwheel.training.zero_shot.entry import ZeroShotEntry
+from tests.training.reported import reported
 from tests.training.zero_shot import inference
 
 
@@ -40,14 +39,7 @@ def learnt(
     tmp_path: Path, named: Path | str, rows: Sequence[LabelledExample], question: Question = TOPIC, **more: Any
 ) -> dict[str, Any]:
     """The report of a job that may ask a zero-shot model; its checkpoint is `v1`."""
-    spec = JobSpec(
-        version="v1", question=question, output=str(tmp_path / "v1"), data="",
-        base_model=str(small_model(tmp_path / "base")), device="cpu", threads=1, artefact=False,
-        zero_shot=str(named), **more,
-    )  # fmt: skip
-    job.execute(spec, rows)
-    found: dict[str, Any] = json.loads((tmp_path / "v1" / checkpoint.REPORT).read_bytes())
-    return found
+    return reported(tmp_path, rows, question, zero_shot=str(named), **more)
 
 
 def hits(tmp_path: Path, question: Question = TOPIC) -> tuple[int, int]:
