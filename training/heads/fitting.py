@@ -94,8 +94,7 @@ def measure(bench: Bench, seconds: float) -> Fitted:
     if guessing:
         learnt, guesses = bench.guessed(learnt, everything, blend, seconds)
     measured = sorted({problem.encodings[place].example for place in logits})
-    # by itself a regression of this pull is about as sure as it may be, and what few labels say of that is chance
-    found = calibration.fit(problem, measured, logits, usual=1.0 if bench.apart else None)
+    found = calibration.fit(problem, measured, logits)
     if bench.ticked and THRESHOLD not in found:
         found |= settled(bench.kind)  # as of names alone: which option fits best, hardly how well
     said: list[Prediction] = [Prediction()] * len(bench.seen)

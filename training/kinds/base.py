@@ -243,12 +243,10 @@ class QuestionKind(Coding, Prompting, ABC):
         return None
 
     @abstractmethod
-    def calibrate(
-        self, values: np.ndarray, targets: np.ndarray, scale: float, usual: float | None = None
-    ) -> dict[str, float]:
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
         """What makes scores true, from logits (rows, …) of examples that the model has not learnt from.
 
-        They and their targets are standardised; `scale` is one unit of them, `usual` the temperature to be expected.
+        They and their targets are standardised; `scale` is what one unit of them is.
         """
 
     @abstractmethod
@@ -272,7 +270,10 @@ class QuestionKind(Coding, Prompting, ABC):
         return prediction if prediction.answer is None or prediction.score >= least else Prediction()
 
     def shown_from(self, costs: Costs | None = None) -> float:
-        """The least score with which a suggestion costs people no more than none: somebody has to answer anyway."""
+        """The least score with which a suggestion costs people no more than none does.
+
+        Somebody has to answer in any case, so that none costs `missing` whatever is right.
+        """
         wrong, missing, accepted = costs or self.costs
         return min(max((wrong - missing) / (wrong - accepted), 0.0), 1.0) if wrong > accepted else 0.0
 

@@ -69,10 +69,8 @@ class Several(texts.TextKind):
     def objective(self) -> Objective:
         return Sigmoid()
 
-    def calibrate(
-        self, values: np.ndarray, targets: np.ndarray, scale: float, usual: float | None = None
-    ) -> dict[str, float]:
-        heat = scaling.temperature(self.objective(), values, targets, usual)
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
+        heat = scaling.temperature(self.objective(), values, targets)
         likely = texts.sigmoid(values / heat)
         # not from the threshold on: it is where most of these labels happen to be right
         able = likely >= scaling.LOWEST

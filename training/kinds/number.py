@@ -88,9 +88,7 @@ class Number(texts.TextKind):
     def habits(self, question: Question, examples: Sequence[Example], answers: Sequence[Answer]) -> dict[str, float]:
         return habits(answers)
 
-    def calibrate(
-        self, values: np.ndarray, targets: np.ndarray, scale: float, usual: float | None = None
-    ) -> dict[str, float]:
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
         return {RESIDUAL: float(np.abs(values - targets).mean() * scale)}
 
     def target(self, question: Question, answer: Answer, outputs: Outputs) -> np.ndarray:

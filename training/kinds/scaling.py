@@ -11,22 +11,15 @@ TEMPERATURE, THRESHOLD = "temperature", "threshold"
 LOWEST, HIGHEST = 0.1, 0.7
 """Between these the threshold is searched for."""
 
-_HELD = 10.0
-"""What a departure from the usual temperature costs, in log loss of one row for each squared logarithm."""
-
 _SPREAD = 2.5  # temperatures from exp(-2.5) to exp(2.5)
 
 
-def temperature(objective: Objective, values: np.ndarray, targets: np.ndarray, usual: float | None = None) -> float:
-    """The number to divide logits (rows, classes) by so that the log loss is least (Guo et al. 2017).
-
-    It is held to what is `usual`, if anything is: few labels are all right, or wrong, by chance.
-    """
+def temperature(objective: Objective, values: np.ndarray, targets: np.ndarray) -> float:
+    """The number to divide logits (rows, classes) by so that the log loss is least (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar  # slow to load, and serving never needs it
 
-    expected, held = (0.0, 0.0) if usual is None else (float(np.log(usual)), _HELD)
     found = minimize_scalar(
-        lambda log: float(objective.losses(values / np.exp(log), targets).sum()) + held * (log - expected) ** 2,
+        lambda log: float(objective.losses(values / np.exp(log), targets).mean()),
         bounds=(-_SPREAD, _SPREAD),
         method="bounded",
         options={"xatol": 0.01},

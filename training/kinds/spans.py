@@ -193,10 +193,8 @@ class Spans(QuestionKind):
             found.append(span_decoding.prediction(question.text(example), offsets, scores, tags, habits))
         return found
 
-    def calibrate(
-        self, values: np.ndarray, targets: np.ndarray, scale: float, usual: float | None = None
-    ) -> dict[str, float]:
-        return {TEMPERATURE: scaling.temperature(self.objective(), values, targets, usual)}
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
+        return {TEMPERATURE: scaling.temperature(self.objective(), values, targets)}
 
     def shown(self, prediction: Prediction, least: float) -> Prediction:
         """Of all spans those whose own score is at least so high.

@@ -100,9 +100,7 @@ class Text(texts.TextKind):
     def target(self, question: Question, answer: Answer, outputs: Outputs) -> np.ndarray:
         return np.zeros(1, dtype=np.float64)
 
-    def calibrate(
-        self, values: np.ndarray, targets: np.ndarray, scale: float, usual: float | None = None
-    ) -> dict[str, float]:
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
         return {}
 
     def prediction(

@@ -103,10 +103,8 @@ class TextKind(QuestionKind):
     def schedule(self, examples: int) -> Schedule:
         return Schedule(batch_size=8 if examples <= _FEW else 16)
 
-    def calibrate(
-        self, values: np.ndarray, targets: np.ndarray, scale: float, usual: float | None = None
-    ) -> dict[str, float]:
-        return {TEMPERATURE: scaling.temperature(self.objective(), values, targets, usual)}
+    def calibrate(self, values: np.ndarray, targets: np.ndarray, scale: float) -> dict[str, float]:
+        return {TEMPERATURE: scaling.temperature(self.objective(), values, targets)}
 
     def headline(self, scores: Sequence[Score]) -> float:
         """1 - the mean loss."""

@@ -11,8 +11,7 @@ from functools import partial
 import numpy as np
 
 from labelwheel.training import encoders
-from labelwheel.training.kinds.base import Encoding, Row
-from labelwheel.training.kinds.objectives import Softmax
+from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.model import pad_token
 from labelwheel.training.strategies import calibration
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
@@ -26,10 +25,6 @@ CALIBRATION_FOLDS = 10
 """Few labels make a great difference to how sure a regression may be: with five folds, the error of shown scores is
 .003 larger. Measured with 100 to 400 labels of trec6, snips, sst2, banking77 and clinc150, five draws: .030 and .033;
 .059 by the logits of what was measured."""
-
-NATURAL = 0.1
-"""The pull, over the number of labels, that makes a regression about as sure as it may be, whatever the labels: with
-100 to 400 of them, what is true is between .9 and 1.5 times its temperature."""
 
 
 class FrozenRegression(Strategy):
@@ -96,28 +91,7 @@ class FrozenRegression(Strategy):
             if time.monotonic() > end:
                 return None
             logits |= given.frozen.logits(given.frozen.fit(learn, setting, start=learnt), measure)
-        usual = self._usual(setting, learnt)
-        return calibration.fit(given.problem, sorted(given.problem.of(logits)), logits, usual)
-
-    def _usual(self, setting: Setting, learnt: Head) -> float | None:
-        """The temperature that is to be expected: how much further apart logits are than with the natural pull.
-
-        What few labels say of it is chance: of 80, one in 20 more is right, or less, than of all texts.
-        """
-        problem, frozen = self.given.problem, self.given.frozen
-        if not isinstance(problem.objective, Softmax) or problem.kind.row is not Row.TEXT:
-            return None
-        everything = range(len(problem))
-        natural = frozen.fit(everything, replace(setting, penalty=NATURAL / len(problem)), start=learnt)
-        ours, usual = (
-            _spread(problem.stack(everything, frozen.logits(head, everything))[0]) for head in (learnt, natural)
-        )
-        return ours / usual if min(ours, usual) > 1e-6 else None
-
-
-def _spread(logits: np.ndarray) -> float:
-    """How far the logits of a row are from their mean, over rows (rows, classes)."""
-    return float(np.std(logits - logits.mean(axis=1, keepdims=True)))
+        return calibration.fit(given.problem, sorted(given.problem.of(logits)), logits)
 
 
 def _said(head: Head, features: Sequence[np.ndarray], _: Sequence[Encoding]) -> list[np.ndarray]:

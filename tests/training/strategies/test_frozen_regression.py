@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from labelwheel.training import encoders
@@ -66,23 +65,3 @@ def test_what_takes_too_long_is_left(strategy: FrozenRegression) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "monotonic", lambda: float(next(clock)))
         assert strategy.finish().calibration is None
-
-
-@pytest.mark.parametrize("noise", [1.5, 2.5])
-def test_few_labels_move_the_natural_temperature_less_than_their_own_luck(
-    monkeypatch: pytest.MonkeyPatch, noise: float
-) -> None:
-    """A regression that is held back much is far too shy: how much is known before its luck out of fold is."""
-    monkeypatch.setattr(encoders, "write_head", lambda *_: None)
-    monkeypatch.setattr(Frozen, "search", lambda *_: Setting(0.0, 0.03))
-    original = FrozenRegression._usual
-    held, free = list[float](), list[float]()
-    for seed in range(4):
-        strategy = FrozenRegression(given(frozen((14, 13, 13), noise=noise, seed=seed)))
-        for found, usual in ((held, original), (free, lambda *_: None)):
-            monkeypatch.setattr(FrozenRegression, "_usual", usual)
-            finished = strategy.finish()
-            assert finished.calibration is not None
-            found.append(float(np.log(finished.calibration[TEMPERATURE])))
-    assert np.std(held) < 0.6 * np.std(free)
-    assert max(held) < -0.3

@@ -1,8 +1,6 @@
-"""A temperature that labels out of fold ask for, held to what is usual while they are few."""
+"""The scores of options that are answered are true, whatever those of all others are."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
@@ -10,28 +8,10 @@ import pytest
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.kinds.choices import SHIFT, SLOPE
-from labelwheel.training.kinds.objectives import Softmax
-from labelwheel.training.kinds.scaling import temperature
 from labelwheel.training.kinds.sureness import Sureness
 from labelwheel.training.questions import Example, Kind, Option, Question
 
 OPTIONS = tuple(Option(value=value) for value in "abcd")
-
-
-def sure(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Logits that say .9 of two classes, and that are right three times of four."""
-    return np.tile([math.log(9), 0.0], (count, 1)), np.array([0, 0, 0, 1] * (count // 4))
-
-
-def test_labels_alone_say_it_where_nothing_is_usual() -> None:
-    for count in (8, 4000):
-        assert temperature(Softmax(), *sure(count)) == pytest.approx(2.0, rel=0.02)  # odds of 9 become 3
-
-
-def test_few_labels_move_a_usual_temperature_a_little_and_many_all_the_way() -> None:
-    few, some, many = (temperature(Softmax(), *sure(count), usual=1.0) for count in (8, 80, 4000))
-    assert 1.0 < few < 1.3 < some < 1.9 < many < 2.02
-    assert temperature(Softmax(), *sure(8), usual=4.0) > 3.0
 
 
 def drawn(slope: float, shift: float, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
