@@ -27,7 +27,7 @@ def prepare(spec: JobSpec, local: int = 0) -> None:
     # the regressions are so small that NumPy's threads would only wait for each other (measured: 40 times as long
     # on two busy cores); torch has threads of its own
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    if spec.base_model is None or Path(spec.base_model).is_dir():
+    if all(Path(name).is_dir() for name in (spec.base_model, spec.zero_shot, spec.text_model) if name):
         os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # transformers would ask the hub's service to convert weights

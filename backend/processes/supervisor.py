@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import FrameType
 
 import requests
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from labelwheel.backend.processes import die_with_parent, home_folder
+from labelwheel.backend.rounds import launchers
 from labelwheel.backend.settings import Settings
 from labelwheel.plugins.http import own_session
 
@@ -172,7 +172,7 @@ def child_environment(settings: Settings, port: int) -> dict[str, dict[str, str]
         common["LABELWHEEL_URL"] = local_url(settings.host, port)
     else:
         common["LABELWHEEL_URL"] = settings.url
-    if settings.base_model is None or Path(settings.base_model).exists():
+    if not launchers.needs_hub(settings):
         common["HF_HUB_OFFLINE"] = "1"
     threads = str(settings.serving_threads or 1)  # torch's; ONNX Runtime has its own
     web = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "true"}

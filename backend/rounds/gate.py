@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from labelwheel.backend.settings import Settings
+from labelwheel.training import named_models
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint
@@ -57,7 +58,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
             said = "it suggests an option where its name alone stands out, and nothing elsewhere"
         if told := manifest.settings.get("language_model"):
             said = f"the language model {told} answers, told the question and its options; where it does not, {said}"
-        reason = f"{said}, until there are labels to learn from"
+        reason = "; ".join([f"{said}, until there are labels to learn from", *_unused(result.report)])
         return Judgement(True, reason, manifest, result.metric, score, low, high, _asked(manifest), written.digest)
     found = compare(
         result.pairs,
@@ -79,6 +80,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         details["saves"] = result.saves
         if found.passes:
             reason += f" It takes the place of a language model, which saves {result.saves}."
+    reason = " ".join([reason, *(f"{said}." for said in _unused(result.report))])
     details |= _asked(manifest)
     details["report"] = {key: result.report[key] for key in _REPORTED if key in result.report}
     return Judgement(
@@ -87,6 +89,8 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
 
 
 _PAID = ("language_model", "language_place", "money_per_request", "requests_per_suggestion")
+_SAID = 400
+"""So many characters of why a model that is named was not used."""
 _REPORTED = ("chosen", "reason", "started_from", "scored_on", "hidden")
 
 
@@ -95,6 +99,11 @@ def _asked(manifest: Manifest) -> dict[str, Any]:
     if "language_model" not in manifest.settings:
         return {}
     return {"language_model": {key: manifest.settings.get(key) for key in _PAID}}
+
+
+def _unused(report: dict[str, Any]) -> list[str]:
+    """What was named and did not take part, as nobody would look for it in the report."""
+    return [said.removesuffix(".")[:_SAID] for said in named_models.among(report.get("notes") or ())]
 
 
 def _measured(report: dict[str, Any]) -> tuple[float | None, float | None, float | None]:

@@ -38,8 +38,9 @@ def folder(settings: Settings) -> Path:
 
 
 def needs_hub(settings: Settings) -> bool:
-    """Whether the base model is to be fetched from a hub; what needs none is kept from asking one."""
-    return any(not Path(base).exists() for base in (settings.base_model, *listed(settings)) if base)
+    """Whether a model that is named is to be fetched from a hub; what needs none is kept from asking one."""
+    named = (settings.base_model, settings.zero_shot, settings.text_model, *listed(settings))
+    return any(not Path(name).exists() for name in named if name)
 
 
 def base_model(settings: Settings, tuned: Tuned | None = None) -> str | None:

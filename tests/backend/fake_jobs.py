@@ -125,6 +125,7 @@ def write(
     followed: bool = False,
     count: int = 100,
     pairs: Sequence[Pair] = (),
+    notes: Sequence[str] = (),
 ) -> None:
     """A checkpoint as a job leaves it; `pairs` stand for what the losses would make."""
     manifest = Manifest(
@@ -141,6 +142,7 @@ def write(
         report={
             "headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0},
             "hidden": {"below": 0.5, "suggestions": count, "hidden": 7},
+            "notes": [*notes],
         },
     )
     with exchange.at_hand(spec) as near:

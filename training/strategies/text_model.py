@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from labelwheel.training import encoders, memory, pretrained_files
+from labelwheel.training import encoders, memory, named_models, pretrained_files
 from labelwheel.training.elsewhere import Written
 from labelwheel.training.errors import InvalidJob, OutOfMemory
 from labelwheel.training.heads.text_sureness import Sureness, fit
@@ -83,7 +83,7 @@ class TextModelTuned(Strategy):
             self._model = pretrained.load(given.text_model, device)
             self._phrasing, self._most_new = self._prepared(self._model)
         except (InvalidJob, OutOfMemory) as error:
-            given.notes.append(f"{self.name}: not tried, {error}")
+            given.notes.append(named_models.unused(self.name, error))
             return False
         return True
 

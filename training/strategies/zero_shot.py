@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from labelwheel.training import memory, pretrained_files
+from labelwheel.training import memory, named_models, pretrained_files
 from labelwheel.training.elsewhere import Written
 from labelwheel.training.errors import InvalidJob, OutOfMemory
 from labelwheel.training.kinds.base import Row
@@ -119,7 +119,7 @@ def loaded(given: Materials, name: str) -> ZeroShotAnswers | None:
             raise OutOfMemory(f"it takes about {needed / 2**30:.1f} GiB of memory, more than is free")
         model = entailment.load(given.zero_shot, device)
     except (InvalidJob, OutOfMemory) as error:
-        given.notes.append(f"{name}: not tried, {error}")
+        given.notes.append(named_models.unused(name, error))
         return None
     return ZeroShotAnswers(model, problem.id2label, sentences(problem.question), given.max_length)
 

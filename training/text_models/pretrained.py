@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from labelwheel.training import pretrained_files
@@ -56,20 +55,21 @@ def load(name: str, device: str, digest: str | None = None) -> TextModel:
     import torch
     import transformers
 
-    offline: dict[str, Any] = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
+    offline: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        found = pretrained_files.hashed(pretrained_files.located(name))
+        folder = pretrained_files.located(name)
+        found = pretrained_files.hashed(folder)
         pretrained_files.same(name, found, digest)
         with quiet():
-            config = transformers.AutoConfig.from_pretrained(name, **offline)
+            config = transformers.AutoConfig.from_pretrained(folder, **offline)
             apart = bool(getattr(config, "is_encoder_decoder", False))
             if not apart and not any(end in each for each in config.architectures or () for end in _CAUSAL):
                 raise InvalidJob(
                     f"{name} is no model that writes texts: it has to be a sequence-to-sequence or a causal one"
                 )
-            tokenizer = transformers.AutoTokenizer.from_pretrained(name, **offline)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **offline)
             kind = transformers.AutoModelForSeq2SeqLM if apart else transformers.AutoModelForCausalLM
-            module = kind.from_pretrained(name, use_safetensors=True, dtype=_dtype(device), **offline)
+            module = kind.from_pretrained(folder, use_safetensors=True, dtype=_dtype(device), **offline)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(f"{name} does not fit into the memory of {device}") from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -69,18 +68,19 @@ def load(name: str, device: str, digest: str | None = None) -> Entailment:
     import torch
     import transformers
 
-    offline: dict[str, Any] = {"local_files_only": Path(name).is_dir(), "trust_remote_code": False}
+    offline: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        found = pretrained_files.hashed(pretrained_files.located(name))
+        folder = pretrained_files.located(name)
+        found = pretrained_files.hashed(folder)
         pretrained_files.same(name, found, digest)
         if (there := _alive.get((name, found, device))) is not None:
             return there
         with quiet():
-            config = transformers.AutoConfig.from_pretrained(name, **offline)
+            config = transformers.AutoConfig.from_pretrained(folder, **offline)
             yes, no = _outputs(name, config.id2label)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(name, **offline)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **offline)
             module = transformers.AutoModelForSequenceClassification.from_pretrained(
-                name, use_safetensors=True, dtype=torch.float32, **offline
+                folder, use_safetensors=True, dtype=torch.float32, **offline
             )
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(f"{name} does not fit into the memory of {device}") from error

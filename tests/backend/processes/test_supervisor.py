@@ -164,7 +164,8 @@ def test_a_port_that_is_taken_is_one_line():
         home_folder.free_port("192.0.2.1", free_port())
 
 
-def test_what_the_children_get_to_see(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["base_model", "zero_shot", "text_model", "tune_base_models"])
+def test_what_the_children_get_to_see(name, tmp_path, monkeypatch):
     monkeypatch.delenv("LABELWHEEL_URL", raising=False)
     seen = supervisor.child_environment(Settings(home=tmp_path, serving_threads=3), 9191)
     assert seen["web"]["OMP_NUM_THREADS"] == "3"
@@ -175,7 +176,7 @@ def test_what_the_children_get_to_see(tmp_path, monkeypatch):
         assert role["LABELWHEEL_URL"] == "http://127.0.0.1:9191"
         assert role["LABELWHEEL_PORT"] == "9191"
         assert role["HF_HUB_OFFLINE"] == "1"
-    seen = supervisor.child_environment(Settings(home=tmp_path, base_model="some/model", url="http://web:9090"), 9191)
+    seen = supervisor.child_environment(Settings(home=tmp_path, url="http://web:9090", **{name: "some/model"}), 9191)
     assert seen["worker"]["LABELWHEEL_URL"] == "http://web:9090"
     assert "HF_HUB_OFFLINE" not in seen["worker"] or "HF_HUB_OFFLINE" in os.environ
     assert seen["web"]["HF_HUB_OFFLINE"] == "1", "serving never needs a hub"

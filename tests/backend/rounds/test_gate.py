@@ -9,6 +9,7 @@ import pytest
 from labelwheel.backend.errors import InvalidSettings
 from labelwheel.backend.rounds import gate
 from labelwheel.backend.settings import Settings, load
+from labelwheel.training import named_models
 from labelwheel.training.evaluation.looks import allowed
 from labelwheel.training.questions import Kind, Option, Question
 from labelwheel.training.spec import JobSpec, Recipe
@@ -35,6 +36,16 @@ def test_what_names_answer_is_said_as_it_is(tmp_path: Path, kind: Kind, said: st
     found = gate.judge(tmp_path / "v", "v", Recipe.NAMES, Settings())
     assert found.promote
     assert found.reason == f"{said}, until there are labels to learn from"
+
+
+@pytest.mark.parametrize("recipe", [Recipe.NAMES, Recipe.AUTO])
+def test_a_model_that_is_named_and_cannot_be_loaded_is_told_where_people_look(tmp_path: Path, recipe: Recipe) -> None:
+    """It stood in the notes of the report alone, while `status` said that the label names answer."""
+    notes = ["12 are too few", named_models.unused("zero-shot model", "x/y cannot be loaded")]
+    write(job(tmp_path, Kind.CHOICE, recipe), 0.1, 0.4, notes=notes)
+    found = gate.judge(tmp_path / "v", "v", recipe, Settings())
+    assert "zero-shot model: named, but not used: x/y cannot be loaded" in found.reason
+    assert "too few" not in found.reason
 
 
 def test_what_is_served_keeps_its_place_on_a_tie_unless_a_margin_is_set(tmp_path: Path) -> None:

@@ -106,3 +106,9 @@ def test_listed_base_models_are_named_once_and_may_be_on_a_hub(tmp_path: Path) -
     assert listed(f" {tmp_path} ,{tmp_path},") == ((str(tmp_path),), False)
     assert listed("some/model") == (("some/model",), True)
     assert listed(f"{tmp_path}, some/model", "some/model") == ((str(tmp_path),), True)
+
+
+@pytest.mark.parametrize("name", ["base_model", "zero_shot", "text_model"])
+def test_a_hub_is_there_for_each_model_that_is_named(name: str, tmp_path: Path) -> None:
+    assert launchers.needs_hub(Settings(home=tmp_path, **{name: "some/model"}))
+    assert not launchers.needs_hub(Settings(home=tmp_path, **{name: str(tmp_path)}))

@@ -171,7 +171,9 @@ def test_one_that_cannot_be_used_costs_the_round_nothing_and_says_so(given: str,
         (named / "model.safetensors").rename(named / "pytorch_model.bin")
     report = learnt(tmp_path, named, [*turned(Part.TRAIN), *turned(Part.HELD_OUT)])
     assert report["chosen"] == "answer of the nearest text"
-    assert any(note.startswith(f"{NAME}: not tried, ") and why in note for note in report["notes"]), report["notes"]
+    assert any(note.startswith(f"{NAME}: named, but not used: ") and why in note for note in report["notes"]), report[
+        "notes"
+    ]
 
 
 def test_without_a_name_nothing_is_tried_or_said(tmp_path: Path) -> None:
@@ -185,7 +187,7 @@ def test_one_that_does_not_fit_into_memory_is_not_tried(
 ) -> None:
     monkeypatch.setattr("labelwheel.training.memory.free", lambda device: 1000)
     report = learnt(tmp_path, t5, [*turned(Part.TRAIN), *turned(Part.HELD_OUT)])
-    assert any(f"{NAME}: not tried, it takes about" in note for note in report["notes"])
+    assert any(f"{NAME}: named, but not used: it takes about" in note for note in report["notes"])
 
 
 def test_a_text_model_gives_up_where_the_time_is_up(t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

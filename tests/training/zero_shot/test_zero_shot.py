@@ -107,7 +107,9 @@ def test_one_that_cannot_be_used_leaves_it_to_the_names(given: str, why: str, tm
         inference.untaught(named, {0: "good", 1: "bad"})
     report = learnt(tmp_path, named, [], recipe=Recipe.NAMES)
     assert report["chosen"] == "label names alone"
-    assert any(note.startswith(f"{ZeroShotNames.name}: not tried, ") and why in note for note in report["notes"])
+    assert any(
+        note.startswith(f"{ZeroShotNames.name}: named, but not used: ") and why in note for note in report["notes"]
+    )
 
 
 def test_spans_have_no_sentence_to_be_held_against(nli: Path, tmp_path: Path) -> None:
