@@ -56,6 +56,8 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         said = "it answers from the label names alone"
         if not kind_of(manifest.question).exclusive:
             said = "it suggests an option where its name alone stands out, and nothing elsewhere"
+        if told := manifest.settings.get("zero_shot"):
+            said = f"the zero-shot model {told} answers, told what the options are called"
         if told := manifest.settings.get("language_model"):
             said = f"the language model {told} answers, told the question and its options; where it does not, {said}"
         reason = "; ".join([f"{said}, until there are labels to learn from", *_unused(result.report)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,11 +126,13 @@ def write(
     count: int = 100,
     pairs: Sequence[Pair] = (),
     notes: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """A checkpoint as a job leaves it; `pairs` stand for what the losses would make."""
     manifest = Manifest(
         version=spec.version, question=spec.question, base_model="base", encoder_digest="e",
         recipe=recipe or spec.recipe, max_length=spec.max_length, label_set="l", label_count=1, seed=spec.seed,
+        settings={**(settings or {})},
     )  # fmt: skip
     result = JobResult(
         version=spec.version,

@@ -38,6 +38,19 @@ def test_what_names_answer_is_said_as_it_is(tmp_path: Path, kind: Kind, said: st
     assert found.reason == f"{said}, until there are labels to learn from"
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("zero_shot", "the zero-shot model x/y answers, told what the options are called, until there are labels"),
+        ("language_model", "the language model x/y answers, told the question and its options; where it does not, it"),
+    ],
+)
+def test_who_answers_before_the_first_label_is_named(tmp_path: Path, named: str, said: str) -> None:
+    """Of a zero-shot model it was said that the label names alone answer."""
+    write(job(tmp_path, Kind.CHOICE, Recipe.NAMES), 0.1, 0.4, settings={named: "x/y"})
+    assert gate.judge(tmp_path / "v", "v", Recipe.NAMES, Settings()).reason.startswith(said)
+
+
 @pytest.mark.parametrize("recipe", [Recipe.NAMES, Recipe.AUTO])
 def test_a_model_that_is_named_and_cannot_be_loaded_is_told_where_people_look(tmp_path: Path, recipe: Recipe) -> None:
     """It stood in the notes of the report alone, while `status` said that the label names answer."""
