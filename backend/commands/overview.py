@@ -63,8 +63,8 @@ def _service(status: Row, url: str) -> Text:
             if spent["reached"]:
                 line.append(", the budget of today is reached: the small model answers", style="yellow")
     for server in alive:
-        for number, problem in (server["problems"] or {}).items():
-            line.append(f"\n{server['name']} cannot serve project {number}: {problem.get('message')}", style="red")
+        for number in server["problems"] or {}:
+            line.append(f"\n{wording.trouble(server, number, f'serve project {number}')}", style="red")
     return line
 
 
@@ -158,7 +158,7 @@ def _round(current: Row) -> Text:
     done = round(share * BAR_WIDTH)
     left = wording.duration(current["seconds_left"])
     return Text.assemble(
-        (f"{current['state']} ", "cyan"), ("━" * done, "cyan"), ("┄" * (BAR_WIDTH - done), "dim"),
+        (f"{wording.stage(current)} ", "cyan"), ("━" * done, "cyan"), ("┄" * (BAR_WIDTH - done), "dim"),
         f" {wording.percent(share)}", (f", {left} left" if left else "", "dim"),
     )  # fmt: skip
 

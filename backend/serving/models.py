@@ -146,7 +146,7 @@ class ServedModels:
     def problems(self) -> dict[str, dict[str, str]]:
         """By project id: what could not be loaded, or does not answer by itself at the moment, and why."""
         away = {
-            each.project: {"generation": each.generation, "question": name, "message": problem}
+            each.project: {"generation": each.generation, "question": name, "message": problem, "answered_for": "yes"}
             for each in self._table.projects.values()
             for name, member in each.members.items()
             if (problem := getattr(member.model, "problem", None))

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import Label
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import wording
 from labelwheel.backend.views.status import status
 
 LATEST = 50
@@ -73,10 +74,8 @@ def _problems(project: dict[str, Any], alive: list[dict[str, Any]]) -> list[str]
     found = [project["problem"]] if project["problem"] else []
     if project["stalled_at"]:
         found.append("no label could be taken in since then; nothing is lost, and it goes on when the tool answers")
-    for server in alive:
-        trouble = (server["problems"] or {}).get(str(project["id"]))
-        if trouble:
-            found.append(f"{server['name']} cannot load the next models: {trouble.get('message')}")
+    told = (wording.trouble(server, project["id"], "load the next models") for server in alive)
+    found += [trouble for trouble in told if trouble]
     found += [f"{each['name']} is not learnt: {each['reason']}" for each in project["unlearnt"]]
     found += [f"example {each['key']} is set aside: {each['reason']}" for each in project["aside"][:3]]
     return found

@@ -16,6 +16,22 @@ def score(row: dict[str, Any]) -> str:
     return f"{row.get('metric') or 'score'} {_share(row['score'])}{interval}".replace("_", " ")
 
 
+def stage(running: dict[str, Any]) -> str:
+    """What a round that is under way is at: its state, unless it has not begun. Several questions share one job, and go
+    through it one after the other.
+    """
+    return "waits in its job" if running["state"] == "running" and not running["progress"] else str(running["state"])
+
+
+def trouble(server: dict[str, Any], project: int | str, cannot: str) -> str | None:
+    """Such as `host:9090 cannot load the next models: too large`; None where a web process has none with a project."""
+    found = (server["problems"] or {}).get(str(project))
+    if not found:
+        return None
+    # a model that is away for a while is loaded, and is answered for
+    return f"{server['name']}{'' if found.get('answered_for') else f' cannot {cannot}'}: {found.get('message')}"
+
+
 def agreed(found: dict[str, Any]) -> str:
     """Such as `alpha .72 (.68–.76), 3 people on 120 examples`, or why it cannot be said."""
     if found["alpha"] is None:

@@ -113,6 +113,21 @@ def test_the_status_tells(expected):
     assert expected in shown()
 
 
+def test_a_round_that_has_not_begun_in_its_job_waits_there():
+    """Five questions share one job: four of them were said to be running, at 0 %, for minutes."""
+    question = STATUS["projects"][0]["questions"][0] | {"round": ROUND | {"progress": 0.0, "seconds_left": None}}
+    text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "questions": [question]}]})
+    assert "waits in its job" in text
+    assert "running ┄" not in text
+
+
+def test_a_model_that_is_away_and_answered_for_is_not_said_to_be_unable():
+    away = {"message": "it cannot be reached; what lies beside it answers meanwhile", "answered_for": "yes"}
+    text = shown({**STATUS, "servers": [{**STATUS["servers"][0], "problems": {"1": away}}]})
+    assert "host:9090: it cannot be reached; what lies beside it answers meanwhile" in text
+    assert "cannot serve" not in text
+
+
 def test_the_status_leaves_out():
     text = shown()
     for unexpected in ("removed", "worker is not running", "project 2", "lw-1-0000-rst", "99"):

@@ -75,7 +75,7 @@ def test_why_it_does_not_answer_is_told_and_costs_no_checkpoint(answers: Any, wo
     assert world.served_models.problems == {
         "1": {
             "generation": "g1", "question": "mood",
-            "message": "it ended with 4; what lies beside it answers meanwhile",
+            "message": "it ended with 4; what lies beside it answers meanwhile", "answered_for": "yes",
         }
     }  # fmt: skip
     assert not world.served_models.follow(), "it stays as it is"
