@@ -147,7 +147,9 @@ def wait_until_shown(wheel: LabelwheelServer, studio: LabelStudioServer, project
 
 
 def _label(row: Mapping[str, Any]) -> dict[str, Any]:
-    answer = json.loads(row["answer"])
+    answer = row["answer"]
+    if isinstance(answer, str):  # SQLite makes a number of a rating's JSON
+        answer = json.loads(answer)
     return {"example": row["example_key"], "annotator": row["annotator"], "answer": _sorted(answer)}
 
 
@@ -162,5 +164,5 @@ def _answer(kind: str, regions: Sequence[Mapping[str, Any]]) -> Any:
 
 def _sorted(answer: Any) -> Any:
     if isinstance(answer, list):
-        return sorted(answer, key=lambda span: (span["start"], span["end"], span["label"]))
+        return sorted(answer, key=lambda item: json.dumps(item, sort_keys=True))
     return answer
