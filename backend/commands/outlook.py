@@ -32,7 +32,7 @@ def forecast(
     if as_json:
         typer.echo(json.dumps({name: one.model_dump() for name, one in said.items()}, indent=1, ensure_ascii=False))
         return
-    table = Table("question", "labels", f"for {target:g}", "80 % interval", "what to do")
+    table = Table("question", "at the last round", f"for {target:g}", "80 % interval", "what to do")
     for name, one in said.items():
         table.add_row(name, f"{one.labels:,}", *_needed(one), one.reason)
     terminal.console().print(table)

@@ -236,4 +236,4 @@ def _advice(target: float, labels: int, median: int | None, high: int | None, mo
     if median <= labels:
         sure = "" if high is not None and high <= labels else ", though it is not sure"
         return f"{target:g} is reached{sure}: label on only where more is worth it; {bring}"
-    return f"about {median - labels:,} more labels: {bring}"
+    return f"about {median - labels:,} labels more than the {labels:,} of the last round: {bring}"
