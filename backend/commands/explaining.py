@@ -82,7 +82,8 @@ def lines(body: Row) -> Iterator[Text]:
 def _labelled(figure: str, each: Row) -> Text:
     line = Text(f"  {figure}  ", style="dim")
     line.append(answer_line(each["label"], _text(each)), style="not dim cyan")
-    return line.append(f"  {' '.join(' / '.join(each['fields'].values()).split())[:_TOLD]}", style="not dim")
+    text = " / ".join(filter(None, each["fields"].values()))  # a field that people may leave empty ends no line
+    return line.append(f"  {' '.join(text.split())[:_TOLD]}", style="not dim")
 
 
 def _carried(body: Row, each: Row) -> str:

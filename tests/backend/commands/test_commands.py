@@ -590,7 +590,7 @@ def test_marked_words_and_spans_stand_out_in_the_terminal():
 
 
 def test_labels_that_moved_an_answer_are_told_with_their_shares():
-    label = {"key": "1", "fields": {"text": "sun at last"}}
+    label = {"key": "1", "fields": {"text": "sun at last", "context": ""}}  # one that people may leave empty
     body = {
         "question": {"name": "mood"}, "version": "lw-1", "fields": {"text": "sun"}, "words": [], "carried": [],
         "prediction": {"answer": "good", "score": 0.7, "item_scores": []}, "nearest": [], "compared": 12,
