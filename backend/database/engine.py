@@ -50,17 +50,27 @@ class Database:
             self._prepare_sqlite()
             read: dict[str, Any] = {"labelwheel_begin": "BEGIN"}
             write: dict[str, Any] = {"labelwheel_begin": "BEGIN IMMEDIATE"}
+            glance = read
         else:
             read = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
             write = {"isolation_level": "READ COMMITTED"}
+            glance = {"isolation_level": "AUTOCOMMIT"}
         self._reader = self._engine.execution_options(**read)
         self._writer = self._engine.execution_options(**write)
+        self._glancer = self._engine.execution_options(**glance)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Reads one state of the database; what is changed in it is forgotten."""
         with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Reads, on a shared database with each statement by itself, as a transaction is two more trips: for what every
+        request asks."""
+        with self._glancer.connect() as connection:
+            yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

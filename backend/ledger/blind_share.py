@@ -9,17 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
-from labelwheel.backend.database.tables import ExampleRow, Project
+from labelwheel.backend.database.tables import ExampleRow, PlacedText, Project
 from labelwheel.backend.ledger import split_index
-from labelwheel.backend.ledger.split_neighbours import placed
 from labelwheel.backend.projects import projects
 from labelwheel.training.evaluation.splits import Placement, Text, blind_lot, side
 from labelwheel.training.questions import Example
 from labelwheel.training.spec import Part
+
+# Whoever waits for a suggestion waits for these, too: put together once, and read without objects.
+_EXAMPLES, _PROJECTS, _TEXTS = ExampleRow.__table__.c, Project.__table__, PlacedText.__table__.c
+_LOTS = select(_EXAMPLES.key, _EXAMPLES.part, _EXAMPLES.blind_lot).where(
+    _EXAMPLES.project_id == bindparam("project"), _EXAMPLES.key.in_(bindparam("keys", expanding=True))
+)
+_FOUNDER = _PROJECTS.alias()
+_PLACES = (
+    select(_FOUNDER.c.tool, _FOUNDER.c.external_id, _TEXTS.key, _TEXTS.group_key, _TEXTS.part)
+    .select_from(_PROJECTS)
+    .join(_FOUNDER, _FOUNDER.c.id == func.coalesce(_PROJECTS.c.pool_id, _PROJECTS.c.id))
+    .outerjoin(
+        PlacedText.__table__,
+        and_(_TEXTS.project_id == _FOUNDER.c.id, _TEXTS.key.in_(bindparam("keys", expanding=True))),
+    )
+    .where(_PROJECTS.c.id == bindparam("project"))
+)
+"""What a project's split is drawn with, and where texts are that were placed before; a row without a text for none."""
 
 
 def are_blind(share: float) -> tuple[ColumnElement[bool], ...]:
@@ -37,7 +54,7 @@ def lot_of(tx: Session, project: Project, placement: Placement) -> float:
     return blind_lot(placement.group, salt=projects.salt(projects.get(tx, projects.pool(project))))
 
 
-def among(session: Session, project_id: int, examples: Collection[Example], share: float) -> frozenset[str]:
+def among(connection: Connection, project_id: int, examples: Collection[Example], share: float) -> frozenset[str]:
     """The keys of those examples that are blind; of what the ledger does not know yet, those that will mostly be.
 
     An example that is asked about before it is taken in is placed by its very text. Where it turns out to be a
@@ -45,15 +62,14 @@ def among(session: Session, project_id: int, examples: Collection[Example], shar
     """
     if not share or not examples:
         return frozenset()
-    # no rows as objects: whoever waits for a suggestion waits for this, too
-    query = select(ExampleRow.key, and_(*are_blind(share))).where(ExampleRow.project_id == project_id)
     known = {
-        key: bool(blind)
+        key: part == Part.HELD_OUT and lot < share
         for piece in sliced(example.key for example in examples)
-        for key, blind in session.execute(query.where(ExampleRow.key.in_(piece)))
+        for key, part, lot in connection.execute(_LOTS, {"project": project_id, "keys": piece})
     }
     new = [example for example in examples if example.key not in known]
-    return frozenset([key for key, blind in known.items() if blind]) | _of_new(session, project_id, new, share)
+    found = (_of_new(connection, project_id, piece, share) for piece in sliced(new))
+    return frozenset([key for key, blind in known.items() if blind]).union(*found)
 
 
 def known(session: Session, project_id: int, keys: Collection[str], share: float) -> frozenset[str]:
@@ -62,14 +78,14 @@ def known(session: Session, project_id: int, keys: Collection[str], share: float
     return frozenset(key for piece in sliced(keys) for key in session.scalars(query.where(ExampleRow.key.in_(piece))))
 
 
-def _of_new(session: Session, project_id: int, examples: Sequence[Example], share: float) -> frozenset[str]:
-    if not examples:
-        return frozenset()
-    project = projects.get(session, project_id)
-    pool = projects.pool(project)
-    salt = projects.salt(projects.get(session, pool))
+def _of_new(connection: Connection, project_id: int, examples: Sequence[Example], share: float) -> frozenset[str]:
     texts = {example.key: Text(split_index.text(example)) for example in examples}
-    there = placed(session, pool, {text.key for text in texts.values()})
+    asked = {"project": project_id, "keys": sorted({text.key for text in texts.values()})}
+    rows = connection.execute(_PLACES, asked).all()
+    if not rows:
+        raise projects.unknown(project_id)
+    salt = projects.salted(rows[0].tool, rows[0].external_id)
+    there = {row.key: Placement(row.group_key, Part(row.part)) for row in rows if row.key is not None}
     return frozenset(key for key, text in texts.items() if _will_be(there.get(text.key), text, salt, share))
 
 

@@ -122,11 +122,16 @@ def withdraw(tx: Session, project_id: int) -> bool:
     return True
 
 
+def unknown(project_id: int) -> NotFound:
+    """What is raised about a project that is not there."""
+    return NotFound(f"there is no project {project_id}; `labelwheel status` lists them")
+
+
 def get(session: Session, project_id: int) -> Project:
     """One project; raises NotFound."""
     project = session.get(Project, project_id)
     if project is None:
-        raise NotFound(f"there is no project {project_id}; `labelwheel status` lists them")
+        raise unknown(project_id)
     return project
 
 
@@ -141,7 +146,7 @@ def lock(tx: Session, project_id: int, *others: int) -> Project:
             break
     project = next((row for row in rows if row.id == project_id), None)
     if project is None:
-        raise NotFound(f"there is no project {project_id}; `labelwheel status` lists them")
+        raise unknown(project_id)
     return project
 
 
@@ -162,7 +167,12 @@ def pool(project: Project) -> int:
 
 def salt(founder: Project) -> str:
     """What the split of a pool is drawn with: no address, as a tool that moves, or is restored, keeps its split."""
-    return f"{founder.tool}/{founder.external_id}"
+    return salted(founder.tool, founder.external_id)
+
+
+def salted(tool: str, external_id: str) -> str:
+    """The same, of a founder's columns."""
+    return f"{tool}/{external_id}"
 
 
 def _pooled(session: Session, ids: Sequence[int]) -> list[int]:

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Generation, Project, Server, now
 from labelwheel.backend.projects import generations, projects, servers
 
+_PROJECTS = Project.__table__.c
+_TURN = select(_PROJECTS.turn).where(_PROJECTS.id == bindparam("project"))
+
 PATIENCE = timedelta(seconds=120)
 """So long a process that cannot load what half of the others have ready keeps them waiting."""
 
 
-def latest(session: Session, project_id: int) -> int:
+def latest(connection: Connection, project_id: int) -> int:
     """The turn that a project is on; 0 where there is no such project."""
-    return session.scalar(select(Project.turn).where(Project.id == project_id)) or 0
+    return connection.scalar(_TURN, {"project": project_id}) or 0
 
 
 def take(project: Project) -> None:

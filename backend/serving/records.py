@@ -78,8 +78,8 @@ class ServingLedger:
 
     def turn(self, project: int) -> int:
         """The turn that a project is on."""
-        with self._database.session() as session:
-            return turns.latest(session, project)
+        with self._database.glance() as connection:
+            return turns.latest(connection, project)
 
     def names(self, tool: str, reference: str | None) -> list[str]:
         """The generations that a project was served, the newest first."""
@@ -122,8 +122,8 @@ class ServingLedger:
         if not self._settings.blind:
             return frozenset()
         try:
-            with self._database.session() as session:
-                return blind_share.among(session, project, examples, self._settings.blind)
+            with self._database.glance() as connection:
+                return blind_share.among(connection, project, examples, self._settings.blind)
         except SQLAlchemyError as error:
             log.warning(
                 "project %s: blind examples are suggested to, as the database does not answer: %s", project, error

@@ -65,7 +65,7 @@ def withheld(hold: Hold, project_id: int, examples: Iterable[Example], version: 
     """The blind ones of some examples, with nothing to show: no model is asked about them."""
     there = {example.key: example for example in examples}
     with hold.database.session() as session:
-        blind = blind_share.among(session, project_id, there.values(), share)
+        blind = blind_share.among(session.connection(), project_id, there.values(), share)
         nothing = {row.name: Prediction() for row in projects.questions(session, project_id)} if blind else {}
     return [Suggestion(example=there[key], version=version, predictions=nothing, blind=True) for key in sorted(blind)]
 

@@ -133,3 +133,25 @@ def test_an_error_names_no_secret(database: Database) -> None:
 def test_an_url_that_cannot_be_used_is_said_so(url: str) -> None:
     with pytest.raises(InvalidSettings, match="LABELWHEEL_DATABASE"):
         Database(url)
+
+
+def test_a_glance_begins_no_transaction_and_leaves_none_out_later(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.add(Lease(role="worker", owner="one", until=now()))
+    with database.glance() as connection:
+        assert connection.scalar(select(Lease.__table__.c.owner)) == "one"
+        if not database.sqlite:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            assert driver.info.transaction_status.name == "IDLE"
+
+    def fail() -> None:
+        with database.transaction() as tx:
+            tx.get_one(Lease, "worker").owner = "two"
+            tx.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with database.glance() as connection:
+        assert connection.scalar(select(Lease.__table__.c.owner)) == "one"

@@ -84,19 +84,19 @@ def test_what_is_asked_about_before_it_is_taken_in_is_judged_as_it_will_be(datab
     keys = ledger.tool.add(*texts(200))
     examples = [ledger.tool.examples[key] for key in keys]
     with database.session() as session:
-        early = blind_share.among(session, ledger.id, examples, SHARE)
+        early = blind_share.among(session.connection(), ledger.id, examples, SHARE)
     ledger.poll()
     assert early == set(ledger.blind())
     with database.session() as session:
-        assert blind_share.among(session, ledger.id, examples, SHARE) == early
-        assert blind_share.among(session, ledger.id, examples, 0.0) == frozenset()
+        assert blind_share.among(session.connection(), ledger.id, examples, SHARE) == early
+        assert blind_share.among(session.connection(), ledger.id, examples, 0.0) == frozenset()
 
 
 def test_a_copy_of_a_blind_text_is_blind_under_another_key(ledger: Blind) -> None:
     key = ledger.blind()[0]
     copy = Example(key="another", fields=ledger.tool.examples[key].fields)
     with ledger.database.session() as session:
-        assert blind_share.among(session, ledger.id, [copy], SHARE) == {"another"}
+        assert blind_share.among(session.connection(), ledger.id, [copy], SHARE) == {"another"}
     (new,) = ledger.tool.add(copy.fields["text"])
     ledger.poll()
     assert new in ledger.blind()

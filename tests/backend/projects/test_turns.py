@@ -45,7 +45,7 @@ class Fleet:
         """Whether what is wanted answers, and the turn that is on."""
         with self.database.session() as session:
             found = generations.current(session)[self.number]
-            assert found.turn == turns.latest(session, self.number)
+            assert found.turn == turns.latest(session.connection(), self.number)
         return found.answers, found.turn
 
 

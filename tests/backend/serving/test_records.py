@@ -168,6 +168,6 @@ def test_blind_examples_are_known_and_a_database_that_is_away_costs_no_suggestio
     def away():
         raise OperationalError("select", {}, Exception("nobody there"))
 
-    monkeypatch.setattr(stage.database, "session", away)
+    monkeypatch.setattr(stage.database, "glance", away)
     assert ledger.blind(stage.project, examples) == frozenset()
     assert "the database does not answer" in caplog.text
