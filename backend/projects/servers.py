@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Connection, bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import Server, now
 
 ALIVE_SECONDS = 15.0
 _FORGOTTEN = timedelta(hours=1)
+_NAME = Server.__table__.c.name
+_OTHERS = select(_NAME).where(bindparam("own") != _NAME).limit(1)
 
 
 def report(
@@ -42,9 +44,9 @@ def report(
     server.prepared = serving if prepared is None else prepared
 
 
-def others(session: Session, name: str) -> bool:
+def others(connection: Connection, name: str) -> bool:
     """Whether there is, or was within the hour, another web process: those that died without a word count, too."""
-    return session.scalar(select(Server.name).where(Server.name != name).limit(1)) is not None
+    return connection.scalar(_OTHERS, {"own": name}) is not None
 
 
 def leave(tx: Session, name: str) -> None:

@@ -42,10 +42,12 @@ class ServingLedger:
     def wanted(self) -> dict[int, Wanted]:
         """What every project should be served with; read anew where something has changed since the last time."""
         moment = time.monotonic()
-        with self._database.session() as session:
-            self._alone_since = None if servers.others(session, self._name) else moment
-            mark = generations.mark(session)
-            if mark != self._mark:
+        with self._database.glance() as connection:
+            self._alone_since = None if servers.others(connection, self._name) else moment
+            mark = generations.mark(connection)
+        if mark != self._mark:
+            # what changes after the mark is read with it now, and once more the next time
+            with self._database.session() as session:
                 self._wanted, self._mark = self._read(session), mark
         return dict(self._wanted)
 
@@ -73,8 +75,8 @@ class ServingLedger:
 
     def others(self) -> bool:
         """Whether there are other web processes."""
-        with self._database.session() as session:
-            return servers.others(session, self._name)
+        with self._database.glance() as connection:
+            return servers.others(connection, self._name)
 
     def turn(self, project: int) -> int:
         """The turn that a project is on."""
