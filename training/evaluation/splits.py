@@ -93,10 +93,10 @@ class Text:
         characters = [character for character in self._text if character.isalnum()]
         return bool(characters) and 2 * sum(character.isdecimal() for character in characters) >= len(characters)
 
-    @property
+    @cached_property
     def group(self) -> str:
-        """The name of the group that it opens where nothing is like it."""
-        return self.key if self.is_numeric else self.signature.key
+        """The name of the group that it opens where nothing is like it: the signature's key, without a signature."""
+        return self.key if self.is_numeric else _digest(normalise(self._text)).hex()
 
     def __str__(self) -> str:
         return self._text
@@ -130,14 +130,17 @@ def exact(text: str) -> str:
 def signature(text: str) -> Signature:
     """The signature of a text."""
     plain = normalise(text)
-    encoded = plain.encode("utf-8", "surrogatepass")
     shingles = {plain[start : start + _SHINGLE] for start in range(max(1, len(plain) - _SHINGLE + 1))}
     sha1 = hashlib.sha1  # datasketch's own hash, but all shingles at once
     hashes = b"".join([sha1(each.encode("utf-8", "surrogatepass")).digest()[:4] for each in shingles])
     sketch = _BLANK.copy()
     sketch.update_batch(np.frombuffer(hashes, "<u4").tolist())
     values = np.asarray(sketch.hashvalues).astype("<u4").tobytes()
-    return Signature(hashlib.sha256(encoded).digest()[:_KEY_BYTES], values)
+    return Signature(_digest(plain), values)
+
+
+def _digest(plain: str) -> bytes:
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest()[:_KEY_BYTES]
 
 
 def similarity(a: Signature, b: Signature) -> float:

@@ -88,6 +88,12 @@ def test_texts_of_numbers_alone_are_told_from_others(text, expected):
     assert Text(text).is_numeric is expected
 
 
+@given(st.text())
+def test_the_group_that_a_text_opens_has_the_name_of_its_signature(text):
+    found = Text(text)
+    assert found.group == (found.key if found.is_numeric else found.signature.key)
+
+
 def test_similarity_follows_the_shingles():
     text = "my parcel has been waiting in the depot for three days now, please call me back"
     near = signature(text.replace("three", "five"))
