@@ -50,7 +50,7 @@ class Database:
             self._prepare_sqlite()
             read: dict[str, Any] = {"labelwheel_begin": "BEGIN"}
             write: dict[str, Any] = {"labelwheel_begin": "BEGIN IMMEDIATE"}
-            glance = read
+            glance: dict[str, Any] = {"labelwheel_begin": None}
         else:
             read = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
             write = {"isolation_level": "READ COMMITTED"}
@@ -67,8 +67,7 @@ class Database:
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
-        """Reads, on a shared database with each statement by itself, as a transaction is two more trips: for what every
-        request asks."""
+        """Reads with each statement by itself, as a transaction is two more trips: for what every request asks."""
         with self._glancer.connect() as connection:
             yield connection
 
@@ -189,4 +188,5 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("labelwheel_begin", "BEGIN"))
+    if begin := connection.get_execution_options().get("labelwheel_begin", "BEGIN"):
+        connection.exec_driver_sql(begin)
