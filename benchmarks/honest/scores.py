@@ -33,6 +33,7 @@ class Summary:
     """Means over draws; `covered` of `intervals` reported ones hold the score on the test part.
 
     `plain`, `debiased`, `perfect` and `surplus` are of items that are shown; `items` and `whole` are debiased, too.
+    A run that shows nothing has no errors.
     """
 
     set: str
@@ -73,13 +74,14 @@ def summaries(runs: Sequence[Run]) -> list[Summary]:
     for key in dict.fromkeys((one.set, one.labels, one.lane) for one in runs):
         own = [one for one in runs if (one.set, one.labels, one.lane) == key]
         said = [one.covers for one in own if one.covers is not None]
+        shown = [one.errors.shown for one in own if one.errors.shown.scores]
         figures = (
-            [one.score for one in own], [one.errors.shown.plain for one in own],
-            [one.errors.shown.debiased for one in own], [one.errors.shown.perfect for one in own],
-            [one.errors.shown.surplus for one in own],
-            [one.errors.items.debiased for one in own], [one.errors.whole.debiased for one in own],
+            [one.score for one in own], [one.plain for one in shown], [one.debiased for one in shown],
+            [one.perfect for one in shown], [one.surplus for one in shown],
+            [one.errors.items.debiased for one in own if one.errors.items.scores],
+            [one.errors.whole.debiased for one in own if one.errors.whole.scores],
         )  # fmt: skip
-        means = (round(float(np.mean(each)), 4) for each in figures)
+        means = (round(float(np.mean(each)), 4) if each else 0.0 for each in figures)
         found.append(Summary(*key, len(own), *means, len(said), sum(said)))
     return found
 

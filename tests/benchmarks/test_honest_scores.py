@@ -60,6 +60,14 @@ def test_spans_that_people_are_not_shown_are_judged_beside() -> None:
     assert (whole.scores, whole.surplus) == (1, 0.25)
 
 
+def test_runs_that_show_nothing_are_no_good_ones() -> None:
+    nothing, bad = error([], []), error([0.9] * 50, [False] * 50)
+    runs = [Run("s", 100, 0, "round", "chain", 0.0, Errors(nothing, bad, bad))]
+    runs.append(Run("s", 100, 1, "round", "chain", 0.0, Errors(bad, bad, bad)))
+    [found] = summaries(runs)
+    assert (found.runs, found.plain, found.surplus) == (2, 0.9, 0.9)
+
+
 def test_an_interval_covers_what_is_within_it() -> None:
     nothing = Errors(error([], []), error([], []), error([], []))
     runs = [Run("s", 100, seed, "round", "frozen", 0.8, nothing, 0.7, low, 0.9) for seed, low in enumerate((0.7, 0.85))]
