@@ -23,7 +23,7 @@ from benchmarks.honest.score_runs import Run, of_spans, of_texts
 
 SPANS = frozenset({"wnut17", "btc", "ncbi_disease"})
 SETS = (
-    "trec6", "snips", "sst2", "vader_tweets", "goemotions", "banking77", "wnut17", "btc", "ncbi_disease", "clinc150",
+    "trec6", "snips", "sst2", "vader_tweets", "goemotions", "banking77", "wnut17", "btc", "ncbi_disease",
 )  # fmt: skip
 LABELS, SEEDS = (100, 200, 400), 5
 

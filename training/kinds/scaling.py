@@ -15,7 +15,11 @@ _SPREAD = 2.5  # temperatures from exp(-2.5) to exp(2.5)
 
 
 def temperature(objective: Objective, values: np.ndarray, targets: np.ndarray) -> float:
-    """The number to divide logits (rows, classes) by so that the log loss is least (Guo et al. 2017)."""
+    """The number to divide logits (rows, classes) by so that the log loss is least (Guo et al. 2017).
+
+    Nothing holds it to what is usual. By how sure a regression of one strength is, few labels of sst2 gain, those of
+    snips lose more; held from above alone, where features tell little, scores are .1 too high on a hundred labels.
+    """
     from scipy.optimize import minimize_scalar  # slow to load, and serving never needs it
 
     found = minimize_scalar(
