@@ -8,8 +8,9 @@ What is known of a label is kept with it: whether its example was blind, and no 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.slices import sliced
@@ -20,23 +21,43 @@ from labelwheel.training.evaluation.splits import Placement, Text, blind_lot, si
 from labelwheel.training.questions import Example
 from labelwheel.training.spec import Part
 
-# Whoever waits for a suggestion waits for these, too: put together once, and read without objects.
+# Whoever waits for a suggestion waits for these, too: put together once, and read without objects. Most ask about one
+# example, which a list of values would be taken apart for each time.
 _EXAMPLES, _PROJECTS, _TEXTS = ExampleRow.__table__.c, Project.__table__, PlacedText.__table__.c
-_LOTS = select(_EXAMPLES.key, _EXAMPLES.part, _EXAMPLES.blind_lot).where(
-    _EXAMPLES.project_id == bindparam("project"), _EXAMPLES.key.in_(bindparam("keys", expanding=True))
-)
 _FOUNDER = _PROJECTS.alias()
-_PLACES = (
-    select(_FOUNDER.c.tool, _FOUNDER.c.external_id, _TEXTS.key, _TEXTS.group_key, _TEXTS.part)
-    .select_from(_PROJECTS)
-    .join(_FOUNDER, _FOUNDER.c.id == func.coalesce(_PROJECTS.c.pool_id, _PROJECTS.c.id))
-    .outerjoin(
-        PlacedText.__table__,
-        and_(_TEXTS.project_id == _FOUNDER.c.id, _TEXTS.key.in_(bindparam("keys", expanding=True))),
+
+
+def _lots(asked: ColumnElement[bool]) -> Select[Any]:
+    """Of what is known: its side, and its lot."""
+    query = select(_EXAMPLES.key, _EXAMPLES.part, _EXAMPLES.blind_lot)
+    return query.where(_EXAMPLES.project_id == bindparam("project"), asked)
+
+
+def _places(asked: ColumnElement[bool]) -> Select[Any]:
+    """What a project's split is drawn with, and where texts are that were placed before; a row without one for none."""
+    founder = _FOUNDER.c.id == func.coalesce(_PROJECTS.c.pool_id, _PROJECTS.c.id)
+    return (
+        select(_FOUNDER.c.tool, _FOUNDER.c.external_id, _TEXTS.key, _TEXTS.group_key, _TEXTS.part)
+        .select_from(_PROJECTS)
+        .join(_FOUNDER, founder)
+        .outerjoin(PlacedText.__table__, and_(_TEXTS.project_id == _FOUNDER.c.id, asked))
+        .where(_PROJECTS.c.id == bindparam("project"))
     )
-    .where(_PROJECTS.c.id == bindparam("project"))
+
+
+_LOTS, _PLACES = (
+    (query(column == bindparam("key")), query(column.in_(bindparam("keys", expanding=True))))
+    for query, column in ((_lots, _EXAMPLES.key), (_places, _TEXTS.key))
 )
-"""What a project's split is drawn with, and where texts are that were placed before; a row without a text for none."""
+
+
+def _read(
+    connection: Connection, queries: tuple[Select[Any], Select[Any]], project_id: int, keys: Sequence[str]
+) -> Sequence[Any]:
+    one, several = queries
+    if len(keys) == 1:
+        return connection.execute(one, {"project": project_id, "key": keys[0]}).all()
+    return connection.execute(several, {"project": project_id, "keys": keys}).all()
 
 
 def are_blind(share: float) -> tuple[ColumnElement[bool], ...]:
@@ -65,7 +86,7 @@ def among(connection: Connection, project_id: int, examples: Collection[Example]
     known = {
         key: part == Part.HELD_OUT and lot < share
         for piece in sliced(example.key for example in examples)
-        for key, part, lot in connection.execute(_LOTS, {"project": project_id, "keys": piece})
+        for key, part, lot in _read(connection, _LOTS, project_id, piece)
     }
     new = [example for example in examples if example.key not in known]
     found = (_of_new(connection, project_id, piece, share) for piece in sliced(new))
@@ -80,8 +101,7 @@ def known(session: Session, project_id: int, keys: Collection[str], share: float
 
 def _of_new(connection: Connection, project_id: int, examples: Sequence[Example], share: float) -> frozenset[str]:
     texts = {example.key: Text(split_index.text(example)) for example in examples}
-    asked = {"project": project_id, "keys": sorted({text.key for text in texts.values()})}
-    rows = connection.execute(_PLACES, asked).all()
+    rows = _read(connection, _PLACES, project_id, sorted({text.key for text in texts.values()}))
     if not rows:
         raise projects.unknown(project_id)
     salt = projects.salted(rows[0].tool, rows[0].external_id)
