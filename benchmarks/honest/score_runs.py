@@ -123,10 +123,8 @@ def errors(
     question: Question, examples: Sequence[Example], golds: Sequence[Answer], said: Sequence[Prediction]
 ) -> Errors:
     """Of what was said of some examples; where there is no suggestion, there is no score."""
-    kind, given = (
-        kind_of(question),
-        [each for each in zip(examples, golds, said, strict=True) if each[2].answer is not None],
-    )
+    kind = kind_of(question)
+    given = [each for each in zip(examples, golds, said, strict=True) if each[2].answer is not None]
     right = [kind.score(question, *each).loss == 0 for each in given]
     whole = error([one.score for _, _, one in given], right)
     least = kind.shown_from()

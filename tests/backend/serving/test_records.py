@@ -164,6 +164,10 @@ def test_blind_examples_are_known_and_a_database_that_is_away_costs_no_suggestio
     blind = ledger.blind(stage.project, examples)
     assert 5 < len(blind) < 40
     assert ServingLedger(stage.database, stage.settings, "test").blind(stage.project, examples) == frozenset()
+    for asked in (examples[:1], examples):
+        with counted() as found:
+            ledger.blind(stage.project, asked)
+        assert len(found.statements) == 2, "each request waits for this: what is known, and where the others belong"
 
     def away():
         raise OperationalError("select", {}, Exception("nobody there"))
