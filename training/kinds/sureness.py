@@ -1,7 +1,7 @@
 """How sure an item is that was answered: among items of a score, the share that people would answer too.
 
-Log-odds are moved and stretched (Platt 1999) as is likeliest for items that were answered out of fold, held back to
-what is usual as these are few.
+Log-odds are moved and stretched (Platt 1999) as is likeliest for items that were answered out of fold, held back to no
+change as these are few.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ class Sureness(NamedTuple):
 
 
 class Held(NamedTuple):
-    """How dear a departure from what is `usual` is, in log loss of one item for each squared step."""
+    """How dear a departure from no change is, in log loss of one item for each squared step."""
 
     slope: float
     shift: float
-    usual: Sureness = Sureness()
 
 
 def fit(scores: Sequence[float] | np.ndarray, right: Sequence[bool] | np.ndarray, held: Held) -> Sureness:
@@ -48,11 +47,11 @@ def fit(scores: Sequence[float] | np.ndarray, right: Sequence[bool] | np.ndarray
     odds, signs = log_odds(np.asarray(scores, dtype=float)), np.where(right, 1.0, -1.0)
 
     def cost(values: np.ndarray) -> float:
-        slope, shift = values - held.usual
-        apart = held.slope * slope**2 + held.shift * shift**2
-        return float(np.logaddexp(0.0, -signs * (values[0] * odds + values[1])).sum() + apart)
+        slope, shift = values
+        apart = held.slope * (slope - 1.0) ** 2 + held.shift * shift**2
+        return float(np.logaddexp(0.0, -signs * (slope * odds + shift)).sum() + apart)
 
-    slope, shift = minimize(cost, tuple(held.usual)).x
+    slope, shift = minimize(cost, tuple(Sureness())).x
     return Sureness(float(max(slope, 0.0)), float(shift))
 
 

@@ -42,9 +42,3 @@ def test_few_items_change_little_and_fewer_nothing() -> None:
     many = fit([0.5] * 1000, [True] * 1000, HELD)
     assert 0.5 < few(0.5) < 0.98 < many(0.5)
     assert fit([0.5] * 9, [True] * 9, HELD) == Sureness()
-
-
-def test_few_items_leave_what_is_usual() -> None:
-    usual = Sureness(0.5, 1.0)
-    found = fit([0.5] * 10, [True] * 5 + [False] * 5, Held(slope=20.0, shift=500.0, usual=usual))
-    assert found == pytest.approx(usual, abs=0.02)
