@@ -164,5 +164,10 @@ def _answer(kind: str, regions: Sequence[Mapping[str, Any]]) -> Any:
 
 def _sorted(answer: Any) -> Any:
     if isinstance(answer, list):
-        return sorted(answer, key=lambda item: json.dumps(item, sort_keys=True))
+        return sorted(answer, key=_place)
     return answer
+
+
+def _place(item: Any) -> Any:
+    """Spans in their order in the text, as whoever compares has them."""
+    return (item["start"], item["end"], item["label"]) if isinstance(item, Mapping) else json.dumps(item)
