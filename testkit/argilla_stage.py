@@ -141,7 +141,7 @@ def labelled(server: ArgillaServer, dataset: str) -> truth.Labels:
             for name, given in response["values"].items():
                 answer = given["value"]
                 if name == "mentions":
-                    answer = sorted((points(text, span) for span in answer), key=_place)
+                    answer = sorted((points(text, span) for span in answer), key=truth.place)
                 annotator = f"argilla:{response['user_id']}"
                 found[response["id"], name] = {"example": record["id"], "annotator": annotator, "answer": answer}
     return found
@@ -158,7 +158,3 @@ def points(text: str, span: dict[str, Any]) -> dict[str, Any]:
     whole = text.encode("utf-16-le")
     start, end = (len(whole[: 2 * span[edge]].decode("utf-16-le")) for edge in ("start", "end"))
     return {"start": start, "end": end, "label": span["label"]}
-
-
-def _place(span: dict[str, Any]) -> tuple[int, int, str]:
-    return span["start"], span["end"], span["label"]

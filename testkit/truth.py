@@ -164,10 +164,10 @@ def _answer(kind: str, regions: Sequence[Mapping[str, Any]]) -> Any:
 
 def _sorted(answer: Any) -> Any:
     if isinstance(answer, list):
-        return sorted(answer, key=_place)
+        return sorted(answer, key=place)
     return answer
 
 
-def _place(item: Any) -> Any:
-    """Spans in their order in the text, as whoever compares has them."""
+def place(item: Any) -> Any:
+    """What items of an answer are sorted by to be compared: spans by their place in the text."""
     return (item["start"], item["end"], item["label"]) if isinstance(item, Mapping) else json.dumps(item)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def serving(app: WSGIApplication, port: int = 0) -> Iterator[str]:
-    """Its URL while the block lasts, with a thread for each request; at `port`, or at one that is free."""
-    server = make_server("127.0.0.1", port, app, threaded=True)
+def serving(app: WSGIApplication) -> Iterator[str]:
+    """Its URL while the block lasts, at a port that is free, with a thread for each request."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -84,9 +84,9 @@ def among(connection: Connection, project_id: int, examples: Collection[Example]
     if not share or not examples:
         return frozenset()
     known = {
-        key: part == Part.HELD_OUT and lot < share
+        row.key: is_blind(row, share)
         for piece in sliced(example.key for example in examples)
-        for key, part, lot in _read(connection, _LOTS, project_id, piece)
+        for row in _read(connection, _LOTS, project_id, piece)
     }
     new = [example for example in examples if example.key not in known]
     found = (_of_new(connection, project_id, piece, share) for piece in sliced(new))
