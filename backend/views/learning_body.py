@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import Field
 
+from labelwheel.backend.views.question_body import Accepted, Outlook
 from labelwheel.backend.views.shares_body import Body, Saved
-from labelwheel.backend.views.status_body import Accepted, Outlook
 
 
 class ScoredRound(Body):

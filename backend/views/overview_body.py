@@ -6,16 +6,9 @@ from datetime import datetime
 
 from pydantic import Field
 
+from labelwheel.backend.views.question_body import ActiveRound, Champion, Labels, NextRound
 from labelwheel.backend.views.shares_body import Body
-from labelwheel.backend.views.status_body import (
-    ActiveRound,
-    BackfillState,
-    Champion,
-    Examples,
-    Labels,
-    NextRound,
-    VersionsShown,
-)
+from labelwheel.backend.views.status_body import BackfillState, Examples, VersionsShown
 
 
 class Accepted(Body):

@@ -10,10 +10,8 @@ from typing import Any
 
 from pydantic import Field
 
-from labelwheel.backend.views.agreement_body import BriefAgreement
-from labelwheel.backend.views.findings_body import Figures
-from labelwheel.backend.views.shares_body import Anchoring, Body, Hidden, Order
-from labelwheel.backend.views.tuning_body import BriefTuning
+from labelwheel.backend.views.question_body import Accepted, QuestionStatus
+from labelwheel.backend.views.shares_body import Anchoring, Body, Order
 
 
 class Worker(Body):
@@ -99,154 +97,11 @@ class BackfillState(Body):
     started_at: datetime | None
 
 
-class Accepted(Body):
-    """What became of the suggestions of one generation; without a version: labels made without any."""
-
-    version: str | None
-    accepted: int
-    changed: int
-    made: int
-    rate: float | None = Field(description="accepted / (accepted + changed)")
-    edited: float | None = Field(description="of people's own words: the share of them that was changed")
-
-
 class NotLearnt(Body):
     """A question that is asked and not learnt."""
 
     name: str
     reason: str
-
-
-class Sharer(Body):
-    """A question of another project that has the same champion."""
-
-    project: int
-    tool: str
-    title: str
-    state: str
-    question: str
-
-
-class Champion(Body):
-    """The checkpoint that answers."""
-
-    version: str
-    recipe: str
-    metric: str
-    score: float | None
-    low: float | None
-    high: float | None
-    label_count: int
-    broken: str | None
-    manifest_digest: str | None
-    created_at: datetime | None
-
-
-class Labels(Body):
-    """Labelled examples of this project; on `disagreement` of them people gave different answers."""
-
-    total: int
-    train: int
-    held_out: int
-    apart: int
-    disagreement: int
-    blind: int = Field(description="labelled without a suggestion in sight")
-
-
-class NextRound(Body):
-    """When a round will start, or why none will."""
-
-    labels_left: int | None
-    reason: str
-
-
-class ActiveRound(Body):
-    """The round that is under way; `progress` is in [0, 1]."""
-
-    id: int
-    state: str
-    trigger: str
-    recipe: str
-    version: str
-    progress: float
-    seconds_left: float | None
-    metrics: dict[str, Any]
-    started_at: datetime | None
-
-
-class CurvePoint(Body):
-    """A champion so far."""
-
-    version: str
-    labels: int
-    metric: str
-    score: float | None
-    low: float | None
-    high: float | None
-
-
-class RoundScore(Body):
-    """What a round's challenger scored after so many labels, promoted or not, with its 95 % interval."""
-
-    labels: int
-    score: float
-    low: float
-    high: float
-
-
-class LabelsNeeded(Body):
-    """Labels in all, with their 80 % interval; null is more than anybody gives."""
-
-    median: int | None
-    low: int | None
-    high: int | None
-
-
-class Outlook(Body):
-    """How many labels the `target` takes in all, and what the next `more` bring, with an interval of 80 %."""
-
-    target: float
-    labels: int
-    needed: LabelsNeeded | None = Field(description="null where nothing can be said yet; `reason` says why")
-    reached: bool
-    more: int
-    gain: tuple[float, float, float] | None = Field(description="the median, and the ends of its interval")
-    reason: str
-
-
-class Inspection(Body):
-    """How the inspection of the champion stands: which of its sections are done, and why others found nothing."""
-
-    version: str
-    state: str
-    problem: str | None
-    label_count: int
-    done: list[str]
-    problems: dict[str, str]
-    figures: Figures
-
-
-class QuestionStatus(Body):
-    """One question. `labels` are the project's own; champion, round and curve those of all that share it."""
-
-    id: int
-    name: str
-    kind: str
-    active: bool
-    pinned: bool
-    shared_with: list[Sharer]
-    champion: Champion | None
-    labels: Labels
-    next_round: NextRound
-    round: ActiveRound | None
-    curve: list[CurvePoint] = Field(description="the oldest first")
-    scores: list[RoundScore] = Field(description="the fewest labels first")
-    outlook: Outlook
-    inspection: Inspection | None
-    hidden: Hidden
-    acceptance: list[Accepted]
-    tuning: BriefTuning
-    agreement: BriefAgreement | None = Field(description="null where no two people answered the same examples")
 
 
 class DecisionMade(Body):
