@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labelwheel.training import batches, elsewhere, layers
+from labelwheel.training import batches, elsewhere, encoders, layers
 from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.elsewhere import Elsewhere
@@ -102,9 +102,16 @@ class Model:
             features = layers.read(self.module, encodings, pad_token(self.tokenizer), batch_size)
             if features is None:
                 raise InvalidCheckpoint(f"{self.manifest.version} keeps its layers to itself; roll back or train anew")
-            return self.head.decode(question, examples, encodings, self.head.values(features, []))
+            values = self.head.values(features, last_layer(self.module, features))
+            return self.head.decode(question, examples, encodings, values)
         logits = self.logits(encodings, batch_size)
         return self.kind.decode(question, examples, encodings, logits, self.id2label, self.manifest.calibration)
+
+
+def last_layer(module: Any, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What a module's own last layer says of rows as `layers.read` gives them, for a head that stands on it."""
+    weight, bias = encoders.read_head(module)
+    return [row[..., : weight.shape[1]] @ weight.T + bias for row in features]
 
 
 def _foreign(folder: Path, manifest: Manifest, device: str) -> Elsewhere | None:

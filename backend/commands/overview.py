@@ -185,6 +185,9 @@ def _lines(project: Row) -> Iterator[Text]:
         if (agreed := each.get("agreement")) and each["active"]:
             yield Text(f"people agree on {each['name']}: {wording.agreed(agreed)}")
     for each in project["questions"]:
+        if each["active"] and (head := each.get("head")):
+            yield Text(f"{each['name']}: {wording.headed(head)}")
+    for each in project["questions"]:
         if each["active"] and (held := each.get("hidden")) and (held["below"] or held["hidden"]):
             yield Text(f"{each['name']}: {wording.hidden(held)}")
     for each in project["questions"]:

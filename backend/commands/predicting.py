@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,9 +14,18 @@ from labelwheel.backend.errors import InvalidRequest, InvalidSettings, NotFound
 from labelwheel.backend.settings import Settings, load
 from labelwheel.training.checkpoints.store import Store
 
+if TYPE_CHECKING:
+    from labelwheel.backend.serving.engine import Loaded
+
+NewerHead = tuple[str, bytes]
+"""Its version, and its content."""
+
 CheckpointOption = Annotated[
     list[Path] | None,
     typer.Option("--checkpoint", metavar="FOLDER", help="a checkpoint, or an exported one; again for another question"),
+]
+ChampionOption = Annotated[
+    bool, typer.Option("--champion", help="the champions by themselves, without newer heads in their place")
 ]
 FieldOption = Annotated[str, typer.Option(help="what an exported folder reads, for it does not say so itself")]
 
@@ -30,6 +39,7 @@ def predict(
     checkpoint: CheckpointOption = None,
     project: targets.ProjectOption = None,
     question: targets.QuestionOption = None,
+    champion: ChampionOption = False,
     field: FieldOption = "text",
 ) -> None:
     """Answer every line of a file, with this machine's own engine; run again, it goes on where it stopped."""
@@ -38,7 +48,7 @@ def predict(
     if out.resolve() == source.resolve():
         raise InvalidSettings("--out must be another file than the input")
     settings = load()
-    folders = checkpoint or _champions(settings, project, question)
+    found = [(folder, None) for folder in checkpoint or ()] or _champions(settings, project, question, not champion)
     # the engines' imports would make every other command slower
     from labelwheel.backend.rounds import foreign_models, language_model
     from labelwheel.backend.serving.bulk import Bulk
@@ -49,7 +59,7 @@ def predict(
     foreign_models.install(settings)
     language_model.install(settings)
     engine = ChosenEngine(settings.engine, settings.device, settings.serving_threads, settings.engines_file)
-    models = [engine.load_any(folder, field) for folder in folders]
+    models = [_loaded(engine.load_any(folder, field), head) for folder, head in found]
     members = {model.question.name: ServedQuestion(model.question, model) for model in models}
     if len(members) < len(models):
         raise InvalidSettings("two of the checkpoints answer the same question; give one of them at a time")
@@ -72,23 +82,36 @@ def predict(
         )
 
 
-def _champions(settings: Settings, project: str | None, question: str | None) -> list[Path]:
+def _loaded(model: Loaded, head: NewerHead | None) -> Loaded:
+    from labelwheel.backend.serving.headed import Headed
+    from labelwheel.training.heads import files
+
+    return model if head is None else Headed(model, files.load(head[1]), head[0])
+
+
+def _champions(
+    settings: Settings, project: str | None, question: str | None, headed: bool
+) -> list[tuple[Path, NewerHead | None]]:
+    """Their folders, and where it is wanted what answers in their place since newer labels."""
     client = targets.service()
     status = client.status()
     found = targets.project(status, project)
     asked = [targets.question(found, question)] if question else found["questions"]
-    champions = [each["champion"] for each in asked if each["champion"] and each.get("active", True)]
-    if not champions:
+    answering = [each for each in asked if each["champion"] and each.get("active", True)]
+    if not answering:
         raise NotFound(f"project {targets.title(found)} has no champion yet; label some examples first")
     # the service's own store, so that nobody has to know its home on the same machine
     stores = [settings.checkpoints, Store(status["store"], settings.cache_folder)]
     folders = []
-    for champion in champions:
-        store = next((each for each in stores if each.has(champion["version"])), None)
+    for each in answering:
+        champion = each["champion"]
+        store = next((one for one in stores if one.has(champion["version"])), None)
         if store is None:
             raise NotFound(
                 f"the champions lie in {status['store']}, where {client.url} runs; on another machine `labelwheel "
                 "export` each of them and give its folder as --checkpoint"
             )
-        folders.append(store.read(champion["version"], verify=False, digest=champion.get("manifest_digest")).folder)
+        folder = store.read(champion["version"], verify=False, digest=champion.get("manifest_digest")).folder
+        newer = headed and each.get("head") is not None
+        folders.append((folder, client.head(found["id"], each["name"], champion["version"]) if newer else None))
     return folders

@@ -181,7 +181,10 @@ def resume(target: Path, versions: Mapping[str, str]) -> Done:
         if last:
             row = _parsed(last)
             if row.get("versions") != dict(versions):
-                raise Conflict(f"{target} was written by another model; choose another file, or remove it")
+                raise Conflict(
+                    f"{target} was written by another model, or before the last label: choose another file, or remove "
+                    "it (with --champion, no label makes a newer head)"
+                )
         file.truncate(end)
     return Done(lines, _parsed(last).get("key") if last else None)
 

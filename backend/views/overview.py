@@ -46,7 +46,7 @@ def _card(session: Session, project: dict[str, Any], alive: list[dict[str, Any]]
         "labels_at": project["poll"]["at"],
         "problems": _problems(project, alive),
         "questions": [
-            {name: each[name] for name in ("name", "kind", "champion", "labels", "next_round", "round")}
+            {name: each[name] for name in ("name", "kind", "champion", "head", "labels", "next_round", "round")}
             | {"accepted": latest.get(each["name"], {"accepted": 0, "answered": 0, "rate": None})}
             for each in project["questions"]
             if each["active"]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from labelwheel.backend.views.question_body import ActiveRound, Champion, Labels, NextRound
+from labelwheel.backend.views.question_body import ActiveRound, Champion, Labels, NewerHead, NextRound
 from labelwheel.backend.views.shares_body import Body
 from labelwheel.backend.views.status_body import BackfillState, Examples, VersionsShown
 
@@ -25,6 +25,7 @@ class QuestionCard(Body):
     name: str
     kind: str
     champion: Champion | None
+    head: NewerHead | None
     labels: Labels
     next_round: NextRound
     round: ActiveRound | None

@@ -133,6 +133,20 @@ class Inspection(Body):
     figures: Figures
 
 
+class NewerHead(Body):
+    """What answers in the champion's place, since labels that are newer; `gain` is how much less is lost a label.
+
+    The `gain` and its standard `error` are of so many `examples` that the head has not learnt from.
+    """
+
+    version: str
+    labels: int
+    gain: float
+    error: float
+    examples: int
+    created_at: datetime
+
+
 class QuestionStatus(Body):
     """One question. `labels` are the project's own; champion, round and curve those of all that share it."""
 
@@ -143,6 +157,7 @@ class QuestionStatus(Body):
     pinned: bool
     shared_with: list[Sharer]
     champion: Champion | None
+    head: NewerHead | None = Field(description="null where the champion answers by itself")
     labels: Labels
     next_round: NextRound
     round: ActiveRound | None

@@ -38,6 +38,7 @@ from labelwheel.backend.views import (
     inspected,
     order_gain,
     outlook,
+    served_head,
     tuning,
 )
 from labelwheel.backend.views.remembered import Remembered
@@ -171,6 +172,7 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
         "pinned": row.pinned,
         "shared_with": [_sharer(project, other) for project, other in champion_groups.others(session, row)],
         "champion": _checkpoint(champion) if champion else None,
+        "head": served_head.told(session, row),
         "labels": _labels.get(session, row.id, lambda: counts.labels(session, row)),
         "next_round": {"labels_left": verdict.labels_left, "reason": verdict.reason},
         "round": _round(active) if active else None,

@@ -70,6 +70,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def headed(found: dict[str, Any]) -> str:
+    """Which newer head answers in a champion's place, in a sentence; see `views.served_head`."""
+    ahead = f"{_signed(found['gain'])} ± {_share(found['error'])}"
+    return (
+        f"a newer head on {found['labels']:,} labels answers in the champion's place, ahead by {ahead} a label on "
+        f"{found['examples']:,} that it has not seen"
+    )
+
+
 def hidden(found: dict[str, Any]) -> str:
     """What is not suggested as it is too unsure, in a sentence; see `views.hidden`."""
     things, below, before = "spans" if found["one_by_one"] else "suggestions", found["below"], found["measured_below"]

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import requests
 from pydantic import SecretStr
 
-from labelwheel.backend.errors import ServiceUnreachable, Unauthorized
+from labelwheel.backend.errors import NotFound, ServiceUnreachable, Unauthorized
 from labelwheel.plugins.http import own_session
 from labelwheel.training.errors import LabelwheelError
 
@@ -175,6 +175,16 @@ class Client:
         path = f"{_question(number, question)}/export"
         with self._answer("GET", path, params={"version": version}, stream=True) as answer:
             yield answer
+
+    def head(self, number: int, question: str, champion: str) -> tuple[str, bytes] | None:
+        """Version and content of what answers in a champion's place; None where that does by itself by now."""
+        try:
+            with self._answer("GET", f"{_question(number, question)}/head", params={"version": champion}) as answer:
+                return str(answer.headers["X-Labelwheel-Version"]), answer.content
+        except ServiceError as error:
+            if error.status != NotFound.status:
+                raise
+            return None
 
     @contextmanager
     def labels(self, number: int, question: str) -> Iterator[Iterator[dict[str, Any]]]:

@@ -12,17 +12,18 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 
 from labelwheel.backend.database.engine import Database
+from labelwheel.backend.database.tables import HeadRow
 from labelwheel.backend.errors import NotFound
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.backend.rounds import data
 from labelwheel.backend.settings import Settings
-from labelwheel.backend.views import inspected, shown_checkpoint, tuning
+from labelwheel.backend.views import inspected, served_head, shown_checkpoint, tuning
 from labelwheel.backend.web import audit
 from labelwheel.backend.web.body import asked
 from labelwheel.backend.web.request_bodies import VersionQuery
 from labelwheel.backend.web.response_bodies import ReportBody
 from labelwheel.plugins.descriptions import described
-from labelwheel.training.checkpoints import checkpoint
+from labelwheel.training.checkpoints import checkpoint, layered_head
 from labelwheel.training.errors import InvalidCheckpoint, StoreUnreachable
 
 _PIECE = 2**20
@@ -34,24 +35,32 @@ def routes(settings: Settings, database: Database) -> Blueprint:
     """The blueprint; mounted at /api/v1."""
     exports = Blueprint("exports", __name__)
 
-    def find(number: int, name: str) -> checkpoint.Checkpoint:
+    def find(number: int, name: str, headed: bool = False) -> tuple[checkpoint.Checkpoint, HeadRow | None]:
+        """With the head that answers in the champion's place; whoever names a version wants that and no other."""
+        version = asked(VersionQuery).version
         with database.session() as session:
             question = projects.question(session, number, name)
-            folder, digest = shown_checkpoint.place(session, question, asked(VersionQuery).version)
-        return settings.checkpoints.read(folder, verify=False, digest=digest)
+            folder, digest = shown_checkpoint.place(session, question, version)
+            head = served_head.row(session, question) if headed and version is None else None
+        return settings.checkpoints.read(folder, verify=False, digest=digest), head
 
     @exports.get("/projects/<int:number>/questions/<path:name>/export")
     @audit.taken
     @described(
-        "A checkpoint as a plain transformers folder, its model card with what an inspection found since",
+        "A checkpoint as a plain transformers folder, its card with what an inspection found since; the champion with "
+        "the newer head that answers in its place, if there is one",
         query=VersionQuery, gives="application/x-tar", refuses=_REFUSES, others={304: "it is the one of If-None-Match"},
     )  # fmt: skip
     def export(number: int, name: str) -> Response:
-        found = find(number, name)
+        found, head = find(number, name, headed=True)
         version = found.manifest.version
         with database.session() as session:
             more = inspected.card(session, version)
-        etag = hashlib.sha256((found.manifest.model_dump_json() + more).encode()).hexdigest()
+        files = {}
+        if head is not None:
+            version, files = head.version, {layered_head.FILE: head.content}
+            more = "\n\n".join(filter(None, [served_head.card(head), more]))
+        etag = hashlib.sha256((found.manifest.model_dump_json() + version + more).encode()).hexdigest()
         answer = Response(mimetype="application/x-tar")
         answer.set_etag(etag)
         if etag in request.if_none_match:
@@ -62,7 +71,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         scratch = tempfile.TemporaryDirectory(prefix=".export-", dir=settings.home, ignore_cleanup_errors=True)
         try:
             whole = checkpoint.read(found.folder, digest=found.digest)
-            folder = checkpoint.export(whole, Path(scratch.name) / version, more)
+            folder = checkpoint.export(whole, Path(scratch.name) / version, more, files)
             members = list(_members(folder))
         except BaseException:
             scratch.cleanup()
@@ -74,11 +83,27 @@ def routes(settings: Settings, database: Database) -> Blueprint:
         answer.call_on_close(scratch.cleanup)
         return answer
 
+    @exports.get("/projects/<int:number>/questions/<path:name>/head")
+    @described(
+        "The newer head that answers in the place of the champion that is named, as safetensors",
+        query=VersionQuery, gives="application/octet-stream", refuses=(NotFound,),
+    )  # fmt: skip
+    def newer_head(number: int, name: str) -> Response:
+        version = asked(VersionQuery).version
+        with database.session() as session:
+            question = projects.question(session, number, name)
+            champion, head = shown_checkpoint.row(session, question, None), served_head.row(session, question)
+        if head is None or version not in (None, champion.version):
+            raise NotFound(f"no newer head answers in the place of {version or champion.version!r}")
+        answer = Response(head.content, mimetype="application/octet-stream")
+        answer.headers["X-Labelwheel-Version"] = head.version
+        return answer
+
     @exports.get("/projects/<int:number>/questions/<path:name>/report")
     @audit.taken
     @described("What the round of a checkpoint measured", query=VersionQuery, gives=ReportBody, refuses=_REFUSES)
     def report(number: int, name: str) -> Response:
-        found = find(number, name)
+        found, _ = find(number, name)
         version = found.manifest.version
         with database.session() as session:
             inspection = inspected.of_version(session, version)
@@ -89,7 +114,7 @@ def routes(settings: Settings, database: Database) -> Blueprint:
     @audit.taken
     @described("The same for people", query=VersionQuery, gives="text/markdown", refuses=_REFUSES)
     def card(number: int, name: str) -> Response:
-        found = find(number, name)
+        found, _ = find(number, name)
         path = found.folder / checkpoint.CARD
         if not path.exists():
             raise NotFound(f"{found.manifest.version} has no report")

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import psutil
@@ -175,10 +176,13 @@ def read(folder: str | Path, verify: bool = True, digest: str | None = None) -> 
     return Checkpoint(folder, manifest, found)
 
 
-def export(checkpoint: Checkpoint, folder: str | Path, more: str = "") -> Path:
+def export(
+    checkpoint: Checkpoint, folder: str | Path, more: str = "", files: Mapping[str, bytes] = MappingProxyType({})
+) -> Path:
     """Copies the model as a folder that `transformers.pipeline()` and a model hub take, with its card as the README.
 
-    `more` is Markdown at the card's end. Raises InvalidJob where `folder` exists.
+    `more` is Markdown at the card's end, `files` go along, each in the place of one of its name. Raises InvalidJob
+    where `folder` exists.
     """
     folder = Path(folder)
     with _appearing(folder) as temporary:
@@ -186,6 +190,8 @@ def export(checkpoint: Checkpoint, folder: str | Path, more: str = "") -> Path:
             if name not in _PRIVATE and not name.startswith(_SERVED):
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(checkpoint.folder / name, temporary / name)
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
         if checkpoint.report:
             (temporary / REPORT).write_text(json.dumps(without_keys(checkpoint.report)), "utf-8")
         card = temporary / MODEL_CARD

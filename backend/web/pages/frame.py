@@ -66,7 +66,7 @@ class Frame:
         self.blueprint.errorhandler(LabelwheelError)(_refused)
         self.blueprint.errorhandler(HTTPException)(_unfit)
         self.blueprint.add_app_template_filter(wording.percent, "percent")
-        for name in ("ago", "duration", "share", "score", "interval", "agreed", "counted", "hidden", "stage"):
+        for name in ("ago", "duration", "share", "score", "interval", "agreed", "counted", "headed", "hidden", "stage"):
             self.blueprint.add_app_template_filter(getattr(wording, name), name)
 
     def page(

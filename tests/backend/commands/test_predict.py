@@ -1,15 +1,26 @@
 """`labelwheel predict` on real checkpoints."""
 
 import json
+import shutil
 import sys
 
+import numpy as np
 import pytest
 
 from labelwheel.backend import cli
+from labelwheel.backend.app import create_app
+from labelwheel.backend.settings import Settings
 from labelwheel.training.checkpoints import checkpoint, plain_folder
 from labelwheel.training.errors import InvalidCheckpoint
-from labelwheel.training.questions import Kind
+from labelwheel.training.heads.blend import Counts
+from labelwheel.training.heads.linear import LinearHead
+from labelwheel.training.heads.standing import Standing
+from labelwheel.training.model import Model
+from labelwheel.training.questions import Example, Kind
+from testkit.wsgi_server import serving
 from tests.backend import real
+from tests.backend.serving.fakes import FakeEngine
+from tests.backend.stage import Stage
 
 
 @pytest.fixture
@@ -69,6 +80,63 @@ def test_a_bad_line_does_not_stop_the_others(source, tmp_path, predict):
     assert "line 4 of the input is no JSON" in errors
     found = [json.loads(line) for line in out.read_text().splitlines()]
     assert ["error" in row for row in found] == [False, False, False, True, False]
+
+
+def praise():
+    """A head that answers that all is praise."""
+    bias = np.where(np.array(real.TOPIC.values) == "praise", 99.0, 0.0).astype(np.float32)
+    whole, counts = np.zeros((4, 3 * 384), dtype=np.float32), Counts(np.ones(4, dtype=np.int64))
+    standing = Standing(real.TOPIC.values, {}, 384)
+    return LinearHead("choice", real.TOPIC.values, standing, whole[:3, :384], whole, bias, counts).dump()
+
+
+@pytest.fixture
+def praising(tmp_path, monkeypatch):
+    """A service whose champion is n1, in the place of which a newer head answers."""
+    stage = Stage(Settings(home=tmp_path / "home"))
+    stage.connect("topic")
+    shutil.copytree(real.store() / "n1", stage.settings.checkpoints.folder / "n1")
+    stage.promote({"topic": "n1"})
+    stage.revise("topic", praise())
+    monkeypatch.delenv("LABELWHEEL_TOKEN", raising=False)
+    monkeypatch.setenv("LABELWHEEL_HOME", str(stage.settings.home))
+    with serving(create_app(stage.settings, FakeEngine(), start=False)) as url:
+        monkeypatch.setenv("LABELWHEEL_URL", url)
+        yield stage
+    stage.database.dispose()
+
+
+def answers(out):
+    rows = [json.loads(line)["predictions"] for line in out.read_text().splitlines()]
+    return [answer["answer"] for row in rows for answer in row.values()]
+
+
+def test_what_answers_in_the_champions_place_answers_a_file_too(source, tmp_path, predict, praising):
+    alone = ["parcel lost", None, "card blocked"]
+    for arguments, expected in (([], ["praise", None, "praise"]), (["--champion"], alone)):
+        out = tmp_path / f"{len(arguments)}.jsonl"
+        code, told, errors = predict(source, "--out", out, *arguments)
+        assert (code, "3 lines answered" in told) == (0, True), errors
+        assert answers(out) == expected
+    praising.revise("topic", praise(), labels=46)
+    code, _, errors = predict(source, "--out", tmp_path / "0.jsonl")
+    assert (code, "before the last label" in errors, "--champion" in errors) == (1, True, True), errors
+    code, told, _ = predict(source, "--out", tmp_path / "1.jsonl", "--champion")
+    assert (code, "3 were there already" in told) == (0, True), "no label changes what the champion says"
+
+
+def test_an_export_with_its_head_answers_as_people_see_it(source, tmp_path, predict, praising, monkeypatch):
+    folder, out = tmp_path / "exported", tmp_path / "out.jsonl"
+    monkeypatch.setattr(sys, "argv", ["labelwheel", "export", "--out", str(folder)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    code, _, errors = predict(source, "--out", out, "--checkpoint", folder)
+    assert code == 0, errors
+    assert answers(out) == ["praise", None, "praise"]
+    # and as a Space reads it, which has no engine
+    model = Model.load(folder, device="cpu", manifest=plain_folder.manifest(folder, question=real.TOPIC))
+    [said] = model.predict(real.TOPIC, [Example(key="1", fields={"text": "my card is blocked"})])
+    assert said.answer == "praise"
 
 
 def config(folder, **values):
