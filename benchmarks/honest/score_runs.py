@@ -20,6 +20,7 @@ from benchmarks.honest.calibration_error import Error, error
 from benchmarks.labels import lanes
 from benchmarks.labels.champion import Served
 from benchmarks.labels.field import Field
+from benchmarks.labels.loop import Loop
 from benchmarks.rounds import HELD_OUT, stage
 from labelwheel.training.evaluation import intervals
 from labelwheel.training.job import read_rows
@@ -70,7 +71,7 @@ class Run(NamedTuple):
 
 
 def of_texts(data: str | None, name: str, counts: Sequence[int], seeds: Sequence[int]) -> Iterator[Run]:
-    """Both lanes on a set of whole texts; features are computed once."""
+    """Each lane by itself, and both behind their gates as people are served; features are computed once."""
     distinct = {" ".join(row["text"].lower().split()): row for row in texts.read(data, name, "train")}
     rows = [row for text, row in distinct.items() if text]
     drawn = [rows[place] for place in np.random.default_rng(0).permutation(len(rows))[: POOL + TEST]]
@@ -87,6 +88,19 @@ def of_texts(data: str | None, name: str, counts: Sequence[int], seeds: Sequence
             said = lanes.fast(field, train, seed)(test)
             score = field.score(test, said)
             yield Run(name, count, seed, "fast lane", "head", score, _errors(field, test, said))
+        yield from _walk(field, name, order, counts, seed, test)
+
+
+def _walk(
+    field: Field, name: str, order: Sequence[int], counts: Sequence[int], seed: int, test: Sequence[int]
+) -> Iterator[Run]:
+    """What people are shown at that moment, by whichever lane."""
+    loop = Loop(field, seed, Cost.SECONDS)
+    for count, place in enumerate(order, start=1):
+        loop.label(place)
+        if count in counts:
+            said = loop.answer()(test)
+            yield Run(name, count, seed, "as served", loop.recipe, field.score(test, said), _errors(field, test, said))
 
 
 def _round(field: Field, name: str, chosen: Sequence[int], sides: np.ndarray, seed: int, test: Sequence[int]) -> Run:

@@ -1,6 +1,7 @@
 """Whether scores mean what they say: the scores that people are shown, and the interval of the score in the report.
 
-Of each set: texts labelled at random, several draws; what rounds train in seconds, and the fast lane's head. The error
+Of each set: texts labelled at random, several draws; what rounds train in seconds, the fast lane's head, and of whole
+texts what people are shown, by whichever of both the gates let through. The error
 of scores is over bins of equally many (see `calibration_error`), of single items: a choice, a label, a span. Of
 spans those count that people are shown where nobody has set anything else; beside it is the error of all.
 """

@@ -79,6 +79,11 @@ class Loop:
             return champion.answer
         return by_head(self.field, fitted.head, champion.whole, champion.logits)
 
+    @property
+    def recipe(self) -> str:
+        """What answers at this moment: a head, or the champion's recipe."""
+        return "head" if self._passes and self._last is not None else self._champion.about.recipe
+
     def next(self) -> list[int]:
         """The places that people would label next, from what they are shown at this moment."""
         stage, answer = self.field.stage, self.answer()
