@@ -48,7 +48,9 @@ def show(
     """Has a tool show this order; returns it, without blind examples. None where it can show none. Raises ToolError."""
     if not isinstance(connector, Ranks):
         return None
-    found = ORDERS[name](blind.without(connector.candidates()), RANKED, so_far)
+    # what has no text has nothing to be sure of, and would stand first
+    readable = (each for each in connector.candidates() if each.text.strip())
+    found = ORDERS[name](blind.without(readable), RANKED, so_far)
     connector.rank(blind.among([each.key for each in found], RANKED))
     return found
 

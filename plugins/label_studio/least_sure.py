@@ -21,8 +21,10 @@ _HIDDEN = (
 
 def add(project: Project) -> None:
     """The tab, made where there is none; where Label Studio makes none, that costs nothing else."""
-    # blind tasks have no suggestion, and are not told apart by standing first
-    open_ = (where("total_annotations", "equal", 0, "Number"), where("total_predictions", "greater", 0, "Number"))
+    # Blind tasks have no suggestion, and are not told apart by standing first. Tasks without a text, or with one that
+    # is too long to be read, have one that says nothing, with the score 0.
+    said = where("predictions_results", "contains", "from_name", "String")
+    open_ = (where("total_annotations", "equal", 0, "Number"), said)
     hidden = [f"tasks:{name}" for name in _HIDDEN.split()]
     data: dict[str, Any] = {
         "title": TITLE, "type": "list", "target": "tasks", "ordering": ["tasks:predictions_score"],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import pytest
 
-from labelwheel.backend.suggestions.ordering import ORDERS, RANKED, Order
+from labelwheel.backend.suggestions.ordering import ORDERS, RANKED, Order, show
 from labelwheel.plugins.capabilities import Candidate
+from labelwheel.plugins.connector import Connector
 from labelwheel.plugins.errors import ToolUnreachable
 from tests.backend.world import World
 
@@ -60,6 +61,25 @@ def test_a_tool_that_can_show_an_order_has_it_after_each_backfill(
     world.until(lambda: len(world.checkpoints) == 2)
     world.settle()
     assert world.tool.ranked == ["5"]
+
+
+def test_what_has_no_text_is_not_what_people_are_to_do_next() -> None:
+    """A tool shows an empty suggestion with the score 0: nothing was less sure, and it stood first."""
+
+    class Shelf:
+        ranked: Sequence[str] = ()
+
+        def candidates(self) -> Iterator[Candidate]:
+            yield candidate(1.0, "1", "")
+            yield candidate(1.0, "2", " \n")
+            yield candidate(0.4, "3", "a text")
+
+        def rank(self, keys: Sequence[str]) -> None:
+            self.ranked = keys
+
+    shelf = Shelf()
+    shown = show(cast(Connector, shelf), "mixed")
+    assert [each.key for each in shown or ()] == list(shelf.ranked) == ["3"]
 
 
 def test_a_tool_that_can_show_none_is_asked_for_none(world: World, plain_tools: None) -> None:

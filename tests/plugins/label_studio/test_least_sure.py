@@ -33,7 +33,7 @@ def test_it_holds_what_is_left_with_a_suggestion_and_shows_score_version_and_sug
     conditions = [(one["filter"], one["operator"], one["value"]) for one in tab["filters"]["items"]]
     assert (tab["filters"]["conjunction"], conditions) == (
         "and",
-        [("filter:tasks:total_annotations", "equal", 0), ("filter:tasks:total_predictions", "greater", 0)],
+        [("filter:tasks:total_annotations", "equal", 0), ("filter:tasks:predictions_results", "contains", "from_name")],
     )
     shown = {"tasks:predictions_score", "tasks:predictions_model_versions", "tasks:predictions_results"}
     assert not shown & set(tab["hiddenColumns"]["explore"])
