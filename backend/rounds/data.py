@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -29,16 +31,24 @@ MOST_UNLABELLED = 2_000
 
 
 class Written(NamedTuple):
-    """What a data file holds: so many `examples`, labels up to the event `last_event_id`."""
+    """What a data file holds: so many `examples`, by their side, and labels up to the event `last_event_id`."""
 
     examples: int
     last_event_id: int
+    parts: Mapping[Part, int] = MappingProxyType({})
 
 
 def write(session: Session, question: QuestionRow, champion: CheckpointRow | None, path: Path) -> Written:
     """Writes the file, whole or not at all."""
     last = champion_groups.last_event(session, question)
-    return Written(_write(path, labelled(session, question, champion)), last)
+    parts: Counter[Part] = Counter()
+
+    def rows() -> Iterator[LabelledExample]:
+        for row in labelled(session, question, champion):
+            parts[row.part] += 1
+            yield row
+
+    return Written(_write(path, rows()), last, parts)
 
 
 def write_training(session: Session, question: QuestionRow, path: Path) -> Written:

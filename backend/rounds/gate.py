@@ -60,7 +60,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
             said = f"the zero-shot model {told} answers, told what the options are called"
         if told := manifest.settings.get("language_model"):
             said = f"the language model {told} answers, told the question and its options; where it does not, {said}"
-        reason = "; ".join([f"{said}, until there are labels to learn from", *_unused(result.report)])
+        reason = "; ".join([f"{said}, until labels do better", *_unused(result.report)])
         return Judgement(True, reason, manifest, result.metric, score, low, high, _asked(manifest), written.digest)
     found = compare(
         result.pairs,

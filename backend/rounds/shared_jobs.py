@@ -17,7 +17,7 @@ from labelwheel.backend.rounds.isolation import Isolation
 from labelwheel.backend.settings import Settings
 from labelwheel.training.launchers.base import Launcher, Task
 from labelwheel.training.questions import Question
-from labelwheel.training.spec import Recipe
+from labelwheel.training.spec import Part, Recipe
 
 TOGETHER = 12
 """Rounds in a job, at most: what waits behind them should not wait for ever."""
@@ -88,8 +88,7 @@ class JobStarter:
             claimed.digest, claimed.progress_token = spec.digest, progress.digest(token)
             claimed.progress, claimed.seconds_left, claimed.metrics, claimed.handle = 0.0, None, {}, None
             if claimed.attempts == 1:
-                learnt = f"{written.examples} labelled examples" if written.examples else "the label names"
-                champion_groups.decide(tx, question, "started", f"it learns from {learnt}")
+                champion_groups.decide(tx, question, "started", f"it learns from {_learnt(found, written)}")
         if jobs.finished(self._settings, found.version):
             return None
         url = f"{self._settings.url.rstrip('/')}/api/v1/rounds/{found.id}/progress"
@@ -104,6 +103,15 @@ class JobStarter:
         with self._hold.transaction() as tx:
             for number in numbers:
                 tx.get_one(Round, number, with_for_update=True).handle = handle
+
+
+def _learnt(found: Round, written: data.Written) -> str:
+    """What the champion will have been made from, and what tells how good it is."""
+    if found.recipe == Recipe.NAMES or not written.examples:
+        return "the label names"
+    held_out = written.parts.get(Part.HELD_OUT, 0)
+    measured = f", and {held_out:,} that are held out measure it" if held_out else ""
+    return f"{written.parts.get(Part.TRAIN, 0):,} labelled examples{measured}"
 
 
 def next_group(session: Session, queued: Sequence[Round]) -> list[Round]:

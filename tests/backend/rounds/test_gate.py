@@ -35,13 +35,13 @@ def test_what_names_answer_is_said_as_it_is(tmp_path: Path, kind: Kind, said: st
     write(job(tmp_path, kind, Recipe.NAMES), 0.1, 0.4)
     found = gate.judge(tmp_path / "v", "v", Recipe.NAMES, Settings())
     assert found.promote
-    assert found.reason == f"{said}, until there are labels to learn from"
+    assert found.reason == f"{said}, until labels do better"
 
 
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        ("zero_shot", "the zero-shot model x/y answers, told what the options are called, until there are labels"),
+        ("zero_shot", "the zero-shot model x/y answers, told what the options are called, until labels"),
         ("language_model", "the language model x/y answers, told the question and its options; where it does not, it"),
     ],
 )

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from labelwheel.backend.database import keyring
-from labelwheel.backend.database.tables import Impression, Project
+from labelwheel.backend.database.tables import ExampleRow, Impression, Project
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.onboarding.connecting import check_alone
 from labelwheel.backend.projects import projects
 from labelwheel.plugins.errors import AddressRefused, ToolFailed, ToolRefused, ToolUnreachable
+from labelwheel.training.spec import Part
 from tests.backend.fake_jobs import BAD
 from tests.backend.world import World
 
@@ -45,6 +46,18 @@ def test_labels_become_a_round_and_a_better_champion_everywhere(world: World) ->
     champion = world.checkpoints[-1]
     assert (champion.label_count, champion.score, champion.metric) == (4, 0.9, "macro F1")
     assert champion.parent_id == world.checkpoints[0].id
+
+
+def test_a_round_does_not_say_that_it_learns_from_what_is_held_out(world: World) -> None:
+    world.tool.add(*(f"text {number}" for number in range(8)))
+    world.connect()
+    world.settle()
+    with world.database.transaction() as tx:
+        tx.scalars(select(ExampleRow).where(ExampleRow.key == "2")).one().part = Part.HELD_OUT
+    world.label(5)
+    world.settle()
+    told = [reason for question, kind, reason in world.decisions if (question, kind) == ("topic", "started")]
+    assert told[1] == "it learns from 4 labelled examples, and 1 that are held out measure it"
 
 
 def test_a_worse_challenger_changes_nothing(world: World) -> None:
