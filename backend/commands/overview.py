@@ -201,6 +201,8 @@ def _lines(project: Row) -> Iterator[Text]:
         yield Text(line, style="green")
     for each in project["unlearnt"]:
         yield Text(f"not learnt: {each['name']}: {each['reason']}", style="yellow")
+    if told := wording.not_taken(project["work"]):
+        yield Text(told, style="yellow")
     for name in project.get("absent_columns") or []:
         yield Text(
             f"no slice: no new example has a column {name!r}, which LABELWHEEL_SLICES or LABELWHEEL_GROUPS names; "
@@ -247,7 +249,8 @@ def _accepted(versions: list[Row]) -> str:
 
 
 def _rated(versions: list[Row]) -> list[Row]:
-    return [each for each in versions if each["rate"] is not None]
+    """Without what started from suggestions of which the tool no longer says whose they were."""
+    return [each for each in versions if each["rate"] is not None and each["version"] is not None]
 
 
 def _share(each: Row) -> str:

@@ -59,11 +59,20 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
     )
 
 
+def usable(session: Session, question: QuestionRow) -> int:
+    """On how many of the labelled examples of its own project something can be learnt or measured."""
+    return _census(session, question).usable[question.id]
+
+
 def problem(session: Session, question: QuestionRow) -> str | None:
     """Why no round on labels can start that could be promoted, whoever asks for it."""
+    return _census(session, question).sufficiency.problem
+
+
+def _census(session: Session, question: QuestionRow) -> label_counts.Census:
     question, shared = champion_groups.home(session, question), champion_groups.members(session, question)
     champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
-    return label_counts.take(session, question, shared, champion).sufficiency.problem
+    return label_counts.take(session, question, shared, champion)
 
 
 def _ago(session: Session, event: int) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -49,6 +49,8 @@ class Census:
     basis: object = None
     seen: dict[int, int] = field(default_factory=dict)
     entries: dict[Key, Entry] = field(default_factory=dict)
+    usable: Counter[int] = field(default_factory=Counter)
+    """By question, on how many labelled examples something can be learnt or measured."""
     sufficiency: Sufficiency = field(default_factory=lambda: Sufficiency(0, 0, 0))
     varied: bool = False
     _newer: tuple[dict[int, int], list[int]] | None = None
@@ -112,6 +114,7 @@ def _update(
     learnt = champion is not None and champion.recipe != Recipe.NAMES
     counted = [entry.counted for entry in census.entries.values()]
     census.sufficiency = sufficiency.weigh(spec, counted, learnt, _different(session, shared))
+    census.usable = Counter(row for (row, _), entry in census.entries.items() if entry.counted.readable)
     census.varied = _varied(spec, census.entries.values())
     census.basis, census.seen, census._newer = basis, seen, None
 

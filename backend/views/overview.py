@@ -78,4 +78,6 @@ def _problems(project: dict[str, Any], alive: list[dict[str, Any]]) -> list[str]
     found += [trouble for trouble in told if trouble]
     found += [f"{each['name']} is not learnt: {each['reason']}" for each in project["unlearnt"]]
     found += [f"example {each['key']} is set aside: {each['reason']}" for each in project["aside"][:3]]
+    if refused := wording.not_taken(project["work"]):
+        found.append(refused)
     return found

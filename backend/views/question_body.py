@@ -58,6 +58,7 @@ class Labels(Body):
     apart: int
     disagreement: int
     blind: int = Field(description="labelled without a suggestion in sight")
+    unusable: int = Field(description="of these, without a text or with no answer that the question still knows")
 
 
 class NextRound(Body):

@@ -25,7 +25,7 @@ from labelwheel.backend.database.tables import (
 )
 from labelwheel.backend.projects import champion_groups, decisions, generations, servers
 from labelwheel.backend.rounds import language_model
-from labelwheel.backend.rounds.evidence import gather
+from labelwheel.backend.rounds.evidence import gather, usable
 from labelwheel.backend.rounds.policy import judge
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.views import (
@@ -173,7 +173,7 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
         "shared_with": [_sharer(project, other) for project, other in champion_groups.others(session, row)],
         "champion": _checkpoint(champion) if champion else None,
         "head": served_head.told(session, row),
-        "labels": _labels.get(session, row.id, lambda: counts.labels(session, row)),
+        "labels": _labels.get(session, row.id, lambda: _counted(session, row)),
         "next_round": {"labels_left": verdict.labels_left, "reason": verdict.reason},
         "round": _round(active) if active else None,
         "curve": [
@@ -194,6 +194,11 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
         "acceptance": accepted,
         "tuning": tuning.brief(session, row),
     }
+
+
+def _counted(session: Session, row: QuestionRow) -> dict[str, int]:
+    found = counts.labels(session, row)
+    return found | {"unusable": max(0, found["total"] - usable(session, row))}
 
 
 def _sharer(project: Project, question: QuestionRow) -> dict[str, Any]:

@@ -79,6 +79,17 @@ def headed(found: dict[str, Any]) -> str:
     )
 
 
+def not_taken(work: dict[str, Any]) -> str | None:
+    """How many submissions are not learnt as a whole, and the newest reason; None where all are."""
+    if not work["rejected"]:
+        return None
+    first, *others = work["reasons"]
+    more = f" (and {counted(len(others), 'other reason')})" if others else ""
+    return (
+        f"{work['rejected']:,} of {counted(work['total'], 'submission')} not learnt, or not as a whole: {first}{more}"
+    )
+
+
 def hidden(found: dict[str, Any]) -> str:
     """What is not suggested as it is too unsure, in a sentence; see `views.hidden`."""
     things, below, before = "spans" if found["one_by_one"] else "suggestions", found["below"], found["measured_below"]

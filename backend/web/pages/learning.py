@@ -94,7 +94,7 @@ def _accepted(found: dict[str, Any]) -> dict[str, Any]:
         "columns": ["version", "accepted", "changed", "rate", *(["of the text changed"] if edited else []),
                     "made without one"],
         "rows": [
-            [each["version"] or "no suggestion", each["accepted"], each["changed"], wording.percent(each["rate"]),
+            [each["version"] or "none, or not known", each["accepted"], each["changed"], wording.percent(each["rate"]),
              *([wording.percent(each["edited"])] if edited else []), each["made"]]
             for each in found["acceptance"]
         ],

@@ -47,7 +47,9 @@ STATUS = {
             "acceptance": [
                 {"version": "lw-1-0001-uvw", "accepted": 20, "changed": 5, "made": 5, "rate": 0.8},
                 {"version": "lw-1-0000-rst", "accepted": 0, "changed": 0, "made": 0, "rate": None},
+                {"version": None, "accepted": 9, "changed": 1, "made": 30, "rate": 0.9},
             ],
+            "work": {"total": 60, "skipped": 0, "rejected": 17, "reasons": ["'topic' has no label 'Cars'", "a [x]"]},
             "unlearnt": [{"name": "note", "reason": "free text is not learnt yet"}],
             "questions": [
                 {
@@ -62,7 +64,7 @@ STATUS = {
                     "acceptance": [
                         {"version": "lw-1-0001-uvw", "accepted": 1, "changed": 1, "made": 0, "rate": 0.5},
                         {"version": "lw-1-0002-xyz", "accepted": 13, "changed": 5, "made": 18, "rate": 0.7222},
-                        {"version": None, "accepted": 0, "changed": 0, "made": 40, "rate": None},
+                        {"version": None, "accepted": 9, "changed": 0, "made": 40, "rate": 1.0},
                     ],
                 },
                 {
@@ -104,7 +106,8 @@ def shown(status=STATUS, width=150):
         "mentions none yet 15 after 1 more label",
         "500 examples (48 blind), 120 labelled",
         "suggestions of lw-1-0002-xyz: running, 120 of 380 examples",
-        "accepted as suggested: 80 % of 25 (lw-1-0001-uvw)",
+        "accepted as suggested: 80 % of 25 (lw-1-0001-uvw) topic",
+        "17 of 60 submissions not learnt, or not as a whole: 'topic' has no label 'Cars' (and 1 other reason)",
         "not learnt: note: free text is not learnt yet",
         "min ago topic rejected: it lost [x]",
     ],

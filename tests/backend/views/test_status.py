@@ -12,9 +12,11 @@ from labelwheel.backend.database.tables import ExampleRow, Project, WorkRow, now
 from labelwheel.backend.ledger import intake
 from labelwheel.backend.ledger.impressions import Trace
 from labelwheel.backend.ledger.labelling import Labelling
-from labelwheel.backend.views import counts
+from labelwheel.backend.views import counts, overview
 from labelwheel.backend.views.status import body, status
 from labelwheel.plugins.connector import Unlearnt
+from labelwheel.plugins.testing.fake_tool import TOPIC
+from labelwheel.training.questions import Option
 from tests.backend.counting import counted
 from tests.backend.world import World
 
@@ -134,3 +136,31 @@ def test_a_page_of_any_length_is_taken_and_forgotten(world: World) -> None:
         Labelling(tx, 1, {}, now()).load(keys)
         Trace(tx, 1, keys)
         intake.forget(tx, 1, [ExampleRow(key=key) for key in keys], Labelling(tx, 1, {}, now()))
+
+
+def test_labels_of_an_option_that_is_gone_are_said_to_be_of_no_use(world: World) -> None:
+    """Somebody renames an option: 15 of 54 labels teach nothing any more, and `status` went on counting 54."""
+    world.tool.add(*(f"text {number}" for number in range(8)))
+    world.connect()
+    for number in range(1, 7):
+        world.tool.submit(str(number), {"topic": "sport" if number < 3 else "politics"})
+    world.settle()
+    topic = read(world)["projects"][0]["questions"][0]
+    assert (topic["labels"]["total"], topic["labels"]["unusable"]) == (6, 0)
+    renamed = (Option(value="sports"), Option(value="politics"))
+    world.tool.questions = (TOPIC.model_copy(update={"options": renamed}),)
+    world.settle()
+    topic = read(world)["projects"][0]["questions"][0]
+    assert (topic["labels"]["total"], topic["labels"]["unusable"]) == (6, 2)
+
+
+def test_what_was_not_taken_is_told_on_the_first_page(world: World) -> None:
+    world.tool.add("one")
+    world.connect()
+    world.settle()
+    world.tool.submit("1", {"topic": "sport"})
+    world.tool.work["1/ann"] = world.tool.work["1/ann"].model_copy(update={"rejected": ("'topic' has no label 'x'",)})
+    world.settle()
+    with world.database.session() as session:
+        (card,) = overview.overview(session, world.settings)["projects"]
+    assert "1 of 1 submission not learnt, or not as a whole: 'topic' has no label 'x'" in card["problems"]
