@@ -127,7 +127,17 @@ class Project:
             "fields": "all",
             "resolve_uri": "false",
         }
-        found = self.client.get("/api/tasks", params, attempts=attempts)
+        try:
+            found = self.client.get("/api/tasks", params, attempts=attempts)
+        except ToolError as error:
+            if error.http_status != 404 or page > 1:  # there is no such page
+                raise
+            gone = ToolError(
+                f"Label Studio at {self.client.url} has no project {self.id} any more that this token may see; its "
+                "labels are kept here. Connect it again with a token that may, or disconnect it"
+            )
+            gone.http_status = error.http_status
+            raise gone from None
         tasks = found.get("tasks") if isinstance(found, dict) else None
         if not isinstance(tasks, list):
             raise ToolError(f"{self.client.url}/api/tasks does not answer like Label Studio")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -59,3 +59,20 @@ def test_what_is_not_there_or_not_clear_is_said() -> None:
 
 def test_a_title_that_was_changed_since_is_still_that_project() -> None:
     assert Project(Client(), "Its old title", known=7).id == 7  # type: ignore[arg-type]
+
+
+def test_of_a_project_that_was_deleted_it_is_said_what_to_do() -> None:
+    """A poll asks for tasks first, and people read: answered GET /api/tasks with 404."""
+
+    class Empty(Client):
+        def get(self, path: str, params: Any = None, **_: Any) -> Any:
+            error = ToolError(f"answered GET {path} with 404")
+            error.http_status = 404
+            raise error
+
+    project = Project(cast(Any, Empty()), "7")
+    with pytest.raises(ToolError, match=r"no project 7 any more .* labels are kept here.*disconnect it") as told:
+        project.tasks()
+    assert told.value.http_status == 404
+    with pytest.raises(ToolError, match="with 404"):
+        project.tasks(page=2)
