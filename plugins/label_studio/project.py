@@ -69,9 +69,7 @@ class Project:
             found = self.client.get(f"/api/projects/{self.id}/")
         except ToolError as error:
             if error.http_status == 404:
-                raise ToolError(
-                    f"Label Studio at {self.client.url} has no project {self.id} that this token may see"
-                ) from None
+                raise self._missing() from None
             raise
         if not isinstance(found, dict) or "label_config" not in found:
             raise ToolError(f"{self.client.url} does not answer like Label Studio")
@@ -132,12 +130,7 @@ class Project:
         except ToolError as error:
             if error.http_status != 404 or page > 1:  # there is no such page
                 raise
-            gone = ToolError(
-                f"Label Studio at {self.client.url} has no project {self.id} any more that this token may see; its "
-                "labels are kept here. Connect it again with a token that may, or disconnect it"
-            )
-            gone.http_status = error.http_status
-            raise gone from None
+            raise self._missing() from None
         tasks = found.get("tasks") if isinstance(found, dict) else None
         if not isinstance(tasks, list):
             raise ToolError(f"{self.client.url}/api/tasks does not answer like Label Studio")
@@ -181,6 +174,14 @@ class Project:
             return self.tasks(*filters, order=order, size=size, include=include, page=page, attempts=1)
 
         return listing.by_position(read, size)
+
+    def _missing(self) -> ToolError:
+        missing = ToolError(
+            f"Label Studio at {self.client.url} has no project {self.id} that this token may see: connect with one "
+            "that may; where it was deleted, disconnect it, and its labels are kept here"
+        )
+        missing.http_status = 404
+        return missing
 
     def _find(self) -> int:
         titles: dict[int, str] = {}

@@ -71,8 +71,10 @@ def test_of_a_project_that_was_deleted_it_is_said_what_to_do() -> None:
             raise error
 
     project = Project(cast(Any, Empty()), "7")
-    with pytest.raises(ToolError, match=r"no project 7 any more .* labels are kept here.*disconnect it") as told:
+    with pytest.raises(ToolError, match=r"no project 7 .* where it was deleted, disconnect it") as told:
         project.tasks()
     assert told.value.http_status == 404
+    with pytest.raises(ToolError, match=r"no project 7 .* where it was deleted, disconnect it"):
+        project.get()
     with pytest.raises(ToolError, match="with 404"):
         project.tasks(page=2)
