@@ -29,6 +29,15 @@ PENALTY = 0.1
 FEW_BIAS, FEW = 10.0, 32
 """While labels are few, classes are as frequent as people happened to come by them: biases are dear."""
 
+NAMED_BIAS = 3.0
+"""Where several options may fit, and names tell how often each does, biases are dear however many labels there are.
+
+Measured against 10 up to 31 labels and next to nothing from the 32nd on, at which pairs of banking77's texts (77
+options) fell from .46 to .37; micro F1 at 24, 48, 64 and 128 labels, two or three draws: GoEmotions +.022, -.001,
+-.004, +.003; those pairs -.006, +.054, +.036, +.012; pairs of trec6 and of snips -.008 to +.011. With 10 GoEmotions is
+.02 worse up to 24 labels, with 1 those pairs are. In whole loops GoEmotions gains .03 from 20 to 32 labels (six draws).
+"""
+
 MOST = 4_000
 """So many of the newest labels are learnt from: what came before, the rounds have learnt."""
 
@@ -161,6 +170,8 @@ class Bench:
         if isinstance(objective, Softmax):
             pinned = np.bincount(targets.astype(int), minlength=len(self.labels)) == 0
         dear: float | None = FEW_BIAS if count < FEW and not self.apart else BIAS
+        if self.ticked:
+            dear = NAMED_BIAS
         nothing = Head(np.zeros((offset.shape[1], features.shape[1])), np.zeros(offset.shape[1]))
         return fit(
             objective, features.astype(np.float64), targets, nothing, PENALTY / weights.sum(),
