@@ -114,6 +114,15 @@ def test_files_that_the_documents_name_are_there() -> None:
     assert not missing, "\n".join(missing)
 
 
+def test_each_decision_is_listed_by_its_title() -> None:
+    listed = read("docs/decisions/README.md")
+    for page in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        title = page.read_text("utf-8").partition("\n")[0]
+        number = int(page.name[:4])
+        assert title.startswith(f"# {number}. "), f"{page.name}: {title}"
+        assert f"{number}. [{title.removeprefix(f'# {number}. ')}]({page.name})" in listed, f"{page.name} is not listed"
+
+
 def test_the_changelog_says_what_comes_next() -> None:
     changelog = read("CHANGELOG.md")
     assert re.search(r"^## \[Unreleased\]$", changelog, re.MULTILINE)
