@@ -6,6 +6,7 @@ still wants to write is refused. So two workers started by mistake, or one that 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import secrets
@@ -46,6 +47,9 @@ class Hold:
         self.database, self.role, self.seconds = database, role, seconds
         self.owner = owner or f"{_process(os.getpid())}/{secrets.token_hex(3)}"
         self.fence = 0
+        self.written = 0
+        """Another number after each transaction, which makes what was read before it out of date."""
+        self._numbers = itertools.count(1)
         self._seen: tuple[object, float] = None, 0.0
 
     def acquire(self) -> bool:
@@ -81,6 +85,7 @@ class Hold:
         with self.database.transaction() as tx:
             self.check(tx)
             yield tx
+        self.written = next(self._numbers)  # at once, whichever thread writes
 
     def check(self, tx: Session) -> None:
         """Raises LeaseLost where somebody took over; nobody can until the transaction has ended."""

@@ -28,7 +28,7 @@ from labelwheel.backend.projects import (
     tool_secrets,
 )
 from labelwheel.backend.rounds import round_commands
-from labelwheel.backend.rounds.scheduling import consider
+from labelwheel.backend.rounds.scheduling import Scheduler
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.trouble import fleeting, line
 from labelwheel.plugins.connector import Connector
@@ -48,6 +48,7 @@ class Onboarding:
 
     def __init__(self, hold: Hold, settings: Settings, project_id: int, wiring: Wiring) -> None:
         self._hold, self._settings, self._id, self._wiring = hold, settings, project_id, wiring
+        self._scheduler = Scheduler(hold, settings, project_id)
         self._tries = 0
         self._failing_since: float | None = None
         self._configured_for: object = None
@@ -84,7 +85,7 @@ class Onboarding:
                 return False
             self._configured_for = connector
             return True
-        if consider(self._hold, self._settings, self._id, only_names=True) or self._preparing():
+        if self._scheduler.step(only_names=True) or self._preparing():
             return False
         with self._hold.database.session() as session:
             project = projects.get(session, self._id)

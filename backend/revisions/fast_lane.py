@@ -24,6 +24,8 @@ from labelwheel.backend.revisions.lane import Lane, Threads
 from labelwheel.backend.revisions.publication import Change, publish
 from labelwheel.backend.revisions.span_lane import SpanLane
 from labelwheel.backend.revisions.text_lane import TextLane
+from labelwheel.backend.rounds import evidence_mark
+from labelwheel.backend.rounds.evidence_mark import Mark
 from labelwheel.backend.trouble import Trouble
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.kinds import kind_of
@@ -52,24 +54,30 @@ class FastLane:
         self._hold, self._id, self._source = hold, project_id, source
         self._lanes: dict[int, tuple[object, Lane[Any]]] = {}
         self._troubles: dict[int, Trouble] = {}
+        self._mark: Mark = ()
         self.wake = threading.Event()
         self._threads = Threads(*(workers or _threads(project_id)), self.wake.set)
         self.wanted = True
 
     def step(self) -> float:
         """A small piece of work for each question; returns how many seconds to wait before the next."""
-        with self._hold.database.session() as session:
-            try:
-                project = projects.get(session, self._id)
-            except NotFound:
-                self.wanted = False
-                return 0.0
-            if project.state != ProjectState.CONNECTED:
-                self.wanted = project.state == ProjectState.CONNECTING
-                return IDLE_SECONDS
-            lanes = self._follow(session, project)
+        with self._hold.database.glance() as connection:
+            mark = evidence_mark.read(connection, self._id)
+        if not mark or mark != self._mark:
+            with self._hold.database.session() as session:
+                try:
+                    project = projects.get(session, self._id)
+                except NotFound:
+                    self.wanted = False
+                    return 0.0
+                if project.state != ProjectState.CONNECTED:
+                    self.wanted = project.state == ProjectState.CONNECTING
+                    return IDLE_SECONDS
+                self._follow(session, project)
+            self._mark = mark
+        lanes = dict(self._lanes)
         wait, changes = IDLE_SECONDS, list[Change]()
-        for number, lane in lanes.items():
+        for number, (_, lane) in lanes.items():
             trouble = self._troubles.setdefault(
                 number, Trouble(log, f"project {self._id} cannot follow {lane.spec.name!r}")
             )
@@ -85,7 +93,7 @@ class FastLane:
                 raise
             except Exception as error:
                 trouble.note(error)
-                del self._lanes[number]  # what it was doing is begun anew
+                self._forget(number)
                 continue
             trouble.over()
             wait = 0.0 if more else wait
@@ -110,17 +118,22 @@ class FastLane:
                 publish(tx, changes)
         except BaseException:
             for change in changes:  # they believe that it is served: let them find out what is
-                self._lanes.pop(change.question_id, None)
+                self._forget(change.question_id)
             raise
+
+    def _forget(self, number: int) -> None:
+        """What a question's lane was doing is begun anew."""
+        self._lanes.pop(number, None)
+        self._mark = ()
 
     def close(self) -> None:
         """Nothing of it goes on."""
         for executor in (self._threads.measuring, self._threads.fitting):
             executor.shutdown(wait=False, cancel_futures=True)
 
-    def _follow(self, session: Session, project: Project) -> dict[int, Lane[Any]]:
-        """The lane of each question that can have one, with what the ledger knows by now."""
-        found: dict[int, Lane[Any]] = {}
+    def _follow(self, session: Session, project: Project) -> None:
+        """Keeps the lane of each question that can have one, with what the ledger knows by now."""
+        found: set[int] = set()
         revision = generations.revision(session, project)
         for question in projects.questions(session, project.id):
             champion = self._champion(session, question)
@@ -136,9 +149,8 @@ class FastLane:
                 lane = _LANES[kind_of(spec).row](self._source, self._threads, question, champion, served)
                 known = self._lanes[question.id] = key, lane
             known[1].read(session, question, champion)
-            found[question.id] = known[1]
+            found.add(question.id)
         self._lanes = {number: lane for number, lane in self._lanes.items() if number in found}
-        return found
 
     @staticmethod
     def _champion(session: Session, question: QuestionRow) -> CheckpointRow | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,8 +23,33 @@ from labelwheel.training.spec import Recipe
 _LOOK_BACK = 20
 
 
+class Facts(NamedTuple):
+    """Evidence but for what the clock decides, and the moments that it is the age of; None where there is none."""
+
+    evidence: Evidence
+    newest: datetime | None
+    reached: datetime | None
+    failed: datetime | None
+    names_failed: datetime | None
+
+    def present(self) -> Evidence:
+        """The evidence of this moment."""
+        return replace(
+            self.evidence,
+            newest=None if self.newest is None else clock.age(self.newest),
+            reached=None if self.reached is None else clock.age(self.reached),
+            failed=clock.age(self.failed) if self.failed else 0.0,
+            names_failed=clock.age(self.names_failed) if self.names_failed else 0.0,
+        )
+
+
 def gather(session: Session, question: QuestionRow, settings: Settings) -> Evidence:
     """The evidence about one question, of this moment: that of all that share it."""
+    return read(session, question, settings).present()
+
+
+def read(session: Session, question: QuestionRow, settings: Settings) -> Facts:
+    """What the evidence about one question is made of; it stays true as long as `evidence_mark.read` says the same."""
     question, shared = champion_groups.home(session, question), champion_groups.members(session, question)
     spec = Question.model_validate(question.spec)
     champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)
@@ -38,7 +66,7 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
     new = labels.newer(label_counts.since(question, shared, *last))
     failures, failed = _failures([found for found in rounds if found.recipe == Recipe.AUTO])
     names_failures, names_failed = _failures([found for found in rounds if found.recipe == Recipe.NAMES])
-    return Evidence(
+    evidence = Evidence(
         named=kind_of(spec).named,
         active=any(found.state in ACTIVE for found in rounds),
         champion=champion.recipe if champion else None,
@@ -49,14 +77,13 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
         new=len(new),
         varied=labels.varied,
         problem=labels.sufficiency.problem,
-        newest=_ago(session, new[-1]) if new else None,
-        reached=_ago(session, new[needed - 1]) if len(new) >= needed else None,
         pinned=question.pinned,
         failures=failures,
-        failed=failed,
         names_failures=names_failures,
-        names_failed=names_failed,
     )
+    newest = _recorded(session, new[-1]) if new else None
+    reached = _recorded(session, new[needed - 1]) if len(new) >= needed else None
+    return Facts(evidence, newest, reached, failed, names_failed)
 
 
 def usable(session: Session, question: QuestionRow) -> int:
@@ -75,17 +102,17 @@ def _census(session: Session, question: QuestionRow) -> label_counts.Census:
     return label_counts.take(session, question, shared, champion)
 
 
-def _ago(session: Session, event: int) -> float | None:
+def _recorded(session: Session, event: int) -> datetime | None:
     found = session.get(Event, event)
-    return None if found is None else clock.age(found.recorded_at)
+    return None if found is None else found.recorded_at
 
 
-def _failures(rounds: Sequence[Round]) -> tuple[int, float]:
-    """How many of the latest rounds failed in a row, and how long ago the last one did."""
+def _failures(rounds: Sequence[Round]) -> tuple[int, datetime | None]:
+    """How many of the latest rounds failed in a row, and when the last one did."""
     count, last = 0, None
     for found in rounds:
         if found.state in (RoundState.PROMOTED, RoundState.REJECTED):
             break
         if found.state == RoundState.FAILED:
             count, last = count + 1, last or found.ended_at
-    return count, clock.age(last) if last else 0.0
+    return count, last

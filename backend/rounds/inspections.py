@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, Text, cast, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import (
     WORKED_ON,
     CheckpointRow,
+    Event,
     InspectionPart,
     InspectionRow,
     InspectionState,
+    Project,
     QuestionRow,
     Round,
     now,
@@ -29,6 +31,23 @@ GROWN = 1.5
 """A champion that stays is looked at again after so many times the labels."""
 
 ATTEMPTS = 3
+
+
+_Q, _P, _C = QuestionRow.__table__, Project.__table__, CheckpointRow.__table__
+_I, _E = InspectionRow.__table__, Event.__table__.c
+_MARK = (
+    select(
+        _Q.c.id, _Q.c.active, _Q.c.home_id, _Q.c.champion_id, cast(_Q.c.spec, Text), _P.c.state, _P.c.changes,
+        _C.c.removed, _C.c.broken.is_(None), _I.c.state, _I.c.label_count, _I.c.last_event_id,
+        select(func.max(_E.id)).where(_E.project_id == _Q.c.project_id, _E.question == _Q.c.name).scalar_subquery(),
+    )
+    .select_from(
+        _Q.join(_P, _P.c.id == _Q.c.project_id)
+        .outerjoin(_C, _C.c.id == _Q.c.champion_id)
+        .outerjoin(_I, _I.c.checkpoint_id == _Q.c.champion_id)
+    )
+    .order_by(_Q.c.id)
+)  # fmt: skip
 
 
 class Due(NamedTuple):
@@ -65,6 +84,11 @@ def due(session: Session) -> Due | None:
         if _labels(session, question, champion) >= (LEAST if row is None else GROWN * max(row.label_count, LEAST)):
             return Due(question, champion, None)
     return None
+
+
+def mark(connection: Connection) -> tuple[object, ...]:
+    """Changes whenever `due` might: one statement about all questions."""
+    return tuple(tuple(row) for row in connection.execute(_MARK))
 
 
 def of(session: Session, checkpoint_id: int) -> InspectionRow | None:

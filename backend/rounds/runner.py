@@ -12,7 +12,7 @@ import logging
 import math
 import time
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend import clock
@@ -31,6 +31,8 @@ from labelwheel.training.launchers.base import Launcher, Phase
 
 log = logging.getLogger(__name__)
 
+_R = Round.__table__.c
+_ANY = select(_R.id).where(or_(_R.state.in_(ACTIVE), _R.handle.is_not(None))).limit(1)
 _ATTEMPTS = 2
 _GRACE = 1.2  # a job ends itself at its limit; this is for one that hangs
 _KILLED = -1  # exit codes from here down say which signal ended a job
@@ -48,6 +50,11 @@ class Runner:
 
     def step(self) -> bool:
         """Does what can be done now; True where something was."""
+        with self._database.glance() as connection:
+            if connection.execute(_ANY).first() is None:
+                self._isolation.keep(set())
+                self._watched = {}
+                return False
         with self._database.session() as session:
             ended = self._rounds(session, Round.handle.is_not(None), Round.state.not_in(ACTIVE))
             running = self._rounds(session, Round.state == RoundState.RUNNING)

@@ -11,41 +11,74 @@ from labelwheel.backend.database.lease import Hold, LeaseLost
 from labelwheel.backend.database.tables import Project, QuestionRow
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.projects import champion_groups, decisions, projects
-from labelwheel.backend.rounds import round_commands
-from labelwheel.backend.rounds.evidence import gather
+from labelwheel.backend.rounds import evidence, evidence_mark, round_commands
+from labelwheel.backend.rounds.evidence import Facts, gather
+from labelwheel.backend.rounds.evidence_mark import Mark
 from labelwheel.backend.rounds.policy import Verdict, judge
 from labelwheel.backend.settings import Settings
 from labelwheel.training.spec import Recipe
 
 
-def consider(hold: Hold, settings: Settings, project_id: int, only_names: bool = False) -> int:
-    """Judges every question of a project; returns how many rounds were ordered.
+class Scheduler:
+    """Judges the questions of one project, again and again: what it goes by is read anew where it has changed.
 
-    A question that cannot be judged holds no other up: what it raised is raised when all others are done.
+    Ages are those of the moment, so that a pause that ends is noticed, too.
     """
-    with hold.database.session() as session:
-        questions = projects.questions(session, project_id)
-    ordered, errors = 0, []
-    for question in questions:
-        try:
-            ordered += _consider(hold, settings, question, only_names)
-        except LeaseLost:
-            raise
-        except Exception as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    return ordered
 
+    def __init__(self, hold: Hold, settings: Settings, project_id: int) -> None:
+        self._hold, self._settings, self._id = hold, settings, project_id
+        self._mark: Mark = ()
+        self._questions: list[QuestionRow] = []
+        self._facts: dict[int, Facts] = {}
+        self._noted: dict[int, str] = {}
 
-def _consider(hold: Hold, settings: Settings, question: QuestionRow, only_names: bool) -> int:
-    with hold.database.session() as session:
-        verdict = judge(gather(session, question, settings), settings)
-    if verdict.recipe is None:
-        if verdict.notable:
-            _note(hold, question, verdict)
-        return 0
-    return _order(hold, question, verdict) if verdict.recipe is Recipe.NAMES or not only_names else 0
+    def step(self, only_names: bool = False) -> int:
+        """Judges every question; returns how many rounds were ordered.
+
+        A question that cannot be judged holds no other up: what it raised is raised when all others are done.
+        """
+        self._look()
+        ordered, errors = 0, []
+        for question in self._questions:
+            try:
+                ordered += self._consider(question, only_names)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return ordered
+
+    def verdicts(self) -> dict[int, Verdict]:
+        """What the policy says at this moment, by question's id."""
+        self._look()
+        return {question.id: self._verdict(question) for question in self._questions}
+
+    def _look(self) -> None:
+        """Forgets what has changed."""
+        with self._hold.database.glance() as connection:
+            mark = evidence_mark.read(connection, self._id)
+        if mark == self._mark:
+            return
+        with self._hold.database.session() as session:
+            questions = projects.questions(session, self._id)
+        self._mark, self._questions, self._facts, self._noted = mark, questions, {}, {}
+
+    def _verdict(self, question: QuestionRow) -> Verdict:
+        if question.id not in self._facts:
+            with self._hold.database.session() as session:
+                self._facts[question.id] = evidence.read(session, question, self._settings)
+        return judge(self._facts[question.id].present(), self._settings)
+
+    def _consider(self, question: QuestionRow, only_names: bool) -> int:
+        verdict = self._verdict(question)
+        if verdict.recipe is None:
+            if verdict.notable and self._noted.get(question.id) != verdict.code:
+                _note(self._hold, question, verdict)
+                self._noted[question.id] = verdict.code
+            return 0
+        return _order(self._hold, question, verdict) if verdict.recipe is Recipe.NAMES or not only_names else 0
 
 
 def asked(database: Database, settings: Settings, project_id: int) -> dict[str, str]:

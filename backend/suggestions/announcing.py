@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from labelwheel.backend.database.lease import Hold
-from labelwheel.backend.projects import generations, projects, servers
+from labelwheel.backend.projects import projects, servers
+from labelwheel.backend.projects.standing import Standing
 from labelwheel.plugins.connector import Connector
 
 AGAIN_SECONDS = 15.0
@@ -23,21 +24,17 @@ class Announcer:
         self._hold, self._id = hold, project_id
         self._again = time.monotonic() + AGAIN_SECONDS
 
-    def step(self, connector: Connector) -> bool:
+    def step(self, connector: Connector, standing: Standing) -> bool:
         """Announces the project's generation where every web process serves it; True where that was due."""
+        generation, due = standing.generation, standing.announced != standing.generation
+        if generation is None or (not due and time.monotonic() < self._again):
+            return False
         with self._hold.database.session() as session:
-            project = projects.get(session, self._id)
-            generation = generations.of(session, project)
-            if generation is None:
+            if not servers.served(session, self._id, generation):
                 return False
-            due = project.announced != generation.name
-            if not due and time.monotonic() < self._again:
-                return False
-            if not servers.served(session, self._id, generation.name):
-                return False
-        connector.announce(generation.name)
+        connector.announce(generation)
         self._again = time.monotonic() + AGAIN_SECONDS
         if due:
             with self._hold.transaction() as tx:
-                projects.lock(tx, self._id).announced = generation.name
+                projects.lock(tx, self._id).announced = generation
         return due

@@ -10,13 +10,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Backfill, ExampleRow, Generation, now
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.projects.page_walk import Walk
+from labelwheel.backend.projects.standing import Standing
 from labelwheel.backend.suggestions import blind_places, ordering, showing, so_far
 from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.showing import Suggester
@@ -53,14 +54,12 @@ class Backfiller:
         """After trouble with the tool: go on at the cursor that is stored."""
         self._walk = None
 
-    def step(self, connector: Connector) -> bool:
+    def step(self, connector: Connector, standing: Standing) -> bool:
         """One page; True where there is more. Raises ToolError."""
         if time.monotonic() < self._again:
             return False
-        with self._hold.database.session() as session:
-            wanted = _wanted(session, self._id)
         backfill = None
-        if wanted:
+        if _wanted(standing):
             with self._hold.transaction() as tx:
                 backfill = _due(tx, self._id)
         if backfill is None:
@@ -143,17 +142,11 @@ class Backfiller:
                 row.state, row.ended_at = "done", now()
 
 
-def _wanted(session: Session, project_id: int) -> bool:
-    """Whether there may be something to do: read before anything is locked, for mostly there is not."""
-    generation = generations.of(session, projects.get(session, project_id))
-    name = generation.name if generation else None
-    query = select(Backfill).where(
-        Backfill.project_id == project_id, or_(Backfill.state == "running", Backfill.generation == name)
-    )
-    found = list(session.scalars(query))
-    if any(row.state == "running" for row in found):
-        return True
-    return generation is not None and (not found or _arrived_since(session, found[0]))
+def _wanted(standing: Standing) -> bool:
+    """Whether there may be something to do: seen before anything is locked, for mostly there is not."""
+    if standing.filling or standing.generation is None:
+        return standing.filling
+    return standing.filled_until is None or standing.newest_example > standing.filled_until
 
 
 def _due(tx: Session, project_id: int) -> Backfill | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labelwheel.backend.database.lease import Hold
-from labelwheel.backend.projects import generations, projects
+from labelwheel.backend.projects.standing import Standing
 from labelwheel.backend.suggestions import showing
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.plugins.capabilities import Foresees
@@ -20,18 +20,16 @@ class NextShown:
         self._hold, self._id, self._suggester, self._blind = hold, project_id, suggester, blind
         self._shown: tuple[str, str] | None = None
 
-    def step(self, connector: Connector) -> bool:
+    def step(self, connector: Connector, standing: Standing) -> bool:
         """Shows a revision that is new; True where that was due. Raises ToolError."""
         if not isinstance(connector, Foresees):
             return False
-        with self._hold.database.session() as session:
-            project = projects.get(session, self._id)
-            generation, revision = generations.of(session, project), generations.revision(session, project)
-        if generation is None or project.announced != generation.name:
+        generation, revision = standing.generation, standing.revision
+        if generation is None or standing.announced != generation:
             return False
-        wanted = generation.name, revision.name if revision else generation.name
+        wanted = generation, revision or generation
         # a generation's own suggestions come by its backfill, unless a revision's are to be taken back
-        if wanted == self._shown or (revision is None and (self._shown or ("", ""))[0] != generation.name):
+        if wanted == self._shown or (revision is None and (self._shown or ("", ""))[0] != generation):
             return False
         examples = {example.key: example for example in connector.upcoming(COUNT)}
         nothing = showing.withheld(self._hold, self._id, examples.values(), wanted[1], self._blind)

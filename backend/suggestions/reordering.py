@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.slices import sliced
-from labelwheel.backend.database.tables import Backfill, ExampleRow
+from labelwheel.backend.database.tables import ExampleRow
 from labelwheel.backend.ledger.lots import lot
 from labelwheel.backend.ledger.open_examples import are_open
-from labelwheel.backend.projects import generations, projects
+from labelwheel.backend.projects import projects
+from labelwheel.backend.projects.standing import Standing
 from labelwheel.backend.suggestions import blind_places, ordering, showing, so_far
 from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.showing import Suggester
@@ -60,7 +61,7 @@ class Reordering:
         """The keys of the examples that come first, as it was shown last."""
         return self._had_place
 
-    def step(self, connector: Connector) -> bool:
+    def step(self, connector: Connector, standing: Standing) -> bool:
         """Makes an order by a revision that is new, or shows the one made last; True where that was due.
 
         Both take a while, and labels are taken in between. Raises ToolError.
@@ -76,11 +77,11 @@ class Reordering:
             return True
         if time.monotonic() - self._begun < EVERY_SECONDS:
             return False
+        version = self._due(standing)
+        if version is None:
+            return False
+        self._begun = time.monotonic()
         with self._hold.database.session() as session:
-            version = self._due(session)
-            if version is None:
-                return False
-            self._begun = time.monotonic()
             examples = self._open(session)
             asked = [Question.model_validate(row.spec) for row in projects.questions(session, self._id)]
             known = so_far.read(session, self._id, asked)
@@ -107,15 +108,12 @@ class Reordering:
         behind = [key for key in before if key not in ahead]
         return [*first, *behind, *(key for key in before if key in ahead)][: ordering.RANKED]
 
-    def _due(self, session: Session) -> str | None:
+    def _due(self, standing: Standing) -> str | None:
         """The revision whose order is not shown yet; a backfill that is under way ends with an order of its own."""
-        project = projects.get(session, self._id)
-        generation, revision = generations.of(session, project), generations.revision(session, project)
-        if generation is None or revision is None or revision.name == self._shown:
+        if standing.generation is None or standing.revision is None or standing.revision == self._shown:
             return None
-        query = select(Backfill.state).where(Backfill.generation == generation.name)
-        filled = session.scalars(query).one_or_none() == "done"
-        return revision.name if filled and project.announced == generation.name else None
+        filled = standing.backfill == "done" and standing.announced == standing.generation
+        return standing.revision if filled else None
 
     def _open(self, session: Session) -> dict[str, Example]:
         """Those that had a place and the first by lot, as far as nobody has labelled them."""

@@ -10,11 +10,11 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.lease import Hold
-from labelwheel.backend.database.tables import ExampleRow, Label
+from labelwheel.backend.database.tables import ExampleRow, Label, QuestionRow
 from labelwheel.backend.projects import projects
 from labelwheel.backend.suggestions import showing
 from labelwheel.backend.suggestions.showing import Suggester
@@ -24,6 +24,13 @@ from labelwheel.training.questions import Answer, Example, Question
 
 EVERY_SECONDS = 2.0
 _AT_ONCE = 100
+
+
+_Q, _L = QuestionRow.__table__.c, Label.__table__.c
+_NEWEST = select(
+    _Q.name,
+    select(func.max(_L.event_id)).where(_L.project_id == _Q.project_id, _L.question == _Q.name).scalar_subquery(),
+).where(_Q.project_id == bindparam("project"), _Q.active)  # fmt: skip
 
 
 class Blind(NamedTuple):
@@ -49,12 +56,13 @@ class UnseenSuggestions:
         if time.monotonic() < self._again:
             return False
         self._again = time.monotonic() + EVERY_SECONDS
+        with self._hold.database.glance() as connection:
+            newest = _newest(connection, self._id)
+        if newest == self._compared:
+            return False
         with self._hold.database.session() as session:
-            rows = projects.questions(session, self._id)
-            newest = {row.name: _newest(session, self._id, row.name) for row in rows}
-            if newest == self._compared:
-                return False
             found = _pending(session, self._id)
+            rows = projects.questions(session, self._id)
             asked = {row.name: Question.model_validate(row.spec) for row in rows}
         if not found:
             self._compared = newest
@@ -79,10 +87,9 @@ class UnseenSuggestions:
                 tx.execute(query.values(unseen_version=version, unseen_agrees=agrees))
 
 
-def _newest(session: Session, project_id: int, question: str) -> int | None:
-    """The newest label's event; an index knows it."""
-    query = select(func.max(Label.event_id)).where(Label.project_id == project_id, Label.question == question)
-    return session.scalar(query)
+def _newest(connection: Connection, project_id: int) -> dict[str, int | None]:
+    """The newest label's event, by question; an index knows it."""
+    return {row[0]: row[1] for row in connection.execute(_NEWEST, {"project": project_id})}
 
 
 def _pending(session: Session, project_id: int) -> list[Blind]:

@@ -60,13 +60,19 @@ class InspectionLoop:
         self._folder = settings.home.absolute() / "inspections"
         self._running: Running | None = None
         self._noted: set[str] = set()
+        self._nothing_due: object = None
 
     def step(self) -> float:
         """Does what is due; returns how many seconds to wait before the next. Raises LeaseLost."""
+        with self._hold.database.glance() as connection:
+            mark = inspections.mark(connection)
         with self._hold.database.session() as session:
             # a search was asked for by somebody; an inspection was not
             waits = inspections.round_active(session) or tuning_rows.current(session) is not None
-            found = None if waits or self._running else inspections.due(session)
+            asked = not waits and self._running is None and mark != self._nothing_due
+            found = inspections.due(session) if asked else None
+        if asked:
+            self._nothing_due = mark if found is None else None
         if self._running is not None:
             if waits:
                 self.stop()

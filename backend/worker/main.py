@@ -32,6 +32,7 @@ from labelwheel.training.launchers.base import Launcher
 log = logging.getLogger(__name__)
 
 ATTENDED = (ProjectState.CONNECTING, ProjectState.CONNECTED, ProjectState.DISCONNECTING)
+_ATTENDED = select(Project.__table__.c.id).where(Project.__table__.c.state.in_(ATTENDED))
 _LOOK_SECONDS = 0.5
 _STOP_SECONDS = 4.0
 _LONGEST_PAUSE = 15.0
@@ -110,8 +111,8 @@ class Worker:
                 self._guarded("give the lease back", self._hold.release)
 
     def _attend(self) -> float:
-        with self._hold.database.session() as session:
-            wanted = set(session.scalars(select(Project.id).where(Project.state.in_(ATTENDED))))
+        with self._hold.database.glance() as connection:
+            wanted = set(connection.scalars(_ATTENDED))
         for number in wanted:
             thread = self._threads.get(number)
             if thread is None or not thread.is_alive():

@@ -17,9 +17,10 @@ from labelwheel.backend.database.tables import Project, ProjectState, now
 from labelwheel.backend.errors import NotFound
 from labelwheel.backend.onboarding.connecting import Onboarding, disconnect
 from labelwheel.backend.onboarding.wiring import Wiring
-from labelwheel.backend.projects import connectors, generations, projects, servers
+from labelwheel.backend.projects import connectors, generations, projects, servers, standing
+from labelwheel.backend.projects.standing import Standing
 from labelwheel.backend.rounds import promotion
-from labelwheel.backend.rounds.scheduling import consider
+from labelwheel.backend.rounds.scheduling import Scheduler
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.suggestions.announcing import Announcer
 from labelwheel.backend.suggestions.backfill import Backfiller
@@ -69,6 +70,9 @@ class ProjectLoop:
         self._sent_back = SentBack(hold, project_id, settings.blind)
         on_order = self._reordering.begin
         self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, settings.blind)
+        self._scheduler = Scheduler(hold, settings, project_id)
+        self._stands: tuple[int, Standing] | None = None
+        self._project: tuple[object, Project] | None = None
         self._connector: Connector | None = None
         self._known: object = None
         self._troubles: dict[str, Trouble] = {_TOOL: Trouble(log, f"project {project_id}")}
@@ -80,25 +84,43 @@ class ProjectLoop:
 
         Raises LeaseLost, and SQLAlchemyError where the database does not even say what there is to do.
         """
-        try:
-            with self._hold.database.session() as session:
-                project = projects.get(session, self._id)
-        except NotFound:
-            self.wanted = False
-            return 0.0
-        if project.state in _OFF:
+        self._stands = None
+        project = self._look()
+        if project is None or project.state in _OFF:
             self.wanted = False
             return 0.0
         busy = False
         if project.state != ProjectState.DISCONNECTING:
             self._part("fall back from a broken champion", lambda: self._mend(project))
         if project.state == ProjectState.CONNECTED and time.monotonic() >= self._judge_again:
-            busy = self._part("decide on rounds", lambda: consider(self._hold, self._settings, self._id) > 0)
+            busy = self._part("decide on rounds", lambda: self._scheduler.step() > 0)
             self._judge_again = time.monotonic() + _JUDGE_SECONDS
         busy = self._with_tool(project) or busy
         self._tell(project)
         lively = project.hinted_at is not None and now() - LIVELY < project.hinted_at
         return 0.0 if busy else LIVELY_SECONDS if lively else IDLE_SECONDS
+
+    def _standing(self) -> Standing:
+        """Where the project stands: as it was seen in this step, or anew where this worker has written since."""
+        if self._stands is None or self._stands[0] != self._hold.written:
+            written = self._hold.written
+            with self._hold.database.glance() as connection:
+                found = standing.read(connection, self._id)
+            if found is None:
+                raise projects.unknown(self._id)
+            self._stands = written, found
+        return self._stands[1]
+
+    def _look(self) -> Project | None:
+        """The project as it is now, read anew where it has changed; None where it is gone."""
+        try:
+            row = self._standing().row
+            if self._project is None or self._project[0] != row:
+                with self._hold.database.session() as session:
+                    self._project = row, projects.get(session, self._id)
+        except NotFound:
+            return None
+        return self._project[1]
 
     def _with_tool(self, project: Project) -> bool:
         trouble = self._troubles[_TOOL]
@@ -121,15 +143,19 @@ class ProjectLoop:
             return self._part("connect", lambda: self._onboarding.step(lambda: self._reach(project)))
         if project.state == ProjectState.DISCONNECTING:
             return self._part("disconnect", lambda: disconnect(self._hold, project, lambda: self._reach(project)))
+
+        def there() -> tuple[Connector, Standing]:
+            return self._reach(project), self._standing()
+
         if self._part("renew its wiring", lambda: self._wiring.step(self._reach(project), project)):
             return True
         busy = self._part(_INTAKE, lambda: self._intake.step(self._reach(project), project))
         self._part("compare blind labels", self._unseen.step)
-        busy = self._part("announce", lambda: self._announcer.step(self._reach(project))) or busy
-        busy = self._part("show what comes next", lambda: self._next_shown.step(self._reach(project))) or busy
-        busy = self._part("order what comes next", lambda: self._reordering.step(self._reach(project))) or busy
+        busy = self._part("announce", lambda: self._announcer.step(*there())) or busy
+        busy = self._part("show what comes next", lambda: self._next_shown.step(*there())) or busy
+        busy = self._part("order what comes next", lambda: self._reordering.step(*there())) or busy
         busy = self._part("show label errors", lambda: self._sent_back.step(self._reach(project), project)) or busy
-        busy = self._part("backfill", lambda: self._backfiller.step(self._reach(project))) or busy
+        busy = self._part("backfill", lambda: self._backfiller.step(*there())) or busy
         if self._settings.explain and not busy:
             busy = self._part("explain what comes next", lambda: self._reasons.step(self._reach(project)))
         return busy
@@ -161,6 +187,8 @@ class ProjectLoop:
 
     def _mend(self, project: Project) -> None:
         """Falls back where no web process can load what it should serve."""
+        if not self._standing().troubled:
+            return
         with self._hold.database.session() as session:
             generation = generations.of(session, project)
             problem = servers.problem(session, project.id, generation.name) if generation else None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from labelwheel.backend.rounds import data, gate, jobs, promotion, shared_jobs
+from labelwheel.backend.rounds import data, evidence, gate, jobs, promotion, shared_jobs
 from labelwheel.training.questions import Kind, Option, Question
 from tests.backend.faults import ERRORS
 from tests.backend.world import World
@@ -139,9 +139,7 @@ def test_one_that_always_fails_because_of_the_database_fails_in_the_end(
 
 
 def test_a_question_that_cannot_be_judged_holds_no_other_up(two: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelwheel.backend.rounds import scheduling
-
-    break_for(two, monkeypatch, scheduling, "gather", UNEXPECTED[2])
+    break_for(two, monkeypatch, evidence, "read", UNEXPECTED[2])
     for key in two.tool.add(*(f"text {number} says {number**7}" for number in range(60))):
         two.tool.submit(key, {"first": "yes" if int(key) % 2 else "no", "second": "yes" if int(key) % 2 else "no"})
     two.turns(25)
