@@ -63,14 +63,18 @@ class Lane(ABC, Generic[F]):
         self._last: F | None = None
         self._event = -1  # up to which the last head knows
         self._served = self._told = served
+        self._rests = False  # nothing is left to do until labels change: that is asked every second
 
     def read(self, session: Session, question: QuestionRow, champion: CheckpointRow) -> None:
         """Takes in what has happened in the ledger."""
         if self._labelled.follow(session, question, champion):
+            self._rests = False
             self._heard(session, question)
 
     def step(self) -> tuple[bool, Change | None]:
         """A small piece: whether there is more to do at once, and what is to be served. Raises LabelwheelError."""
+        if self._rests:
+            return False, None
         rows = self._labelled.rows
         if not rows:
             return False, self._withdrawn(Verdict(False, "there are no labels", 0.0, 0.0, 0)) if self._served else None
@@ -87,6 +91,7 @@ class Lane(ABC, Generic[F]):
         if (fetched := self._fetched_more()) is not None:
             return fetched, None
         self._measure()
+        self._rests = self._measuring is None
         return False, None
 
     def _take(self, measuring: Future[Measured[F]]) -> Change | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.revisions.fast_lane import FastLane
+from labelwheel.backend.revisions.seen_examples import SeenExamples
 from labelwheel.backend.worker.inspection_loop import InspectionLoop
 from labelwheel.plugins.testing.fake_tool import PLACES, TOPIC
 from tests.backend.counting import counted
@@ -76,6 +79,32 @@ def test_the_fast_lane_asks_once(idle: World) -> None:
     for _ in range(10):
         lane.step()
     assert len(least(lane.step)) == 1
+    lane.close()
+
+
+def test_the_fast_lane_looks_at_no_text_where_no_label_has_come(idle: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    real = SeenExamples.lacking
+
+    def lacking(seen: Any, examples: Any) -> Any:
+        looked.append(seen)
+        return real(seen, examples)
+
+    monkeypatch.setattr(SeenExamples, "lacking", lacking)
+    lane = FastLane(idle.hold, 1, Source(idle))
+    deadline, quiet = time.monotonic() + 60, False
+    lane.step()
+    while not quiet:  # heads are measured in another thread
+        assert time.monotonic() < deadline
+        count = len(looked)
+        quiet = lane.step() > 0 and len(looked) == count
+        time.sleep(0.02)
+    looked.clear()
+    idle.label(1)
+    idle.loops[1]._intake._settings = idle.settings.model_copy(update={"poll_seconds": 1e-6})
+    idle.loops[1].step()
+    lane.step()
+    assert looked
     lane.close()
 
 
