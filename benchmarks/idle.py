@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import gc
 import json
-import logging
 import random
 import tempfile
 import threading
@@ -35,7 +34,17 @@ from benchmarks.loop_parts import Spent
 from labelwheel.backend.database import keyring
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold
-from labelwheel.backend.database.tables import Backfill, CheckpointRow, Project, ProjectState, Round, RoundState, now
+from labelwheel.backend.database.tables import (
+    Backfill,
+    CheckpointRow,
+    InspectionRow,
+    InspectionState,
+    Project,
+    ProjectState,
+    Round,
+    RoundState,
+    now,
+)
 from labelwheel.backend.projects import champion_groups, configuration, connectors, generations, projects, servers
 from labelwheel.backend.revisions.features import Champion, pack_features
 from labelwheel.backend.rounds import launchers
@@ -120,6 +129,10 @@ def connected(database: Database, settings: Settings, count: int, labels: int) -
             )  # fmt: skip
             tx.add(champion)
             tx.flush()
+            tx.add(InspectionRow(
+                question_id=row.id, checkpoint_id=champion.id, version=version, state=InspectionState.DONE,
+                label_count=labels, started_at=now(), ended_at=now(),
+            ))  # fmt: skip
             named = champion_groups.serve(tx, row, champion.id, "a champion")
             project.state, project.announced = ProjectState.CONNECTED, named[project.id]
 
@@ -193,7 +206,6 @@ def main() -> None:
     parser.add_argument("--postgresql", action="store_true", help="a server of its own in place of SQLite")
     parser.add_argument("--name", default="now", help="what the results are kept as, beside others")
     arguments = parser.parse_args()
-    logging.disable(logging.WARNING)  # that no champion can be inspected, for there are no files
     console, runs = Console(highlight=False), []
     entry = EntryPoint(name="fake", value="labelwheel.plugins.testing.fake_tool:FakeConnector", group=connectors.GROUP)
     connectors._installed = lambda: {"fake": entry}  # type: ignore[assignment]
