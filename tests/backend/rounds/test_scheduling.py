@@ -81,11 +81,22 @@ class History:
             happens()
 
     def _label(self) -> None:
+        """Mostly texts that are there for long: a label is then the only thing that is new."""
         tool = self._draw.choice(self._tools)
-        for _ in range(self._draw.choice((1, 4, 12))):
-            self._texts += 1
-            (key,) = tool.add(" ".join(f"{(self._texts * 7919 + k) ** 5:x}"[-7:] for k in range(6)))
-            tool.submit(key, {"topic": self._draw.choice(ANSWERS[: self._draw.choice((1, 2, 2))])})
+        labelled = {work.example for work in tool.work.values()}
+        free = [key for key in tool.examples if key not in labelled]
+        if not free:
+            self._texts += (count := 40)
+            tool.add(
+                *(
+                    " ".join(f"{(n * 7919 + k) ** 5:x}"[-7:] for k in range(6))
+                    for n in range(self._texts - count, self._texts)
+                )
+            )
+            return
+        answers = ANSWERS[: self._draw.choice((1, 2, 2))]
+        for key in free[: self._draw.choice((1, 4, 12))]:
+            tool.submit(key, {"topic": self._draw.choice(answers)})
 
     def _turn(self) -> None:
         self._world.turns(self._draw.choice((1, 1, 3)))
