@@ -141,7 +141,7 @@ def test_what_is_counted_step_by_step_is_what_is_counted_anew(ready: World) -> N
 def test_considering_reads_the_same_however_many_labels_there_are(ready: World) -> None:
     def consider() -> tuple[int, int]:
         with counted() as found:
-            scheduling.consider(ready.hold, ready.settings, 1)
+            scheduling.Scheduler(ready.hold, ready.settings, 1).step()
         return len(found.statements), found.rows
 
     read = []
