@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint
+from types import MappingProxyType
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -35,15 +38,20 @@ def load(tool: str) -> type[Connector]:
     return loaded
 
 
-def connect(project: Project, keys: Keyring) -> Connector:
-    """The connector of one project. Calls nothing yet. Raises WrongKey where its secrets cannot be decrypted."""
+def connect(
+    project: Project, keys: Keyring, api_key: SecretStr | None = None, options: Mapping[str, Any] = MappingProxyType({})
+) -> Connector:
+    """The connector of one project, with another key and more options where they are given. Calls nothing yet.
+
+    Raises WrongKey where its secrets cannot be decrypted.
+    """
     return load(project.tool)(
         Connection(
             tool=project.tool,
             url=project.url,
-            api_key=SecretStr(keys.open(project.api_key)),
+            api_key=api_key or SecretStr(keys.open(project.api_key)),
             project=project.external_id,
-            options=keys.open_options(project.options),
+            options={**keys.open_options(project.options), **options},
         )
     )
 

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import Round
 from labelwheel.backend.errors import Conflict, NotFound, Overloaded, Unauthorized
+from labelwheel.backend.onboarding import renewed_key
 from labelwheel.backend.projects import audit_log, champion_groups, pipeline_orders, projects, wiring_wishes
 from labelwheel.backend.rounds import progress, round_commands
 from labelwheel.backend.serving.batching import Priority
@@ -33,7 +34,7 @@ from labelwheel.backend.web.response_bodies import (
 from labelwheel.backend.web.roles import Role, current
 from labelwheel.backend.web.round_bodies import RoundBody
 from labelwheel.plugins.descriptions import described
-from labelwheel.plugins.errors import InvalidAddress, UnknownProject
+from labelwheel.plugins.errors import InvalidAddress, ToolRefused, ToolUnreachable, UnknownProject
 from labelwheel.plugins.route_marks import body_limit, own_credentials, readable
 from labelwheel.training.spec import Recipe
 
@@ -55,22 +56,15 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
     @api.post("/projects")
     @described(
         "Notes a project for the worker to connect",
-        takes=Registration, gives=ProjectBody, status=202, refuses=(InvalidAddress, NotFound),
+        takes=Registration, gives=ProjectBody, status=202,
+        refuses=(InvalidAddress, NotFound, ToolRefused, ToolUnreachable),
     )  # fmt: skip
     def register() -> tuple[Response, int]:
         body = taken(Registration)
+        place = body.tool, body.url, body.project, body.api_key
+        renewed_key.check(database, settings, *place, body.options or {})
         with database.transaction() as tx:
-            found = projects.register(
-                tx,
-                settings,
-                body.tool,
-                body.url,
-                body.project,
-                body.api_key,
-                body.service_url,
-                body.options or {},
-                body.share_with,
-            )
+            found = projects.register(tx, settings, *place, body.service_url, body.options or {}, body.share_with)
             audit.mark(project_id=found.id)
             return ProjectBody.of(found).answer(), 202
 
