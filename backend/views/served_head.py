@@ -30,12 +30,11 @@ def row(session: Session, question: QuestionRow) -> HeadRow | None:
 def card(head: HeadRow) -> str:
     """What whoever takes the champion away is told of the head that goes along, as Markdown."""
     found = _told(head)
-    gain = f"{found['gain']:+.3f} ± {found['error']:.3f} a label, on {found['examples']:,} labels that it has not seen"
+    gain = f"{found['gain']:+.3f} ± {found['error']:.3f} for each of {found['examples']:,} labels that it has not seen"
     return (
         "## The head that answers\n\n"
         f"{layered_head.NOTE} It has learnt from {found['labels']:,} labels, those since the last round among them, "
-        f"and answers because it is ahead of the model beside it ({gain}). What the rest of this card says was "
-        "measured without it."
+        f"and was compared with the model beside it: {gain}. What the rest of this card says was measured without it."
     )
 
 

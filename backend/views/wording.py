@@ -72,9 +72,10 @@ def counted(number: int, noun: str) -> str:
 
 def headed(found: dict[str, Any]) -> str:
     """Which newer head answers in a champion's place, in a sentence; see `views.served_head`."""
-    ahead = f"{_signed(found['gain'])} ± {_share(found['error'])}"
+    ahead = f"{_signed(found['gain'])} ± {_share(found['error'])} a label"
+    told = f"ahead by {ahead}" if found["gain"] > 0 else f"no worse than chance explains ({ahead})"
     return (
-        f"a newer head on {found['labels']:,} labels answers in the champion's place, ahead by {ahead} a label on "
+        f"a newer head on {found['labels']:,} labels answers in the champion's place, {told} on "
         f"{found['examples']:,} that it has not seen"
     )
 

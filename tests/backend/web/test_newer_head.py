@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from labelwheel.backend.app import create_app
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import wording
 from labelwheel.training.checkpoints import layered_head
 from tests.backend.serving.fakes import FakeEngine
 from tests.backend.stage import Stage
@@ -51,7 +52,7 @@ def test_an_export_has_the_head_that_answers_and_its_card_says_so(client: FlaskC
     assert (version, files[layered_head.FILE]) == (head, b"what 45 labels taught")
     card = " ".join(files["README.md"].decode().split())
     assert "It has learnt from 45 labels" in card
-    assert "+0.210 ± 0.060 a label, on 45 labels that it has not seen" in card
+    assert "+0.210 ± 0.060 for each of 45 labels that it has not seen" in card
     folder = stage.settings.checkpoints.folder / "v1"
     assert not (folder / layered_head.FILE).exists(), "the checkpoint stays as it is"
     assert not list(stage.settings.home.glob(".export-*"))
@@ -108,3 +109,9 @@ def test_status_and_overview_say_what_answers(client: FlaskClient, stage: Stage)
     }  # fmt: skip
     said = "A newer head on 45 labels answers in the champion's place, ahead by .21 ± .06 a label on 45 that it"
     assert f"{said} has not seen." in " ".join(client.get("/overview").text.replace("&#39;", "'").split())
+
+
+def test_what_is_not_ahead_is_not_said_to_be() -> None:
+    told = wording.headed({"labels": 45, "gain": -0.01, "error": 0.05, "examples": 45})
+    assert "no worse than chance explains (−.01 ± .05 a label) on 45" in told
+    assert "ahead" not in told
