@@ -39,7 +39,7 @@ from tests.backend.web.attacks import (
 )
 
 AT_ONCE = 8
-EXAMPLES = 340
+EXAMPLES = 500
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
