@@ -236,4 +236,10 @@ def _advice(target: float, labels: int, median: int | None, high: int | None, mo
     if median <= labels:
         sure = "" if high is not None and high <= labels else ", though it is not sure"
         return f"{target:g} is reached{sure}: label on only where more is worth it; {bring}"
-    return f"about {median - labels:,} labels more than the {labels:,} of the last round: {bring}"
+    return f"about {_about(median - labels):,} labels more than the {labels:,} of the last round: {bring}"
+
+
+def _about(labels: int) -> int:
+    """No more digits than such an estimate has: two."""
+    digits = len(str(labels))
+    return round(labels, 2 - digits) if digits > 2 else labels

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,16 @@ def test_what_is_reached_is_called_that() -> None:
     assert "is reached" in found.reason
     assert found.needed is not None
     assert found.needed.median == pytest.approx(20 * ((0.6 / 0.35) ** (1 / 0.7) - 1), rel=0.3)
+
+
+@pytest.mark.parametrize("target", [0.86, 0.88, 0.9, 0.93])
+def test_an_estimate_is_told_with_two_digits(target: float) -> None:
+    found = forecast(points(), target)
+    told = re.match(r"about ([\d,]+) labels more", found.reason)
+    assert told
+    assert len(told[1].replace(",", "").rstrip("0")) <= 2
+    assert found.needed is not None
+    assert int(told[1].replace(",", "")) == pytest.approx(found.needed.median - COUNTS[-1], rel=0.05)
 
 
 def test_a_curve_that_has_come_to_rest_does_not_get_there() -> None:
