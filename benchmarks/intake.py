@@ -27,7 +27,7 @@ from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import Project, ProjectState
 from labelwheel.backend.projects import projects
 from labelwheel.backend.settings import load
-from labelwheel.backend.worker.intake_loop import Looking
+from labelwheel.backend.worker.intake_loop import IntakeLoop
 from labelwheel.plugins.connector import Config, Page
 from labelwheel.training.questions import Example, Kind, Option, Question
 
@@ -82,7 +82,7 @@ def run(tasks: int, minutes: float, folder: Path, console: Console) -> dict[str,
         tx.add(project)
         tx.flush()
         number = project.id
-    tool, looking, points = Pages(tasks), Looking(hold, settings, number), list[dict[str, Any]]()
+    tool, intake, points = Pages(tasks), IntakeLoop(hold, settings, number), list[dict[str, Any]]()
     begin = last = time.monotonic()
     used, pages, slowest = time.process_time(), 0, 0.0
     busy = True
@@ -92,7 +92,7 @@ def run(tasks: int, minutes: float, folder: Path, console: Console) -> dict[str,
         began = time.monotonic()
         with hold.database.session() as session:
             before = int(project.poll_cursor or 0)
-        busy = looking.step(tool, project)  # type: ignore[arg-type]
+        busy = intake.step(tool, project)  # type: ignore[arg-type]
         hold.renew()
         with database.session() as session:
             taken = int(projects.get(session, number).poll_cursor or 0)
