@@ -341,3 +341,14 @@ def test_a_request_that_is_no_http(stage: Stage) -> None:
                 continue
             assert b" 200 " not in answer.partition(b"\r\n")[0], answer
             assert b"Traceback" not in answer
+
+
+def test_a_mistyped_token_costs_a_connected_project_nothing(stage: Stage) -> None:
+    place = ("--url", stage.studio.url, "--project", str(stage.project))
+    before = stage.predict(["Where is my parcel?"]).json()
+    done = stage.wheel.run("connect", "label-studio", *place, "--api-key", "mistyped")
+    told = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 1, told
+    assert f"project {stage.number} goes on with the key that it has" in told
+    assert stage.state()["state"] == "connected"
+    assert stage.predict(["Where is my parcel?"]).json() == before
