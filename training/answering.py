@@ -12,7 +12,7 @@ from labelwheel.training.base_model import Base
 from labelwheel.training.elsewhere import Written
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import Answerer
-from labelwheel.training.model import TRIES, pad_token
+from labelwheel.training.model import TRIES, last_layer, pad_token
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.strategies.selection import Proposal
 
@@ -27,7 +27,8 @@ def answerer(proposal: Proposal, base: Base) -> Answerer:
         encodings, pad = base.read(examples), pad_token(base.tokenizer)
         if proposal.head is not None:
             features = layers.read(proposal.module, encodings, pad) or []
-            return proposal.head.decode(question, examples, encodings, proposal.head.values(features, []))
+            values = proposal.head.values(features, last_layer(proposal.module, features))
+            return proposal.head.decode(question, examples, encodings, values)
         logits, labels = batches.forward(proposal.module, encodings, pad), proposal.outcome.problem.id2label
         return kind.decode(question, examples, encodings, logits, labels, proposal.calibration)
 

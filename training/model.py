@@ -111,7 +111,7 @@ class Model:
 def last_layer(module: Any, features: Sequence[np.ndarray]) -> list[np.ndarray]:
     """What a module's own last layer says of rows as `layers.read` gives them, for a head that stands on it."""
     weight, bias = encoders.read_head(module)
-    return [row[..., : weight.shape[1]] @ weight.T + bias for row in features]
+    return [(row[..., : weight.shape[1]] @ weight.T + bias).astype(np.float32) for row in features]
 
 
 def _foreign(folder: Path, manifest: Manifest, device: str) -> Elsewhere | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import HeadRow, Project, QuestionRow
@@ -18,13 +18,13 @@ def told(session: Session, question: QuestionRow) -> dict[str, Any] | None:
     None where the champion answers by itself.
     """
     columns = HeadRow.version, HeadRow.label_count, HeadRow.details, HeadRow.created_at
-    found = session.execute(select(*columns).where(HeadRow.id == _number(session, question))).one_or_none()
+    found = session.execute(select(*columns).where(*_answers(session, question))).one_or_none()
     return None if found is None else _told(found)
 
 
 def row(session: Session, question: QuestionRow) -> HeadRow | None:
     """The head with its content; None where the champion answers by itself."""
-    return session.scalars(select(HeadRow).where(HeadRow.id == _number(session, question))).one_or_none()
+    return session.scalars(select(HeadRow).where(*_answers(session, question))).one_or_none()
 
 
 def card(head: HeadRow) -> str:
@@ -38,12 +38,11 @@ def card(head: HeadRow) -> str:
     )
 
 
-def _number(session: Session, question: QuestionRow) -> int | None:
+def _answers(session: Session, question: QuestionRow) -> tuple[ColumnElement[bool], ...]:
     """A head that stands on another champion than the present one is about to go, and answers nothing."""
     present = generations.revision(session, session.get_one(Project, question.project_id))
     number = present.members.get(question.name) if present else None
-    stands = select(HeadRow.id).where(HeadRow.id == number, HeadRow.champion_id == question.champion_id)
-    return None if number is None else session.scalar(stands)
+    return HeadRow.id == number, HeadRow.champion_id == question.champion_id
 
 
 def _told(found: HeadRow | Row[Any]) -> dict[str, Any]:

@@ -169,9 +169,8 @@ class Bench:
         pinned = None
         if isinstance(objective, Softmax):
             pinned = np.bincount(targets.astype(int), minlength=len(self.labels)) == 0
-        dear: float | None = FEW_BIAS if count < FEW and not self.apart else BIAS
-        if self.ticked:
-            dear = NAMED_BIAS
+        few = count < FEW and not self.apart
+        dear: float | None = NAMED_BIAS if self.ticked else FEW_BIAS if few else BIAS
         nothing = Head(np.zeros((offset.shape[1], features.shape[1])), np.zeros(offset.shape[1]))
         return fit(
             objective, features.astype(np.float64), targets, nothing, PENALTY / weights.sum(),

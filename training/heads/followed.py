@@ -22,7 +22,7 @@ from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import UNTRAINED, Standing
 from labelwheel.training.kinds.base import Encoding, Row
-from labelwheel.training.model import Model, pad_token
+from labelwheel.training.model import Model, last_layer, pad_token
 from labelwheel.training.questions import Example, Prediction, Question
 from labelwheel.training.spec import LabelledExample, Part
 from labelwheel.training.strategies import label_names
@@ -64,14 +64,15 @@ def _texts(
     if found is None:
         return {}
     width, encodings, features = found
-    weight, bias = encoders.read_head(champion.module)
-    seen, loose = list[Seen](), list[np.ndarray]()
+    labelled, loose = list[tuple[LabelledExample, np.ndarray]](), list[np.ndarray]()
     for place, sides in groupby(zip(encodings, features, strict=True), key=lambda pair: pair[0].example):
         read = np.stack([row for _, row in sides])
         if place >= len(rows):
             loose.append(read)
         elif len(read) == champion.kind.sides:
-            seen.append(Seen(rows[place], read, _logits(read, width, weight, bias)))
+            labelled.append((rows[place], read))
+    outputs = last_layer(champion.module, [read for _, read in labelled])
+    seen = [Seen(row, read, said) for (row, read), said in zip(labelled, outputs, strict=True)]
     taken, kept = ([one for one in seen if one.row.part is part] for part in (Part.TRAIN, Part.HELD_OUT))
     if not taken:
         return {}
@@ -79,17 +80,12 @@ def _texts(
     standing, free = _standing(champion, question, width), None
     if loose:
         whole = np.concatenate(loose)
-        logits = _logits(whole, width, weight, bias)
+        logits = last_layer(champion.module, [whole])[0]
         free = Unlabelled(space.rows(whole), standing.prior(champion.kind, whole, logits, labels_of(question)))
     bench = Bench(question, standing, space, taken, free)
     fitted = measure(bench, SECONDS)
     said = {one.row.example.key: answer for one, answer in zip(bench.seen, fitted.out_of_fold, strict=True)}
     return said | {one.row.example.key: answer for one, answer in zip(kept, unseen(fitted, bench, kept), strict=True)}
-
-
-def _logits(features: np.ndarray, width: int, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """What the champion's own head says."""
-    return (features[:, :width] @ weight.T + bias).astype(np.float32)
 
 
 def _spans(
