@@ -21,7 +21,9 @@ def server(request):
     name = getattr(request, "param", "CountingWorker")
     worker = ["--worker-class", f"tests.backend.processes.lingering_app.{name}", "--threads", "2"]
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket", *worker]
-    process = subprocess.Popen([*command, "--graceful-timeout", "5", "tests.backend.processes.lingering_app:app"])
+    # gunicorn's own two seconds end a connection that a loaded machine keeps silent for longer
+    patient = ["--graceful-timeout", "5", "--keep-alive", "60"]
+    process = subprocess.Popen([*command, *patient, "tests.backend.processes.lingering_app:app"])
 
     def answers():
         with contextlib.suppress(OSError):
