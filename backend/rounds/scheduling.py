@@ -11,12 +11,14 @@ from labelwheel.backend.database.lease import Hold, LeaseLost
 from labelwheel.backend.database.tables import Project, QuestionRow
 from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.projects import champion_groups, decisions, projects
-from labelwheel.backend.rounds import evidence, evidence_mark, round_commands
+from labelwheel.backend.rounds import evidence, evidence_mark, round_commands, unheeded
 from labelwheel.backend.rounds.evidence import Facts, gather
 from labelwheel.backend.rounds.evidence_mark import Mark
 from labelwheel.backend.rounds.policy import Verdict, judge
 from labelwheel.backend.settings import Settings
 from labelwheel.training.spec import Recipe
+
+_PRESSED = "someone pressed train in the labelling tool"
 
 
 class Scheduler:
@@ -83,27 +85,30 @@ class Scheduler:
 
 def asked(database: Database, settings: Settings, project_id: int) -> dict[str, str]:
     """Someone pressed "train" in the labelling tool, who need not be the admin: starts what the policy allows, and does
-    not wait for people to pause. Returns by question what comes of it, in words."""
+    not wait for people to pause. Returns by question what comes of it, in words; the log has why nothing did."""
     with database.session() as session:
         found = [
             (question, judge(replace(gather(session, question, settings), newest=None), settings))
             for question in projects.questions(session, project_id)
         ]
-    answers = {}
+    answers, refused = {}, {}
     for question, verdict in found:
-        answers[question.name] = f"no round: {verdict.reason}"
         if verdict.recipe is None:
+            refused[question.name] = verdict.reason
             continue
-        reason = f"someone pressed train in the labelling tool, and {verdict.reason}"
+        reason = f"{_PRESSED}, and {verdict.reason}"
         try:
             with database.transaction() as tx:
                 round_commands.order(tx, question.id, verdict.trigger, verdict.recipe)
                 champion_groups.decide(tx, question, "ordered", reason, {"recipe": verdict.recipe})
         except (Conflict, NotFound) as error:
-            answers[question.name] = f"no round: {error}"
+            refused[question.name] = str(error)
         else:
             answers[question.name] = f"a round starts: {verdict.reason}"
-    return answers
+    if refused:
+        with database.transaction() as tx:
+            unheeded.note(tx, projects.get(tx, project_id), f"{_PRESSED}, and no round starts", refused)
+    return answers | {name: f"no round: {reason}" for name, reason in refused.items()}
 
 
 def _order(hold: Hold, question: QuestionRow, verdict: Verdict) -> int:

@@ -9,7 +9,7 @@ from labelwheel.backend.database.tables import Round
 from labelwheel.backend.errors import Conflict, NotFound, Overloaded, Unauthorized
 from labelwheel.backend.onboarding import renewed_key
 from labelwheel.backend.projects import audit_log, champion_groups, pipeline_orders, projects, wiring_wishes
-from labelwheel.backend.rounds import progress, round_commands
+from labelwheel.backend.rounds import progress, round_commands, unheeded
 from labelwheel.backend.serving.batching import Priority
 from labelwheel.backend.serving.connector_host import ServingHost
 from labelwheel.backend.serving.models import ServedModels
@@ -96,14 +96,19 @@ def routes(settings: Settings, database: Database, served_models: ServedModels, 
     @described("Orders a round now", takes=RoundWanted, gives=RoundBody, status=202, refuses=(NotFound, Conflict))
     def train(number: int, name: str) -> tuple[Response, int]:
         wanted = taken(RoundWanted)
-        with database.transaction() as tx:
-            question = projects.question(tx, number, name)
-            known = pipeline_orders.latest(tx, Round, question, wanted.run)
-            trigger = "command" if wanted.run is None else "pipeline"
-            ordered = round_commands.order(tx, question.id, trigger, Recipe.AUTO, hold=wanted.hold, run=wanted.run)
-            if known is None or known.id != ordered.id:
-                champion_groups.decide(tx, question, "ordered", f"{_who()} asked for it", {"recipe": Recipe.AUTO})
-            return RoundBody.of(ordered).answer(), 202
+        try:
+            with database.transaction() as tx:
+                question = projects.question(tx, number, name)
+                known = pipeline_orders.latest(tx, Round, question, wanted.run)
+                trigger = "command" if wanted.run is None else "pipeline"
+                ordered = round_commands.order(tx, question.id, trigger, Recipe.AUTO, hold=wanted.hold, run=wanted.run)
+                if known is None or known.id != ordered.id:
+                    champion_groups.decide(tx, question, "ordered", f"{_who()} asked for it", {"recipe": Recipe.AUTO})
+                return RoundBody.of(ordered).answer(), 202
+        except Conflict as error:
+            with database.transaction() as tx:
+                unheeded.note(tx, projects.get(tx, number), f"{_who()} asked for one", {name: str(error)})
+            raise
 
     @api.post("/projects/<int:number>/rotate")
     @described(

@@ -309,6 +309,21 @@ class TestTheTrainButton:
         assert self.rounds(office) == []
 
     @pytest.mark.parametrize("path", ["/webhook", "/train"])
+    def test_a_request_that_nothing_comes_of_is_one_line_of_the_log_that_says_why(
+        self, office: Office, client: FlaskClient, path: str
+    ) -> None:
+        office.label("mood", {"a": "good", "b": "bad"})
+        pressed = "someone pressed train in the labelling tool, and no round starts: "
+        for _ in range(3):
+            self.press(client, office, path)
+        assert self.unheeded(office) == [("mood", f"{pressed}2 of 4 new labels")]
+
+    def unheeded(self, office: Office) -> list[tuple[str | None, str]]:
+        with office.database.session() as session:
+            found = session.scalars(select(Decision).filter_by(kind="not started").order_by(Decision.id))
+            return [(row.question, row.reason) for row in found]
+
+    @pytest.mark.parametrize("path", ["/webhook", "/train"])
     def test_what_the_policy_allows_starts_at_once_and_once(
         self, office: Office, client: FlaskClient, path: str
     ) -> None:

@@ -248,6 +248,9 @@ def test_a_round_is_ordered_once_and_reports_its_progress(client, stage):
     refused = client.post(path)
     assert refused.status_code == 409
     assert "has 0 label(s) with text to learn from; it takes 1" in refused.json["error"]["message"]
+    told = client.get("/api/v1/status").json["projects"][0]["decisions"][0]
+    assert (told["question"], told["kind"]) == ("tone/voice", "not started")
+    assert told["reason"].endswith(f"asked for one: {refused.json['error']['message']}")
     stage.label("tone/voice", {text: "good" if text in "abc" else "bad" for text in "abcdefgh"})
     ordered = client.post(path)
     assert ordered.status_code == 202
