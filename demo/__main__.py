@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -28,6 +29,11 @@ HOMES = {
 }
 WINDOW = 20  # labels that one point of the acceptance curve stands for
 CONNECT_SECONDS = 600
+THE_DEMOS_OWN = frozenset(
+    f"LABELWHEEL_{name}"
+    for name in "HOME HOST PORT URL PUBLIC_URL TOKEN API_KEY SECRET_KEY DATABASE STORE TOOL_ADDRESSES LAUNCHER".split()
+)
+"""Where a demo is and what it keeps, whatever the shell has for another service."""
 
 
 def main() -> int:
@@ -60,7 +66,9 @@ def run(arguments: argparse.Namespace, console: Console) -> NoReturn:
         if ended := home.end_leftovers():
             console.print(f"[yellow]an earlier demo was killed; ended {ended} processes that it left[/]")
         tool: Tool = TOOLS[arguments.tool](home, console)
-        wheel = LabelwheelServer(home=home.labelwheel, port=_labelwheel_port(home, console), token=home.token)
+        wheel = LabelwheelServer(
+            home=home.labelwheel, port=_labelwheel_port(home, console), token=home.token, environment=settings()
+        )
         stack.callback(_stop, tool, wheel, home, console)
         _start(tool, wheel, console)
         watch = stack.enter_context(Watch(wheel.status, console))
@@ -72,6 +80,13 @@ def run(arguments: argparse.Namespace, console: Console) -> NoReturn:
             simulate(tool.annotator(), look, console, arguments)
         while True:
             pause(3600, look)
+
+
+def settings() -> dict[str, str]:
+    """The settings of the shell, which people try out with the demo."""
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("LABELWHEEL_") and name not in THE_DEMOS_OWN
+    }
 
 
 def simulate(annotator: Annotator, look: Callable[[], None], console: Console, arguments: argparse.Namespace) -> None:

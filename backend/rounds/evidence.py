@@ -49,7 +49,12 @@ def gather(session: Session, question: QuestionRow, settings: Settings) -> Evide
 
 
 def read(session: Session, question: QuestionRow, settings: Settings) -> Facts:
-    """What the evidence about one question is made of; it stays true as long as `evidence_mark.read` says the same."""
+    """What the evidence about one question is made of; it stays true as long as `evidence_mark.read` says the same.
+
+    The question is read again with all else: of a moment before, its champion beside the rounds of now would say that
+    nothing is served where a round has just been promoted.
+    """
+    question = session.get_one(QuestionRow, question.id)
     question, shared = champion_groups.home(session, question), champion_groups.members(session, question)
     spec = Question.model_validate(question.spec)
     champion = None if question.champion_id is None else session.get(CheckpointRow, question.champion_id)

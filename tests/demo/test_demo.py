@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from demo.__main__ import settings
 from demo.home import DemoError, Home, free_port, is_free
 from testkit.label_studio import LabelStudioServer
 
@@ -132,6 +133,14 @@ def test_the_same_demo_in_argilla(home: Path) -> None:
     demo.until("20 messages labelled")
     demo.interrupt()
     assert not left_running(home)
+
+
+def test_settings_are_tried_out_and_another_services_place_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELWHEEL_EXPLAIN", "true")
+    for name in ("URL", "TOKEN", "HOME", "DATABASE", "STORE"):
+        monkeypatch.setenv(f"LABELWHEEL_{name}", "of a service that people work with")
+    assert settings()["LABELWHEEL_EXPLAIN"] == "true"
+    assert "of a service that people work with" not in settings().values()
 
 
 def test_a_home_remembers(tmp_path: Path) -> None:

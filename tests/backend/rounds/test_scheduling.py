@@ -237,6 +237,21 @@ def test_an_order_is_seen_at_the_next_look(world: World, watching: Database) -> 
     assert watcher.verdicts()[number].code == "waiting"
 
 
+def test_a_question_as_it_was_before_a_promotion_orders_no_round_on_top_of_it(world: World) -> None:
+    world.launcher.automatic = None
+    world.connect()
+    world.until(lambda: bool(world.rounds) and world.rounds[-1].handle)
+    with world.database.session() as session:
+        before = projects.questions(session, 1)[0]
+    assert before.champion_id is None
+    world.launcher.automatic = GOOD
+    world.settle()
+    assert world.question().champion_id is not None
+    with world.database.session() as session:
+        verdict = judge(evidence.gather(session, before, world.settings), world.settings)
+    assert verdict.recipe is None, verdict.reason
+
+
 def test_asking_again_is_one_statement_however_many_questions_there_are(world: World) -> None:
     found = []
     for questions in ((TOPIC,), (TOPIC, PLACES), (TOPIC, PLACES, TOPIC.model_copy(update={"name": "theme"}))):
