@@ -31,7 +31,10 @@ WINDOW = 20  # labels that one point of the acceptance curve stands for
 CONNECT_SECONDS = 600
 THE_DEMOS_OWN = frozenset(
     f"LABELWHEEL_{name}"
-    for name in "HOME HOST PORT URL PUBLIC_URL TOKEN API_KEY SECRET_KEY DATABASE STORE TOOL_ADDRESSES LAUNCHER".split()
+    for name in (
+        *("HOME", "HOST", "PORT", "URL", "PUBLIC_URL", "TOOL_ADDRESSES"),
+        *("TOKEN", "API_KEY", "SECRET_KEY", "DATABASE", "STORE", "LAUNCHER"),
+    )
 )
 """Where a demo is and what it keeps, whatever the shell has for another service."""
 
@@ -84,9 +87,8 @@ def run(arguments: argparse.Namespace, console: Console) -> NoReturn:
 
 def settings() -> dict[str, str]:
     """The settings of the shell, which people try out with the demo."""
-    return {
-        name: value for name, value in os.environ.items() if name.startswith("LABELWHEEL_") and name not in THE_DEMOS_OWN
-    }
+    ours = {name: value for name, value in os.environ.items() if name.startswith("LABELWHEEL_")}
+    return {name: value for name, value in ours.items() if name not in THE_DEMOS_OWN}
 
 
 def simulate(annotator: Annotator, look: Callable[[], None], console: Console, arguments: argparse.Namespace) -> None:
@@ -161,8 +163,6 @@ def _so_far(labelled: int, total: int, project: dict[str, Any]) -> str:
     for question in project["questions"]:
         champion, left = question["champion"], question["next_round"]["labels_left"]
         score = wording.score(champion) if champion else "no suggestions yet"
-        if champion and champion["recipe"] == "names":
-            score = "suggested by the names of its labels"
         lines.append(f"  [cyan]{question['name']}[/]: {score}" + (f"; next round {after(left)}" if left else ""))
     return "\n".join(lines)
 

@@ -237,7 +237,8 @@ def _order(order: Row) -> str:
     )
     gained = order["corrections"]
     if gained is None:
-        return f"order {order['name']}: accepted {halves}; {order['reason']}"
+        unsaid = f"what the order brings cannot be said: {order['reason']}"
+        return f"order {order['name']}: accepted {halves}; {unsaid}"
     more = f"{gained['more']:+.0f} ({gained['low']:+.0f} to {gained['high']:+.0f})"
     return f"order {order['name']}: accepted {halves}; of a hundred labels {more} corrections against chance"
 

@@ -65,7 +65,7 @@ def _judged(found: dict[str, Any], order: str) -> dict[str, Any]:
     if order != "mixed":
         reason = f"only the order `mixed` goes by lot for one half, this is `{order}`"
     elif found["left"] < LEFT:
-        reason = f"fewer than {LEFT} examples are left, or no order is shown"
+        reason = f"that takes {LEFT} examples that are still to be labelled, and there are {found['left']}"
     elif every >= 2 * LEAST and min(by_lot["answered"], sought["answered"]) < FOLLOWED * every:
         reason = "people label in another order than the one that is shown"
     elif min(by_lot["answered"], sought["answered"]) < LEAST:

@@ -7,9 +7,9 @@ from typing import Any
 
 
 def score(row: dict[str, Any]) -> str:
-    """Such as `accuracy .93 (.90–.95)`."""
+    """Such as `accuracy .93 (.90–.95)`; the label names are served without a score of their own."""
     if row.get("score") is None:
-        return "not measured yet"
+        return "label names, no score" if row.get("recipe") == "names" else "not measured yet"
     interval = ""
     if row.get("low") is not None and row.get("high") is not None:
         interval = f" ({_share(row['low'])}–{_share(row['high'])})"

@@ -226,10 +226,11 @@ def _sources(pairs: Sequence[Pair]) -> str:
 
 def _of_few(groups: int, difference: float) -> tuple[Verdict, str]:
     """A project of few different texts has no more to decide by: what is served keeps its place on a tie."""
-    unknown = f"of {_counted(groups, 'independent example')}, which says nothing about texts unlike them"
+    alone = "is independent" if groups == 1 else "are independent"
+    unknown = f"only {groups} of them {alone}: that says nothing of texts unlike them"
     if difference > 1e-12:
-        return "not_worse", f"it does better {unknown}"
-    return "too_few" if difference >= -1e-12 else "worse", f"it does no better {unknown}"
+        return "not_worse", f"it does better, though {unknown}"
+    return "too_few" if difference >= -1e-12 else "worse", f"it does no better, and {unknown}"
 
 
 def _alone(pairs: Sequence[Pair]) -> Comparison:

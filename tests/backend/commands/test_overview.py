@@ -116,6 +116,14 @@ def test_the_status_tells(expected):
     assert expected in shown()
 
 
+def test_label_names_are_not_said_to_be_measured_soon():
+    question = STATUS["projects"][0]["questions"][0]
+    names = question | {"champion": question["champion"] | {"recipe": "names", "score": None}}
+    text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "questions": [names]}]}, 220)
+    assert "label names, no score" in text
+    assert "not measured yet" not in text
+
+
 def test_a_round_that_has_not_begun_in_its_job_waits_there():
     """Five questions share one job: four of them were said to be running, at 0 %, for minutes."""
     question = STATUS["projects"][0]["questions"][0] | {"round": ROUND | {"progress": 0.0, "seconds_left": None}}
