@@ -203,6 +203,8 @@ def _lines(project: Row) -> Iterator[Text]:
         yield Text(f"not learnt: {each['name']}: {each['reason']}", style="yellow")
     if told := wording.not_taken(project["work"]):
         yield Text(told, style="yellow")
+    if (unread := project.get("unsuggested")) and (said := wording.unsuggested(unread)):
+        yield Text(said, style="yellow")
     for name in project.get("absent_columns") or []:
         yield Text(
             f"no slice: no new example has a column {name!r}, which LABELWHEEL_SLICES or LABELWHEEL_GROUPS names; "

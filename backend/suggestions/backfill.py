@@ -43,8 +43,10 @@ class Backfiller:
         order: ordering.Name,
         on_order: Callable[[Sequence[str]], None],
         blind: float = 0.0,
+        max_characters: int = ordering.MAX_CHARACTERS,
     ) -> None:
         self._hold, self._id, self._suggester, self._blind = hold, project_id, suggester, blind
+        self._max_characters = max_characters
         self._order, self._on_order = order, on_order
         self._walk: Walk | None = None
         self._number: int | None = None
@@ -75,7 +77,7 @@ class Backfiller:
         with self._walk.page() as page:
             if page is not None:
                 return self._show(connector, backfill, page)
-            found = ordering.show(connector, self._order, *self._so_far())
+            found = ordering.show(connector, self._order, *self._so_far(), self._max_characters)
             if found is not None:
                 ordering.keep(self._hold, self._id, self._order, found)
             self._on_order([each.key for each in found or ()])

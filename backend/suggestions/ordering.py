@@ -20,6 +20,9 @@ NO_PLACES = BlindPlaces()
 RANKED = 200
 """So many have a place: more than are answered before the next version orders them anew."""
 
+MAX_CHARACTERS = 20_000
+"""What a model reads, where no setting says otherwise."""
+
 Name = Literal["mixed", "uncertain", "rare", "typical", "random"]
 
 
@@ -43,16 +46,27 @@ BY_ANSWERS: frozenset[Name] = frozenset({"mixed", "uncertain", "rare"})
 
 
 def show(
-    connector: Connector, name: Name, so_far: SoFar = NOTHING, blind: BlindPlaces = NO_PLACES
+    connector: Connector,
+    name: Name,
+    so_far: SoFar = NOTHING,
+    blind: BlindPlaces = NO_PLACES,
+    max_characters: int = MAX_CHARACTERS,
 ) -> list[Considered] | None:
-    """Has a tool show this order; returns it, without blind examples. None where it can show none. Raises ToolError."""
+    """Has a tool show this order; returns it, without blind examples. None where it can show none. Raises ToolError.
+
+    A text of more than `max_characters` has a place only where something is suggested for it.
+    """
     if not isinstance(connector, Ranks):
         return None
-    # what has no text has nothing to be sure of, and would stand first
-    readable = (each for each in connector.candidates() if each.text.strip())
+    readable = (each for each in connector.candidates() if is_read(each, max_characters))
     found = ORDERS[name](blind.without(readable), RANKED, so_far)
     connector.rank(blind.among([each.key for each in found], RANKED))
     return found
+
+
+def is_read(candidate: Candidate, max_characters: int) -> bool:
+    """Whether a model reads it: what has no text, or too much, has nothing to be sure of, and would stand first."""
+    return bool(candidate.text.strip()) and (len(candidate.text) <= max_characters or candidate.score > 0)
 
 
 def keep(hold: Hold, project_id: int, name: Name, found: Sequence[Considered]) -> None:

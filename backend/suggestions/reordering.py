@@ -42,10 +42,16 @@ class Reordering:
     """Keeps the order of one project up to date between two backfills."""
 
     def __init__(
-        self, hold: Hold, project_id: int, suggester: Suggester, order: ordering.Name, blind: float = 0.0
+        self,
+        hold: Hold,
+        project_id: int,
+        suggester: Suggester,
+        order: ordering.Name,
+        blind: float = 0.0,
+        max_characters: int = ordering.MAX_CHARACTERS,
     ) -> None:
         self._hold, self._id, self._suggester, self._order = hold, project_id, suggester, order
-        self._blind = blind
+        self._blind, self._max_characters = blind, max_characters
         self._had_place: list[str] = []
         self._by_lot: list[str] = []
         self._drawn = self._begun = float("-inf")
@@ -91,7 +97,8 @@ class Reordering:
         found = showing.newest(self._suggester, self._id, examples, version)
         if found is None:
             return False
-        candidates = [_candidate(one.example, one.predictions) for one in found]
+        all_of_them = [_candidate(one.example, one.predictions) for one in found]
+        candidates = [each for each in all_of_them if ordering.is_read(each, self._max_characters)]
         newest = ordering.ORDERS[self._order](candidates, ordering.RANKED, known)
         keys = self._changed([each.key for each in newest], examples)
         known_of = {each.key: considered(each) for each in candidates}

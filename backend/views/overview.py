@@ -80,4 +80,6 @@ def _problems(project: dict[str, Any], alive: list[dict[str, Any]]) -> list[str]
     found += [f"example {each['key']} is set aside: {each['reason']}" for each in project["aside"][:3]]
     if refused := wording.not_taken(project["work"]):
         found.append(refused)
+    if unread := wording.unsuggested(project["unsuggested"]):
+        found.append(unread)
     return found

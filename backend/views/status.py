@@ -40,6 +40,7 @@ from labelwheel.backend.views import (
     outlook,
     served_head,
     tuning,
+    unsuggested,
 )
 from labelwheel.backend.views.remembered import Remembered
 from labelwheel.training.questions import Question
@@ -50,6 +51,8 @@ _accepted: Remembered[dict[str | None, list[dict[str, Any]]]] = Remembered(by_co
 _examples: Remembered[dict[str, int]] = Remembered(by_cost=True)
 _labels: Remembered[dict[str, int]] = Remembered(by_cost=True)
 _work: Remembered[dict[str, Any]] = Remembered(by_cost=True)
+# not by what it costs this process: in PostgreSQL the database looks through all texts
+_unsuggested: Remembered[dict[str, Any]] = Remembered()
 
 
 def body() -> type[BaseModel]:
@@ -122,6 +125,9 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
         "examples": examples,
         "work": _work.get(session, project.id, lambda: counts.work(session, project)),
         "absent_columns": columns.absent(session, project.id, settings),
+        "unsuggested": _unsuggested.get(
+            session, project.id, lambda: unsuggested.read(session, project.id, settings.max_characters)
+        ),
         "aside": [{"key": key, "reason": one["reason"]} for key, one in project.aside.items()],
         "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
         "acceptance": accepted.get(None, []),

@@ -87,6 +87,21 @@ class SetAside(Body):
     reason: str
 
 
+class Unsuggested(Body):
+    """Examples of one sort that get no suggestion; `keys` are the first of them."""
+
+    count: int
+    keys: list[str]
+
+
+class NothingToRead(Body):
+    """What nobody has labelled and no model reads; `most` is LABELWHEEL_MAX_CHARACTERS."""
+
+    most: int
+    too_long: Unsuggested
+    without_text: Unsuggested
+
+
 class BackfillState(Body):
     """Fresh suggestions on their way into the labelling tool."""
 
@@ -133,6 +148,7 @@ class ProjectStatus(Body):
     examples: Examples
     work: WorkDone
     absent_columns: list[str] = Field(description="named in `LABELWHEEL_SLICES` or `_GROUPS`, and in no new example")
+    unsuggested: NothingToRead = Field(description="as of the last half minute")
     aside: list[SetAside]
     backfill: BackfillState | None
     acceptance: list[Accepted]

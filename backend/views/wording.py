@@ -91,6 +91,18 @@ def not_taken(work: dict[str, Any]) -> str | None:
     )
 
 
+def unsuggested(found: dict[str, Any]) -> str | None:
+    """Which examples get no suggestion as nothing reads them, and why; None where all are read."""
+    long, blank = found["too_long"], found["without_text"]
+    limit = f"longer than {found['most']:,} characters (LABELWHEEL_MAX_CHARACTERS)"
+    told = [
+        f"{counted(one['count'], 'example')} {'is' if one['count'] == 1 else 'are'} {what} ({_some(one)})"
+        for one, what in ((long, limit), (blank, "without a text"))
+        if one["count"]
+    ]
+    return f"no suggestion: {'; '.join(told)}" if told else None
+
+
 def hidden(found: dict[str, Any]) -> str:
     """What is not suggested as it is too unsure, in a sentence; see `views.hidden`."""
     things, below, before = "spans" if found["one_by_one"] else "suggestions", found["below"], found["measured_below"]
@@ -137,6 +149,11 @@ def ago(time: str | None) -> str:
         return ""
     seconds = (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
     return "just now" if seconds < 2 else f"{duration(seconds)} ago"
+
+
+def _some(found: dict[str, Any]) -> str:
+    """The first keys, with a sign that there are more."""
+    return ", ".join(found["keys"]) + (", …" if found["count"] > len(found["keys"]) else "")
 
 
 def _share(value: float) -> str:

@@ -64,12 +64,13 @@ class ProjectLoop:
         self._intake = IntakeLoop(hold, settings, project_id, on_labels)
         self._announcer = Announcer(hold, project_id)
         self._next_shown = NextShown(hold, project_id, suggester, settings.blind)
-        self._reordering = Reordering(hold, project_id, suggester, settings.order, settings.blind)
+        shown = settings.blind, settings.max_characters
+        self._reordering = Reordering(hold, project_id, suggester, settings.order, *shown)
         self._unseen = UnseenSuggestions(hold, project_id, suggester)
         self._reasons = Reasons(hold, project_id, suggester, self._reordering.first, settings.blind)
         self._sent_back = SentBack(hold, project_id, settings.blind)
         on_order = self._reordering.begin
-        self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, settings.blind)
+        self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, *shown)
         self._scheduler = Scheduler(hold, settings, project_id)
         self._stands: tuple[int, Standing] | None = None
         self._project: tuple[object, Project] | None = None

@@ -164,6 +164,14 @@ def test_a_column_that_no_example_has_is_named():
     )
 
 
+def test_what_gets_no_suggestion_is_named():
+    unread = {"most": 20_000, "too_long": {"count": 1, "keys": ["7"]}, "without_text": {"count": 0, "keys": []}}
+    text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "unsuggested": unread}]})
+    assert "no suggestion: 1 example is longer than 20,000 characters (LABELWHEEL_MAX_CHARACTERS) (7)" in " ".join(
+        text.split()
+    )
+
+
 def test_a_service_without_worker_and_web_is_noticed():
     text = shown({"worker": {"alive": False}, "servers": [], "projects": []})
     assert "worker is not running" in text

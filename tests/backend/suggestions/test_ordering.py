@@ -63,7 +63,7 @@ def test_a_tool_that_can_show_an_order_has_it_after_each_backfill(
     assert world.tool.ranked == ["5"]
 
 
-def test_what_has_no_text_is_not_what_people_are_to_do_next() -> None:
+def test_what_no_model_reads_is_not_what_people_are_to_do_next() -> None:
     """A tool shows an empty suggestion with the score 0: nothing was less sure, and it stood first."""
 
     class Shelf:
@@ -72,14 +72,16 @@ def test_what_has_no_text_is_not_what_people_are_to_do_next() -> None:
         def candidates(self) -> Iterator[Candidate]:
             yield candidate(1.0, "1", "")
             yield candidate(1.0, "2", " \n")
+            yield candidate(1.0, "4", "a text of many words")
+            yield candidate(0.9, "5", "another of many words, of which a question reads one")
             yield candidate(0.4, "3", "a text")
 
         def rank(self, keys: Sequence[str]) -> None:
             self.ranked = keys
 
     shelf = Shelf()
-    shown = show(cast(Connector, shelf), "mixed")
-    assert [each.key for each in shown or ()] == list(shelf.ranked) == ["3"]
+    shown = show(cast(Connector, shelf), "uncertain", max_characters=10)
+    assert [each.key for each in shown or ()] == list(shelf.ranked) == ["5", "3"]
 
 
 def test_a_tool_that_can_show_none_is_asked_for_none(world: World, plain_tools: None) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from labelwheel.backend.database.tables import HeadRow
+from labelwheel.backend.database.tables import ExampleRow, HeadRow
 from labelwheel.backend.ledger import shown_order
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.suggestions import reordering
@@ -19,6 +20,7 @@ class Sure:
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         self.scores: dict[str, float] = {}
         self.asked: list[int] = []
+        self.silent: set[str] = set()
         self._real = world.web.suggest
         monkeypatch.setattr(world.web, "suggest", self.suggest)
         monkeypatch.setattr(reordering, "EVERY_SECONDS", 0.0)
@@ -28,6 +30,8 @@ class Sure:
         answer = self._real(number, examples, version)
         for each in answer["suggestions"]:
             each["predictions"]["topic"]["score"] = self.scores.get(each["key"], 0.5)
+            if each["key"] in self.silent:
+                each["predictions"] = {}
         return answer
 
 
@@ -46,6 +50,11 @@ def sure(world: World, monkeypatch: pytest.MonkeyPatch) -> Sure:
     return found
 
 
+def taken_in(world: World) -> list[str]:
+    with world.database.session() as session:
+        return list(session.scalars(select(ExampleRow.key)))
+
+
 def revise(world: World) -> str:
     """Newer heads, as the fast lane has them served."""
     with world.database.transaction() as tx:
@@ -60,6 +69,19 @@ def revise(world: World) -> str:
         made = generations.revise(tx, project, {"topic": head.id})
         assert made is not None
         return made.name
+
+
+def test_what_no_model_reads_is_not_put_first_by_newer_heads(world: World, sure: Sure) -> None:
+    """It is asked about like all others, and nothing is said: that is no doubt."""
+    world.tool.add(" \n", "word " * 5_000)
+    world.until(lambda: len(taken_in(world)) == 62)
+    sure.silent = {"61", "62"}
+    sure.asked.clear()
+    revise(world)
+    world.until(lambda: 62 in sure.asked)
+    world.turns(3)
+    assert world.tool.ranked[:2] == ["1", "2"]
+    assert sure.silent.isdisjoint(world.tool.ranked)
 
 
 def test_newer_heads_order_anew_what_is_taken_next(world: World, sure: Sure) -> None:
