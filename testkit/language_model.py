@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +27,7 @@ class ScriptedModel:
         self.requests: list[dict[str, Any]] = []
         self.keys: set[str] = set()
         self.most, self._under_way = 0, 0
-        self._lock = threading.Lock()
+        self._lock, self._ended = threading.Lock(), threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
@@ -41,6 +40,7 @@ class ScriptedModel:
         try:
             yield self
         finally:
+            self._ended.set()
             self._server.shutdown()
             self._server.server_close()
             thread.join()
@@ -63,7 +63,7 @@ class ScriptedModel:
 
     def _answer(self, asked: dict[str, Any], fault: str) -> tuple[int, dict[str, str], bytes]:
         if fault == "slow":
-            time.sleep(3)
+            self._ended.wait(60)
         if fault in ("400", "429", "500"):
             return int(fault), {"Retry-After": "0.05"} if fault == "429" else {}, b'{"error": {"message": "as asked"}}'
         if fault == "redirect":

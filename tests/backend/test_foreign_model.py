@@ -157,7 +157,7 @@ def test_it_wins_a_round_passes_the_gate_and_is_served(
         meanwhile = answered(held[0], examples[:3])
         assert isinstance(meanwhile, Passing), "nobody keeps what stands in"
         assert all(one.answer in TOPIC.values for one in meanwhile), "no request fails"
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 300, "what hangs does so for ten minutes"
         mischief("")
         until(lambda: [one.answer for one in answered(held[0], examples[:3])] == said[:3])
         assert not isinstance(answered(held[0], examples[:3]), Passing)

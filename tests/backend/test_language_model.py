@@ -147,7 +147,7 @@ def test_it_wins_a_round_passes_the_gate_is_served_and_may_be_away(
     scripted.fault = "500"
     begin = time.monotonic()
     meanwhile = answered(served, fresh)
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 60
     assert isinstance(meanwhile, Passing), "nobody keeps what stands in"
     assert all(one.answer in TOPIC.values for one in meanwhile), "no request fails"
     assert "what lies beside it answers meanwhile" in str(served.problem)

@@ -1,4 +1,5 @@
 import re
+import threading
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from labelwheel.backend.serving.pace import Pace
 from labelwheel.backend.serving.predictor import Predictor, ServedQuestion
 from labelwheel.backend.serving.queue import InferenceQueue
 from labelwheel.training.questions import Example
+from tests.backend.processes.processes import until
 from tests.backend.serving.fakes import FakeEngine, FakeModel, example, question
 
 
@@ -73,15 +75,17 @@ def test_what_does_not_fit_is_dropped_and_counted(engine, predictor):
 
 
 def test_a_few_examples_are_taken_for_a_person_who_waits(engine, predictor):
-    engine.seconds = 0.05
-    model = FakeModel("bulk1", question(), engine)
+    asked, model = members(engine), FakeModel("bulk1", question(), engine)
     rows = model.encode(question(), [example()] * 640)
-    bulk = predictor._queue.submit(model, rows, Priority.BULK, time.monotonic() + 60)
-    started = time.monotonic()
-    predictor.suggest(members(engine), [example("one")])
-    assert time.monotonic() - started < 0.4
-    assert not bulk.done()
-    bulk.result(20)
+    one = threading.Thread(target=predictor.suggest, args=(asked, [example("one")]))
+    with engine.lock:  # nothing is computed before both have asked
+        bulk = predictor._queue.submit(model, rows, Priority.BULK, time.monotonic() + 60)
+        one.start()
+        until(lambda: predictor._queue._chunks[Priority.INTERACTIVE])
+    one.join(60)
+    bulk.result(60)
+    versions = [version for version, _ in engine.batches]
+    assert versions.index("v7") <= 1 < len(versions) - 1, "only the batch that was under way comes first"
 
 
 def test_a_request_that_takes_too_long_ends(engine, predictor):

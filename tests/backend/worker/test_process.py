@@ -48,10 +48,8 @@ def test_it_starts_on_nothing_survives_a_kill_and_ends_on_sigterm(tmp_path: Path
     with worker(HOME=home) as (process, lines):
         said(lines, "the worker is running")  # at once: the one before certainly is no more
         assert not any("another worker" in line for line in lines)
-        began = time.monotonic()
         process.terminate()
-        assert process.wait(10) == 0
-        assert time.monotonic() - began < 9
+        assert process.wait(60) == 0
 
 
 def test_a_database_that_cannot_be_used_is_one_clear_line(tmp_path: Path) -> None:

@@ -62,14 +62,12 @@ def test_only_what_fits_the_question_passes(make: Make, content: Path) -> None:
 def test_what_crashes_is_started_again_while_nobody_waits(
     make: Make, content: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.2)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 1.0)
     answers = ForeignAnswers(make(), choice(), content)
     answers.check([RAIN])
     assert said(answers, POISON) == [None]
     assert "ended with 9 as it was to predict" in (answers.problem or "")
-    begin = time.monotonic()
-    assert said(answers, RAIN) == [None], "it is away, and nobody waits for it"
-    assert time.monotonic() - begin < 0.2
+    assert said(answers, RAIN) == [None], "it is away, and nobody waits for it: else it would have answered"
     until(lambda: said(answers, RAIN) == ["weather"])
     assert answers.problem is None
     answers._held[0]._process.kill()
