@@ -1,4 +1,4 @@
-"""How long Label Studio waits for /health and /setup while the service works hard: it gives up after a second.
+"""How long Label Studio waits for /health, /setup, webhooks while the service works hard: it gives up after a second.
 
     python -m benchmarks.responsiveness [--seconds 30]
 
@@ -9,6 +9,7 @@ a training job runs beside those.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from typing import Any
@@ -26,6 +27,7 @@ from testkit.load import spread
 from testkit.stage import Stage
 
 TASKS = 500
+ROUTES = ("health", "setup", "webhook")
 
 
 class Asking(Beside):
@@ -44,9 +46,13 @@ class Asking(Beside):
 
 
 def measure(stage: Stage, seconds: float) -> dict[str, Any]:
-    """Milliseconds of /health and /setup, asked in turn as Label Studio asks: each on a connection of its own."""
-    times: dict[str, list[float]] = {"health": [], "setup": []}
-    project = stage.reference
+    """Milliseconds of each route, asked in turn as Label Studio asks: each on a connection of its own.
+
+    A webhook says that a task was labelled, which has the worker fetch it and fit a head anew.
+    """
+    project, tasks = stage.reference, itertools.cycle(stage.data)
+    event = {"action": "ANNOTATION_UPDATED", "project": stage.studio.project(stage.project)}
+    times: dict[str, list[float]] = {route: [] for route in ROUTES}
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         for name in times:
@@ -55,7 +61,8 @@ def measure(stage: Stage, seconds: float) -> dict[str, Any]:
             if name == "health":
                 answer = requests.get(url, auth=auth, timeout=10)
             else:
-                answer = requests.post(url, auth=auth, json={"project": project}, timeout=10)
+                body = {"project": project} if name == "setup" else {**event, "task": {"id": next(tasks)}}
+                answer = requests.post(url, auth=auth, json=body, timeout=10)
             times[name].append((time.monotonic() - began) * 1000)
             answer.raise_for_status()
         time.sleep(0.02)
@@ -95,10 +102,10 @@ def main() -> int:
     for name in ("", "asked", "route", "median", "99 %", "worst"):
         table.add_column(name, justify="left" if name in ("", "route") else "right")
     for situation in ("idle", "predicting", "predicting and training"):
-        for route in ("health", "setup"):
+        for route in ROUTES:
             found = record[situation][route]
             cells = (str(found[each]) for each in ("p50", "p99", "worst"))
-            table.add_row(situation, str(record[situation]["asked"] // 2), f"/{route}", *cells)
+            table.add_row(situation, str(record[situation]["asked"] // len(ROUTES)), f"/{route}", *cells)
     console.print(table)
     console.print(f"kept in {save('responsiveness', record)}")
     return 0
