@@ -135,7 +135,7 @@ def _questions(questions: list[Row]) -> Table:
             wording.score(champion) if champion else "",
             _labels(each["labels"]),
             _accepted(each.get("acceptance", [])),
-            _round(each["round"]) if each["round"] else _next(each["next_round"]),
+            _round(each["round"]) if each["round"] else wording.coming(each["next_round"]),
         )
     return table
 
@@ -146,11 +146,6 @@ def _labels(labels: Row) -> str:
     told += [f"{labels[name]} {name}" for name in ("unusable",) if labels.get(name)]
     extra = ", ".join(filter(None, told))
     return f"{labels['total']}" + (f" ({extra})" if extra else "")
-
-
-def _next(coming: Row) -> str:
-    left = coming["labels_left"]
-    return coming["reason"] if left is None else f"after {left} more label{'s' * (left != 1)}"
 
 
 def _round(current: Row) -> Text:

@@ -45,6 +45,7 @@ def _card(session: Session, project: dict[str, Any], alive: list[dict[str, Any]]
     return {name: project[name] for name in shown} | {
         "labels_at": project["poll"]["at"],
         "problems": _problems(project, alive),
+        "notes": [f"{each['name']} is not learnt: {each['reason']}" for each in project["unlearnt"]],
         "questions": [
             {name: each[name] for name in ("name", "kind", "champion", "head", "labels", "next_round", "round")}
             | {"accepted": latest.get(each["name"], {"accepted": 0, "answered": 0, "rate": None})}
@@ -76,7 +77,6 @@ def _problems(project: dict[str, Any], alive: list[dict[str, Any]]) -> list[str]
         found.append("no label could be taken in since then; nothing is lost, and it goes on when the tool answers")
     told = (wording.trouble(server, project["id"], "load the next models") for server in alive)
     found += [trouble for trouble in told if trouble]
-    found += [f"{each['name']} is not learnt: {each['reason']}" for each in project["unlearnt"]]
     found += [f"example {each['key']} is set aside: {each['reason']}" for each in project["aside"][:3]]
     if refused := wording.not_taken(project["work"]):
         found.append(refused)

@@ -33,7 +33,7 @@ class QuestionCard(Body):
 
 
 class ProjectCard(Body):
-    """A project that is connected, or about to be; `problems` say what to do."""
+    """A project that is connected, or about to be; `problems` say what to do, `notes` what is so and harms nothing."""
 
     id: int
     tool: str
@@ -48,6 +48,7 @@ class ProjectCard(Body):
     backfill: BackfillState | None
     labels_at: datetime | None = Field(description="when labels were looked for")
     problems: list[str]
+    notes: list[str]
     questions: list[QuestionCard]
 
 

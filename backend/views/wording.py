@@ -16,6 +16,12 @@ def score(row: dict[str, Any]) -> str:
     return f"{row.get('metric') or 'score'} {_share(row['score'])}{interval}".replace("_", " ")
 
 
+def coming(following: dict[str, Any]) -> str:
+    """Such as `after 3 more labels`; where none is missing, what a round waits for, or why there will be none."""
+    left = following["labels_left"]
+    return f"after {counted(left, 'more label')}" if left else str(following["reason"])
+
+
 def stage(running: dict[str, Any]) -> str:
     """What a round that is under way is at: its state, unless it has not begun. Several questions share one job, and go
     through it one after the other.

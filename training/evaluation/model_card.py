@@ -84,7 +84,7 @@ def _use(manifest: Manifest, base: BaseCard) -> str:
     question = manifest.question
     named = list(map(cell, question.values))
     options = ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
-    asked = f", with one or more of: {options}" if options else ""
+    asked = f"; its labels are {options}" if options else ""
     learnt = (
         f"from {manifest.label_count:,} labels of people (the hash of their set is {code(manifest.label_set)})"
         if manifest.label_count

@@ -84,7 +84,7 @@ class Selection:
         for strategy in sorted(self._strategies, key=lambda each: not each.asked):
             if not strategy.learns and self._applies(strategy):
                 outcome, finished = strategy.measure(), strategy.finish()
-                reason = "there are no labels to learn from yet"
+                reason = "it needs no labels"
                 return Proposal(
                     finished.module, type(strategy), outcome, reason, settings=finished.settings,
                     foreign=finished.foreign,

@@ -53,6 +53,10 @@ class Tab(NamedTuple):
     title: str
 
 
+FILTERS = ("ago", "duration", "share", "score", "interval", "agreed", "counted", "headed", "hidden", "stage", "coming")
+"""What templates take from `wording`, by the same names."""
+
+
 class Frame:
     """The blueprint that pages are added to, and the one of the JSON that they are made from."""
 
@@ -66,7 +70,7 @@ class Frame:
         self.blueprint.errorhandler(LabelwheelError)(_refused)
         self.blueprint.errorhandler(HTTPException)(_unfit)
         self.blueprint.add_app_template_filter(wording.percent, "percent")
-        for name in ("ago", "duration", "share", "score", "interval", "agreed", "counted", "headed", "hidden", "stage"):
+        for name in FILTERS:
             self.blueprint.add_app_template_filter(getattr(wording, name), name)
 
     def page(

@@ -124,6 +124,14 @@ def test_label_names_are_not_said_to_be_measured_soon():
     assert "not measured yet" not in text
 
 
+def test_where_no_label_is_missing_it_says_what_a_round_waits_for():
+    """ "After 0 more labels" was said while ten independent examples were asked for, and no round came."""
+    question = STATUS["projects"][0]["questions"][1] | {"next_round": {"labels_left": 0, "reason": "label 3 more"}}
+    text = shown({**STATUS, "projects": [{**STATUS["projects"][0], "questions": [question]}]})
+    assert "label 3 more" in text
+    assert "after 0 more" not in text
+
+
 def test_a_round_that_has_not_begun_in_its_job_waits_there():
     """Five questions share one job: four of them were said to be running, at 0 %, for minutes."""
     question = STATUS["projects"][0]["questions"][0] | {"round": ROUND | {"progress": 0.0, "seconds_left": None}}

@@ -81,9 +81,9 @@ def test_what_is_wrong_says_what_to_do(stage: Stage) -> None:
     assert card["problems"][0] == "the key was refused; connect again"
     assert card["problems"][2:] == [
         "web:1 cannot load the next models: no such file",
-        "boxes is not learnt: it is about images",
         "example 7 is set aside: it answers 500",
     ]
+    assert card["notes"] == ["boxes is not learnt: it is about images"]
 
 
 def test_its_statements_do_not_grow_with_the_labels(stage: Stage) -> None:

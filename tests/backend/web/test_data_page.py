@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from labelwheel.backend.app import EXTENSION, create_app
-from labelwheel.backend.database.tables import AuditLine, CheckpointRow, ExampleRow, Project, QuestionRow, now
+from labelwheel.backend.database.tables import AuditLine, CheckpointRow, Event, ExampleRow, Project, QuestionRow, now
 from labelwheel.backend.ledger import impressions, shown_order
 from labelwheel.backend.ledger.shown_order import Proposed
 from labelwheel.backend.settings import Settings
@@ -167,6 +168,15 @@ def test_an_example_has_its_history_and_its_place_in_the_tool(stage: Stage, clie
     assert '<a href="http://tool.test/1.99/projects/1/data?task=e0"' in text
     assert client.get("/api/v1/projects/1/examples/e0", headers=ADMIN).json["events"][0]["annotator"] == "ann"
     assert client.get("/projects/1/data/nothing", headers=ADMIN).status_code == 404
+
+
+@pytest.mark.parametrize(("answer", "more"), [(4, False), ("good", False), (["good"], True), ([{"start": 0}], True)])
+def test_what_is_one_value_is_not_shown_in_full_again(
+    stage: Stage, client: FlaskClient, answer: Any, more: bool
+) -> None:
+    with stage.database.transaction() as tx:
+        tx.execute(update(Event).values(answer=answer))
+    assert ("<summary>in full</summary>" in client.get(EXAMPLE, headers=ADMIN).text) is more
 
 
 def test_an_address_that_is_no_web_page_is_no_link(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

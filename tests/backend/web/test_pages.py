@@ -10,6 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from labelwheel.backend.app import EXTENSION
+from labelwheel.backend.database.tables import Project
 from labelwheel.backend.settings import Settings
 from labelwheel.backend.web.pages.memo import MOST, Memo
 from tests.backend.web.attacked_app import attacked
@@ -51,6 +53,13 @@ def test_a_browser_at_the_root_is_led_to_the_pages_and_a_tool_is_not(client: Fla
     assert (led.status_code, led.headers["Location"]) == (302, "/overview")
     asked = client.get("/", auth=("labelwheel", ADMIN))
     assert asked.json["status"] == "UP"
+
+
+def test_what_is_not_learnt_is_no_alarm(app: Flask, client: FlaskClient) -> None:
+    with app.extensions[EXTENSION].database.transaction() as tx:
+        tx.get_one(Project, 1).unlearnt = [{"name": "boxes", "reason": "it is about images"}]
+    text = client.get("/overview", auth=("labelwheel", ADMIN)).text
+    assert '<p class="dim">boxes is not learnt: it is about images</p>' in text
 
 
 def test_no_page_is_open_to_strangers(app: Flask, client: FlaskClient) -> None:

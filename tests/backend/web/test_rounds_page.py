@@ -88,6 +88,15 @@ def test_what_is_held_is_promoted_by_the_admins_button(client: FlaskClient) -> N
     assert address not in read(client, READER, LOG)
 
 
+def test_a_score_without_a_report_is_named_once(client: FlaskClient) -> None:
+    with client.application.extensions[EXTENSION].database.transaction() as tx:
+        found = tx.get_one(Round, 2)
+        found.score, found.low, found.high = 0.5, 0.25, 0.75
+    text = words(read(client, READER, f"{LOG}/2"))
+    assert "score 0.500 0.25–0.75" in text
+    assert "score score" not in text
+
+
 def test_the_log_is_filtered(client: FlaskClient) -> None:
     assert "round 2" in words(read(client, READER, f"{LOG}?question=mood&kind=rejected"))
     assert "Nothing was decided" in read(client, READER, f"{LOG}?question=mood&kind=promoted")

@@ -69,6 +69,12 @@ def test_people_read_what_it_is_for_where_it_fails_and_the_whole_report() -> Non
         assert said in body
 
 
+def test_a_question_that_takes_one_label_is_not_said_to_take_more() -> None:
+    text = model_card.write(manifest(), report.build(findings()), KNOWN)
+    assert "; its labels are ORG" in text
+    assert "one or more" not in text
+
+
 def test_what_is_not_known_is_said_to_be_unknown() -> None:
     choice = Question(name="mood", kind=Kind.CHOICE, inputs=("text",), options=(Option(value="a"), Option(value="b")))
     found = report.build(findings(count=0, champion_scores=None, learning_curve=[]))
