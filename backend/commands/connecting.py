@@ -162,7 +162,7 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
                 raise Conflict(
                     "no worker is running, so nothing is connected yet; look at the log of `labelwheel serve`"
                 )
-            step, done = _step(found)
+            step, done = under_way(found, status["projects"])
             bar.update(task, description=step, total=None if done is None else 1.0, completed=done or 0.0)
             if step != told and not console.is_terminal:
                 console.print(f"… {step}")
@@ -199,10 +199,17 @@ def _follow(client: Client, number: int, share_with: str | None) -> None:
         console.print(f"  not learnt: {each['name']}: {each['reason']}", style="yellow", markup=False)
 
 
-def _step(project: targets.Row) -> tuple[str, float | None]:
-    """What is going on, and how far the round that is part of it is."""
-    running = [(each["name"], each["round"]) for each in project["questions"] if each.get("round")]
-    if not running:
+def under_way(project: targets.Row, everyone: list[targets.Row]) -> tuple[str, float | None]:
+    """What is going on, and how far the round that is part of it is; a round waits for those of other projects."""
+    rounds = [(each["name"], each["round"]) for each in project["questions"] if each.get("round")]
+    if not rounds:
         return project["step"] or "connecting", None
-    name, current = running[0]
+    name, current = rounds[0]
+    ahead = next((each for each in everyone if each["id"] != project["id"] and _trains(each)), None)
+    if current["state"] == "queued" and ahead is not None:
+        return f"waiting for a round of {targets.title(ahead)} to end before the first suggestions for {name}", None
     return f"preparing the first suggestions for {name}", current["progress"]
+
+
+def _trains(project: targets.Row) -> bool:
+    return any(each.get("round") and each["round"]["state"] == "running" for each in project["questions"])

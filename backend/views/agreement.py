@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.tables import Label, Project, QuestionRow
 from labelwheel.backend.projects import projects
-from labelwheel.backend.views import annotators, shared_examples
+from labelwheel.backend.views import annotators, shared_examples, wording
 from labelwheel.backend.views.remembered import Remembered
 from labelwheel.backend.views.shared_examples import NEWEST, Shared
 from labelwheel.training.kinds import kind_of
@@ -98,7 +98,9 @@ def _overall(question: Question, shared: Sequence[Shared]) -> dict[str, Any]:
     kind = kind_of(question)
     agreed, reason = None, None
     if len(shared) < LEAST:
-        reason = f"too few: {len(shared)} examples have answers of two people or more, and it takes {LEAST}"
+        has = "has" if len(shared) == 1 else "have"
+        together = f"{wording.counted(len(shared), 'example')} {has} answers of two people or more"
+        reason = f"too few: {together}, and it takes {LEAST}"
     else:
         units = [kind.coded(question, each.example, list(each.answers.values())) for each in shared]
         agreed = alpha(units, kind.distance, [each.group for each in shared])

@@ -129,7 +129,7 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
             session, project.id, lambda: unsuggested.read(session, project.id, settings.max_characters)
         ),
         "aside": [{"key": key, "reason": one["reason"]} for key, one in project.aside.items()],
-        "backfill": _backfill(session, project, examples["total"] - examples["labelled"]),
+        "backfill": _backfill(session, project, examples["total"], examples["labelled"]),
         "acceptance": accepted.get(None, []),
         "blind": settings.blind,
         "anchoring": anchoring.read(
@@ -153,13 +153,15 @@ def _project(session: Session, settings: Settings, project: Project, worker_aliv
     }
 
 
-def _backfill(session: Session, project: Project, waiting: int) -> dict[str, Any] | None:
+def _backfill(session: Session, project: Project, there: int, labelled: int) -> dict[str, Any] | None:
     query = select(Backfill).where(Backfill.project_id == project.id).order_by(Backfill.id.desc()).limit(1)
     row = session.scalars(query).first()
     if row is None:
         return None
-    total = row.done if row.state == "done" else max(row.done, waiting)
-    shown = {"version": row.generation, "state": row.state, "done": row.done, "total": total}
+    # what is looked at anew, for examples that came later or after a restart, is counted again
+    done = min(row.done, there)
+    total = done if row.state == "done" else max(done, there - labelled)
+    shown = {"version": row.generation, "state": row.state, "done": done, "total": total}
     return shown | {"started_at": _time(row.started_at)}
 
 

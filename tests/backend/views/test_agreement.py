@@ -109,6 +109,13 @@ def test_without_labels_and_with_one_annotator_there_is_nothing_to_say(stage: St
     assert "too few: 0 examples" in found["reason"]
 
 
+def test_one_example_is_said_in_the_singular(stage: Stage) -> None:
+    events(stage, "ann", "bob")
+    ask(stage, "choice", options=TOPICS)
+    answer(stage, {"ann": "sport", "bob": "politics"})
+    assert read(stage)["reason"] == "too few: 1 example has answers of two people or more, and it takes 20"
+
+
 def test_too_few_examples_are_said_to_be_too_few(stage: Stage) -> None:
     events(stage, "ann", "bob")
     ask(stage, "choice", options=TOPICS)
