@@ -10,11 +10,11 @@ import logging
 import time
 from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from labelwheel.backend.database.lease import Hold, LeaseLost
-from labelwheel.backend.database.tables import ACTIVE, Project, ProjectState, QuestionRow, Round, now
+from labelwheel.backend.database.tables import ACTIVE, Backfill, Project, ProjectState, QuestionRow, Round, now
 from labelwheel.backend.errors import Conflict
 from labelwheel.backend.onboarding import sharing
 from labelwheel.backend.onboarding.wiring import Wiring
@@ -111,6 +111,7 @@ class Onboarding:
             locked.state, locked.step, locked.problem = ProjectState.CONNECTED, "", None
             locked.want_sweep()
             self._configured_for = None
+            _fill_again(tx, generation.name)
             decisions.decide(tx, locked, None, "connected", f"{locked.tool} shows suggestions of {generation.name}")
         return True
 
@@ -175,6 +176,15 @@ class Onboarding:
             tool_secrets.end(tx, self._id)
             _cancel_rounds(tx, project, "connecting failed")
             decisions.decide(tx, project, None, "not connected", line(error))
+
+
+def _fill_again(tx: Session, generation: str) -> None:
+    """Has the suggestions that were filled in before looked through once more: an order of what is left ends that.
+
+    What shows an order in the tool is made anew with the wiring, and is empty.
+    """
+    before = update(Backfill).where(Backfill.generation == generation, Backfill.state == "done")
+    tx.execute(before.values(state="running", cursor=None, started_at=now(), ended_at=None))
 
 
 def check_alone(tx: Session, project: Project, reference: str) -> None:

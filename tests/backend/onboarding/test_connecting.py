@@ -125,3 +125,21 @@ def test_a_place_that_was_connected_by_another_name_is_connected_by_that(world: 
         other: Any = projects.register(tx, world.settings, "fake", world.url, "its title", "key", "http://us:9090")
         with pytest.raises(Conflict, match=r"project 1 before, by the name '1'"):
             check_alone(tx, other, reference)
+
+
+def test_connecting_again_shows_an_order_again(world: World) -> None:
+    """The order was taken away with the wiring, and came back with the next version only."""
+    world.tool.add("one", "two", "three")
+    world.connect()
+    world.settle()
+    assert sorted(world.tool.ranked) == ["1", "2", "3"]
+    version = world.generation
+    with world.database.transaction() as tx:
+        projects.disconnect(tx, 1)
+    world.until(lambda: world.project.state == "disconnected")
+    world.tool.ranked = []
+    world.connect()
+    world.settle()
+    assert world.generation == version
+    assert sorted(world.tool.ranked) == ["1", "2", "3"]
+    assert world.tool.calls.count("retire") <= 1
