@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from labelwheel.backend.commands import targets
 from labelwheel.backend.errors import InvalidRequest, InvalidSettings, NotFound
 from labelwheel.backend.settings import Settings, load
+from labelwheel.backend.views import wording
 from labelwheel.training.checkpoints.store import Store
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def predict(
             bulk.close()
     known = f", {before:,} were there already" if before else ""
     failed = bulk.failures.count
-    console.print(f"{added - failed:,} lines answered{known}: {out}", highlight=False, soft_wrap=True)
+    console.print(f"{wording.counted(added - failed, 'line')} answered{known}: {out}", highlight=False, soft_wrap=True)
     if failed:
         raise InvalidRequest(
             f"{failed:,} line{'s' * (failed != 1)} could not be answered and {'have' if failed != 1 else 'has'} an "

@@ -81,14 +81,18 @@ def backoff(failures: int) -> float:
 
 
 def _names(evidence: Evidence) -> Verdict | None:
-    """A round that needs no labels, where nothing is served yet or the served names are not those of today."""
+    """A round that needs no labels, where nothing is served yet or the served names are not those of today.
+
+    Somebody who went back to names of before, with a round on those of today behind them, keeps what they chose.
+    """
     if not evidence.named or evidence.names_failed < backoff(evidence.names_failures):
         return None
     if evidence.champion is None:
         return Verdict(
             Recipe.NAMES, "connect", "names", "nothing is served yet; the label names can answer without any label"
         )
-    if evidence.champion == Recipe.NAMES and evidence.outdated:
+    chosen = evidence.pinned and evidence.tried
+    if evidence.champion == Recipe.NAMES and evidence.outdated and not chosen:
         return Verdict(Recipe.NAMES, "options", "options", "the options have changed")
     return None
 

@@ -91,7 +91,7 @@ class Explainer:
         Where nobody waits for it, in `idle` time, it begins after a quiet moment only and is given up as soon as
         anybody asks for a suggestion; asked for again, it goes on from there. No labels are compared then.
         """
-        if not guard.readable(member.question, example, self._max_characters):
+        if not guard.readable(member.question, example, self._max_characters) or _lacks(member.question, example):
             raise _unreadable(member.question, example, self._max_characters)
         deadline, begun = time.monotonic() + SECONDS, self._clock()
         predictor, step = (self._ahead, IDLE_BATCH) if idle else (self._predictor, MOST)
@@ -146,4 +146,13 @@ def _unreadable(question: Question, example: Example, most: int) -> LabelwheelEr
     length = sum(map(len, question.texts(example)))
     if length > most:
         return TooLarge(f"the text has {length} characters; at most LABELWHEEL_MAX_CHARACTERS={most} are read")
-    return NotFound(f"there is no text: {question.name!r} is asked about {' and '.join(map(repr, question.inputs))}")
+    asked = f"{question.name!r} is asked about {' and '.join(map(repr, question.inputs))}"
+    if lacking := _lacks(question, example):
+        return NotFound(f"{asked}, and there is no {' and '.join(map(repr, lacking))}: give an example by its key")
+    return NotFound(f"there is no text: {asked}")
+
+
+def _lacks(question: Question, example: Example) -> list[str]:
+    """The fields without a text, of a question that makes no sense without each of them, if there is any text at all."""
+    missing = [name for name in question.inputs if not example.fields.get(name, "").strip()]
+    return missing if kind_of(question).fields and len(missing) < len(question.inputs) else []

@@ -61,7 +61,7 @@ class InfluentialLabels:
         if said.answer is None:
             return NO_INFLUENCES
         if not kind_of(member.question).told_by_labels:
-            return Influences(unsaid=f"of {member.question.kind} it cannot be said which labels moved an answer")
+            return Influences(unsaid=f"which labels moved an answer cannot be said of the kind {member.question.kind}")
         if compared is None or len(compared.rows) < LEAST:
             return Influences(unsaid=f"with fewer than {LEAST} labels it cannot be said which of them moved an answer")
         items = said.answer if isinstance(said.answer, list) else [said.answer]

@@ -79,7 +79,7 @@ def _with_the_model(
     question: Question, labelled: Sequence[Shared], probabilities: Probabilities
 ) -> tuple[Found | None, str | None]:
     if not kind_of(question).exclusive:
-        return None, "people alone: CROWDLAB, in which the model is one more voice, is for questions with one answer"
+        return None, "people alone: CROWDLAB, in which the model is one more voice, is for choices"
     known = [each for each in labelled if each.example.key in probabilities]
     several = sum(len(each.answers) > 1 for each in known)
     if min(len(known), several) < LEAST:

@@ -224,7 +224,7 @@ def _data(report: Mapping[str, Any]) -> str:
             f"{leakage['near_texts_in_both']} near-duplicates; such as {such}."
         )
     )
-    table = _table(("labels", *(_words(part) for part in parts)), rows)
+    table = _table(("labels", *(_words(part) for part in parts)), rows) if parts else "There was none."
     return f"## Labels\n\n{table}\n\n{labels['fresh']:,} are newer than the champion. {found}"
 
 

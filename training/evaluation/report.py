@@ -173,7 +173,7 @@ def _warnings(findings: Findings, clean: bool) -> list[str]:
     groups = len({row.group for row in findings.measured})
     if findings.cross_validated:
         found.append("The held-out part is too small yet: these numbers come from cross-validation on training labels.")
-    if groups < FEW:
+    if 0 < groups < FEW:
         found.append(f"Only {groups} independent examples were measured: the numbers are rough.")
     if not clean:
         found.append("Some texts are in both parts of the split: the scores may be too good.")

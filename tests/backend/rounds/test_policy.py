@@ -46,6 +46,12 @@ def code(evidence: Evidence) -> tuple[str, Recipe | None]:
         ({"named": True, "names_failures": 1, "names_failed": 31.0, "new": 0}, ("names", Recipe.NAMES)),
         ({"named": True, "champion": "names", "new": 0}, ("waiting", None)),
         ({"named": True, "champion": "names", "outdated": True, "new": 0}, ("options", Recipe.NAMES)),
+        # what somebody went back to stays, until the options change once more
+        (
+            {"named": True, "champion": "names", "outdated": True, "new": 0, "pinned": True, "tried": True},
+            ("pinned", None),
+        ),
+        ({"named": True, "champion": "names", "outdated": True, "new": 0, "pinned": True}, ("options", Recipe.NAMES)),
         # other options than the champion's
         ({"champion": "auto", "outdated": True, "trained": 16, "new": 0, "total": 16}, ("options", Recipe.AUTO)),
         ({"champion": "auto", "outdated": True, "tried": True, "trained": 16, "new": 0}, ("waiting", None)),

@@ -98,7 +98,7 @@ def test_where_no_regression_tells_of_labels_it_is_said_why():
     spans = Question(name="places", kind=Kind.SPANS, inputs=("text",), options=(Option(value="city"),))
     said = Prediction(answer=[{"start": 0, "end": 4, "label": "city"}], score=0.9, item_scores=[0.9])
     found = influences.InfluentialLabels().of(unittest.mock.Mock(question=spans), None, said)
-    assert (list(found.labels), found.unsaid) == ([], "of spans it cannot be said which labels moved an answer")
+    assert (list(found.labels), found.unsaid) == ([], "which labels moved an answer cannot be said of the kind spans")
 
 
 def deadline() -> float:
@@ -164,6 +164,15 @@ def test_what_cannot_be_read_is_refused(fake):
         explainer.explain(1, fake.member, "g1", text(" "))
     with pytest.raises(TooLarge, match="LABELWHEEL_MAX_CHARACTERS=20"):
         explainer.explain(1, fake.member, "g1", text("word " * 5))
+
+
+def test_one_text_of_two_that_are_compared_is_too_little(fake):
+    """ "Nothing is suggested" was all that people were told."""
+    better = Question(name="better", kind=Kind.PAIRWISE, inputs=("first", "second"))
+    explainer = Explainer(fake.queue, lambda project, name: [], 100, {}, KnownReasons())
+    member = ServedQuestion(better, fake.member.model)
+    with pytest.raises(NotFound, match="'better' is asked about 'first' and 'second', and there is no 'second'"):
+        explainer.explain(1, member, "g1", Example(key="9", fields={"first": "this one"}))
 
 
 def test_what_is_hidden_is_not_explained(fake):

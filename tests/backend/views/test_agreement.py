@@ -213,7 +213,7 @@ def test_every_kind_is_compared_by_a_distance_of_its_own(
     assert 1 > close > found["alpha"]["value"]
     assert (found["pairs"][0]["f1"] is not None) is (kind == "spans")
     assert found["quality"]["another_look"][0]["key"] == "e24"
-    assert "for questions with one answer" in found["quality"]["reason"]
+    assert "is for choices" in found["quality"]["reason"]
 
 
 def test_somebody_who_answers_twice_is_one_voice_with_the_later_answer(stage: Stage) -> None:

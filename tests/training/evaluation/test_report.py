@@ -95,6 +95,13 @@ def test_the_report_has_its_numbers_and_survives_json():
     assert "Only 20 independent examples were measured: the numbers are rough." in found["notes"]
 
 
+def test_where_nothing_was_measured_no_figure_is_called_rough():
+    found = report.build(findings(0, champion_scores=[]))
+    assert found["headline"] is None
+    assert not any("independent examples were measured" in note for note in found["notes"])
+    assert "(examples)" not in report.render(found), "a table of nothing"
+
+
 def blinded(count, right):
     """Held-out labels of which the first 60 are blind; the model is right about so many of those, and all others."""
     found = findings(2 * count)
