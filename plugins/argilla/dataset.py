@@ -84,10 +84,7 @@ class Dataset:
             found = self.client.get(path)
         except Missing:
             self._id = None  # one of the same name may have been made since
-            raise Missing(
-                f"Argilla at {self.client.url} has no dataset {self.name!r} any more; its labels are kept here. "
-                "Connect again if there is one, or disconnect it"
-            ) from None
+            raise self._gone() from None
         if not isinstance(found, dict) or "last_activity_at" not in found:
             raise ToolError(f"{self.client.url} does not answer like Argilla 2: is this its address?")
         return found
@@ -258,6 +255,12 @@ class Dataset:
             raise ToolError(f"{self.client.url}/api/v1{self.path}/records does not answer like Argilla")
         return items
 
+    def _gone(self) -> Missing:
+        return Missing(
+            f"Argilla at {self.client.url} has no dataset {self.name!r} any more; its labels are kept here. "
+            "Connect again if there is one, or disconnect it"
+        )
+
     def _find(self) -> str:
         workspace, _, name = self.name.rpartition(SEPARATOR)
         spaces = {one["id"]: one["name"] for one in self.client.get("/me/workspaces")["items"]}
@@ -265,9 +268,14 @@ class Dataset:
         named = (one for one in listed if one["name"] == name and workspace in ("", spaces.get(one["workspace_id"])))
         found = list(named) or [one for one in listed if one["id"] == self.name]
         found = found or [one for one in listed if one["id"] == self._known]  # renamed since it was connected
+        if not found and self._known is not None:
+            raise self._gone()
         if not found:
             where = f"workspace {workspace!r}" if workspace else "any workspace"
-            names = alternatives(name, [(each, each) for each in sorted({str(one["name"]) for one in listed})])
+            # one of that name may be in another workspace
+            there = [(str(one["name"]), str(spaces.get(one["workspace_id"]))) for one in listed]
+            shown = {(each, f"{space}{SEPARATOR}{each}" if workspace else each) for each, space in there}
+            names = alternatives(name, sorted(shown))
             raise Missing(
                 f"Argilla at {self.client.url} has no dataset {name!r} in {where} that this key may see; "
                 f"there are: {names}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -116,7 +117,11 @@ class Frame:
         with self.source.database.session() as session:
             query = select(Project.id, Project.title, Project.external_id).order_by(Project.id)
             rows = session.execute(query.where(Project.state != ProjectState.DISCONNECTED)).all()
+        titles = Counter(row.title or row.external_id for row in rows)
         projects = [{"id": row.id, "title": row.title or row.external_id} for row in rows]
+        for each in projects:
+            if titles[each["title"]] > 1:  # as the commands tell them apart
+                each["title"] = f"{each['title']} ({each['id']})"
         return {
             "page": name,
             "page_title": title,
