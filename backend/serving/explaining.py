@@ -153,6 +153,6 @@ def _unreadable(question: Question, example: Example, most: int) -> LabelwheelEr
 
 
 def _lacks(question: Question, example: Example) -> list[str]:
-    """The fields without a text, of a question that makes no sense without each of them, if there is any text at all."""
+    """The fields without a text, of a question that makes no sense without each of them, if any has a text."""
     missing = [name for name in question.inputs if not example.fields.get(name, "").strip()]
     return missing if kind_of(question).fields and len(missing) < len(question.inputs) else []
