@@ -93,7 +93,9 @@ class Watch:
             self._heard, self._missed = time.monotonic(), False
         elif not self._missed and time.monotonic() - self._heard > SILENT_SECONDS:
             self._missed = True
-            self.console.print(f"[yellow]labelwheel has been silent for {SILENT_SECONDS:.0f} s; it is restarted[/]")
+            self.console.print(
+                f"[yellow]labelwheel has been silent for {SILENT_SECONDS:.0f} s: it is busy, or started again[/]"
+            )
 
 
 def _board(projects: list[Row]) -> Table:

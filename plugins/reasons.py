@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
 from labelwheel.training.questions import Answer, Example, Frozen, item_line
 
@@ -25,6 +26,21 @@ class Reason(Frozen):
 
     item: Answer
     words: tuple[Word, ...]
+
+
+TELLING = frozenset("!?¡¿！？؟")
+"""Punctuation that says something of what is written."""
+
+
+def given(item: Answer, words: Iterable[Word]) -> tuple[Reason, ...]:
+    """The reason as people are shown it, if any word is left: a full stop may carry an answer, and tells nobody why."""
+    told = tuple(word for word in words if not _bare(word.text))
+    return (Reason(item=item, words=told),) if told else ()
+
+
+def _bare(text: str) -> bool:
+    # one mark, however often: several are a smiley, or a quotation's end, of which nobody knows
+    return len(set(text)) == 1 and unicodedata.category(text[0]).startswith("P") and text[0] not in TELLING
 
 
 def in_words(example: Example, reasons: Mapping[str, Sequence[Reason]], most: int = 200) -> str:

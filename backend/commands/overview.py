@@ -133,19 +133,11 @@ def _questions(questions: list[Row]) -> Table:
             cell,
             champion["version"] if champion else Text("none yet", style="dim"),
             wording.score(champion) if champion else "",
-            _labels(each["labels"]),
+            wording.labels(each["labels"]),
             _accepted(each.get("acceptance", [])),
             _round(each["round"]) if each["round"] else wording.coming(each["next_round"]),
         )
     return table
-
-
-def _labels(labels: Row) -> str:
-    told = [f"{labels['held_out']} held out" if labels["held_out"] else ""]
-    told += [f"{labels['blind']} blind"] if labels.get("blind") else []
-    told += [f"{labels[name]} {name}" for name in ("unusable",) if labels.get(name)]
-    extra = ", ".join(filter(None, told))
-    return f"{labels['total']}" + (f" ({extra})" if extra else "")
 
 
 def _round(current: Row) -> Text:

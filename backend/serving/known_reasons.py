@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from labelwheel.plugins.reasons import Reason, Word
+from labelwheel.plugins.reasons import Reason, Word, given
 from labelwheel.training.evaluation.explanation import Explanation
 from labelwheel.training.questions import Example, Prediction, Question
 
@@ -28,10 +28,9 @@ class KnownReasons:
         """Keeps what was found, in the place of what was known of the same texts."""
         with self._lock:
             key = _key(project, question, example)
+            words = [Word(**word._asdict()) for word in found.words]
             self._found[key] = tuple(
-                Reason(item=one.item, words=tuple(Word(**found.words[place]._asdict()) for place in one.marked))
-                for one in found.carried
-                if one.marked
+                reason for one in found.carried for reason in given(one.item, [words[place] for place in one.marked])
             )
             self._found.move_to_end(key)
             if len(self._found) > self._size:

@@ -26,7 +26,7 @@ from labelwheel.backend.suggestions import showing
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.plugins.capabilities import Explains
 from labelwheel.plugins.connector import Connector, Suggestion
-from labelwheel.plugins.reasons import Reason, Word
+from labelwheel.plugins.reasons import Reason, Word, given
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Answer, Example, Prediction
 
@@ -143,7 +143,5 @@ def _labelling(project: Project) -> bool:
 def _reasons(body: Mapping[str, Any]) -> tuple[Reason, ...]:
     words = [Word(**word) for word in body["words"]]
     return tuple(
-        Reason(item=one["item"], words=tuple(words[place] for place in one["marked"]))
-        for one in body["carried"]
-        if one["marked"]
+        reason for one in body["carried"] for reason in given(one["item"], [words[place] for place in one["marked"]])
     )

@@ -16,6 +16,13 @@ def score(row: dict[str, Any]) -> str:
     return f"{row.get('metric') or 'score'} {_share(row['score'])}{interval}".replace("_", " ")
 
 
+def labels(row: dict[str, Any]) -> str:
+    """Such as `1,200 (30 held out, 2 unusable)`."""
+    named = ("held_out", "blind", "unusable")
+    extra = ", ".join(f"{row[name]:,} {name.replace('_', ' ')}" for name in named if row.get(name))
+    return f"{row['total']:,}" + (f" ({extra})" if extra else "")
+
+
 def coming(following: dict[str, Any]) -> str:
     """Such as `after 3 more labels`; where none is missing, what a round waits for, or why there will be none."""
     left = following["labels_left"]

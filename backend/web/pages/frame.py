@@ -54,7 +54,10 @@ class Tab(NamedTuple):
     title: str
 
 
-FILTERS = ("ago", "duration", "share", "score", "interval", "agreed", "counted", "headed", "hidden", "stage", "coming")
+FILTERS = (
+    *("ago", "duration", "share", "score", "interval", "agreed", "counted", "headed", "hidden"),
+    *("stage", "coming", "labels"),
+)
 """What templates take from `wording`, by the same names."""
 
 

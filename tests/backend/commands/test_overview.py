@@ -264,8 +264,8 @@ def test_durations(seconds, words):
 
 def test_blind_labels_are_counted_once_there_are_any():
     labels = {"total": 120, "held_out": 30, "blind": 11}
-    assert overview._labels(labels) == "120 (30 held out, 11 blind)"
-    assert overview._labels({**labels, "blind": 0}) == "120 (30 held out)"
+    assert wording.labels(labels) == "120 (30 held out, 11 blind)"
+    assert wording.labels({**labels, "blind": 0}) == "120 (30 held out)"
 
 
 def test_of_a_text_it_is_told_how_much_of_it_was_changed():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,6 +14,7 @@ from flask.testing import FlaskClient
 from labelwheel.backend.app import EXTENSION
 from labelwheel.backend.database.tables import Project
 from labelwheel.backend.settings import Settings
+from labelwheel.backend.views import overview
 from labelwheel.backend.web.pages.memo import MOST, Memo
 from tests.backend.web.attacked_app import attacked
 from tests.backend.web.attacks import OPEN
@@ -77,6 +79,21 @@ def test_projects_of_one_title_are_told_apart(app: Flask, client: FlaskClient) -
     with app.extensions[EXTENSION].database.transaction() as tx:
         tx.get_one(Project, numbers[1]).title = "Reviews"
     assert called("second") == [f"Reviews ({number})" for number in numbers]
+
+
+def test_labels_of_no_use_are_counted_on_the_first_page_as_in_the_terminal(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = overview._card
+
+    def card(*given: Any) -> dict[str, Any]:
+        found = real(*given)
+        for question in found["questions"]:
+            question["labels"] |= {"total": 1200, "held_out": 30, "unusable": 9}
+        return found
+
+    monkeypatch.setattr(overview, "_card", card)
+    assert "<dd>1,200 (30 held out, 9 unusable)</dd>" in client.get("/overview", auth=("labelwheel", ADMIN)).text
 
 
 def test_no_page_is_open_to_strangers(app: Flask, client: FlaskClient) -> None:
