@@ -45,7 +45,7 @@ def _card(session: Session, project: dict[str, Any], alive: list[dict[str, Any]]
     return {name: project[name] for name in shown} | {
         "labels_at": project["poll"]["at"],
         "problems": _problems(project, alive),
-        "notes": [f"{each['name']} is not learnt: {each['reason']}" for each in project["unlearnt"]],
+        "notes": _notes(project),
         "questions": [
             {name: each[name] for name in ("name", "kind", "champion", "head", "labels", "next_round", "round")}
             | {"accepted": latest.get(each["name"], {"accepted": 0, "answered": 0, "rate": None})}
@@ -80,6 +80,11 @@ def _problems(project: dict[str, Any], alive: list[dict[str, Any]]) -> list[str]
     found += [f"example {each['key']} is set aside: {each['reason']}" for each in project["aside"][:3]]
     if refused := wording.not_taken(project["work"]):
         found.append(refused)
-    if unread := wording.unsuggested(project["unsuggested"]):
-        found.append(unread)
     return found
+
+
+def _notes(project: dict[str, Any]) -> list[str]:
+    """What is so, and no fault of anybody."""
+    found = [f"{each['name']} is not learnt: {each['reason']}" for each in project["unlearnt"]]
+    unread = wording.unsuggested(project["unsuggested"])
+    return [*found, unread] if unread else found

@@ -8,6 +8,8 @@ from urllib.parse import quote, urlencode
 
 WORDS = 12
 """A search for so many finds a record among thousands, and stays a short address."""
+LONGEST = 64
+"""Longer words, a hash or what has no blanks in it, would make an address that no proxy takes."""
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 """What Argilla's search takes as it stands: all else there is an operator, a blank, or split in a way of its own."""
 
@@ -28,4 +30,4 @@ def of(url: str, dataset: str, fields: Mapping[str, str], labelled: bool) -> str
 def _words(text: str) -> list[str]:
     """The first words, those left out that a search might read in another way."""
     apart = (each.strip(".,;:!?()[]{}\"'„“”‚‘’«»…") for each in text.split())
-    return [each for each in apart if WORD.fullmatch(each)][:WORDS]
+    return [each for each in apart if len(each) <= LONGEST and WORD.fullmatch(each)][:WORDS]

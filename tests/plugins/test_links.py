@@ -52,6 +52,7 @@ def test_a_record_is_searched_for_by_the_words_of_its_longest_text() -> None:
     said = "Don't move: “the parcel” (no. 7) -late is_at a/b ünder +49 the|door, or AND here…"
     assert search(said) == {"search": ["Don't_move_the_parcel_no_7_ünder_or_AND_here~all"], "status": ["pending"]}
     assert search("a word", labelled=True) == {"search": ["a_word~all"], "status": ["submitted"]}
+    assert search(f"Play {'x' * 65} {'y' * 64}")["search"] == [f"Play_{'y' * 64}~all"]
     assert search("word " * 5000)["search"] == ["_".join(["word"] * 12) + "~all"]
 
 

@@ -52,7 +52,8 @@ def test_status_and_overview_say_so(world: World) -> None:
         (card,) = overview.overview(session, world.settings)["projects"]
     said = f"no suggestion: 1 example is longer than 100 characters (LABELWHEEL_MAX_CHARACTERS) ({long})"
     assert wording.unsuggested(project["unsuggested"]) == said
-    assert said in card["problems"]
+    assert card["notes"] == [said]
+    assert card["problems"] == []
 
 
 def test_how_it_is_said() -> None:
