@@ -9,7 +9,8 @@ from flask import Blueprint
 
 from labelwheel.plugins.argilla import adding, addresses, doubts, polling, pushing, webhook, wiring
 from labelwheel.plugins.argilla.client import Client
-from labelwheel.plugins.argilla.dataset import SEPARATOR, Dataset
+from labelwheel.plugins.argilla.dataset import Dataset
+from labelwheel.plugins.argilla.finding import SEPARATOR
 from labelwheel.plugins.argilla.polling import Poller
 from labelwheel.plugins.argilla.pushing import Pusher
 from labelwheel.plugins.argilla.ranks import RankedRecords

@@ -9,16 +9,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from labelwheel.plugins.alternatives import alternatives
 from labelwheel.plugins.argilla.client import Client, Missing, Rejected
+from labelwheel.plugins.argilla.finding import find, gone
 from labelwheel.plugins.argilla.layout import Layout, read
 from labelwheel.plugins.connector import Aside, Config
 from labelwheel.plugins.errors import ToolError, ToolFailed, ToolRefused
 from labelwheel.plugins.halving import halved
 from labelwheel.plugins.limits import clean
 
-SEPARATOR = "/"
-"""Between workspace and dataset in a project's name; neither may contain it."""
 SEARCHED = 250
 """So many ids may be asked for at once."""
 START = "[0, []]"
@@ -55,13 +53,14 @@ class Dataset:
         self._known = known
         self._id: str | None = None
         self._layout: Layout | None = None
+        self._several = False
         self._told: set[str] = set()
 
     @property
     def id(self) -> str:
         """Argilla's id of the dataset."""
         if self._id is None:
-            self._id = self._find()
+            self._id = find(self.client, self.name, self._known)
         return self._id
 
     @property
@@ -77,6 +76,13 @@ class Dataset:
         assert self._layout is not None
         return self._layout
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What to ask for with the records that suggestions are shown for, so that `is_open` can tell."""
+        assert self.layout
+        # a pending record has no answer yet where one is enough, and responses are more to read
+        return ("suggestions", "responses") if self._several else ("suggestions",)
+
     def get(self) -> Row:
         """The dataset as the API shows it."""
         path = self.path
@@ -84,7 +90,7 @@ class Dataset:
             found = self.client.get(path)
         except Missing:
             self._id = None  # one of the same name may have been made since
-            raise self._gone() from None
+            raise gone(self.client, self.name) from None
         if not isinstance(found, dict) or "last_activity_at" not in found:
             raise ToolError(f"{self.client.url} does not answer like Argilla 2: is this its address?")
         return found
@@ -101,6 +107,7 @@ class Dataset:
             raise ToolError(f"Dataset {self.name!r} is a draft: publish it in Argilla, then connect again")
         fields = self.client.get(f"{self.path}/fields")["items"]
         asked = self.client.get(f"{self.path}/questions")["items"]
+        self._several = (found.get("distribution") or {}).get("min_submitted", 1) > 1
         self._layout = layout = read(fields, asked)
         shown = ("name", "title", "settings")
         parts = [
@@ -254,36 +261,6 @@ class Dataset:
         if not isinstance(items, list):
             raise ToolError(f"{self.client.url}/api/v1{self.path}/records does not answer like Argilla")
         return items
-
-    def _gone(self) -> Missing:
-        return Missing(
-            f"Argilla at {self.client.url} has no dataset {self.name!r} any more; its labels are kept here. "
-            "Connect again if there is one, or disconnect it"
-        )
-
-    def _find(self) -> str:
-        workspace, _, name = self.name.rpartition(SEPARATOR)
-        spaces = {one["id"]: one["name"] for one in self.client.get("/me/workspaces")["items"]}
-        listed = self.client.get("/me/datasets")["items"]
-        named = (one for one in listed if one["name"] == name and workspace in ("", spaces.get(one["workspace_id"])))
-        found = list(named) or [one for one in listed if one["id"] == self.name]
-        found = found or [one for one in listed if one["id"] == self._known]  # renamed since it was connected
-        if not found and self._known is not None:
-            raise self._gone()
-        if not found:
-            where = f"workspace {workspace!r}" if workspace else "any workspace"
-            # one of that name may be in another workspace
-            there = [(str(one["name"]), str(spaces.get(one["workspace_id"]))) for one in listed]
-            shown = {(each, f"{space}{SEPARATOR}{each}" if workspace else each) for each, space in there}
-            names = alternatives(name, sorted(shown))
-            raise Missing(
-                f"Argilla at {self.client.url} has no dataset {name!r} in {where} that this key may see; "
-                f"there are: {names}"
-            )
-        if len(found) > 1:
-            names = ", ".join(sorted(str(spaces.get(one["workspace_id"])) for one in found))
-            raise ToolError(f"There are several datasets {name!r}: say which with --workspace; there are: {names}")
-        return str(found[0]["id"])
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ class Pusher:
         self._listed: dict[str, Row] = {}
 
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
-        """Records that people are still to answer, without those that were looked at for `version`.
+        """Records that nobody has answered, without those that were looked at for `version`.
 
         Those that have a rank come first, as people who sort by it see them next; the others as they were added.
         """
@@ -53,12 +53,12 @@ class Pusher:
             ranked = self._ranks.first()
             for start in range(0, len(ranked), PAGE):
                 yield from self._page(ranked[start : start + PAGE], START)
-        for listing in self._dataset.scan(("suggestions",), PAGE, cursor):
+        for listing in self._dataset.scan(self._dataset.shown, PAGE, cursor):
             yield from self._page(listing.rows, listing.cursor)
         self._listed = {}
 
     def _page(self, listed: Sequence[Row], cursor: str) -> Iterator[Page]:
-        rows = [row for row in listed if row.get("status") == "pending" and row["id"] not in self._done]
+        rows = [row for row in listed if is_open(row) and row["id"] not in self._done]
         self._listed = {str(row["id"]): row for row in rows}
         if rows:
             yield Page(examples=tuple(self._dataset.layout.example(row) for row in rows), cursor=cursor)
@@ -67,7 +67,7 @@ class Pusher:
         """What comes first for people who sort by rank and for those who sort by nothing, in turns."""
         found: dict[str, Row] = {}
         for row in chain.from_iterable(zip_longest(self._ranks.first(), self._added(count))):
-            if row is not None and row.get("status") == "pending":
+            if row is not None and is_open(row):
                 found.setdefault(str(row["id"]), row)
         rows = list(found.values())[:count]
         self._listed = {str(row["id"]): row for row in rows}
@@ -75,7 +75,7 @@ class Pusher:
 
     def _added(self, count: int) -> list[Row]:
         try:
-            return self._dataset.first(_AS_ADDED, count, ("suggestions",))
+            return self._dataset.first(_AS_ADDED, count, self._dataset.shown)
         except (Rejected, ToolFailed) as error:
             log.warning("newer suggestions only come to records with a rank at the moment: %s", error)
             return []
@@ -106,12 +106,12 @@ class Pusher:
         gone = {agent(version) for version in versions}
         if self._version is not None and self._version not in gone:
             return
-        for listing in self._dataset.scan(("suggestions",), PAGE):
+        for listing in self._dataset.scan(self._dataset.shown, PAGE):
             for row in listing.rows:
                 shown = row.get("suggestions") or []
                 # a revision's name is the generation's and a number
                 old = [one["id"] for one in shown if str(one.get("agent")).partition(".")[0] in gone]
-                if old and row.get("status") == "pending":
+                if old and is_open(row):
                     self._delete(row, old)
 
     def _send(self, items: list[Row]) -> int:
@@ -144,6 +144,15 @@ class Pusher:
         except ToolFailed as error:
             self._dataset.get()  # raises where Argilla itself has broken down
             log.warning("Argilla did not take away a suggestion for record %s: %s", row["id"], error)
+
+
+def is_open(record: Mapping[str, Any]) -> bool:
+    """Whether nobody has answered it, though the dataset may want several answers: of one with `Dataset.shown`.
+
+    Who answers it after somebody else sees what that one saw, and nothing of a model that has learnt from the answer.
+    """
+    given = (one.get("status") for one in record.get("responses") or ())
+    return record.get("status") == "pending" and "submitted" not in given
 
 
 def changes(dataset: Dataset, row: Row, suggestion: Suggestion, known: set[str]) -> tuple[Row | None, list[str]]:

@@ -38,7 +38,7 @@ class RankedRecords:
         if not self._ordered:
             return []
         try:
-            rows = self._dataset.first(_ORDER, RANKED, ("suggestions",))
+            rows = self._dataset.first(_ORDER, RANKED, self._dataset.shown)
             return [row for row in rows if PROPERTY in (row.get("metadata") or {})]
         except ToolFailed as error:
             log.warning("records are suggested to in the order in which they were added: %s", error)

@@ -30,6 +30,7 @@ class RecordPeople(People):
         self.properties: list[dict[str, Any]] = []
         self.doubts: dict[int, int] = {}
         self.external: dict[str, int] = {}
+        self.min_submitted = 1
 
     def name(self, number: int) -> str:
         return f"r{number}"
@@ -80,7 +81,9 @@ class Calls(Client):
             return {"total": count, "completed": len(self._people.work), "pending": count}
         if path == f"/datasets/{ID}":
             latest = max(self._people.moved.values(), default=START)
-            return {"id": ID, "name": "d", "status": "ready", "last_activity_at": latest.isoformat()}
+            wanted = {"strategy": "overlap", "min_submitted": self._people.min_submitted}
+            told = {"id": ID, "name": "d", "status": "ready", "distribution": wanted}
+            return told | {"last_activity_at": latest.isoformat()}
         if path.startswith("/records/"):
             return self._one(path.removeprefix("/records/"))
         if path.endswith("/records/search"):
@@ -166,7 +169,7 @@ class Calls(Client):
         return {
             "id": self._people.name(key), "fields": {"t": self._people.texts[key]}, "dataset_id": ID,
             "responses": responses, "suggestions": self._people.suggested.get(key, []),
-            "status": "completed" if responses else "pending",
+            "status": "completed" if len(responses) >= self._people.min_submitted else "pending",
             "metadata": metadata,
         }  # fmt: skip
 

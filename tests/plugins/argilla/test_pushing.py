@@ -10,6 +10,7 @@ from labelwheel.plugins.argilla.answers import Value
 from labelwheel.plugins.argilla.pushing import agent, ours, same, shows
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.training.questions import Example, Prediction
+from tests.plugins.argilla.stand_in import RecordPeople, Records, say
 from tests.plugins.argilla.test_layout import asked, layout
 
 
@@ -60,3 +61,28 @@ def test_a_version_is_an_agent_in_the_characters_that_are_allowed() -> None:
     assert ours({"agent": "lw-1-0002-xyz"}, "lw-1-0001-abc")
     assert not ours({"agent": "gpt"}, "lw-1-0001-abc")
     assert not ours({"agent": None}, "lw-1-0001-abc")
+
+
+def test_who_answers_second_sees_what_the_first_saw() -> None:
+    """Where two are to answer, a model that had learnt from the first told the second what that one had said."""
+    people = RecordPeople()
+    people.min_submitted = 2
+    answered, open_ = (people.add(text) for text in ("one", "two"))
+    connector = Records(people)
+    questions = connector.config().questions
+
+    def fill(version: str, answer: str) -> None:
+        said = {"topic": Prediction(answer=answer, score=0.9)}
+        for page in connector.waiting(version, None):
+            found = [Suggestion(example=each, version=version, predictions=said) for each in page.examples]
+            assert connector.push(found, questions) == len(found)
+
+    def shown() -> list[str | None]:
+        return [say(people.suggested.get(number, [])) for number in (answered, open_)]
+
+    fill("lw-1-0001-a", "sport")
+    people.answer(answered, "politics")
+    assert [example.key for example in connector.upcoming(5)] == [people.name(open_)]
+    fill("lw-1-0002-b", "politics")
+    connector.retire(["lw-1-0001-a"])
+    assert shown() == ["sport", "politics"]
