@@ -35,6 +35,14 @@ class Foresees(Protocol):
 
 
 @runtime_checkable
+class Bundles(Protocol):
+    """A connector whose tool has as much to do for few suggestions as for many."""
+
+    def at_once(self) -> int:
+        """How many suggestions are best shown with one `push`, where nobody waits for the first of them."""
+
+
+@runtime_checkable
 class Explains(Protocol):
     """A connector that can show people which words carried a suggestion, in a way that never becomes a label."""
 

@@ -1,10 +1,12 @@
 """A proxy between Label Studio and labelwheel that records the webhooks, and loses, doubles, holds or reorders them.
 
-Everything else passes untouched. Label Studio gets a 200 for every webhook, as it would from a network that lies.
+Everything else passes untouched, with a note of how long it took. Label Studio gets a 200 for every webhook, as it
+would from a network that lies.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -31,6 +33,15 @@ class Webhook:
     fate: str
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A request that was passed on, and what came back."""
+
+    call: str
+    status: int
+    seconds: float
+
+
 def thirds(number: int) -> str:
     """A third is lost, a third comes twice, a third comes as it should."""
     return (DROP, DOUBLE, PASS)[number % 3]
@@ -45,6 +56,7 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.port}"
         self.webhooks: list[Webhook] = []
         self.refused: list[int] = []
+        self.passed: list[Passed] = []
         self._held: list[Webhook] = []
         self._lock = threading.Lock()
         proxy = self
@@ -58,17 +70,27 @@ class Proxy:
             def do_POST(self) -> None:
                 self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
+            def do_PATCH(self) -> None:
+                self.do_POST()
+
+            def do_DELETE(self) -> None:
+                self.do_POST()
+
             def _serve(self, body: bytes) -> None:
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
                 if self.command == "POST" and self.path.partition("?")[0] == "/webhook":
                     proxy._take(headers, body)
                     return self._answer(200, {"Content-Type": "application/json"}, b'{"status": "noted"}')
+                call, began, status = f"{self.command} {self.path.partition('?')[0]}", time.monotonic(), 502
                 try:
                     answer = requests.request(
                         self.command, proxy.target + self.path, headers=headers, data=body, timeout=120
                     )
+                    status = answer.status_code
                 except requests.RequestException:
                     return self._answer(502, {}, b"")
+                finally:
+                    proxy.passed.append(Passed(call, status, time.monotonic() - began))
                 kept = {
                     name: value
                     for name, value in answer.headers.items()
@@ -81,8 +103,9 @@ class Proxy:
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # whoever asked may be gone: it was killed
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass

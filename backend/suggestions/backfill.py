@@ -1,7 +1,8 @@
 """Backfill: fresh suggestions for the examples that nobody has labelled yet, a page at a time.
 
 The suggestions come from the web process, which holds the model. A newer generation drops the backfill of the older
-one; a restart goes on at the last page's cursor.
+one; a restart goes on at the cursor of what was shown last. Where the tool has as much to do for few suggestions as for
+many, they are collected: the first page is shown at once, as people see it next, and then twice as many each time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from labelwheel.backend.suggestions import blind_places, ordering, showing, so_f
 from labelwheel.backend.suggestions.blind_places import BlindPlaces
 from labelwheel.backend.suggestions.showing import Suggester
 from labelwheel.backend.suggestions.so_far import SoFar
+from labelwheel.plugins.capabilities import Bundles
 from labelwheel.plugins.connector import Connector, Page, Suggestion
 from labelwheel.training.errors import LabelwheelError
 from labelwheel.training.questions import Question
@@ -51,10 +53,12 @@ class Backfiller:
         self._walk: Walk | None = None
         self._number: int | None = None
         self._again = 0.0
+        self._held: list[Suggestion] = []
+        self._least = self._at_once = 1  # so many are held before they are shown, and so many at most
 
     def forget(self) -> None:
         """After trouble with the tool: go on at the cursor that is stored."""
-        self._walk = None
+        self._walk, self._held = None, []
 
     def step(self, connector: Connector, standing: Standing) -> bool:
         """One page; True where there is more. Raises ToolError."""
@@ -73,10 +77,13 @@ class Backfiller:
             self._finish(connector, backfill)
             return False
         if self._walk is None or not self._walk.goes_on:
-            self._walk = Walk(connector.waiting(backfill.generation, backfill.cursor))
+            self._begin(connector, backfill)
+        assert self._walk is not None
         with self._walk.page() as page:
             if page is not None:
-                return self._show(connector, backfill, page)
+                return self._collect(connector, backfill, page)
+            if self._held:
+                return self._show(connector, backfill, None)
             found = ordering.show(connector, self._order, *self._so_far(), self._max_characters)
             if found is not None:
                 ordering.keep(self._hold, self._id, self._order, found)
@@ -84,19 +91,32 @@ class Backfiller:
             self._finish(connector, backfill)
         return True
 
-    def _show(self, connector: Connector, backfill: Backfill, page: Page) -> bool:
+    def _begin(self, connector: Connector, backfill: Backfill) -> None:
+        self._walk = Walk(connector.waiting(backfill.generation, backfill.cursor))
+        self._held, self._least = [], 1
+        self._at_once = connector.at_once() if isinstance(connector, Bundles) else 1
+
+    def _collect(self, connector: Connector, backfill: Backfill, page: Page) -> bool:
         suggestions = self._suggest(page, backfill.generation)
         if suggestions is None:
             self.forget()
             self._again = time.monotonic() + _PAUSE_SECONDS
             return False
+        self._held += suggestions
+        if len(self._held) < min(self._least, self._at_once):
+            return True
+        return self._show(connector, backfill, page.cursor)
+
+    def _show(self, connector: Connector, backfill: Backfill, cursor: str | None) -> bool:
+        """All that is held; `cursor` is where to go on, None where the walk has come to its end."""
+        held, self._held, self._least = self._held, [], 2 * max(self._least, len(self._held))
         with self._hold.database.session() as session:
             if not _current(session, self._id, backfill.generation):
                 return True
-        taken = showing.show(self._hold, self._id, connector, suggestions)
+        taken = showing.show(self._hold, self._id, connector, held)
         with self._hold.transaction() as tx:
             row = tx.get_one(Backfill, backfill.id, with_for_update=True)
-            row.cursor, row.done = page.cursor, row.done + taken
+            row.cursor, row.done = cursor or row.cursor, row.done + taken
         return True
 
     def _suggest(self, page: Page, version: str) -> list[Suggestion] | None:

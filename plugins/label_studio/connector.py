@@ -82,6 +82,10 @@ class LabelStudio:
         """Import predictions; returns how many were taken."""
         return pushing.push(self._project, suggestions, questions)
 
+    def at_once(self) -> int:
+        """The more, the more tasks there are."""
+        return pushing.at_once(self._project)
+
     def candidates(self) -> Iterator[Candidate]:
         """Unlabelled tasks, where there is a tab to show an order in."""
         return ranks.candidates(self._project) if _number(self._options.get("tab")) else iter(())

@@ -19,6 +19,8 @@ from labelwheel.training.questions import Question
 log = logging.getLogger(__name__)
 
 BATCH = 200
+IMPORTS, LARGEST = 50, 2000
+"""A project's predictions come in so many imports, each of so many at most."""
 FIRST = 1000
 """How many of the least certain tasks are sought out ahead of the others under uncertainty sampling."""
 SCAN = 500
@@ -55,25 +57,32 @@ def waiting(project: Project, version: str, cursor: str | None) -> Iterator[Page
             return
 
 
+def at_once(project: Project) -> int:
+    """How many suggestions one import is worth: Label Studio counts all tasks of the project anew with each.
+
+    With 20,000 tasks, an import of 100 took 4 to 10 s on a busy machine, and one of 2,000 took 9.
+    """
+    tasks = project.get().get("task_number")
+    return min(max(tasks // IMPORTS, PAGE), LARGEST) if type(tasks) is int else PAGE
+
+
 def push(project: Project, suggestions: Sequence[Suggestion], questions: Sequence[Question]) -> int:
     """Show suggestions; a task that has one of the same version, or is not there any more, is passed over.
 
     Of blind tasks the predictions that they have go.
     """
     known = {question.name for question in questions}
-    taken = 0
+    items = []
     for start in range(0, len(suggestions), BATCH):
         batch = {one.example.key: one for one in suggestions[start : start + BATCH] if one.example.key.isdecimal()}
         tasks = project.batch(only=[int(key) for key in batch], size=BATCH).tasks if batch else []
-        items = []
         for task in tasks:
             suggestion = batch[str(task["id"])]
             if suggestion.blind:
                 _bare(project, task, suggestion.version)
             elif suggestion.version not in _versions(task):
                 items.append(prediction(project, task, suggestion, known))
-        taken += _import(project, items)
-    return taken
+    return _import(project, items)
 
 
 def explain(project: Project, suggestion: Suggestion) -> None:
@@ -200,7 +209,7 @@ def _import(project: Project, items: list[dict[str, Any]]) -> int:
     except (ToolUnreachable, ToolRefused):
         raise
     except ToolError as error:
-        if error.http_status not in (400, 500):
+        if error.http_status not in (400, 413, 500):
             raise
         if len(items) == 1:
             log.warning("Label Studio did not take a suggestion for task %s: %s", items[0]["task"], error)

@@ -60,6 +60,7 @@ class Tool:
     broken: Exception | None = None  # raised by every call
     failing: dict[str, Exception] = field(default_factory=dict)  # raised by calls of that name
     page_size: int = 3
+    at_once: int = 1  # suggestions that are best pushed together
     field_name: str = "text"  # of the examples' text
     unshown: set[str] = field(default_factory=set)  # keys of examples that the tool fails to show
     unnamed: set[str] = field(default_factory=set)  # and of those of which it does not even tell the key
@@ -211,6 +212,9 @@ class FakeConnector:
             fresh = [key for key in keys if key not in labelled and not self._shows(key, version)]
             yield Page(examples=tuple(self._tool.examples[key] for key in fresh), cursor=str(place))
 
+    def at_once(self) -> int:
+        return self._tool.at_once
+
     def upcoming(self, count: int) -> Sequence[Example]:
         self._tool.called("upcoming")
         labelled = {work.example for work in self._tool.work.values()}
@@ -290,4 +294,4 @@ def _fitting(suggestion: Suggestion, questions: Sequence[Question]) -> Suggestio
 class PlainConnector(FakeConnector):
     """The same without any capability."""
 
-    fetch = candidates = rank = upcoming = explain = doubt = add = None  # type: ignore[assignment]
+    fetch = candidates = rank = upcoming = explain = doubt = add = at_once = None  # type: ignore[assignment]

@@ -6,10 +6,11 @@ import pytest
 
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.plugins.errors import ToolError, ToolFailed, ToolRefused, ToolUnreachable
+from labelwheel.plugins.label_studio import polling
 from labelwheel.plugins.label_studio.layout import read
 from labelwheel.plugins.testing.people import People
 from labelwheel.training.questions import Example, Prediction
-from tests.plugins.label_studio.stand_in import CONFIG, Studio
+from tests.plugins.label_studio.stand_in import CONFIG, Calls, Studio, Tasks
 
 QUESTIONS = read(CONFIG).questions
 
@@ -56,3 +57,40 @@ def test_where_label_studio_itself_says_no_the_push_is_tried_again_later(people:
     fail_once(people, error)
     with pytest.raises(type(error)):
         Studio(people).push(suggestions([1, 2], blind=True), QUESTIONS)
+
+
+@pytest.mark.parametrize(("tasks", "wanted"), [(None, 100), (30, 100), (20_000, 400), (10**6, 2000), ("many", 100)])
+def test_the_more_tasks_a_project_has_the_more_suggestions_come_together(
+    people: People, monkeypatch: pytest.MonkeyPatch, tasks: object, wanted: int
+) -> None:
+    monkeypatch.setattr(Tasks, "get", lambda self: {"id": 1, "task_number": tasks})
+    assert Studio(people).at_once() == wanted
+
+
+def test_what_comes_together_is_one_import(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "PAGE", 1000)
+    keys = [people.add(f"more {number}") for number in range(450)]
+    calls: list[str] = []
+    people.called = calls.append
+    assert Studio(people).push(suggestions(keys), QUESTIONS) == 450
+    assert calls.count("call /api/projects/1/import/predictions") == 1
+    assert {len(people.suggested[key]) for key in keys} == {1}
+
+
+def test_an_import_that_is_too_large_for_a_proxy_comes_in_parts(people: People) -> None:
+    keys = [people.add(f"more {number}") for number in range(20)]
+    send, sizes = Calls.send, []
+
+    def refuse(calls: Calls, method: str, path: str, body: object = None, *, timeout: float = 0.0) -> object:
+        if path.endswith("import/predictions"):
+            assert isinstance(body, list)
+            sizes.append(len(body))
+            if len(body) > 5:
+                raise refused(ToolError, 413)
+        return send(calls, method, path, body, timeout=timeout)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Calls, "send", refuse)
+        assert Studio(people).push(suggestions(keys), QUESTIONS) == 20
+    assert sizes == [20, 10, 5, 5, 10, 5, 5]
+    assert {len(people.suggested[key]) for key in keys} == {1}
