@@ -64,8 +64,7 @@ def order(
             tx.add(found)
     except IntegrityError:
         raise Conflict(f"a round of question {question.name!r} is active already; wait for it or cancel it") from None
-    if recipe is Recipe.AUTO:
-        _pin(tx, question, False)
+    _pin(tx, question, False)
     if trigger not in AUTOMATIC:
         question.counted_from = 0
     tx.flush()

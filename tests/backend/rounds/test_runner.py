@@ -16,7 +16,9 @@ from labelwheel.backend.errors import Conflict, NotFound
 from labelwheel.backend.projects import projects
 from labelwheel.backend.rounds import jobs, progress, round_commands
 from labelwheel.backend.rounds.runner import Runner
+from labelwheel.plugins.testing.fake_tool import TOPIC
 from labelwheel.training.launchers.base import Phase
+from labelwheel.training.questions import Option
 from labelwheel.training.spec import JobSpec, Serving
 from tests.backend.fake_jobs import BAD, GOOD, crash, finish
 from tests.backend.world import World
@@ -301,6 +303,24 @@ def test_a_rollback_holds_until_enough_new_labels_or_an_order(running: World) ->
     running.settle()
     assert running.question().champion_id == running.checkpoints[-1].id
     assert not running.question().pinned
+
+
+def test_older_label_names_stay_where_somebody_went_back_to_them_until_the_options_change(world: World) -> None:
+    def offer(*values: str) -> None:
+        world.tool.questions = (TOPIC.model_copy(update={"options": tuple(Option(value=each) for each in values)}),)
+        world.settle()
+
+    world.connect()
+    world.settle()
+    offer("sport", "politics", "weather")
+    older, newer = world.checkpoints
+    assert world.question().champion_id == newer.id
+    rollback(world, older.version)
+    world.settle()
+    assert (world.question().champion_id, world.question().pinned) == (older.id, True)
+    offer("sport", "politics", "weather", "music")
+    assert world.question().champion_id == world.checkpoints[-1].id != older.id
+    assert not world.question().pinned
 
 
 def test_a_rollback_ends_the_round_that_would_undo_it(running: World) -> None:
