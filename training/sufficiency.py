@@ -68,7 +68,7 @@ def lacking(question: Question, counted: Iterable[Counted]) -> str | None:
             if number
         ]
         more = f" (beside {', '.join(others)})" if others else ""
-        return f"{question.name!r} has {len(train)} label(s) with text to learn from{more}; it takes {least}"
+        return f"{question.name!r} has {_counted(len(train), 'label')} with text to learn from{more}; it takes {least}"
     if not any(each.filled for each in train):
         return f"{question.name!r}: no example has a span yet; label some that have"
     return None
@@ -97,8 +97,8 @@ def weigh(question: Question, counted: Sequence[Counted], learnt: bool, differen
     if problem is None and deciding < needed:
         new = " that the champion has not learnt from" if learnt else ""
         problem = (
-            f"{question.name!r} has {deciding} independent example(s){new} to decide by; it takes {needed}: label "
-            f"{needed - deciding} more"
+            f"{question.name!r} has {_counted(deciding, 'independent example')}{new} to decide by; "
+            f"it takes {needed}: label {needed - deciding} more"
         )
     return Sufficiency(len(train), len(held_out), deciding, problem)
 
@@ -112,3 +112,7 @@ def independent(question: Question, rows: Sequence[LabelledExample]) -> list[Lab
         row.model_copy(update={"group": f"{row.group}/{row.example.key}"}) if row.part is Part.TRAIN else row
         for row in rows
     ]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -113,7 +113,8 @@ def _labels(evidence: Evidence, settings: Settings) -> Verdict:
     wait = backoff(evidence.failures) - evidence.failed
     if wait > 0:
         pause = _span(backoff(evidence.failures))
-        reason = f"{evidence.failures} round(s) in a row failed; the next try comes {pause} after the last"
+        failed = "a round" if evidence.failures == 1 else f"{evidence.failures} rounds in a row"
+        reason = f"{failed} failed; the next try comes {pause} after the last"
         return Verdict(None, "", "failing", reason, 0)
     if _noisy(evidence, settings):
         return Verdict(None, "", "quiet", "labels are still coming in", 0)

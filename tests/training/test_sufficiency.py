@@ -45,7 +45,7 @@ def test_what_is_held_out_or_without_text_does_not_train() -> None:
     ]
     problem = lacking(CHOICE, counted)
     assert problem is not None
-    assert "0 label(s)" in problem
+    assert "0 labels with text" in problem
     assert "(beside 5 held out to measure by, 1 set apart, 1 without the text it reads)" in problem
     assert lacking(CHOICE, [*counted, *examples(1)]) is None
 

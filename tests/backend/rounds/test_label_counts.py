@@ -99,7 +99,7 @@ def test_no_round_starts_that_nothing_could_decide(ready: World) -> None:
     place(ready, Part.TRAIN, *keys)
     submit(ready, keys[:6])
     ready.turns(3)
-    assert reason(ready) == "'topic' has 6 independent example(s) to decide by; it takes 10: label 4 more"
+    assert reason(ready) == "'topic' has 6 independent examples to decide by; it takes 10: label 4 more"
     assert ready.kinds().count("skipped") == 1
     with pytest.raises(Conflict, match="label 4 more"):
         ready.order()

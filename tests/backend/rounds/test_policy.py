@@ -21,6 +21,13 @@ def code(evidence: Evidence) -> tuple[str, Recipe | None]:
 
 
 @pytest.mark.parametrize(
+    ("failures", "said"), [(1, "a round failed; the next try comes 30 s"), (3, "3 rounds in a row failed; the next")]
+)
+def test_failures_are_counted_in_plain_words(failures: int, said: str) -> None:
+    assert said in judge(replace(READY, failures=failures, failed=1.0), SETTINGS).reason
+
+
+@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({}, ("labels", Recipe.AUTO)),

@@ -247,7 +247,7 @@ def test_a_round_is_ordered_once_and_reports_its_progress(client, stage):
     path = f"/api/v1/projects/{stage.project}/questions/tone%2Fvoice/train"
     refused = client.post(path)
     assert refused.status_code == 409
-    assert "has 0 label(s) with text to learn from; it takes 1" in refused.json["error"]["message"]
+    assert "has 0 labels with text to learn from; it takes 1" in refused.json["error"]["message"]
     told = client.get("/api/v1/status").json["projects"][0]["decisions"][0]
     assert (told["question"], told["kind"]) == ("tone/voice", "not started")
     assert told["reason"].endswith(f"asked for one: {refused.json['error']['message']}")
