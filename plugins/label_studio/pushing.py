@@ -19,7 +19,7 @@ from labelwheel.training.questions import Question
 log = logging.getLogger(__name__)
 
 BATCH = 200
-IMPORTS, LARGEST = 50, 2000
+IMPORTS, LARGEST = 20, 2000
 """A project's predictions come in so many imports, each of so many at most."""
 FIRST = 1000
 """How many of the least certain tasks are sought out ahead of the others under uncertainty sampling."""
