@@ -11,7 +11,7 @@ import numpy as np
 from labelwheel.training import encoders
 from labelwheel.training.evaluation import intervals, named_slices
 from labelwheel.training.evaluation.findings import CurvePoint
-from labelwheel.training.kinds.base import QuestionKind, Score
+from labelwheel.training.kinds.base import QuestionKind, Row, Score
 from labelwheel.training.model import Model, pad_token
 from labelwheel.training.questions import Example, Prediction
 from labelwheel.training.shared_features import Embed
@@ -82,6 +82,9 @@ def measure(
         losses = [sum(score.loss for score in scores) for scores in told]
         by_head = losses[-1] < losses[0]
         theirs = list(told[-1] if by_head else told[0])
+    constant: Sequence[Score | None] = [None] * len(measured)
+    if champion is None:
+        constant = _constant(spec, kind, rows, measured) or constant
     pairs = [
         Pair(
             key=row.example.key,
@@ -89,12 +92,18 @@ def measure(
             held_out=row.part is Part.HELD_OUT,
             champion_loss=their.loss if their else None,
             challenger_loss=ours.loss,
+            constant_loss=fixed.loss if fixed else None,
             champion=dict(their.units) if their else {},
             challenger=dict(ours.units),
             slices=slices,
         )
-        for row, ours, their, slices in zip(
-            measured, scores, theirs, named_slices.of(spec.question, measured), strict=True
+        for row, ours, their, fixed, slices in zip(
+            measured,
+            scores,
+            theirs,
+            constant,
+            named_slices.of(spec.question, measured),
+            strict=True,
         )
     ]
     return Measurement(measured, predictions, scores, theirs, pairs, bool(filled), bool(followed), by_head, suggested)
@@ -150,6 +159,16 @@ def _filling(
     order = np.random.default_rng(seed).permutation(len(known))[: max(count, 0)]
     chosen = [known[index] for index in sorted(order)]
     return [row for row, _ in chosen], [prediction for _, prediction in chosen]
+
+
+def _constant(
+    spec: JobSpec, kind: QuestionKind, rows: Sequence[LabelledExample], measured: Sequence[LabelledExample]
+) -> list[Score] | None:
+    """What the one answer that suits most of the labels learnt would make of it; None where none suits all texts."""
+    learnt = [row.answer for row in rows if row.part is Part.TRAIN]
+    if not learnt or kind.free or kind.row is Row.TOKEN:
+        return None
+    return _scores(spec, kind, measured, [Prediction(answer=kind.agree(learnt), score=1.0)] * len(measured))
 
 
 def _scores(

@@ -149,8 +149,9 @@ class Pair(Frozen):
     """One example that neither model has learnt from, with what each of them made of it, by class.
 
     `loss` is in [0, 1]: 1 - the example's own score (wrong or not; 1 - F1 of its spans; a rating's or number's
-    distance over the range), so that a paired bootstrap works for every kind of question. `slices` has the value of
-    each slice that the example is in (`evaluation.slices`).
+    distance over the range), so that a paired bootstrap works for every kind of question. `constant_loss` is that of
+    the one answer that suits most of what was learnt, where there is no champion and one answer can suit all. `slices`
+    has the value of each slice that the example is in (`evaluation.slices`).
     """
 
     key: str
@@ -158,6 +159,7 @@ class Pair(Frozen):
     held_out: bool
     champion_loss: float | None
     challenger_loss: float
+    constant_loss: float | None = None
     champion: dict[str, Unit] = Field(default_factory=dict)
     challenger: dict[str, Unit] = Field(default_factory=dict)
     slices: dict[str, str] = Field(default_factory=dict)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from labelwheel.training.evaluation import left_behind
+from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import measure
-from labelwheel.training.questions import Prediction
-from labelwheel.training.spec import JobSpec, NamedSlice
+from labelwheel.training.questions import Answer, Kind, Prediction, Question
+from labelwheel.training.spec import JobSpec, NamedSlice, Pair, Part
 from tests.training.evaluation.sentences import SENTENCES
 from tests.training.inspection.subjects import choice, row
 
@@ -29,3 +32,34 @@ def test_a_gate_knows_the_language_of_each_text() -> None:
         for value in ("en", "de")
     }
     assert behind == {"en": False, "de": True}
+
+
+STARS = Question(name="stars", kind=Kind.RATING, inputs=("text",), minimum=1, maximum=5)
+
+
+def measured(question: Question, learnt: list[Answer], held: list[Answer], said: Answer) -> list[Pair]:
+    """Of a challenger that always answers the same, without a champion."""
+    parts = [Part.TRAIN] * len(learnt) + [Part.HELD_OUT] * len(held)
+    rows = [
+        row(number, f"text {number}", answer).model_copy(update={"part": part})
+        for number, (answer, part) in enumerate(zip([*learnt, *held], parts, strict=True))
+    ]
+    proposal: Any = SimpleNamespace(outcome=SimpleNamespace(indices=[], whole=[]))
+    spec = JobSpec(version="v1", question=question, data="d", output="o")
+
+    def answer(examples: Any) -> list[Prediction]:
+        return [Prediction(answer=said, score=0.9)] * len(examples)
+
+    return measure(spec, kind_of(question), rows, proposal, answer, None).pairs
+
+
+@pytest.mark.parametrize(("said", "passes"), [(1, False), (3, True), (5, False)])
+def test_a_first_model_of_ratings_is_held_to_the_answer_that_suits_most(said: int, passes: bool) -> None:
+    pairs = measured(STARS, [1, 2, 3, 3, 4, 5], [1, 2, 3, 3, 4, 5] * 2, said)
+    assert compare(pairs).passes is passes
+
+
+def test_where_no_answer_suits_all_texts_none_is_held_against_it() -> None:
+    spans = Question(name="words", kind=Kind.SPANS, inputs=("text",), options=choice("yes", "no").options)
+    span = [{"start": 0, "end": 4, "label": "yes"}]
+    assert [pair.constant_loss for pair in measured(spans, [span] * 4, [span] * 3, span)] == [None] * 3

@@ -234,20 +234,26 @@ def _of_few(groups: int, difference: float) -> tuple[Verdict, str]:
 
 
 def _alone(pairs: Sequence[Pair]) -> Comparison:
-    """Without a champion the challenger only has to do better than guessing."""
+    """Without a champion the challenger only has to do as well as the same answer to all, or better than guessing."""
     groups = len({pair.group for pair in pairs})
     if not pairs:
         reason = "There is no example to measure the challenger on: label more."
         return Comparison(verdict="too_few", reason=reason, examples=0, groups=0, challenger_score=0.0)
     score = 1 - float(np.mean([pair.challenger_loss for pair in pairs]))
-    labels = {label for pair in pairs for label in pair.challenger}
-    # one unit of one class right or wrong on every example: a choice, which guessing gets right now and then
-    single = _is_single(pairs)
-    chance = 1 / len(labels) if single and len(labels) > 1 else 0.0
-    good = score > chance
+    constant = [pair.constant_loss for pair in pairs if pair.constant_loss is not None]
+    if constant:
+        chance = 1 - float(np.mean(constant))
+        good = score >= chance - 1e-12
+        beside = f"{'no less' if good else 'less'} than the same answer to all would have ({chance:.3f})"
+    else:
+        labels = {label for pair in pairs for label in pair.challenger}
+        # one unit of one class right or wrong on every example: a choice, which guessing gets right now and then
+        chance = 1 / len(labels) if _is_single(pairs) and len(labels) > 1 else 0.0
+        good = score > chance
+        beside = f"{'more than' if good else 'no more than'} guessing would ({chance:.3f})"
     reason = (
         f"There is no champion yet; the challenger's mean score is {score:.3f} on {_counted(len(pairs), 'example')}, "
-        f"{'more than' if good else 'no more than'} guessing would ({chance:.3f})."
+        f"{beside}."
     )
     return Comparison(
         verdict="better" if good else "worse",

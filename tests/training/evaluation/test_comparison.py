@@ -140,6 +140,18 @@ def test_without_a_champion_it_has_to_beat_guessing():
     assert compare([]).verdict == "too_few"
 
 
+@pytest.mark.parametrize(("constant", "verdict"), [(0.5, "worse"), (0.6, "better"), (0.7, "better")])
+def test_without_a_champion_it_has_to_do_as_well_as_the_same_answer_to_all(constant, verdict):
+    found = compare(
+        [
+            pair(number, "1", None, "5").model_copy(update={"challenger_loss": 0.6, "constant_loss": constant})
+            for number in range(12)
+        ]
+    )
+    assert found.verdict == verdict
+    assert f"than the same answer to all would have ({1 - constant:.3f})" in found.reason
+
+
 def test_what_the_champion_has_learnt_from_is_left_out():
     found = compare(pairs((50, "a", "a", "a"), (10, "a", "b", "a"), (500, "a", None, "b")))
     assert found.examples == 60
