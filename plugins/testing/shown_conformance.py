@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from labelwheel.plugins.capabilities import Adds, Doubts, Explains, Foresees, Given, Links, Ranks
+from labelwheel.plugins.capabilities import Adds, Bundles, Doubts, Explains, Foresees, Given, Links, Ranks
 from labelwheel.plugins.connector import Suggestion
 from labelwheel.plugins.reasons import Reason, Word
 from labelwheel.plugins.testing.stage import Doubted, Ordered, Stage
@@ -19,6 +19,7 @@ class ShownConformance:
         examples = [stage.add(text) for text in texts(6)]
         stage.answer(examples[0], SPORT)
         connector, (question,) = stage.connector(), stage.connector().config().questions
+        assert not isinstance(connector, Bundles) or connector.at_once() >= 1
         assert fill(connector, question, NEW, SPORT) == set(examples[1:])
         assert [stage.shown(key) for key in examples[1:]] == [SPORT] * 5
         assert fill(connector, question, NEW, SPORT) == set(), "what was pushed does not wait for that version any more"
