@@ -14,7 +14,7 @@ from flask import Blueprint, Response, jsonify, request
 from labelwheel.plugins.connector import Host, Suggestion
 from labelwheel.plugins.descriptions import Foreign, described
 from labelwheel.plugins.errors import InvalidConfig, InvalidPayload, UnknownProject
-from labelwheel.plugins.label_studio import drafts, reasons
+from labelwheel.plugins.label_studio import drafts, first_looks, reasons
 from labelwheel.plugins.label_studio.layout import Layout, read
 from labelwheel.plugins.label_studio.project import reference
 from labelwheel.plugins.label_studio.regions import encode, score_of
@@ -77,9 +77,17 @@ def blueprint(host: Host) -> Blueprint:
         draft = drafts.read(body.get("params"), tasks[0], layout) if len(tasks) == 1 else None
         if draft is not None:
             return jsonify({"results": [_added(host, project, layout, examples[0], tasks[0], draft, memory)]})
-        suggestions = host.suggest(TOOL, project, examples)
-        rows = zip(tasks, examples, suggestions, strict=True)
-        results = [_result(layout, task.get("data"), example, suggestion) for task, example, suggestion in rows]
+        rows = list(zip(tasks, examples, strict=True))
+        half = any(map(first_looks.is_half_answered, tasks))
+        past = set(host.versions(TOOL, project)) if half else set()
+        left = [example for task, example in rows if not first_looks.is_half_answered(task)]
+        suggestions = iter(host.suggest(TOOL, project, left))
+        results = [
+            first_looks.shown(task, past)
+            if first_looks.is_half_answered(task)
+            else _result(layout, task.get("data"), example, next(suggestions))
+            for task, example in rows
+        ]
         return jsonify({"results": results})
 
     @routes.post("/train")
@@ -179,8 +187,8 @@ def _added(
     draft: drafts.Draft,
     memory: drafts.Memory,
 ) -> dict[str, Any]:
-    """The answer of the interactive mode: what belongs into a draft beside what it has, and nothing in a blind task."""
-    if host.blind(TOOL, project, example):
+    """The answer of the interactive mode: what belongs into a draft beside what it has, where anything may be seen."""
+    if first_looks.is_half_answered(task) or host.blind(TOOL, project, example):
         return {"result": [], "score": 0.0, "model_version": host.version(TOOL, project)}
 
     def implied(asked: Example, given: Mapping[str, Answer]) -> Suggestion:

@@ -80,6 +80,7 @@ class Desk:
     def __init__(self) -> None:
         self.predict, self.webhook = {PREDICT}, {WEBHOOK}  # the secrets that are good
         self.version_of: dict[str, str] = {}
+        self.past: list[str] = []
         self.questions_of: dict[str, Sequence[Question]] = {}
         self.said: dict[str, Any] = {}
         self.scores: dict[str, float] = {}
@@ -115,7 +116,7 @@ class Desk:
         return self.version_of[reference]
 
     def versions(self, tool: str, reference: str | None) -> list[str]:
-        return list(dict.fromkeys(self.version_of.values()))
+        return list(dict.fromkeys([*self.version_of.values(), *self.past]))
 
     def questions(self, tool: str, reference: str) -> Sequence[Question]:
         return self.questions_of[reference]
@@ -287,6 +288,35 @@ def test_label_studio_gets_suggestions_and_tells_what_happens(server: LabelStudi
     versions = server.api("GET", f"/api/ml/{backends(server, project)[0]['id']}/versions")
     assert versions["versions"] == ["g1"]
     assert desk.refused == []
+
+
+def test_who_answers_a_task_second_sees_what_the_first_saw(server: LabelStudioServer, desk: Desk) -> None:
+    project = server.create_project(SENTIMENT, maximum_annotations=2)
+    server.import_tasks(project, [{"text": "one"}, {"text": "two"}])
+    desk.said = {"mood": "good"}
+    it = connected(server, desk, project)
+    first, other = server.task_ids(project)
+    chosen = {"id": "retrieve_tasks_predictions", "project": project}
+
+    def shown(task: int) -> list[tuple[str, str]]:
+        """After Label Studio has asked, as it does for who is given the task next; the newest last."""
+        ids = {"selectedItems": {"all": False, "included": [task]}}
+        server.api("POST", "/api/dm/actions", params=chosen, json=ids)
+        rows = server.api("GET", "/api/predictions/", params={"task": task})
+        rows = sorted(rows, key=lambda row: row["id"])
+        return [(row["model_version"], row["result"][0]["value"]["choices"][0]) for row in rows]
+
+    assert shown(first) == shown(other) == [("g1", "good")]
+    server.submit(first, mine(server, first)["result"])
+    desk.said, desk.version_of = {"mood": "bad"}, dict.fromkeys(desk.version_of, "g2")
+    desk.past = ["g1"]
+    it.announce("g2")
+    desk.asked.clear()
+    assert shown(first) == [("g1", "good"), ("g1", "good")]
+    assert shown(other) == [("g1", "good"), ("g2", "bad")]
+    assert desk.asked == [0, 1]
+    server.submit(first, [choice("bad")])  # nobody else is to answer it now
+    assert shown(first)[-1] == ("g2", "bad")
 
 
 def test_a_refused_address_leaves_nothing_behind(desk: Desk) -> None:
