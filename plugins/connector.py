@@ -203,8 +203,11 @@ class Connector(Protocol):
         Questions for which nothing is shown are left out.
         """
 
-    def retire(self, versions: Iterable[str]) -> None:
-        """Take away suggestions of versions that nobody should see any more."""
+    def retire(self, versions: Iterable[str]) -> bool | None:
+        """Take away suggestions of versions that nobody should see any more.
+
+        False where more are left, so that people are not kept from the tool meanwhile: it is called again then.
+        """
 
     @classmethod
     def routes(cls, host: Host) -> Blueprint:

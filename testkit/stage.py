@@ -155,7 +155,7 @@ class Stage:
         truth.check_sound(self.wheel)
 
     def backfilled(self) -> None:
-        """Wait until every unlabelled task shows a prediction of the present version, and just one."""
+        """Wait until every unlabelled task has a prediction of the present version, and just one of it."""
         missing: list[Any] = []
 
         def everywhere() -> bool:
@@ -165,7 +165,7 @@ class Stage:
                 for task in self.studio.api(
                     "GET", "/api/tasks", params={"project": self.project, "page_size": 1000, "fields": "all"}
                 )["tasks"]
-                if not task["is_labeled"] and [one["model_version"] for one in task["predictions"]] != [version]
+                if not task["is_labeled"] and [one["model_version"] for one in task["predictions"]].count(version) != 1
             ]
             return not missing
 

@@ -46,6 +46,12 @@ class Suggesting(BaseModel):
         "with few labels in turns; `typical`, what resembles the most others; `random`; `mixed`, half by chance and "
         "half by the others, of which what is typical comes first",
     )
+    retire_minutes: float = Field(
+        30.0,
+        ge=0,
+        description="how long suggestions of an older version stay in the labelling tool beside those of a newer one, "
+        "for people who have them before them: a tool may refuse an answer that began with one that is gone",
+    )
     explain: bool = Field(
         False,
         description="whether people are shown which words carried a suggestion: found out for what comes next while "

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -46,13 +48,15 @@ class Backfiller:
         on_order: Callable[[Sequence[str]], None],
         blind: float = 0.0,
         max_characters: int = ordering.MAX_CHARACTERS,
+        kept: timedelta = timedelta(),
     ) -> None:
         self._hold, self._id, self._suggester, self._blind = hold, project_id, suggester, blind
-        self._max_characters = max_characters
+        self._max_characters, self._kept = max_characters, kept
         self._order, self._on_order = order, on_order
         self._walk: Walk | None = None
         self._number: int | None = None
         self._again = 0.0
+        self._stale: dict[str, datetime] | None = None  # generations to retire, and since when; None: not looked yet
         self._held: list[Suggestion] = []
         self._least = self._at_once = 1  # so many are held before they are shown, and so many at most
 
@@ -70,11 +74,11 @@ class Backfiller:
                 backfill = _due(tx, self._id)
         if backfill is None:
             self.forget()
-            return False
+            return self._retire(connector, standing)
         if backfill.id != self._number:
             self._number, self._walk = backfill.id, None
         if not _suggests(self._hold, backfill):
-            self._finish(connector, backfill)
+            self._finish(backfill)
             return False
         if self._walk is None or not self._walk.goes_on:
             self._begin(connector, backfill)
@@ -88,7 +92,7 @@ class Backfiller:
             if found is not None:
                 ordering.keep(self._hold, self._id, self._order, found)
             self._on_order([each.key for each in found or ()])
-            self._finish(connector, backfill)
+            self._finish(backfill)
         return True
 
     def _begin(self, connector: Connector, backfill: Backfill) -> None:
@@ -142,26 +146,42 @@ class Backfiller:
             asked = [Question.model_validate(row.spec) for row in projects.questions(session, self._id)]
             return so_far.read(session, self._id, asked), blind_places.read(session, self._id, self._blind)
 
-    def _finish(self, connector: Connector, backfill: Backfill) -> None:
+    def _finish(self, backfill: Backfill) -> None:
         self.forget()
-        with self._hold.database.session() as session:
-            stale = list(
-                session.scalars(
-                    select(Generation.name).where(
-                        Generation.project_id == self._id,
-                        Generation.retired.is_(False),
-                        Generation.name != backfill.generation,
-                    )
-                )
-            )
-        if stale:
-            connector.retire(stale)
+        self._stale = None
         with self._hold.transaction() as tx:
-            projects.lock(tx, self._id)
-            tx.execute(update(Generation).where(Generation.name.in_(stale)).values(retired=True))
             row = tx.get_one(Backfill, backfill.id, with_for_update=True)
             if row.state == "running":
                 row.state, row.ended_at = "done", now()
+
+    def _retire(self, connector: Connector, standing: Standing) -> bool:
+        """Takes away what older generations had shown, once a newer one is everywhere and people had time to submit
+        what began with the older; True where there is more."""
+        if standing.backfill != "done":
+            return False
+        if self._stale is None:
+            with self._hold.database.session() as session:
+                self._stale = _older(session, self._id)
+        due = [name for name, since in self._stale.items() if now() - since >= self._kept]
+        if not due:
+            return False
+        if connector.retire(due) is False:
+            return True
+        with self._hold.transaction() as tx:
+            projects.lock(tx, self._id)
+            tx.execute(update(Generation).where(Generation.name.in_(due)).values(retired=True))
+        self._stale = {name: since for name, since in self._stale.items() if name not in due}
+        return False
+
+
+def _older(session: Session, project_id: int) -> dict[str, datetime]:
+    """The generations that have a successor and suggestions left, and when that came."""
+    rows = session.execute(
+        select(Generation.name, Generation.created_at, Generation.retired)
+        .where(Generation.project_id == project_id)
+        .order_by(Generation.id)
+    ).all()
+    return {name: later[1] for (name, _, retired), later in pairwise(rows) if not retired}
 
 
 def _wanted(standing: Standing) -> bool:

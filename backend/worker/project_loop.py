@@ -70,7 +70,8 @@ class ProjectLoop:
         self._reasons = Reasons(hold, project_id, suggester, self._reordering.first, settings.blind)
         self._sent_back = SentBack(hold, project_id, settings.blind)
         on_order = self._reordering.begin
-        self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, *shown)
+        kept = timedelta(minutes=settings.retire_minutes)
+        self._backfiller = Backfiller(hold, project_id, suggester, settings.order, on_order, *shown, kept)
         self._scheduler = Scheduler(hold, settings, project_id)
         self._stands: tuple[int, Standing] | None = None
         self._project: tuple[object, Project] | None = None

@@ -10,7 +10,17 @@ from flask import Blueprint
 
 from labelwheel.plugins.capabilities import Candidate, Given
 from labelwheel.plugins.connector import Argument, Config, Connection, Host, Page, Service, Suggestion
-from labelwheel.plugins.label_studio import adding, doubts, least_sure, polling, protocol, pushing, ranks, wiring
+from labelwheel.plugins.label_studio import (
+    adding,
+    doubts,
+    least_sure,
+    polling,
+    protocol,
+    pushing,
+    ranks,
+    retirement,
+    wiring,
+)
 from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.project import Project
 from labelwheel.training.questions import Answer, Question
@@ -118,9 +128,9 @@ class LabelStudio:
         """All of it."""
         return {name: one.answer for name, one in suggestion.predictions.items() if one.answer not in (None, [])}
 
-    def retire(self, versions: Iterable[str]) -> None:
-        """Delete the predictions of these versions, save the live one's."""
-        pushing.retire(self._project, versions)
+    def retire(self, versions: Iterable[str]) -> bool:
+        """Delete the predictions of these versions, save the live one's; of many some at a time."""
+        return retirement.retire(self._project, versions)
 
     @classmethod
     def routes(cls, host: Host) -> Blueprint:

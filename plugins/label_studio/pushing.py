@@ -1,16 +1,16 @@
-"""Suggestions into Label Studio: what waits for them, showing them in bulk, taking old ones away."""
+"""Suggestions into Label Studio: what waits for them, and showing them in bulk."""
 
 from __future__ import annotations
 
 import heapq
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from labelwheel.plugins.connector import Page, Suggestion
 from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
-from labelwheel.plugins.label_studio import reasons
+from labelwheel.plugins.label_studio import reasons, retirement
 from labelwheel.plugins.label_studio.polling import page
 from labelwheel.plugins.label_studio.project import PAGE, Project, after, where
 from labelwheel.plugins.label_studio.regions import encode, score_of
@@ -25,7 +25,6 @@ FIRST = 1000
 """How many of the least certain tasks are sought out ahead of the others under uncertainty sampling."""
 SCAN = 500
 IMPORT_TIMEOUT = 300.0
-DELETE_TIMEOUT = 600.0
 
 
 def waiting(project: Project, version: str, cursor: str | None) -> Iterator[Page]:
@@ -115,22 +114,7 @@ def _bare(project: Project, task: Mapping[str, Any], version: str) -> None:
     """Takes away what a generation and its revisions suggest for a task; others' predictions stay."""
     for shown in task.get("predictions") or []:
         if _generation(str(shown.get("model_version"))) == _generation(version):
-            _take_away(project, shown["id"], task["id"])
-
-
-def _take_away(project: Project, number: int, task: int) -> None:
-    try:
-        project.client.send("DELETE", f"/api/predictions/{number}/")
-    except (ToolUnreachable, ToolRefused):
-        raise
-    except ToolError as error:
-        if error.http_status == 404:
-            log.info("task %s or its prediction went away meanwhile", task)
-            return
-        if error.http_status != 500:
-            raise
-        project.get()  # raises where Label Studio itself has broken down
-        log.warning("Label Studio did not take away a prediction of task %s: %s", task, error)
+            retirement.take_away(project, shown["id"], task["id"])
 
 
 def _generation(version: str) -> str:
@@ -150,22 +134,6 @@ def prediction(project: Project, task: Mapping[str, Any], suggestion: Suggestion
         "score": score_of(said),
         "model_version": suggestion.version,
     }
-
-
-def retire(project: Project, versions: Iterable[str]) -> None:
-    """Delete the predictions of old versions, never of the live one."""
-    live = project.get().get("model_version")
-    for version in versions:
-        if version == live:
-            log.warning("predictions of %s stay: Label Studio shows that version", version)
-            continue
-        path = f"/api/projects/{project.id}/model-versions/"
-        try:
-            project.client.send("DELETE", path, {"model_version": version}, timeout=DELETE_TIMEOUT)
-        finally:
-            # Whichever version goes, Label Studio forgets which one is live if that is an ML backend's.
-            if live and project.get().get("model_version") != live:
-                project.patch(model_version=live)
 
 
 def _least_certain(project: Project, lacking: Sequence[dict[str, Any]]) -> list[int]:

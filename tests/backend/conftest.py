@@ -93,6 +93,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
         "home": tmp_path / "home",
         "database": database_url,
         "quiet_seconds": 0.0,
+        "retire_minutes": 0.0,
         "poll_seconds": 1e-6,
         "first_round": 4,
     }

@@ -66,6 +66,7 @@ def quick(small_encoder: Path) -> dict[str, str]:
         "LABELWHEEL_GATE_FLOOR": "1",
         "LABELWHEEL_POLL_SECONDS": "0.5",
         "LABELWHEEL_QUIET_SECONDS": "0.2",
+        "LABELWHEEL_RETIRE_MINUTES": "0",
         # what is served has one name then, from round to round; test_following.py has it on
         "LABELWHEEL_FAST_LANE": "false",
         "LABELWHEEL_JOB_THREADS": str(max(1, (os.cpu_count() or 1) // 2)),

@@ -139,7 +139,7 @@ def test_a_foreign_model_is_trained_gated_swapped_and_shown_whatever_it_does(sta
     assert version != names
     stage.backfilled()
     shown = stage.studio.task(stage.unlabelled[0])["predictions"]
-    assert [one["model_version"] for one in shown] == [version], "people see it"
+    assert [one["model_version"] for one in shown][-1:] == [version], "people see it"
 
     texts = [data["text"] for task, data in stage.data.items() if task in stage.unlabelled]
     versions, answers = said(stage, texts)

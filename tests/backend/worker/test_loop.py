@@ -41,7 +41,7 @@ def test_labels_become_a_round_and_a_better_champion_everywhere(world: World) ->
     assert world.generation != before
     assert world.kinds()[3:] == ["ordered", "started", "promoted"]
     assert world.tool.announced[-1] == world.generation
-    assert before in world.tool.retired
+    world.until(lambda: before in world.tool.retired)
     assert world.generation not in world.tool.retired
     champion = world.checkpoints[-1]
     assert (champion.label_count, champion.score, champion.metric) == (4, 0.9, "macro F1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import Any
 
 from pydantic import SecretStr
@@ -82,7 +83,8 @@ class Tasks(Project):
         if column == "total_annotations":
             return len(list(self._people.on(key))) == value
         if column == "predictions_model_versions":
-            return not {each["model_version"] for each in self._people.suggested.get(key, [])} & set(value)
+            there = {each["model_version"] for each in self._people.suggested.get(key, [])} & set(value)
+            return bool(there) is (one["operator"] == "contains")
         if column == "id":
             return bool(getattr(key, COMPARE[one["operator"]])(value))
         return bool(getattr(self._people.moved[key], COMPARE[one["operator"]])(moment(value)))
@@ -113,6 +115,9 @@ class Calls(Client):
         self._people = people
 
     def get(self, path: str, params: Any = None, *, timeout: float = 0.0) -> Any:
+        if path == "/api/projects/1/model-versions/":
+            shown = itertools.chain.from_iterable(self._people.suggested.values())
+            return Counter(one["model_version"] for one in shown)
         assert path == "/api/dm/views/"
         return [{"id": number, "project": 1, "data": data} for number, data in self._people.tabs.items()]
 
