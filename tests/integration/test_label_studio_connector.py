@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from labelwheel.plugins.connector import Connection, Page, Service, Suggestion, Work
 from labelwheel.plugins.errors import AddressRefused, ToolError, ToolFailed, ToolRefused, UnknownProject
-from labelwheel.plugins.label_studio import LabelStudio
+from labelwheel.plugins.label_studio import LabelStudio, retirement
 from labelwheel.plugins.label_studio.client import Client
 from labelwheel.plugins.label_studio.project import Project
 from labelwheel.training.errors import LabelwheelError
@@ -564,6 +564,25 @@ def test_announce_makes_uncertainty_sampling_follow_each_version(server: LabelSt
     assert server.project(project)["model_version"] == "g2"
     left = {one["model_version"] for task in tasks for one in server.task(task)["predictions"]}
     assert left == {"g2"}
+
+
+def test_many_old_predictions_go_a_few_at_a_time(
+    server: LabelStudioServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retirement, "FEW", 2)
+    monkeypatch.setattr(retirement, "SECONDS", 0.0)
+    project = server.create_project(SENTIMENT, [{"text": f"text {number}"} for number in range(5)])
+    it = connected(server, desk, project)
+    desk.said, questions = {"mood": "good"}, it.config().questions
+    for version in ("g1", "g2"):
+        desk.version_of = dict.fromkeys(desk.version_of, version)
+        it.announce(version)
+        for page in it.waiting(version, None):
+            assert it.push([desk.suggestion(one, version) for one in page.examples], questions) == 5
+    assert [it.retire(["g1"]) for _ in range(4)] == [False, False, False, True]
+    shown = [one["model_version"] for task in server.task_ids(project) for one in server.task(task)["predictions"]]
+    assert shown == ["g2"] * 5
+    assert server.project(project)["model_version"] == "g2"
 
 
 def test_backfill_resumes_and_passes_over_what_changed(server: LabelStudioServer, desk: Desk) -> None:
