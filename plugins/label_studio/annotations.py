@@ -22,8 +22,8 @@ ADDED = "labelwheel_flag"
 
 def work_of(layout: Layout, task: Mapping[str, Any], example: Example) -> Iterator[Work]:
     """All submitted annotations of a task that came with its annotations and predictions; drafts are not among them."""
-    predictions = {one["id"]: one for one in _dicts(task.get("predictions")) if isinstance(one.get("id"), int)}
-    for annotation in _dicts(task.get("annotations")):
+    predictions = {one["id"]: one for one in dicts(task.get("predictions")) if isinstance(one.get("id"), int)}
+    for annotation in dicts(task.get("annotations")):
         if annotation.get("id") is None:
             log.warning("task %s: an annotation without an id is passed over", example.key)
             continue
@@ -59,7 +59,7 @@ def _said(
 ) -> dict[str, Any]:
     given = annotation.get("parent_prediction")
     parent = predictions.get(given) if isinstance(given, int) else None
-    regions = _dicts(annotation.get("result"))
+    regions = dicts(annotation.get("result"))
     answers, rejected = ({}, []) if annotation.get("was_cancelled") else decode(layout, regions, example, data)
     shown = _shown(layout, parent, example, data)
     named = {str(region.get("from_name")) for region in regions}
@@ -92,7 +92,7 @@ def _shown(
     """What the suggestion said, where it still exists."""
     if parent is None:
         return None
-    answers, _ = decode(layout, _dicts(parent.get("result")), example, data)
+    answers, _ = decode(layout, dicts(parent.get("result")), example, data)
     return {name: answer for name, answer in answers.items() if answer not in (None, [])}
 
 
@@ -132,5 +132,6 @@ def _seconds(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and finite(value) else None
 
 
-def _dicts(value: Any) -> list[Mapping[str, Any]]:
+def dicts(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; none of anything else."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

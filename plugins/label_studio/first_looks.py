@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from labelwheel.plugins.label_studio.annotations import moment
+from labelwheel.plugins.label_studio.annotations import dicts, moment
+from labelwheel.plugins.label_studio.regions import generation_of
 
 Task = Mapping[str, Any]
 _UNKNOWN = moment(None)
@@ -26,24 +27,19 @@ def shown(task: Task, generations: Collection[str]) -> dict[str, Any] | list[dic
 
     As Label Studio sent it with the task: it stores it once more, and shows that.
     """
-    answered = [_made(one) for one in _rows(task, "annotations") if not one.get("was_cancelled")]
+    answered = [_made(one) for one in dicts(task.get("annotations")) if not one.get("was_cancelled")]
     begun = min(answered, default=_UNKNOWN)
     found = [
         one
-        for one in _rows(task, "predictions")
+        for one in dicts(task.get("predictions"))
         if _UNKNOWN < _made(one) <= begun
-        and str(one.get("model_version")).partition(".")[0] in generations
+        and generation_of(one.get("model_version")) in generations
         and isinstance(one.get("result"), list)
     ]
     if not found:
         return []
     newest = max(found, key=_made)
     return {key: newest.get(key) for key in ("result", "score", "model_version")}
-
-
-def _rows(task: Task, name: str) -> list[Mapping[str, Any]]:
-    found = task.get(name)
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
 
 
 def _made(row: Mapping[str, Any]) -> datetime:

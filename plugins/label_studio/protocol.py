@@ -77,16 +77,13 @@ def blueprint(host: Host) -> Blueprint:
         draft = drafts.read(body.get("params"), tasks[0], layout) if len(tasks) == 1 else None
         if draft is not None:
             return jsonify({"results": [_added(host, project, layout, examples[0], tasks[0], draft, memory)]})
-        rows = list(zip(tasks, examples, strict=True))
-        half = any(map(first_looks.is_half_answered, tasks))
-        past = set(host.versions(TOOL, project)) if half else set()
-        left = [example for task, example in rows if not first_looks.is_half_answered(task)]
+        told = [first_looks.is_half_answered(task) for task in tasks]
+        past = set(host.versions(TOOL, project)) if any(told) else set()
+        left = [example for example, half in zip(examples, told, strict=True) if not half]
         suggestions = iter(host.suggest(TOOL, project, left))
         results = [
-            first_looks.shown(task, past)
-            if first_looks.is_half_answered(task)
-            else _result(layout, task.get("data"), example, next(suggestions))
-            for task, example in rows
+            first_looks.shown(task, past) if half else _result(layout, task.get("data"), example, next(suggestions))
+            for task, example, half in zip(tasks, examples, told, strict=True)
         ]
         return jsonify({"results": results})
 

@@ -13,7 +13,7 @@ from labelwheel.plugins.errors import ToolError, ToolRefused, ToolUnreachable
 from labelwheel.plugins.label_studio import reasons, retirement
 from labelwheel.plugins.label_studio.polling import page
 from labelwheel.plugins.label_studio.project import PAGE, Project, after, where
-from labelwheel.plugins.label_studio.regions import encode, score_of
+from labelwheel.plugins.label_studio.regions import encode, generation_of, score_of
 from labelwheel.training.questions import Question
 
 log = logging.getLogger(__name__)
@@ -113,13 +113,8 @@ def _change(project: Project, number: int, body: Mapping[str, Any]) -> None:
 def _bare(project: Project, task: Mapping[str, Any], version: str) -> None:
     """Takes away what a generation and its revisions suggest for a task; others' predictions stay."""
     for shown in task.get("predictions") or []:
-        if _generation(str(shown.get("model_version"))) == _generation(version):
+        if generation_of(shown.get("model_version")) == generation_of(version):
             retirement.take_away(project, shown["id"], task["id"])
-
-
-def _generation(version: str) -> str:
-    """A revision's name is its generation's and a number."""
-    return version.partition(".")[0]
 
 
 def prediction(project: Project, task: Mapping[str, Any], suggestion: Suggestion, known: set[str]) -> dict[str, Any]:

@@ -92,6 +92,11 @@ def region_id(task: str, question: str, version: str, index: int) -> str:
     return f"lw{digest}-{readable}"
 
 
+def generation_of(version: object) -> str:
+    """The generation that a version is of: a revision's name is its generation's and a number."""
+    return str(version).partition(".")[0]
+
+
 def version_of(region: Any) -> str | None:
     """The version that a region's id names, if the region came from one of our suggestions."""
     match = REGION_ID.fullmatch(str(region.get("id", ""))) if isinstance(region, Mapping) else None
