@@ -46,7 +46,7 @@ def judged(field: Field, labelled: Sequence[int], rest: Sequence[int], seed: int
     """A head on these labels, judged on them alone and measured on `rest`."""
     ground = bench(field, labelled, seed)
     champion = Champion("v", "names", ground.labels, {}, len(field.stage.features[0]))
-    found = measurement.take(ground, [], champion, served=False)
+    found = measurement.take(ground, champion, served=False)
     values = np.stack(found.fitted.head.values(list(field.whole[rest]), list(field.named[rest])))
     names, head = ((one.argmax(axis=1) == field.gold[rest]).mean() for one in (field.named[rest], values))
     verdict = found.verdict

@@ -91,7 +91,7 @@ def runs(field: Field, test: Sequence[int], counts: Sequence[int], seeds: int) -
 
 def _fast(field: Field, chosen: Sequence[int], test: Sequence[int], seed: int) -> tuple[np.ndarray, np.ndarray]:
     bench = lanes.bench(field, chosen, seed)
-    logits, blend, _ = fitting.out_of_fold(bench, SECONDS)
+    logits, blend, _ = fitting.out_of_fold(bench, SECONDS, fitting.FOLDS)
     everything = range(len(chosen))
     head = bench.head(bench.regression(everything, None, None, SECONDS), everything, blend)
     said = head.values(list(field.whole[list(test)]), list(field.named[list(test)]))

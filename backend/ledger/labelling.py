@@ -115,7 +115,8 @@ class Labelling:
             self._labels[work.key][question.name] = label
         for name, value in facts.items():
             setattr(label, name, value)
-        label.unseen_version = label.unseen_agrees = None
+        # what was compared once may have been learnt since: it is not compared again
+        label.unseen_version, label.unseen_agrees = None if label.unseen_version is None else "", None
         self._pending.append((event, label))
 
     def _came_about(

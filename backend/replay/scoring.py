@@ -60,11 +60,12 @@ def later(recording: Recording, done: Collection[str]) -> Known:
 class Yardstick:
     """What curves are measured on: the examples that are never labelled, or those that are held out for life.
 
-    A recorded example whose side changed later counts as it stands today.
+    A recorded example whose side changed later counts as it stands today. `keys` are those of them that get labels.
     """
 
     def __init__(self, recording: Recording, scratch: Scratch) -> None:
         self._question = recording.question
+        self.keys = frozenset[str]()
         if recording.tests:
             self.known = Known([one for one, _ in recording.tests], [answer for _, answer in recording.tests])
             return
@@ -74,7 +75,7 @@ class Yardstick:
             with scratch.database.session() as session:
                 held = ExampleRow.project_id == PROJECT, ExampleRow.part == Part.HELD_OUT
                 keys = list(session.scalars(select(ExampleRow.key).where(*held)))
-        self.known = of(recording, keys)
+        self.known, self.keys = of(recording, keys), frozenset(keys)
 
     def point(self, labels: int, said: Sequence[Prediction]) -> Point | None:
         """A point of the curve; None where too few examples are held out."""

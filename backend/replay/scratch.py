@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, update
 
 from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.lease import Hold
@@ -20,6 +20,7 @@ from labelwheel.backend.database.tables import (
     CheckpointRow,
     Event,
     ExampleRow,
+    Label,
     Project,
     ProjectState,
     QuestionRow,
@@ -101,6 +102,8 @@ class Scratch:
             projects.lock(tx, PROJECT)
             for event in events:
                 labelling.append(tx, PROJECT, event)
+            # nobody compares blind labels here, for which heads would wait
+            tx.execute(update(Label).where(Label.blind, Label.unseen_version.is_(None)).values(unseen_version=""))
 
     def order(self, trigger: str, recipe: Recipe, version: str | None, champion: str | None) -> int:
         """Starts a round; its number. By name `version` where it has one; `champion` is what it has to challenge."""

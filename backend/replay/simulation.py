@@ -67,8 +67,9 @@ class Simulation:
             self._answers = Answers(hold.database, settings, scratch.PROJECT, self._recording.question)
             stack.callback(self._answers.close)
             self._answers.follow()
-            self._lane = Followed(hold, scratch.PROJECT, self._answers) if settings.fast_lane else None
             self._yardstick = scoring.Yardstick(self._recording, self._scratch)
+            apart = self._yardstick.keys
+            self._lane = Followed(hold, scratch.PROJECT, self._answers, apart) if settings.fast_lane else None
             self._stack = stack.pop_all()
         return self
 

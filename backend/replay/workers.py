@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -26,11 +26,11 @@ class AtOnce(Executor):
 
 
 class Followed:
-    """The fast lane of the one project of a simulation."""
+    """The fast lane of the one project of a simulation. The labels of examples `apart` teach its heads nothing."""
 
-    def __init__(self, hold: Hold, project_id: int, answers: Answers) -> None:
+    def __init__(self, hold: Hold, project_id: int, answers: Answers, apart: Collection[str]) -> None:
         self._answers = answers
-        self._lane = FastLane(hold, project_id, answers, (AtOnce(), AtOnce()))
+        self._lane = FastLane(hold, project_id, answers, (AtOnce(), AtOnce()), apart)
 
     def follow(self) -> None:
         """Until nothing is left to do for the labels that are there, and what came of it is served."""

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -45,11 +46,16 @@ class FastLane:
     """Looks after the fast heads of one project; what it knows is in memory, and read anew after a restart.
 
     `wake` is set where labels have come: it need not be, but then they wait for a second. `workers` do what takes
-    longer than a step; threads of its own if not given.
+    longer than a step; threads of its own if not given. From the examples of the keys `apart` nothing is learnt.
     """
 
     def __init__(
-        self, hold: Hold, project_id: int, source: FeatureSource, workers: tuple[Executor, Executor] | None = None
+        self,
+        hold: Hold,
+        project_id: int,
+        source: FeatureSource,
+        workers: tuple[Executor, Executor] | None = None,
+        apart: Collection[str] = (),
     ) -> None:
         self._hold, self._id, self._source = hold, project_id, source
         self._lanes: dict[int, tuple[object, Lane[Any]]] = {}
@@ -57,6 +63,7 @@ class FastLane:
         self._mark: Mark = ()
         self.wake = threading.Event()
         self._threads = Threads(*(workers or _threads(project_id)), self.wake.set)
+        self._apart = apart
         self.wanted = True
 
     def step(self) -> float:
@@ -146,7 +153,7 @@ class FastLane:
             known = self._lanes.get(question.id)
             if known is None or known[0] != key:
                 served = revision is not None and question.name in revision.members
-                lane = _LANES[kind_of(spec).row](self._source, self._threads, question, champion, served)
+                lane = _LANES[kind_of(spec).row](self._source, self._threads, question, champion, served, self._apart)
                 known = self._lanes[question.id] = key, lane
             known[1].read(session, question, champion)
             found.add(question.id)

@@ -7,7 +7,7 @@ a sixteenth, in a thread of its own: the next label does not wait for it. How he
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -47,15 +47,21 @@ class Threads(NamedTuple):
 class Lane(ABC, Generic[F]):
     """Follows one question, a home, on one champion; whoever sees another champion makes another lane.
 
-    `served` tells that a head of before is served.
+    `served` tells that a head of before is served. From the examples of the keys `apart` nothing is learnt.
     """
 
     def __init__(
-        self, source: FeatureSource, threads: Threads, question: QuestionRow, champion: CheckpointRow, served: bool
+        self,
+        source: FeatureSource,
+        threads: Threads,
+        question: QuestionRow,
+        champion: CheckpointRow,
+        served: bool,
+        apart: Collection[str] = (),
     ) -> None:
         self.spec = Question.model_validate(question.spec)
         self._id, self._champion_id, self._threads = question.id, champion.id, threads
-        self._labelled = LabelledExamples()
+        self._labelled = LabelledExamples(apart)
         self._measuring: Future[Measured[F]] | None = None
         self._measured: Measured[F] | None = None
         self._fitting: Future[F] | None = None
@@ -110,7 +116,7 @@ class Lane(ABC, Generic[F]):
         """Begins a head for the labels of this moment, where heads like it have passed."""
         self._event = self._labelled.event
         self._measure()
-        if self._served and self._measured is not None and self._count()[0]:
+        if self._served and self._measured is not None and self._count():
             self._from, self._fitting = last, self._fit(last)
 
     def _finish(self, fitting: Future[F]) -> Change | None:
@@ -123,16 +129,14 @@ class Lane(ABC, Generic[F]):
             self._last = made
         turned, self._told = not self._told, True
         content = made.head.dump()
-        return Change(
-            self._id, self._champion_id, content, self._count()[0], self._event, self._measured.verdict, turned
-        )
+        return Change(self._id, self._champion_id, content, self._count(), self._event, self._measured.verdict, turned)
 
     def _measure(self) -> None:
         """Begins a measurement where the labels have grown."""
         if self._measuring is not None:
             return
-        learnt, held = self._count()
-        if learnt + held < light_gate.LEAST or not learnt:
+        learnt = self._count()
+        if learnt < light_gate.LEAST:
             return
         before = self._measured
         same = before is not None and self._as_measured()
@@ -158,8 +162,8 @@ class Lane(ABC, Generic[F]):
         """Asks about labelled examples; False where another champion answers, None where nothing is lacking."""
 
     @abstractmethod
-    def _count(self) -> tuple[int, int]:
-        """How many labels heads learn from, and how many are held out."""
+    def _count(self) -> int:
+        """How many labels heads learn from."""
 
     @abstractmethod
     def _fit(self, last: F) -> Future[F]:

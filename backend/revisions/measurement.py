@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,9 +9,9 @@ from labelwheel.backend.revisions import light_gate
 from labelwheel.backend.revisions.features import Champion
 from labelwheel.backend.revisions.light_gate import Verdict
 from labelwheel.training.heads.bench import Bench
-from labelwheel.training.heads.fitting import Fitted, measure, unseen
-from labelwheel.training.heads.seen import Seen, numbered
-from labelwheel.training.spec import Recipe
+from labelwheel.training.heads.fitting import Fitted, measure
+from labelwheel.training.heads.seen import numbered
+from labelwheel.training.spec import LabelledExample, Part, Recipe
 
 SECONDS = 20.0
 
@@ -29,23 +28,26 @@ class Measured(Generic[F]):
     labels: int
 
 
-def take(
-    bench: Bench, held: Sequence[Seen], champion: Champion, served: bool, last: Fitted | None = None
-) -> Measured[Fitted]:
-    """Measures on what the champion has not learnt: labels newer than it, and those `held` out for life.
+def unknown_to_champion(row: LabelledExample) -> bool:
+    """Whether a champion cannot have learnt a label: it is newer, or held out for life."""
+    return row.fresh or row.part is Part.HELD_OUT
+
+
+def take(bench: Bench, champion: Champion, served: bool, last: Fitted | None = None) -> Measured[Fitted]:
+    """Measures on what neither the champion has learnt nor the head that answers: of all labels, out of fold.
 
     `served` tells that heads like the `last` one are served: then the new one is averaged with that.
     """
     fitted = measure(bench, SECONDS)
     if served and last is not None:
         fitted = fitted.after(last)
-    newer = [pair for pair in zip(bench.seen, fitted.out_of_fold, strict=True) if pair[0].row.fresh]
-    seen = [*(one for one, _ in newer), *held]
-    answers = unseen(fitted, bench, held)
+    told = zip(bench.seen, fitted.out_of_fold, strict=True)
+    compared = [(one, answer) for one, answer in told if unknown_to_champion(one.row)]
+    seen = [one for one, _ in compared]
     verdict = light_gate.judge(
         bench.question,
         [one.row for one in seen],
-        [*(said for _, said in newer), *answers],
+        [answer for _, answer in compared],
         champion.decode(
             bench.question,
             [one.row.example for one in seen],

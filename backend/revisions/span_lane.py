@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from concurrent.futures import Future
 
 import numpy as np
@@ -17,7 +18,7 @@ from labelwheel.backend.revisions.span_measurement import SeenSpans, rows_of
 from labelwheel.training.heads import span_fit
 from labelwheel.training.heads.projection import Projection
 from labelwheel.training.heads.span_fit import Fitted
-from labelwheel.training.spec import LabelledExample, Part
+from labelwheel.training.spec import LabelledExample
 
 FIT_SECONDS = 0.4
 
@@ -26,45 +27,48 @@ class SpanLane(Lane[Fitted]):
     """See `Lane`. A fit takes a second where texts are many: it has a thread, so that other questions do not wait."""
 
     def __init__(
-        self, source: FeatureSource, threads: Threads, question: QuestionRow, champion: CheckpointRow, served: bool
+        self,
+        source: FeatureSource,
+        threads: Threads,
+        question: QuestionRow,
+        champion: CheckpointRow,
+        served: bool,
+        apart: Collection[str] = (),
     ) -> None:
-        super().__init__(source, threads, question, champion, served)
+        super().__init__(source, threads, question, champion, served, apart)
         self._seen = SeenTokens(source, question.project_id, self.spec, champion.version)
-        self._chosen: dict[Part, list[LabelledExample]] = {Part.TRAIN: [], Part.HELD_OUT: []}
+        self._chosen: list[LabelledExample] = []
         self._projection: Projection | None = None
         self._values: dict[str, tuple[SeenSpans, list[np.ndarray]]] = {}
 
     def _heard(self, session: Session, question: QuestionRow) -> None:
-        for part in self._chosen:
-            rows = [row for row in self._labelled.rows.values() if row.part is part]
-            places = span_fit.affordable(self.spec, [row.example for row in rows])
-            self._chosen[part] = [rows[place] for place in places]
-        self._seen.keep(row.example for rows in self._chosen.values() for row in rows)
+        rows = list(self._labelled.rows.values())
+        places = span_fit.affordable(self.spec, [row.example for row in rows])
+        self._chosen = [rows[place] for place in places]
+        self._seen.keep(row.example for row in self._chosen)
 
     def _fetched(self) -> bool | None:
-        lacking = self._seen.lacking(row.example for rows in self._chosen.values() for row in rows)
+        lacking = self._seen.lacking(row.example for row in self._chosen)
         return self._seen.fetch(lacking) if lacking else None
 
-    def _count(self) -> tuple[int, int]:
-        parts = [row.part for row in self._labelled.rows.values()]
-        return (parts.count(Part.TRAIN) if self._known(Part.TRAIN) else 0), parts.count(Part.HELD_OUT)
+    def _count(self) -> int:
+        return len(self._labelled.rows) if self._known() else 0
 
     def _fit(self, last: Fitted) -> Future[Fitted]:
-        fitting = self._threads.fitting.submit(self._followed, last, self._known(Part.TRAIN))
+        fitting = self._threads.fitting.submit(self._followed, last, self._known())
         fitting.add_done_callback(lambda _: self._threads.wake())
         return fitting
 
     def _measurement(self) -> Future[Measured[Fitted]]:
-        seen, held, champion = self._known(Part.TRAIN), self._known(Part.HELD_OUT), self._seen.champion
+        champion = self._seen.champion
         assert champion is not None
         return self._threads.measuring.submit(
-            span_measurement.take, self.spec, seen, held, champion, self._served, self._count()[0]
+            span_measurement.take, self.spec, self._known(), champion, self._served, self._count()
         )
 
-    def _known(self, part: Part) -> list[SeenSpans]:
-        """The chosen examples of one side of the split that have a text, the newest last."""
-        rows = self._chosen[part]
-        return [SeenSpans(row, said) for row in rows if (said := self._seen.of(row.example)) is not None]
+    def _known(self) -> list[SeenSpans]:
+        """The chosen examples that have a text, the newest last."""
+        return [SeenSpans(row, said) for row in self._chosen if (said := self._seen.of(row.example)) is not None]
 
     def _followed(self, last: Fitted, seen: list[SeenSpans]) -> Fitted:
         """In a thread, one at a time."""

@@ -1,7 +1,7 @@
 """What a head for spans is worth beside its champion: fitted, measured out of fold, and judged by the light gate.
 
 A champion that was tuned has shaped the features of the texts that it has learnt from: there every head looks good. So
-what is compared is only what is newer than the champion, or held out for life.
+what is compared is only what is newer than the champion, or held out for life: out of fold, for heads learn that too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from labelwheel.backend.revisions import light_gate
 from labelwheel.backend.revisions.features import Champion
-from labelwheel.backend.revisions.measurement import Measured
+from labelwheel.backend.revisions.measurement import Measured, unknown_to_champion
 from labelwheel.backend.revisions.seen_tokens import Tokens
 from labelwheel.training.heads import span_fit
 from labelwheel.training.heads.span_fit import Fitted
@@ -30,12 +30,11 @@ class SeenSpans(NamedTuple):
 def take(
     question: Question,
     seen: Sequence[SeenSpans],
-    held: Sequence[SeenSpans],
     champion: Champion,
     served: bool,
     labels: int,
 ) -> Measured[Fitted]:
-    """Measures a head from what is `seen`, of all `labels`; `held` are held out for life."""
+    """Measures a head from what is `seen`, of all `labels`."""
     fitted = span_fit.fit(
         question,
         [one.row.example for one in seen],
@@ -45,15 +44,12 @@ def take(
         groups=[one.row.group for one in seen],
     )
     told = zip(fitted.places, fitted.out_of_fold, strict=True)
-    newer = [(seen[place], answer) for place, answer in told if seen[place].row.fresh]
-    values = fitted.head.values([rows for one in held for rows in one.said.features], [])
-    answers = fitted.head.decode(question, [one.row.example for one in held], rows_of(held), values)
-    judged = [*(one for one, _ in newer), *held]
+    compared = [(seen[place], answer) for place, answer in told if unknown_to_champion(seen[place].row)]
     verdict = light_gate.judge(
         question,
-        [one.row for one in judged],
-        [*(answer for _, answer in newer), *answers],
-        [one.said.answer for one in judged],
+        [one.row for one, _ in compared],
+        [answer for _, answer in compared],
+        [one.said.answer for one, _ in compared],
         named=champion.recipe == Recipe.NAMES,
         served=served,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from labelwheel.training.heads.standing import UNTRAINED, Standing
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Row
 from labelwheel.training.questions import Example, Question
-from labelwheel.training.spec import LabelledExample, Part
+from labelwheel.training.spec import LabelledExample
 from labelwheel.training.strategies import label_names
 
 FIT_SECONDS = 0.15
@@ -58,7 +58,7 @@ class Ground(NamedTuple):
         return Bench(self.question, self.standing, space, self.seen, unlabelled, places=places, pool=pool)
 
 
-class _Sides(NamedTuple):
+class _Known(NamedTuple):
     """The labelled examples that have a text, the newest last, and what of the ledger they were made `of`."""
 
     of: dict[str, LabelledExample]
@@ -69,14 +69,20 @@ class TextLane(Lane[Fitted]):
     """See `Lane`."""
 
     def __init__(
-        self, source: FeatureSource, threads: Threads, question: QuestionRow, champion: CheckpointRow, served: bool
+        self,
+        source: FeatureSource,
+        threads: Threads,
+        question: QuestionRow,
+        champion: CheckpointRow,
+        served: bool,
+        apart: Collection[str] = (),
     ) -> None:
-        super().__init__(source, threads, question, champion, served)
+        super().__init__(source, threads, question, champion, served, apart)
         self._seen = SeenTexts(source, question.project_id, self.spec, champion.version)
         self._pool: list[Example] | None = None
         self._standing: Standing | None = None
         self._spaced = 0  # how many texts the space was made of
-        self._sides: _Sides | None = None
+        self._found: _Known | None = None
         self._places: Places | None = None
 
     def _heard(self, session: Session, question: QuestionRow) -> None:
@@ -85,7 +91,7 @@ class TextLane(Lane[Fitted]):
             self._pool = [Example(key=each.row.key, fields=each.row.fields) for each in drawn]
 
     def _fetched(self) -> bool | None:
-        if self._sides is not None and self._sides.of is self._labelled.rows:
+        if self._found is not None and self._found.of is self._labelled.rows:
             return None
         lacking = self._seen.lacking(row.example for row in self._labelled.rows.values())
         return self._seen.fetch(lacking) if lacking else None
@@ -94,8 +100,8 @@ class TextLane(Lane[Fitted]):
         lacking = self._seen.lacking(self._pool or ())
         return self._seen.fetch(lacking) if lacking else None
 
-    def _count(self) -> tuple[int, int]:
-        return len(self._known(Part.TRAIN)), len(self._known(Part.HELD_OUT))
+    def _count(self) -> int:
+        return len(self._known())
 
     def _as_measured(self) -> bool:
         return not self._known_better()
@@ -109,22 +115,22 @@ class TextLane(Lane[Fitted]):
         return found
 
     def _measurement(self) -> Future[Measured[Fitted]]:
-        held, champion = self._known(Part.HELD_OUT), self._seen.champion
+        champion = self._seen.champion
         assert champion is not None
         free = [example for example in self._pool or () if example.key not in self._labelled.rows]
         ground = self._ground([said for example in free if (said := self._seen.of(example)) is not None])
         space = self._measured.fitted.space if self._measured is not None and not self._known_better() else None
         if space is None:
             self._spaced = self._seen.count
-        return self._threads.measuring.submit(_measured, ground, space, held, champion, self._served, self._last)
+        return self._threads.measuring.submit(_measured, ground, space, champion, self._served, self._last)
 
-    def _known(self, part: Part) -> list[Seen]:
-        """The labelled examples of one side of the split that have a text, the newest last."""
-        if self._sides is None or self._sides.of is not self._labelled.rows:
-            self._sides = self._split(self._sides.seen if self._sides else {})
-        return [one for one in self._sides.seen.values() if one.row.part is part]
+    def _known(self) -> list[Seen]:
+        """The labelled examples that have a text, the newest last."""
+        if self._found is None or self._found.of is not self._labelled.rows:
+            self._found = self._find(self._found.seen if self._found else {})
+        return list(self._found.seen.values())
 
-    def _split(self, before: dict[str, Seen]) -> _Sides:
+    def _find(self, before: dict[str, Seen]) -> _Known:
         """An example whose label is the one of before stays the object that it was."""
         found: dict[str, Seen] = {}
         for key, row in self._labelled.rows.items():
@@ -133,7 +139,7 @@ class TextLane(Lane[Fitted]):
                 found[key] = one
             elif (said := self._seen.of(row.example)) is not None:
                 found[key] = Seen(row, *said)
-        return _Sides(self._labelled.rows, found)
+        return _Known(self._labelled.rows, found)
 
     def _known_better(self) -> bool:
         """Whether so much more is known of the texts that heads had better live in another space."""
@@ -147,7 +153,7 @@ class TextLane(Lane[Fitted]):
             placed = label_names.placed(self.spec, self._embedded) if champion.recipe in UNTRAINED else None
             names = None if placed is None else placed[0].astype(np.float32)
             self._standing = Standing(champion.labels, champion.calibration, champion.width, names)
-        return Ground(self.spec, self._standing, self._known(Part.TRAIN), loose)
+        return Ground(self.spec, self._standing, self._known(), loose)
 
     def _embedded(self, said: list[str]) -> np.ndarray:
         """The features of what options are called."""
@@ -159,10 +165,9 @@ class TextLane(Lane[Fitted]):
 def _measured(
     ground: Ground,
     space: Space | None,
-    held: Sequence[Seen],
     champion: Champion,
     served: bool,
     last: Fitted | None,
 ) -> Measured[Fitted]:
     """A measurement, in a space that is made for it where there is none: that takes a second for many texts."""
-    return measurement.take(ground.bench(space or ground.space()), held, champion, served, last)
+    return measurement.take(ground.bench(space or ground.space()), champion, served, last)

@@ -1,7 +1,9 @@
 """What would have been suggested for blind examples: asked about once people have answered, and shown to nobody.
 
 Against how often suggestions that people saw were accepted it says what seeing one does to labels. The model is the one
-that is served at that moment: it has learnt from no held-out label, so it answers as it would have answered before.
+that is served at that moment. No checkpoint has learnt a held-out label, and no head learns a blind one before it was
+compared (`labelwheel.backend.revisions.labelled`), so it answers as it would have answered before. What may have been
+learnt already is not compared: another label of the same example, or one that was changed afterwards.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from labelwheel.backend.database.lease import Hold
 from labelwheel.backend.database.tables import ExampleRow, Label, QuestionRow
@@ -33,14 +35,22 @@ _NEWEST = select(
 ).where(_Q.project_id == bindparam("project"), _Q.active)  # fmt: skip
 
 
+_OTHER = aliased(Label)
+_LEARNT = exists().where(
+    _OTHER.project_id == Label.project_id, _OTHER.example_key == Label.example_key, _OTHER.question == Label.question,
+    _OTHER.id != Label.id, or_(_OTHER.blind.is_(False), _OTHER.unseen_version.is_not(None)),
+)  # fmt: skip
+
+
 class Blind(NamedTuple):
-    """A label that was given without a suggestion in sight."""
+    """A label that was given without a suggestion in sight; `learnt` tells that another of its example may be."""
 
     label: int
     event: int
     question: str
     answer: Answer
     example: Example
+    learnt: bool
 
 
 class UnseenSuggestions:
@@ -67,7 +77,8 @@ class UnseenSuggestions:
         if not found:
             self._compared = newest
             return False
-        said = showing.answers(self._suggester, self._id, {one.example.key: one.example for one in found})
+        asking = {one.example.key: one.example for one in found if not one.learnt}
+        said = showing.answers(self._suggester, self._id, asking) if asking else []
         if said is None:
             return False
         self._write(found, said, asked)
@@ -77,7 +88,7 @@ class UnseenSuggestions:
         shown = {one.example.key: one for one in said}
         with self._hold.transaction() as tx:
             for one in found:
-                suggestion, question = shown.get(one.example.key), asked.get(one.question)
+                suggestion, question = None if one.learnt else shown.get(one.example.key), asked.get(one.question)
                 # a label that was changed meanwhile is looked at again
                 query = update(Label).where(Label.id == one.label, Label.event_id == one.event)
                 agrees = None
@@ -94,15 +105,15 @@ def _newest(connection: Connection, project_id: int) -> dict[str, int | None]:
 
 def _pending(session: Session, project_id: int) -> list[Blind]:
     query = (
-        select(Label, ExampleRow)
+        select(Label, ExampleRow, _LEARNT)
         .join(ExampleRow, and_(ExampleRow.project_id == Label.project_id, ExampleRow.key == Label.example_key))
         .where(Label.project_id == project_id, Label.blind, Label.unseen_version.is_(None), ExampleRow.gone.is_(False))
         .order_by(Label.event_id)
         .limit(_AT_ONCE)
     )
     return [
-        Blind(label.id, label.event_id, label.question, label.answer, Example(key=row.key, fields=row.fields))
-        for label, row in session.execute(query)
+        Blind(label.id, label.event_id, label.question, label.answer, Example(key=row.key, fields=row.fields), learnt)
+        for label, row, learnt in session.execute(query)
     ]
 
 

@@ -1,8 +1,9 @@
 """Ours from the first label on, as people are served: names, then heads that follow each label, then champions.
 
-A fifth of the labels is held out. After each label the fast lane fits a head, and measures such heads when the labels
-have grown by a sixteenth; a round starts when they have grown by a quarter. The light gate and the gate say what is
-served. A round is done before the next label comes; its learning curve and its graph for serving are left out.
+A fifth of the labels is held out: no round learns from it, heads do. After each label the fast lane fits a head, and
+measures such heads when the labels have grown by a sixteenth; a round starts when they have grown by a quarter. The
+light gate and the gate say what is served. A round is done before the next label comes; its learning curve and its
+graph for serving are left out.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from labelwheel.plugins.capabilities import Candidate, named
 from labelwheel.training.evaluation.comparison import compare
 from labelwheel.training.evaluation.looks import EARLY, has_grown
 from labelwheel.training.heads.bench import Bench, labels_of
-from labelwheel.training.heads.fitting import Fitted, follow, unseen
+from labelwheel.training.heads.fitting import Fitted, follow
 from labelwheel.training.heads.fitting import measure as fit_and_measure
-from labelwheel.training.heads.followed import SECONDS
+from labelwheel.training.heads.followed import PARTS, SECONDS
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.measurement import measure
@@ -104,10 +105,11 @@ class Loop:
     def _passes(self) -> bool:
         return self._measured is not None and self._measured.verdict.passes
 
-    def _side(self, part: Part) -> list[Seen]:
-        found, champion = [(place, row) for place, row in self._labelled.items() if row.part is part], self._champion
+    def _seen(self) -> list[Seen]:
+        champion = self._champion
         return [
-            Seen(row, champion.whole[place : place + 1], champion.logits[place : place + 1]) for place, row in found
+            Seen(row, champion.whole[place : place + 1], champion.logits[place : place + 1])
+            for place, row in self._labelled.items()
         ]
 
     def _bench(self, guessing: bool) -> Bench:
@@ -118,16 +120,16 @@ class Loop:
             prior = champion.standing.prior(stage.kind, whole, champion.logits[free], labels_of(stage.question))
             loose = Unlabelled(champion.space.rows(whole), prior)
         pool = None if guessing or self._last is None else self._last.pool
-        return Bench(stage.question, champion.standing, champion.space, self._side(Part.TRAIN), loose, pool=pool)
+        return Bench(stage.question, champion.standing, champion.space, self._seen(), loose, pool=pool)
 
     def _follow(self) -> None:
         """As `labelwheel.backend.revisions.lane` does."""
-        learnt = sum(row.part is Part.TRAIN for row in self._labelled.values())
-        if len(self._labelled) < light_gate.LEAST or not learnt:
+        learnt = len(self._labelled)
+        if learnt < light_gate.LEAST:
             return
         if self._measured is None or learnt >= self._measured.labels * (1 + GROWTH):
-            bench, held = self._bench(guessing=True), self._side(Part.HELD_OUT)
-            self._measured = measurement.take(bench, held, self._champion.about, self._passes, self._last)
+            bench = self._bench(guessing=True)
+            self._measured = measurement.take(bench, self._champion.about, self._passes, self._last)
             self._last = self._measured.fitted
             self.log.append(f"{len(self._labelled)}: {self._measured.verdict.reason}")
         elif self._passes and self._last is not None:
@@ -135,10 +137,9 @@ class Loop:
 
     def _followed(self) -> dict[str, Prediction]:
         """As `labelwheel.training.heads.followed` does, from features that are there already."""
-        bench, held = self._bench(guessing=True), self._side(Part.HELD_OUT)
-        fitted = fit_and_measure(bench, SECONDS)
-        said = zip([*bench.seen, *held], [*fitted.out_of_fold, *unseen(fitted, bench, held)], strict=True)
-        return {one.row.example.key: answer for one, answer in said}
+        bench = self._bench(guessing=True)
+        said = fit_and_measure(bench, SECONDS, PARTS).out_of_fold
+        return {one.row.example.key: answer for one, answer in zip(bench.seen, said, strict=True)}
 
     def _due(self) -> bool:
         rows, settings = list(self._labelled.values()), self._settings

@@ -83,13 +83,13 @@ def follow(bench: Bench, last: Fitted, seconds: float) -> Fitted:
     )
 
 
-def measure(bench: Bench, seconds: float) -> Fitted:
-    """A head fitted to all labels, blended and calibrated by what heads like it say out of fold.
+def measure(bench: Bench, seconds: float, parts: int = FOLDS) -> Fitted:
+    """A head fitted to all labels, blended and calibrated by what heads like it say out of fold, of so many `parts`.
 
     It takes about so many seconds.
     """
     problem, everything = bench.problem, range(len(bench.seen))
-    logits, blend, guessing = out_of_fold(bench, seconds)
+    logits, blend, guessing = out_of_fold(bench, seconds, parts)
     learnt, guesses = bench.regression(everything, None, None, seconds), None
     if guessing:
         learnt, guesses = bench.guessed(learnt, everything, blend, seconds)
@@ -112,11 +112,11 @@ def unseen(fitted: Fitted, bench: Bench, held: Sequence[Seen]) -> list[Predictio
     return fitted.head.decode(bench.question, [one.row.example for one in held], numbered(held), values)
 
 
-def out_of_fold(bench: Bench, seconds: float) -> tuple[dict[int, np.ndarray], Blend | None, bool]:
+def out_of_fold(bench: Bench, seconds: float, parts: int) -> tuple[dict[int, np.ndarray], Blend | None, bool]:
     """Logits by encoding of heads that have not seen it, how they are blended, and whether guesses make them better."""
     problem = bench.problem
-    split = folds(problem.strata, [row.group for row in problem.rows], FOLDS, bench.seed)
-    each = seconds / (4 * FOLDS)
+    split = folds(problem.strata, [row.group for row in problem.rows], parts, bench.seed)
+    each = seconds / (4 * parts)
     learnt = [bench.regression(learn, None, None, each) for learn, _ in split]
     blend = _blend(bench, split, learnt) if bench.apart else None
     ways = [_all(bench, split, learnt, blend)]

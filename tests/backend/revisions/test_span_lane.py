@@ -215,11 +215,11 @@ def test_labels_bring_spans_that_the_champion_does_not_find(world: World, predic
 def test_what_the_champion_has_learnt_from_says_nothing_about_a_head(predictor: Predictor) -> None:
     champion = Champion("v1", "auto", LABELS, {}, WIDTH)
     learnt = seen(30, False, predictor)
-    nothing = span_measurement.take(PLACES, learnt, [], champion, False, 30)
+    nothing = span_measurement.take(PLACES, learnt, champion, False, 30)
     assert not nothing.verdict.passes
     assert nothing.verdict.examples == 0
     held = seen(12, False, predictor, Part.HELD_OUT)
-    found = span_measurement.take(PLACES, learnt, held, champion, False, 30)
+    found = span_measurement.take(PLACES, [*learnt, *held], champion, False, 42)
     assert found.verdict.passes
     assert found.verdict.examples == 12
 
@@ -229,7 +229,7 @@ def test_a_champion_that_finds_all_keeps_its_place(predictor: Predictor) -> None
     for one in seen(30, True, predictor):
         right = Prediction(answer=one.row.answer, score=1.0, item_scores=(1.0,) * len(one.row.answer))
         rows.append(SeenSpans(one.row, one.said._replace(answer=right)))
-    assert not span_measurement.take(PLACES, rows, [], champion, False, 30).verdict.passes
+    assert not span_measurement.take(PLACES, rows, champion, False, 30).verdict.passes
 
 
 def test_tokens_in_memory_and_in_a_request_are_bounded(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:

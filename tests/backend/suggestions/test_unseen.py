@@ -36,10 +36,26 @@ def test_each_blind_label_is_compared_with_what_would_have_been_suggested(blind:
         first: (blind.generation, True), second: (blind.generation, False), shown: (None, None)
     }  # fmt: skip
     assert not blind.blind & blind.tool.shown.keys()
-    blind.tool.submit(second, {"topic": "sport"})
+
+
+def test_what_may_have_been_learnt_is_not_compared(blind: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, *_ = sorted(blind.blind)
+    for key in (first, second):
+        blind.tool.submit(key, {"topic": "politics", "places": []})
     blind.settle()
     blind.turns(3)
-    assert compared(blind)[second] == (blind.generation, True), "an answer that was changed is compared anew"
+    assert compared(blind) == dict.fromkeys((first, second), (blind.generation, False))
+    asked: list[Any] = []
+    monkeypatch.setattr(unseen.showing, "answers", lambda *given: asked.append(given))
+    blind.tool.submit(first, {"topic": "sport"})
+    blind.tool.submit(second, {"topic": "sport"}, annotator="another")
+    blind.settle()
+    blind.turns(3)
+    with blind.database.session() as session:
+        query = select(Label).where(Label.question == "topic").order_by(Label.event_id)
+        found = [(one.example_key, one.unseen_version, one.unseen_agrees) for one in session.scalars(query)]
+    assert found == [(second, blind.generation, False), (first, "", None), (second, "", None)]
+    assert asked == []
 
 
 def test_it_waits_for_a_web_process_and_asks_only_where_there_are_new_labels(

@@ -51,13 +51,22 @@ def test_of_no_example_it_says_what_that_one_taught(names: str) -> None:
     assert sum(right) >= len(labelled) - 5
 
 
+def test_what_is_held_out_teaches_it_as_it_teaches_those_that_people_are_served(names: str) -> None:
+    apart = [row.model_copy(update={"part": Part.HELD_OUT}) for row in rows(4) if row.answer == "food"]
+    labelled = [row for row in rows(2) if row.answer != "food"] + [
+        row.model_copy(update={"answer": MISLEADING[str(row.answer)]}) for row in apart
+    ]
+    said = followed.answers(Model.load(names, "cpu"), choice(), labelled)
+    assert np.mean([said[row.example.key].answer == MISLEADING["food"] for row in apart]) > 0.8
+
+
 def test_it_is_taught_by_guesses_on_other_texts(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
     champion, labelled = Model.load(names, "cpu"), rows(1)
     loose = [row.example.model_copy(update={"key": f"loose {row.example.key}"}) for row in rows(4)[12:]]
     monkeypatch.setattr(followed, "GUESSED", 30)
     benches = list[Any]()
     kept = followed.measure
-    monkeypatch.setattr(followed, "measure", lambda bench, seconds: benches.append(bench) or kept(bench, seconds))
+    monkeypatch.setattr(followed, "measure", lambda bench, *limits: benches.append(bench) or kept(bench, *limits))
     assert set(followed.answers(champion, choice(), labelled, loose)) == {row.example.key for row in labelled}
     followed.answers(champion, choice(), labelled)
     taught, alone = benches
