@@ -115,9 +115,9 @@ class Argilla:
         """What fits Argilla, read back as if somebody submitted it."""
         return pushing.shows(self._dataset.layout, suggestion)
 
-    def retire(self, versions: Iterable[str]) -> None:
-        """Take away what nobody stands for any more."""
-        self._pusher.retire(versions)
+    def retire(self, versions: Iterable[str]) -> bool:
+        """Take away what nobody stands for any more; False where more is left to look at."""
+        return self._pusher.retire(versions)
 
     @classmethod
     def routes(cls, host: Host) -> Blueprint:

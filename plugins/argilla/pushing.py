@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 PAGE = 100
 """So many records a page, of the 500 that Argilla takes at once: about a second, in which an annotator waits."""
+RETIRE_SECONDS = 2.0
+"""After which the rest is left for the next call: no label is read meanwhile."""
 SAME_SCORE = 0.05
 """Scores are shown with one decimal; a smaller difference is not worth a write."""
 _AS_ADDED = {"entity": "record", "property": "inserted_at"}
@@ -33,7 +36,7 @@ FOREIGN = re.compile(r"[^a-zA-Z0-9_:./\s-]")
 
 
 class Pusher:
-    """Remembers the records of the last page, and which were looked at for which version."""
+    """Remembers the records of the last page, which were looked at for which version, and how far `retire` has come."""
 
     def __init__(self, dataset: Dataset, ranks: RankedRecords) -> None:
         self._dataset = dataset
@@ -41,6 +44,7 @@ class Pusher:
         self._version: str | None = None
         self._done: set[str] = set()
         self._listed: dict[str, Row] = {}
+        self._retiring: tuple[set[str], str | None] = set(), None
 
     def waiting(self, version: str, cursor: str | None) -> Iterator[Page]:
         """Records that nobody has answered, without those that were looked at for `version`.
@@ -101,18 +105,28 @@ class Pusher:
             self._done.add(suggestion.example.key)
         return taken + self._send(items)
 
-    def retire(self, versions: Iterable[str]) -> None:
-        """Take away what these versions suggest to people, unless a newer version looked at it and left it standing."""
+    def retire(self, versions: Iterable[str]) -> bool:
+        """Take away what these versions suggest to people, unless a newer version looked at it and left it standing.
+
+        False where records are left to look at, for the next call.
+        """
         gone = {agent(version) for version in versions}
         if self._version is not None and self._version not in gone:
-            return
-        for listing in self._dataset.scan(self._dataset.shown, PAGE):
+            return True
+        before, cursor = self._retiring
+        deadline = time.monotonic() + RETIRE_SECONDS
+        for listing in self._dataset.scan(self._dataset.shown, PAGE, cursor if before == gone else None):
             for row in listing.rows:
                 shown = row.get("suggestions") or []
                 # a revision's name is the generation's and a number
                 old = [one["id"] for one in shown if str(one.get("agent")).partition(".")[0] in gone]
                 if old and is_open(row):
                     self._delete(row, old)
+            self._retiring = gone, listing.cursor
+            if time.monotonic() > deadline:
+                return False
+        self._retiring = set(), None
+        return True
 
     def _send(self, items: list[Row]) -> int:
         """How many Argilla took. What it rejects as a whole is halved until the bad item stands alone."""

@@ -27,7 +27,8 @@ class ShownConformance:
         assert 0 <= connector.push(again, [question]) <= len(again)
         assert [stage.shown(key) for key in examples[1:]] == [SPORT] * 5
         assert fill(connector, question, NEWER, POLITICS) == set(examples[1:])
-        connector.retire([NEW])
+        while connector.retire([NEW]) is False:
+            pass
         assert [stage.shown(key) for key in examples[1:]] == [POLITICS] * 5
         assert len(read(stage).work) == 1, "no suggestion is anybody's work"
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from labelwheel.plugins.argilla import pushing
 from labelwheel.plugins.argilla.answers import Value
 from labelwheel.plugins.argilla.pushing import agent, ours, same, shows
 from labelwheel.plugins.connector import Suggestion
+from labelwheel.plugins.errors import ToolUnreachable
 from labelwheel.training.questions import Example, Prediction
 from tests.plugins.argilla.stand_in import RecordPeople, Records, say
 from tests.plugins.argilla.test_layout import asked, layout
@@ -86,3 +88,39 @@ def test_who_answers_second_sees_what_the_first_saw() -> None:
     fill("lw-1-0002-b", "politics")
     connector.retire(["lw-1-0001-a"])
     assert shown() == ["sport", "politics"]
+
+
+def _fail(_: str) -> None:
+    raise ToolUnreachable("nobody there")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_old_suggestions_go_page_by_page_and_labels_are_read_in_between(
+    monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    monkeypatch.setattr(pushing, "PAGE", 2)
+    monkeypatch.setattr(pushing, "RETIRE_SECONDS", 0.0)
+    people = RecordPeople()
+    records = [people.add(f"text {number}") for number in range(6)]
+    first = Records(people)
+    said = {"topic": Prediction(answer="sport", score=0.9)}
+    for page in first.waiting("lw-1-0001-a", None):
+        first.push([Suggestion(example=each, version="lw-1-0001-a", predictions=said) for each in page.examples],
+                   first.config().questions)  # fmt: skip
+    connector = Records(people)  # as after a restart: nothing is known of what was looked at
+
+    def left() -> int:
+        return sum(say(people.suggested.get(number, [])) is not None for number in records)
+
+    told = [connector.retire(["lw-1-0001-a"])]
+    assert (told, left()) == ([False], 4)
+    if fails:
+        with monkeypatch.context() as broken:
+            broken.setattr(people, "called", _fail)
+            with pytest.raises(ToolUnreachable):
+                connector.retire(["lw-1-0001-a"])
+    while told[-1] is False:
+        told.append(connector.retire(["lw-1-0001-a"]))
+        assert len(told) < 10
+    assert left() == 0
+    assert connector.retire(["lw-1-0001-a"]) is False, "the next time it begins anew"
