@@ -52,6 +52,19 @@ def test_names_are_not_beaten_by_next_to_nothing(better: int, worse: int, passes
     assert (found.passes, found.gain > 0) == (passes, better > worse), found.reason
 
 
+@pytest.mark.parametrize(("alone", "wrong", "passes"), [(0, 3, True), (20, 3, False), (20, 8, True)])
+def test_where_most_classes_have_no_label_names_are_to_be_beaten_more_plainly(
+    alone: int, wrong: int, passes: bool
+) -> None:
+    """Labels that are the only ones of their class tell how many texts are of classes that nobody has met."""
+    gold = GOLD + tuple(f"class {number}" for number in range(alone))
+    other = {"good": "bad", "bad": "so-so", "so-so": "good"}
+    names = tuple(other[answer] if place < wrong else answer for place, answer in enumerate(GOLD)) + gold[24:]
+    head = tuple(other[answer] if place == wrong else answer for place, answer in enumerate(GOLD)) + gold[24:]
+    found = judge(question(), rows(*gold), told(*head), told(*names), named=True, served=False)
+    assert (found.passes, found.gain > 0) == (passes, True), found.reason
+
+
 @pytest.mark.parametrize("served", [False, True])
 def test_labels_of_one_class_alone_never_beat_the_names(served: bool) -> None:
     """A file that is sorted by class begins like this: a head that says nothing else is right about all of it."""
