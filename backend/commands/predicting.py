@@ -77,9 +77,10 @@ def predict(
     failed = bulk.failures.count
     console.print(f"{wording.counted(added - failed, 'line')} answered{known}: {out}", highlight=False, soft_wrap=True)
     if failed:
+        lines = f"{failed:,} lines" if failed != 1 else "1 line"
         raise InvalidRequest(
-            f"{failed:,} line{'s' * (failed != 1)} could not be answered and {'have' if failed != 1 else 'has'} an "
-            f"“error” in {out}; the first: {bulk.failures.first}"
+            f"{lines} could not be answered in full and {'have' if failed != 1 else 'has'} an “error” in {out}; the "
+            f"first: {bulk.failures.first}"
         )
 
 

@@ -1,8 +1,9 @@
 """Predictions for a file of any length, past HTTP: as fast as the engine, in little memory, and resumable.
 
 Each line of the input becomes one line of the output, in order; one that cannot be read becomes a line with its
-`error`, and the next goes on. So the output says how far an earlier run came: what it has is checked against the input
-and never computed again, and half a line at its end is taken away.
+`error`, and the next goes on. One that lacks what some of the questions are asked about has the others' predictions,
+too. So the output says how far an earlier run came: what it has is checked against the input and never computed
+again, and half a line at its end is taken away.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -34,6 +35,13 @@ _FOREVER = 1e8
 
 Line = tuple[int, bytes]
 """Its number, from one, and what it says; blank lines are left out."""
+
+
+class Asked(NamedTuple):
+    """What a line asks: an example, and by name why some of the questions cannot be answered."""
+
+    example: Example
+    lacking: Mapping[str, str]
 
 
 @dataclass
@@ -68,6 +76,7 @@ class Bulk:
         """Writes what is missing in `target`; says how many lines were there already and how many were added.
 
         Input that is no JSON object with the texts that are asked about has a line that says so, and counts as added.
+        `failures` has those that lack some of them, too.
         Raises Conflict where the output does not belong to this input and these checkpoints.
         """
         done = resume(target, self._versions)
@@ -114,21 +123,24 @@ class Bulk:
 
     def _answer(self, chunk: Sequence[Line]) -> tuple[bytes, list[str]]:
         """The lines to write, and what was wrong with those that cannot be answered."""
-        read: list[Example | InvalidRequest] = []
+        read: list[Asked | InvalidRequest] = []
         for line in chunk:
             try:
                 read.append(self._read(line))
             except InvalidRequest as error:
                 read.append(error)
-        examples = [each for each in read if isinstance(each, Example)]
+        examples = [each.example for each in read if isinstance(each, Asked)]
         found = iter(self._predictor.suggest(self._members, examples, Priority.BULK, _FOREVER) if examples else ())
-        lines = [
-            self._written(each.key, {"predictions": _told(next(found))})
-            if isinstance(each, Example)
-            else self._written(str(number), {"error": str(each)})
-            for each, (number, _) in zip(read, chunk, strict=True)
-        ]
-        return b"".join(lines), [str(each) for each in read if isinstance(each, InvalidRequest)]
+        lines, errors = list[bytes](), list[str]()
+        for each, (number, _) in zip(read, chunk, strict=True):
+            wrong = str(each) if isinstance(each, InvalidRequest) else "; ".join(each.lacking.values())
+            told: dict[str, Any] = {"error": wrong} if wrong else {}
+            if isinstance(each, Asked):
+                said = {name: one for name, one in next(found).items() if name not in each.lacking}
+                told = {"predictions": _told(said), **told}
+            lines.append(self._written(each.example.key if isinstance(each, Asked) else str(number), told))
+            errors += [wrong] if wrong else []
+        return b"".join(lines), errors
 
     def _written(self, key: str, more: Mapping[str, Any]) -> bytes:
         row = {"key": key, "versions": self._versions, **more}
@@ -136,11 +148,11 @@ class Bulk:
 
     def _key(self, line: Line) -> str:
         try:
-            return self._read(line).key
+            return self._read(line).example.key
         except InvalidRequest:
             return str(line[0])
 
-    def _read(self, line: Line) -> Example:
+    def _read(self, line: Line) -> Asked:
         number, text = line
         try:
             row = json.loads(text)
@@ -150,9 +162,11 @@ class Bulk:
         if not isinstance(row, dict):
             raise InvalidRequest(f'line {number} of the input is no JSON object, such as {{"text": …}}')
         example = _example(row, number)
-        for member in self._members.values():
-            _check(member.question, example, number)
-        return example
+        wrong = {name: _lacking(member.question, example, number) for name, member in self._members.items()}
+        lacking = {name: told for name, told in wrong.items() if told}
+        if len(lacking) == len(self._members):
+            raise InvalidRequest("; ".join(lacking.values()))
+        return Asked(example, lacking)
 
 
 def _told(predictions: Mapping[str, Prediction]) -> dict[str, Any]:
@@ -218,10 +232,12 @@ def _example(row: Mapping[str, Any], number: int) -> Example:
         raise InvalidRequest(f"line {number} of the input: {plain(error.errors()[0])}") from None
 
 
-def _check(question: Question, example: Example, number: int) -> None:
-    if not any(name in example.fields for name in question.inputs):
-        known = ", ".join(map(repr, sorted(example.fields))) or "no text at all"
-        raise InvalidRequest(
-            f"line {number} of the input has {known}, and {question.name!r} is asked about "
-            f"{' and '.join(map(repr, question.inputs))}; name the fields so"
-        )
+def _lacking(question: Question, example: Example, number: int) -> str:
+    """Why a question cannot be answered; nothing where it can."""
+    if any(name in example.fields for name in question.inputs):
+        return ""
+    known = ", ".join(map(repr, sorted(example.fields))) or "no text at all"
+    return (
+        f"line {number} of the input has {known}, and {question.name!r} is asked about "
+        f"{' and '.join(map(repr, question.inputs))}; name the fields so"
+    )

@@ -76,7 +76,7 @@ def test_a_bad_line_does_not_stop_the_others(source, tmp_path, predict):
     out = tmp_path / "out.jsonl"
     code, told, errors = predict(source, "--out", out, "--checkpoint", real.store() / "n1")
     assert (code, errors.count("\n"), "4 lines answered" in told) == (1, 1, True)
-    assert "1 line could not be answered and has an “error”" in errors
+    assert "1 line could not be answered in full and has an “error”" in errors
     assert "line 4 of the input is no JSON" in errors
     found = [json.loads(line) for line in out.read_text().splitlines()]
     assert ["error" in row for row in found] == [False, False, False, True, False]

@@ -126,6 +126,23 @@ def test_a_bad_line_is_named_in_its_place_and_the_others_are_answered(source, ta
     assert run(source, target) == (21, 0)
 
 
+def test_a_line_that_lacks_the_field_of_one_question_is_answered_to_the_others(source, target):
+    lines = [{"text": "a", "title": "b"}, {"text": "c"}, {"title": "d"}, {"other": "e"}]
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    engine = FakeEngine()
+    asked = [question(name="mood"), question(name="theme", inputs=("title",))]
+    members = {each.name: ServedQuestion(each, FakeModel("v7", each, engine)) for each in asked}
+    made = bulk.Bulk(engine, members)
+    assert made.run(source, target) == (0, 4)
+    found = rows(target)
+    assert [sorted(row.get("predictions", ())) for row in found] == [["mood", "theme"], ["mood"], ["theme"], []]
+    assert ["error" in row for row in found] == [False, True, True, True]
+    assert re.search("line 2 .*'theme' is asked about 'title'", found[1]["error"])
+    assert (made.failures.count, made.failures.first) == (3, found[1]["error"])
+    assert made.run(source, target) == (4, 0)
+    made.close()
+
+
 def test_a_run_that_was_cut_off_behind_a_bad_line_is_continued(source, target):
     lines = source.read_text().splitlines()
     source.write_text("\n".join([*lines[:7], "{", *lines[8:]]) + "\n")
