@@ -44,9 +44,11 @@ def answers(
     """What heads on a champion say of examples that they have not learnt from, by their keys.
 
     They learn from what is held out, too, as those do that people are served: so all is told out of fold, of so many
-    parts that heads know nearly as much. Empty where no head can stand on that champion, or nothing is there to train
-    on. Heads of whole texts are taught by their guesses on `unlabelled` ones, too.
+    parts that heads know nearly as much. Nothing is said of what is set apart. Empty where no head can stand on that
+    champion, or nothing is there to train on. Heads of whole texts are taught by their guesses on `unlabelled` ones,
+    too.
     """
+    rows = [row for row in rows if row.part is not Part.APART]
     if not any(row.part is Part.TRAIN for row in rows):
         return {}
     if champion.kind.row is Row.TOKEN:

@@ -60,6 +60,12 @@ def test_what_is_held_out_teaches_it_as_it_teaches_those_that_people_are_served(
     assert np.mean([said[row.example.key].answer == MISLEADING["food"] for row in apart]) > 0.8
 
 
+def test_what_is_set_apart_teaches_nobody(names: str) -> None:
+    labelled, apart = rows(2), rows(1, Part.APART)
+    champion = Model.load(names, "cpu")
+    assert followed.answers(champion, choice(), [*labelled, *apart]) == followed.answers(champion, choice(), labelled)
+
+
 def test_it_is_taught_by_guesses_on_other_texts(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
     champion, labelled = Model.load(names, "cpu"), rows(1)
     loose = [row.example.model_copy(update={"key": f"loose {row.example.key}"}) for row in rows(4)[12:]]
