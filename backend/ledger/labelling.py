@@ -185,7 +185,10 @@ def append(tx: Session, project_id: int, event: Event) -> None:
 
 
 def rebuild(tx: Session, project_id: int) -> int:
-    """Derives a project's current labels from its events anew; returns how many there are."""
+    """Derives a project's current labels from its events anew; returns how many there are.
+
+    What was found for blind ones is lost (`labelwheel.backend.suggestions.unseen`): they may have been learnt since.
+    """
     tx.execute(delete(Label).where(Label.project_id == project_id))
     tx.expire_all()
     last: dict[tuple[str, str], Event] = {}
@@ -201,6 +204,7 @@ def rebuild(tx: Session, project_id: int) -> int:
                 question=event.question,
                 work_key=event.work_key,
                 event_id=event.id,
+                unseen_version="" if event.blind else None,
                 **facts,
             )
         )

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from labelwheel.backend.database.engine import Database
 from labelwheel.backend.database.tables import ExampleRow, Label
+from labelwheel.backend.ledger.labelling import rebuild
+from labelwheel.backend.onboarding import sharing
 from labelwheel.backend.projects import champion_groups, projects
 from labelwheel.backend.revisions.labelled import LabelledExamples
 from labelwheel.backend.suggestions import unseen
+from labelwheel.plugins.testing.fake_tool import TOPIC, Tool
 from labelwheel.training.spec import Part
+from tests.backend.ledger.helpers import Ledger
 from tests.backend.world import World
 
 
@@ -76,3 +84,42 @@ def test_a_blind_label_waits_until_it_is_compared(blind: World, anew: bool) -> N
     label(blind, [first], "politics", compared=False)
     follow(blind, labelled)
     assert labelled.rows[first].answer == "politics", "it was compared once, and is not again"
+
+
+def test_of_projects_that_share_each_blind_label_waits(database: Database) -> None:
+    champion: Any = SimpleNamespace(id=1, last_event_id=0, created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    home, other = (Ledger(database, Tool(questions=(TOPIC,)), name) for name in "12")
+    with database.transaction() as tx:
+        sharing.share(tx, projects.lock(tx, other.id, home.id), projects.get(tx, home.id), {})
+    for each in (home, other):
+        for key in each.tool.add(*(f"{each.id} says {letter * 9}" for letter in "abc")):
+            each.tool.submit(key, {"topic": "sport"})
+        each.poll()
+    last = Label.example_key == max(other.examples)
+    with database.transaction() as tx:
+        tx.execute(update(Label).where(Label.project_id == other.id, last).values(blind=True))
+    labelled = LabelledExamples()
+
+    def follow() -> set[str]:
+        with database.session() as session:
+            labelled.follow(session, projects.question(session, home.id, "topic"), champion)
+        return set(labelled.rows)
+
+    everything = {f"{each.id}/{key}" for each in (home, other) for key in each.examples}
+    waiting = f"{other.id}/{max(other.examples)}"
+    assert follow() == everything - {waiting}
+    with database.transaction() as tx:
+        tx.execute(update(Label).where(Label.blind).values(unseen_version="lw-1-0001-a"))
+    home.tool.submit(min(home.examples), {"topic": "politics"})
+    home.poll()
+    assert follow() == everything
+
+
+def test_labels_that_are_derived_anew_wait_for_nothing(blind: World) -> None:
+    key, *_ = sorted(blind.blind)
+    label(blind, [key])
+    with blind.database.transaction() as tx:
+        rebuild(tx, 1)
+    labelled = LabelledExamples()
+    follow(blind, labelled)
+    assert set(labelled.rows) == {key}
