@@ -21,7 +21,7 @@ from labelwheel.backend.database.tables import CheckpointRow, Project, ProjectSt
 from labelwheel.backend.errors import NotFound
 from labelwheel.backend.projects import generations, projects
 from labelwheel.backend.revisions.features import FeatureSource
-from labelwheel.backend.revisions.lane import Lane, Threads
+from labelwheel.backend.revisions.lane import Assignment, Lane, Threads
 from labelwheel.backend.revisions.publication import Change, publish
 from labelwheel.backend.revisions.span_lane import SpanLane
 from labelwheel.backend.revisions.text_lane import TextLane
@@ -153,7 +153,8 @@ class FastLane:
             known = self._lanes.get(question.id)
             if known is None or known[0] != key:
                 served = revision is not None and question.name in revision.members
-                lane = _LANES[kind_of(spec).row](self._source, self._threads, question, champion, served, self._apart)
+                assignment = Assignment(question, champion, served, self._apart)
+                lane = _LANES[kind_of(spec).row](self._source, self._threads, assignment)
                 known = self._lanes[question.id] = key, lane
             known[1].read(session, question, champion)
             found.add(question.id)

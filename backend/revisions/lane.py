@@ -44,21 +44,23 @@ class Threads(NamedTuple):
     wake: Callable[[], None]
 
 
-class Lane(ABC, Generic[F]):
-    """Follows one question, a home, on one champion; whoever sees another champion makes another lane.
+class Assignment(NamedTuple):
+    """A question, a home, and its champion; `served` tells that a head of before is served.
 
-    `served` tells that a head of before is served. From the examples of the keys `apart` nothing is learnt.
+    From the examples of the keys `apart` nothing is learnt.
     """
 
-    def __init__(
-        self,
-        source: FeatureSource,
-        threads: Threads,
-        question: QuestionRow,
-        champion: CheckpointRow,
-        served: bool,
-        apart: Collection[str] = (),
-    ) -> None:
+    question: QuestionRow
+    champion: CheckpointRow
+    served: bool
+    apart: Collection[str] = ()
+
+
+class Lane(ABC, Generic[F]):
+    """Follows one question on one champion; whoever sees another champion makes another lane."""
+
+    def __init__(self, source: FeatureSource, threads: Threads, assignment: Assignment) -> None:
+        question, champion, served, apart = assignment
         self.spec = Question.model_validate(question.spec)
         self._id, self._champion_id, self._threads = question.id, champion.id, threads
         self._labelled = LabelledExamples(apart)

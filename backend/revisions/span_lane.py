@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from concurrent.futures import Future
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
+from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.revisions import span_measurement
 from labelwheel.backend.revisions.features import FeatureSource
-from labelwheel.backend.revisions.lane import Lane, Threads
+from labelwheel.backend.revisions.lane import Assignment, Lane, Threads
 from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.seen_tokens import SeenTokens
 from labelwheel.backend.revisions.span_measurement import SeenSpans, rows_of
@@ -26,17 +25,9 @@ FIT_SECONDS = 0.4
 class SpanLane(Lane[Fitted]):
     """See `Lane`. A fit takes a second where texts are many: it has a thread, so that other questions do not wait."""
 
-    def __init__(
-        self,
-        source: FeatureSource,
-        threads: Threads,
-        question: QuestionRow,
-        champion: CheckpointRow,
-        served: bool,
-        apart: Collection[str] = (),
-    ) -> None:
-        super().__init__(source, threads, question, champion, served, apart)
-        self._seen = SeenTokens(source, question.project_id, self.spec, champion.version)
+    def __init__(self, source: FeatureSource, threads: Threads, assignment: Assignment) -> None:
+        super().__init__(source, threads, assignment)
+        self._seen = SeenTokens(source, assignment.question.project_id, self.spec, assignment.champion.version)
         self._chosen: list[LabelledExample] = []
         self._projection: Projection | None = None
         self._values: dict[str, tuple[SeenSpans, list[np.ndarray]]] = {}

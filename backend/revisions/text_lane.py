@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from labelwheel.backend.database.tables import CheckpointRow, QuestionRow
+from labelwheel.backend.database.tables import QuestionRow
 from labelwheel.backend.ledger import unlabelled
 from labelwheel.backend.revisions import light_gate, measurement
 from labelwheel.backend.revisions.features import Champion, FeatureSource
-from labelwheel.backend.revisions.lane import Lane, Threads
+from labelwheel.backend.revisions.lane import Assignment, Lane, Threads
 from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.seen_examples import Said, SeenTexts
 from labelwheel.training.heads.bench import Bench, labels_of
@@ -68,17 +68,9 @@ class _Known(NamedTuple):
 class TextLane(Lane[Fitted]):
     """See `Lane`."""
 
-    def __init__(
-        self,
-        source: FeatureSource,
-        threads: Threads,
-        question: QuestionRow,
-        champion: CheckpointRow,
-        served: bool,
-        apart: Collection[str] = (),
-    ) -> None:
-        super().__init__(source, threads, question, champion, served, apart)
-        self._seen = SeenTexts(source, question.project_id, self.spec, champion.version)
+    def __init__(self, source: FeatureSource, threads: Threads, assignment: Assignment) -> None:
+        super().__init__(source, threads, assignment)
+        self._seen = SeenTexts(source, assignment.question.project_id, self.spec, assignment.champion.version)
         self._pool: list[Example] | None = None
         self._standing: Standing | None = None
         self._spaced = 0  # how many texts the space was made of
