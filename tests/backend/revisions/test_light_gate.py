@@ -65,6 +65,19 @@ def test_where_most_classes_have_no_label_names_are_to_be_beaten_more_plainly(
     assert (found.passes, found.gain > 0) == (passes, True), found.reason
 
 
+def test_where_several_options_may_fit_lone_ones_ask_for_no_more() -> None:
+    asked = question().model_copy(update={"kind": Kind.CHOICES})
+    lone = [[f"class {number}"] for number in range(20)]
+    golds = [[answer] for answer in GOLD] + lone
+    labelled = [row.model_copy(update={"answer": gold}) for row, gold in zip(rows(*("x",) * 44), golds, strict=True)]
+    head, names = ([Prediction(answer=gold, score=0.9, item_scores=(0.9,)) for gold in golds] for _ in range(2))
+    for place in range(3):
+        names[place] = Prediction(answer=["so-so" if golds[place] == ["bad"] else "bad"], score=0.9, item_scores=(0.9,))
+    head[3] = Prediction(answer=["bad"], score=0.9, item_scores=(0.9,))
+    found = judge(asked, labelled, head, names, named=True, served=False)
+    assert (found.passes, found.gain > 0) == (True, True), found.reason
+
+
 @pytest.mark.parametrize("served", [False, True])
 def test_labels_of_one_class_alone_never_beat_the_names(served: bool) -> None:
     """A file that is sorted by class begins like this: a head that says nothing else is right about all of it."""
