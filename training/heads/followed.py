@@ -16,7 +16,7 @@ import numpy as np
 
 from labelwheel.training import encoders, layers
 from labelwheel.training.heads import span_fit
-from labelwheel.training.heads.bench import Bench, labels_of
+from labelwheel.training.heads.bench import MOST, Bench, labels_of
 from labelwheel.training.heads.fitting import measure, unseen
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
@@ -53,6 +53,8 @@ def answers(
         return {}
     if champion.kind.row is Row.TOKEN:
         return _spans(champion, question, rows)
+    # a text is read where a head learns from it, or is compared on it
+    rows = [*(row for row in rows[:-MOST] if row.part is Part.HELD_OUT), *rows[-MOST:]]
     return _texts(champion, question, rows, unlabelled[:GUESSED] if champion.kind.row is Row.TEXT else ())
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from labelwheel.training import job, layers
-from labelwheel.training.heads import followed
+from labelwheel.training.heads import bench, followed
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.measurement import measure
 from labelwheel.training.model import Model
@@ -60,6 +60,14 @@ def test_what_is_held_out_teaches_it_as_it_teaches_those_that_people_are_served(
     assert np.mean([said[row.example.key].answer == MISLEADING["food"] for row in apart]) > 0.8
 
 
+def test_no_text_is_read_that_nobody_learns_from_or_is_compared_on(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(followed, "MOST", 6)
+    monkeypatch.setattr(bench, "MOST", 6)
+    labelled = [*rows(1, Part.HELD_OUT)[:4], *rows(2)]
+    said = followed.answers(Model.load(names, "cpu"), choice(), labelled)
+    assert set(said) == {row.example.key for row in (*labelled[:4], *labelled[-6:])}
+
+
 def test_what_is_set_apart_teaches_nobody(names: str) -> None:
     labelled, apart = rows(2), rows(1, Part.APART)
     champion = Model.load(names, "cpu")
@@ -72,7 +80,7 @@ def test_it_is_taught_by_guesses_on_other_texts(names: str, monkeypatch: pytest.
     monkeypatch.setattr(followed, "GUESSED", 30)
     benches = list[Any]()
     kept = followed.measure
-    monkeypatch.setattr(followed, "measure", lambda bench, *limits: benches.append(bench) or kept(bench, *limits))
+    monkeypatch.setattr(followed, "measure", lambda made, *limits: benches.append(made) or kept(made, *limits))
     assert set(followed.answers(champion, choice(), labelled, loose)) == {row.example.key for row in labelled}
     followed.answers(champion, choice(), labelled)
     taught, alone = benches
