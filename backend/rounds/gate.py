@@ -67,8 +67,8 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
         floor=settings.gate_floor,
         level=settings.gate_level,
         look=look,
-        # an encoder that has learnt nothing knows no more than heads that follow the labels, and has them begin anew
-        grown=grown and not (result.followed and manifest.recipe in UNTRAINED),
+        grown=grown,
+        unlearnt=result.followed and manifest.recipe in UNTRAINED,
         # what has to be paid for each suggestion keeps its place only where it is better
         margin=max(settings.gate_margin, CHEAPER if result.saves else 0.0),
         by_head=result.by_head,

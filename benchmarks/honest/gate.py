@@ -17,8 +17,8 @@ from rich.table import Table
 from scipy import stats
 
 from benchmarks.common import machine, save
-from benchmarks.honest.rules import Rule, alone, naive, sign_test, spending
-from labelwheel.training.evaluation.looks import EARLY, FEW_GROUPS, LEVEL, allowed
+from benchmarks.honest.rules import Rule, alone, levels, naive, sign_test, spending
+from labelwheel.training.evaluation.looks import FEW_GROUPS, LEVEL, UNSPENT, allowed
 
 FIXED, GAIN, POWER = 0.05, 0.05, 0.8
 TRUTH, DIFFER, FALL = 0.8, 0.1, 0.02
@@ -76,11 +76,14 @@ def challenge(
         spoils = np.clip((DIFFER - wanted) / 2 / truth, 0, 1)
         won, lost = chance.binomial(held - right, mends), chance.binomial(right, spoils)
         early = grows & (held < FEW_GROUPS)
-        passes = rule(won, lost, held, np.where(early, EARLY, looks))
+        wrong = held - right
+        passes = rule(won, lost, held, np.where(early, UNSPENT, looks))
         right = right + np.where(passes, won - lost, 0)
         truth = np.clip(truth + np.where(passes, (1 - truth) * mends - truth * spoils, 0), 0.01, 0.99)
         promotions += passes
-        looks = np.where(passes, 1, looks + ~early)
+        # nothing is spent where a challenger without an error could not pass
+        could = sign_test(wrong, np.zeros(runs, dtype=int)) <= levels(LEVEL, int(looks.max()))[looks]
+        looks = np.where(passes, 1, looks + (~early & could))
         if grows:
             new = min(_MOST_NEW, int(np.ceil(held[0] * _GROWTH)))
             right, held = right + chance.binomial(new, truth), held + new

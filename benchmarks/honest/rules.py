@@ -42,13 +42,14 @@ def spending(level: float) -> Rule:
     """Promotes beyond chance, by a sign test at what each look may spend of a level that all at one champion share."""
 
     def rule(won: Counts, lost: Counts, texts: Counts, looks: Counts) -> np.ndarray:
-        return (won > lost) & (sign_test(won, lost) <= _levels(level, int(np.max(looks)))[looks])
+        return (won > lost) & (sign_test(won, lost) <= levels(level, int(np.max(looks)))[looks])
 
     return rule
 
 
 @cache
-def _levels(level: float, last: int) -> np.ndarray:
+def levels(level: float, last: int) -> np.ndarray:
+    """What each look may spend, (last + 1,), by its number."""
     return np.array([allowed(level, look) for look in range(last + 1)])
 
 

@@ -30,7 +30,7 @@ from labelwheel.backend.suggestions.ordering import ORDERS
 from labelwheel.backend.suggestions.so_far import TEXTS, SoFar
 from labelwheel.plugins.capabilities import Candidate, named
 from labelwheel.training.evaluation.comparison import compare
-from labelwheel.training.evaluation.looks import EARLY, has_grown
+from labelwheel.training.evaluation.looks import UNSPENT, has_grown
 from labelwheel.training.heads.bench import Bench, labels_of
 from labelwheel.training.heads.fitting import Fitted, follow
 from labelwheel.training.heads.fitting import measure as fit_and_measure
@@ -168,10 +168,10 @@ class Loop:
         settings = self._settings
         said = compare(
             found.pairs, floor=settings.gate_floor, level=settings.gate_level, look=self._looks + 1,
-            grown=has_grown(len(rows), before) and not (found.followed and proposal.strategy.recipe in UNTRAINED),
+            grown=has_grown(len(rows), before), unlearnt=found.followed and proposal.strategy.recipe in UNTRAINED,
             margin=settings.gate_margin, seed=seed,
         )  # fmt: skip
-        self._looks += said.look != EARLY
+        self._looks += said.look != UNSPENT
         self.log.append(f"{len(rows)}: round, {proposal.strategy.name}, {said.reason}")
         if said.passes:
             self._champion, self._last, self._measured, self._looks = challenger, None, None, 0

@@ -34,9 +34,9 @@ import numpy as np
 
 from labelwheel.training.evaluation import left_behind
 from labelwheel.training.evaluation.left_behind import SliceChange
-from labelwheel.training.evaluation.looks import EARLY, FEW_GROUPS, LEVEL, allowed
+from labelwheel.training.evaluation.looks import FEW_GROUPS, LEVEL, UNSPENT, allowed
 from labelwheel.training.evaluation.paired import ClassChange, Paired
-from labelwheel.training.evaluation.randomisation import p_value
+from labelwheel.training.evaluation.randomisation import least, p_value
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import NamedSlice, Pair
@@ -52,7 +52,8 @@ class Comparison(Frozen):
     """The verdict and what it rests on; scores are means of 1 - loss, differences are challenger minus champion.
 
     `champion_score` and the difference are None where there is no champion. `p_value` is how often chance alone would
-    bring as much, `allowed` how often it may at this `look`, the how-manieth at the champion.
+    bring as much, `allowed` how often it may at this `look`, the how-manieth at the champion, or 0 where it spends
+    nothing of what all looks share.
     """
 
     verdict: Verdict
@@ -83,6 +84,7 @@ def compare(
     level: float = LEVEL,
     look: int = 1,
     grown: bool = False,
+    unlearnt: bool = False,
     margin: float = 0.0,
     by_head: bool = False,
     unrivalled: bool = False,
@@ -92,9 +94,10 @@ def compare(
     """Compares on the pairs that the champion was measured on; without any, only a sanity floor is asked for.
 
     `look` is the how-manieth challenger of this champion it is, from 1; all share the `level`. Where the labels have
-    `grown` and examples are few, it is an early one instead. `by_head` has the reason say that a fast head answered for
-    the champion, `unrivalled` that there is none and what the pairs have in its place is no suggestion. None of the
-    `slices` may be left behind.
+    `grown` and examples are few, it is an early one instead; an `unlearnt` one, whose encoder is as it was before any
+    label where heads follow the labels, has none then unless there is a margin. `by_head` has the reason say that a
+    fast head answered for the champion, `unrivalled` that there is none and what the pairs have in its place is no
+    suggestion. None of the `slices` may be left behind.
     """
     known = [pair for pair in pairs if pair.champion_loss is not None]
     if not known:
@@ -112,9 +115,12 @@ def compare(
     behind = [change for change in parts if change.left_behind]
     chance = p_value(paired.gains + margin, seed)
     groups = len(paired.sums)
-    look = EARLY if grown and groups < FEW_GROUPS else look
-    most = allowed(level, look)
-    recall = _recall(paired.totals, paired.half) if groups < FEW_GROUPS and _is_single(known) else 0.0
+    few = groups < FEW_GROUPS
+    unheard = few and unlearnt and margin <= 0
+    look = UNSPENT if few and grown else look
+    most = 0.0 if unheard else allowed(level, look)
+    errors = groups if margin > 0 else paired.errors
+    recall = _recall(paired.totals, paired.half) if few and _is_single(known) else 0.0
     verdict: Verdict
     if collapsed:
         verdict, reason = "worse", _fallen(collapsed)
@@ -122,8 +128,12 @@ def compare(
         verdict, reason = "worse", left_behind.refusal(behind)
     elif groups < DECIDING_GROUPS:
         verdict, reason = _of_few(groups, difference + margin)
+    elif unheard and difference > 0:
+        verdict, reason = "no_better", _UNHEARD
     else:
         verdict, reason = _verdict(difference, high, margin, chance, most, look)
+    if unheard or least(errors) > most:
+        look = UNSPENT
     if verdict in PASSING and recall < -margin - 1e-12:
         verdict, reason = "no_better", _skewed(recall)
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
@@ -152,10 +162,16 @@ def compare(
     )
 
 
+_UNHEARD = (
+    f"it does better, but its encoder has learnt nothing, and on fewer than {FEW_GROUPS} independent examples heads "
+    "that follow the labels keep their place: they know as much"
+)
+
+
 def _verdict(
     difference: float, high: float, margin: float, chance: float, most: float, look: int
 ) -> tuple[Verdict, str]:
-    when = "where labels are few" if look == EARLY else f"at look {look}"
+    when = "where labels are few" if look == UNSPENT else f"at look {look}"
     told = f"chance alone brings as much in {_percent(chance)} of cases, {_percent(most)} are allowed {when}"
     if chance <= most:
         if margin > 0 and difference <= 0:

@@ -9,8 +9,12 @@ Early looks are another matter. On fewer than fifty independent examples nothing
 level, while what has learnt from a fifth more labels mostly is better: on the first hundred labels of TREC it cost .05
 of what people were served. They pass at a level of their own and spend nothing. As each takes a fifth more labels than
 the last look had, a project has a dozen of them in its life. Where fast heads follow the labels on the champion, a
-challenger whose encoder has learnt nothing knows no more than they do, and would have them begin anew: the gate gives
-it no early look.
+challenger whose encoder has learnt nothing knows no more than they do, and would have them begin anew: on so few
+examples it gets no look at all. In 40 whole loops without fine-tuning none of 200 such passed, and what they spent was
+lacking where encoders had learnt: what is better by .05 takes 253 texts at the first look, and 573 at the sixth.
+
+Nor is a look spent where nothing could have passed it, as the champion errs on too few of the examples for a challenger
+without an error to be sure. The champion alone says so, and nothing of the challenger: the bound holds.
 """
 
 from __future__ import annotations
@@ -20,8 +24,8 @@ import math
 LEVEL = 0.1
 """Of chance in all looks at one champion. The first has .061 of it, about what a single test at .05 would take."""
 
-EARLY = 0
-"""The number of a look that is early; those that share the level are counted from 1."""
+UNSPENT = 0
+"""The number of a look that spends nothing, as early ones do; those that share the level are counted from 1."""
 
 EARLY_LEVEL = 0.2
 FEW_GROUPS = 50
@@ -33,7 +37,7 @@ GROWN = 1.2
 
 def allowed(level: float, look: int) -> float:
     """How likely chance may bring what the look with this number sees, for it to promote."""
-    if look == EARLY:
+    if look == UNSPENT:
         return max(EARLY_LEVEL, level)
     return level * 6 / (math.pi * look) ** 2
 

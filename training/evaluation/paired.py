@@ -82,6 +82,11 @@ class Paired:
         return self._difference_of(self.sums)
 
     @property
+    def errors(self) -> int:
+        """In how many groups the champion leaves anything to gain."""
+        return int((intervals.mean_score(self.sums[:, : self.half]) < 1 - 1e-12).sum())
+
+    @property
     def differences(self) -> np.ndarray:
         """The same in each draw, (resamples,)."""
         return self._difference_of(self.drawn)

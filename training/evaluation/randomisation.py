@@ -35,3 +35,8 @@ def p_value(gains: np.ndarray, seed: int) -> float:
     drawn = (hits + 1) / (DRAWS + 1)
     bound = float(np.exp(-(max(observed, 0.0) ** 2) / (2 * (gains**2).sum())))
     return min(drawn, bound)
+
+
+def least(errors: int) -> float:
+    """What `p_value` is at the least where there are so many examples to gain anything on."""
+    return 0.5**errors

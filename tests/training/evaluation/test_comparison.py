@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labelwheel.training.evaluation.comparison import compare
-from labelwheel.training.evaluation.looks import EARLY, EARLY_LEVEL, LEVEL, allowed
+from labelwheel.training.evaluation.looks import EARLY_LEVEL, LEVEL, UNSPENT, allowed
 from labelwheel.training.spec import Pair, Unit
 
 
@@ -70,7 +70,7 @@ def test_what_does_worse_passes_only_within_a_margin():
     ("won", "look", "passes"), [(4, 1, False), (5, 1, True), (5, 2, False), (7, 2, True), (9, 6, False)]
 )
 def test_each_look_at_the_same_champion_asks_for_more(won, look, passes):
-    found = compare(pairs((60, "a", "a", "a"), (won, "a", "b", "a")), look=look)
+    found = compare(pairs((60, "a", "a", "a"), (won, "a", "b", "a"), (5, "a", "b", "b")), look=look)
     assert found.passes is passes, found.reason
     assert (found.look, found.allowed) == (look, allowed(LEVEL, look))
     if not passes:
@@ -85,12 +85,39 @@ def test_on_few_examples_of_labels_that_have_grown_more_is_allowed(won, lost, pa
     rows = pairs((30, "a", "a", "a"), (won, "a", "b", "a"), (lost, "a", "a", "b"))
     found = compare(rows, look=4, grown=True)
     assert found.passes is passes, found.reason
-    assert (found.look, found.allowed) == (EARLY, EARLY_LEVEL)
+    assert (found.look, found.allowed) == (UNSPENT, EARLY_LEVEL)
     assert not compare(rows, look=4).passes
 
 
+@pytest.mark.parametrize(("won", "lost"), [(0, 0), (1, 0), (3, 0), (0, 3), (1, 2)])
+@pytest.mark.parametrize(("errors", "look", "spent"), [(4, 1, False), (5, 1, True), (6, 2, False), (7, 2, True)])
+def test_no_look_is_spent_where_a_challenger_without_an_error_could_not_pass(won, lost, errors, look, spent):
+    rows = pairs((60, "a", "a", "a"), (lost, "a", "a", "b"), (won, "a", "b", "a"), (errors - won, "a", "b", "b"))
+    found = compare(rows, look=look)
+    assert not found.passes
+    assert found.look == (look if spent else UNSPENT)
+    assert found.allowed == allowed(LEVEL, look)
+
+
+def test_with_a_margin_every_example_can_show_that_nothing_is_worse():
+    assert compare(pairs((60, "a", "a", "a"), (1, "a", "a", "b")), margin=0.01).look == 1
+    assert compare(pairs((60, "a", "a", "a"), (1, "a", "a", "b"))).look == UNSPENT
+
+
+def test_what_has_learnt_nothing_is_not_looked_at_on_few_examples_beside_heads_that_follow_labels():
+    rows = pairs((29, "a", "a", "a"), (20, "a", "b", "a"))
+    assert compare(rows, grown=True).passes
+    found = compare(rows, grown=True, unlearnt=True)
+    assert (found.verdict, found.look, found.allowed) == ("no_better", UNSPENT, 0.0)
+    assert "its encoder has learnt nothing, and on fewer than 50 independent examples" in found.reason
+    assert compare(pairs((29, "a", "a", "a"), (20, "a", "a", "b")), unlearnt=True).verdict == "worse"
+    assert compare(rows, unlearnt=True, margin=0.01).passes
+    more = compare(pairs((30, "a", "a", "a"), (20, "a", "b", "a")), grown=True, unlearnt=True)
+    assert (more.passes, more.look) == (True, 1)
+
+
 def test_of_fifty_examples_a_look_is_not_early_any_more():
-    rows = pairs((47, "a", "a", "a"), (3, "a", "b", "a"))
+    rows = pairs((41, "a", "a", "a"), (6, "a", "b", "b"), (3, "a", "b", "a"))
     assert compare(rows[1:], grown=True).passes
     found = compare(rows, grown=True)
     assert (found.look, found.passes) == (1, False)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelwheel.training.evaluation.looks import EARLY, LEVEL, allowed, has_grown
+from labelwheel.training.evaluation.looks import LEVEL, UNSPENT, allowed, has_grown
 
 
 def test_all_looks_together_spend_the_level_once():
@@ -13,8 +13,8 @@ def test_all_looks_together_spend_the_level_once():
 
 
 def test_early_looks_may_take_more_and_never_less_than_others():
-    assert allowed(LEVEL, EARLY) > allowed(LEVEL, 1)
-    assert allowed(0.9, EARLY) == 0.9
+    assert allowed(LEVEL, UNSPENT) > allowed(LEVEL, 1)
+    assert allowed(0.9, UNSPENT) == 0.9
 
 
 def test_each_early_look_takes_a_fifth_more_labels():
