@@ -34,6 +34,9 @@ BATCHES = (4, 16, 32)
 WARM = 0.3
 """So much of the run is left out of the fits: the model is loaded, and buffers find their size."""
 
+CHUNKS = 8
+"""So often the output has to have grown by then: it does so by a thousand lines, and few such steps say little."""
+
 Sample = tuple[float, int, float]
 """Seconds, lines of output, megabytes."""
 
@@ -63,8 +66,8 @@ def watched(command: list[str], out: Path) -> list[Sample]:
 
 def fitted(samples: list[Sample], lines: int) -> dict[str, float]:
     """Lines a second, and megabytes in a million lines more, from the warm part of a run."""
-    warm = np.array([sample for sample in samples if WARM * lines < sample[1] < lines])
-    if len(warm) < 4:
+    warm = np.array([sample for sample in samples if WARM * lines < sample[1] < lines]).reshape(-1, 3)
+    if len(np.unique(warm[:, 1])) < CHUNKS:
         sys.exit("the run was too short to be measured: give more --lines")
     rate = float(np.polyfit(warm[:, 0], warm[:, 1], 1)[0])
     slope = float(np.polyfit(warm[:, 1], warm[:, 2], 1)[0]) * 1e6
