@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class OnnxEngine:
         tokenizer, id2label = read_words(Path(folder), manifest.artefact.words)
         encoder = self._encoder(Path(folder), manifest.files[manifest.artefact.graph], manifest.artefact, tokenizer)
         head = Head.load(Path(folder) / manifest.artefact.head)
+        _check_fit(head, encoder.width, len(id2label), manifest.version)
         found = LoadedCheckpoint(manifest, encoder, head, tokenizer, id2label)
         if manifest.head is None:
             return found
@@ -115,6 +117,11 @@ class OnnxEncoder:
         wanted = session.layered and not self._layered
         self._sibling = OnnxEncoder(session, size, name, layered=True, trial=trial) if wanted else None
 
+    @cached_property
+    def width(self) -> int:
+        """How many numbers a head of its own reads."""
+        return int(self._session.features([Encoding(0, (1, 2))])[0].shape[-1])
+
     @property
     def layered(self) -> OnnxEncoder | None:
         return self if self._layered else self._sibling
@@ -124,3 +131,13 @@ class OnnxEncoder:
 
     def features(self, encodings: Sequence[Encoding]) -> list[np.ndarray]:
         return self._session.features(encodings, self._layered)
+
+
+def _check_fit(head: Head, width: int, labels: int, version: str) -> None:
+    """A wider head would take what layers say for the rest of what it reads, and answer."""
+    rows, columns = head.weight.shape
+    if (rows, columns) != (labels, width):
+        raise InvalidCheckpoint(
+            f"{version} has a head that reads {columns} numbers for {rows} labels, and a graph that gives {width} for "
+            f"{labels}; roll back or train anew"
+        )

@@ -5,6 +5,7 @@ import shutil
 import threading
 import weakref
 
+import numpy as np
 import pytest
 
 from labelwheel.backend.serving.cache import AnswerCache
@@ -21,6 +22,7 @@ from labelwheel.training import job
 from labelwheel.training.checkpoints import checkpoint, plain_folder
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.model import Model
+from labelwheel.training.onnx_export.session import Head
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import JobSpec, Recipe
 from tests.backend import real
@@ -162,6 +164,19 @@ def test_what_was_changed_is_not_loaded(engine, file, tmp_path):
 
     with pytest.raises(InvalidCheckpoint, match=file):
         engine.load(damaged(tmp_path / "n1", change))
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+@pytest.mark.parametrize(("labels", "width"), [(0, 1), (0, -1), (1, 0)])
+def test_a_head_that_does_not_fit_the_graph_is_not_loaded(name, labels, width, tmp_path):
+    def change(folder):
+        head = folder / checkpoint.read(folder).manifest.artefact.head
+        rows, columns = Head.load(head).weight.shape
+        head.write_bytes(Head(np.zeros((rows + labels, columns + width), dtype=np.float32), None).dump())
+
+    manifest = checkpoint.read(real.store() / "n1").manifest
+    with pytest.raises(InvalidCheckpoint, match=f"reads {384 + width} numbers for .* gives 384 for"):
+        ENGINES[name]().load(damaged(tmp_path / "n1", change), manifest)
 
 
 def answers(engine, folder, question, asked):
