@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import MANIFEST, _sha256
 from labelwheel.training.onnx_export.graph import FEATURES, IDS, MASK
 from labelwheel.training.onnx_export.session import Head
@@ -32,17 +33,20 @@ def make(store: Path, database: Path, source: str, version: str, kind: str) -> s
     for name in manifest["files"]:
         manifest["files"][name] = _sha256(folder / name)
     (folder / MANIFEST).write_text(json.dumps(manifest))
+    digest = checkpoint.read(folder).digest
     if kind == "corrupt file":
         content = bytearray(graph.read_bytes())
         content[len(content) // 2] ^= 1
         graph.write_bytes(content)
+    # with the digest of before it would be refused as another folder than the one that was promoted
+    told = {"version": version, "folder": version, "manifest_digest": digest}
     with closing(sqlite3.connect(database, timeout=60)) as connection, connection:
         found = connection.execute("SELECT name FROM pragma_table_info('checkpoints')")
-        columns = [name for (name,) in found if name not in ("id", "version", "folder")]
+        columns = [name for (name,) in found if name not in ("id", *told)]
         names = ", ".join(columns)
-        copied = f"SELECT ?, ?, {names} FROM checkpoints WHERE version = ?"
-        added = f"INSERT INTO checkpoints (version, folder, {names}) {copied}"
-        connection.execute(added, (version, version, source))
+        copied = f"SELECT ?, ?, ?, {names} FROM checkpoints WHERE version = ?"
+        added = f"INSERT INTO checkpoints ({', '.join(told)}, {names}) {copied}"
+        connection.execute(added, (*told.values(), source))
     return version
 
 

@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     settings = {
         "LABELWHEEL_FIRST_ROUND": "5000", "LABELWHEEL_GATE_MARGIN": "1", "LABELWHEEL_GATE_FLOOR": "1",
         "LABELWHEEL_FAST_LANE": "false", "LABELWHEEL_BLIND": "0",
+        "LABELWHEEL_SHOW": '{"spans": 0}',  # all that a version says is checked
         "LABELWHEEL_KEEP_CHECKPOINTS": "100", "LABELWHEEL_JOB_MINUTES": str(arguments.job_minutes),
     }  # fmt: skip
     with LabelStudioServer() as studio, LabelwheelServer(environment=settings) as wheel:
