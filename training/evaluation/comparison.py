@@ -116,8 +116,8 @@ def compare(
     chance = p_value(paired.gains + margin, seed)
     groups = len(paired.sums)
     few = groups < FEW_GROUPS
-    unheard = few and unlearnt and margin <= 0
-    look = UNSPENT if few and grown else look
+    unheard = few and unlearnt and margin <= 0 and groups >= DECIDING_GROUPS
+    look = UNSPENT if few and grown and not unlearnt else look
     most = 0.0 if unheard else allowed(level, look)
     errors = groups if margin > 0 else paired.errors
     recall = _recall(paired.totals, paired.half) if few and _is_single(known) else 0.0

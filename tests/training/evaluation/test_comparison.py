@@ -111,7 +111,9 @@ def test_what_has_learnt_nothing_is_not_looked_at_on_few_examples_beside_heads_t
     assert (found.verdict, found.look, found.allowed) == ("no_better", UNSPENT, 0.0)
     assert "its encoder has learnt nothing, and on fewer than 50 independent examples" in found.reason
     assert compare(pairs((29, "a", "a", "a"), (20, "a", "a", "b")), unlearnt=True).verdict == "worse"
-    assert compare(rows, unlearnt=True, margin=0.01).passes
+    within = compare(rows, grown=True, unlearnt=True, margin=0.01)
+    assert (within.passes, within.look) == (True, 1)
+    assert compare(rows[-9:], grown=True, unlearnt=True).passes, "of so few any that does better is the better bet"
     more = compare(pairs((30, "a", "a", "a"), (20, "a", "b", "a")), grown=True, unlearnt=True)
     assert (more.passes, more.look) == (True, 1)
 
