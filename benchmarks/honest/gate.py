@@ -74,9 +74,9 @@ def challenge(
         wanted = np.clip(null.shift + null.spread * chance.standard_normal(runs), -DIFFER, DIFFER)
         mends = np.clip((DIFFER + wanted) / 2 / (1 - truth), 0, 1)
         spoils = np.clip((DIFFER - wanted) / 2 / truth, 0, 1)
-        won, lost = chance.binomial(held - right, mends), chance.binomial(right, spoils)
-        early = grows & (held < FEW_GROUPS)
         wrong = held - right
+        won, lost = chance.binomial(wrong, mends), chance.binomial(right, spoils)
+        early = grows & (held < FEW_GROUPS)
         passes = rule(won, lost, held, np.where(early, UNSPENT, looks))
         right = right + np.where(passes, won - lost, 0)
         truth = np.clip(truth + np.where(passes, (1 - truth) * mends - truth * spoils, 0), 0.01, 0.99)

@@ -120,6 +120,7 @@ def compare(
     look = UNSPENT if few and grown and not unlearnt else look
     most = 0.0 if unheard else allowed(level, look)
     errors = groups if margin > 0 else paired.errors
+    spent = UNSPENT if least(errors) > most else look
     recall = _recall(paired.totals, paired.half) if few and _is_single(known) else 0.0
     verdict: Verdict
     if collapsed:
@@ -132,8 +133,6 @@ def compare(
         verdict, reason = "no_better", _UNHEARD
     else:
         verdict, reason = _verdict(difference, high, margin, chance, most, look)
-    if unheard or least(errors) > most:
-        look = UNSPENT
     if verdict in PASSING and recall < -margin - 1e-12:
         verdict, reason = "no_better", _skewed(recall)
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
@@ -156,7 +155,7 @@ def compare(
         high=high,
         p_value=chance,
         allowed=most,
-        look=look,
+        look=spent,
         classes=tuple(classes),
         slices=tuple(parts),
     )
