@@ -18,7 +18,7 @@ from labelwheel.training.encoders import Shape
 from labelwheel.training.errors import InvalidCheckpoint, TooFewLabels
 from labelwheel.training.evaluation import base_card, model_card
 from labelwheel.training.evaluation import report as reports
-from labelwheel.training.evaluation.findings import CurvePoint, Findings
+from labelwheel.training.evaluation.findings import CurveOf, CurvePoint, Findings
 from labelwheel.training.heads import followed
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.latency import Probe
@@ -26,7 +26,7 @@ from labelwheel.training.measurement import Measurement, learning_curve, measure
 from labelwheel.training.model import Model, default_device
 from labelwheel.training.onnx_export import make
 from labelwheel.training.progress import Progress
-from labelwheel.training.questions import Example, Prediction
+from labelwheel.training.questions import Example
 from labelwheel.training.serving_limit import Served
 from labelwheel.training.shared_features import Embed
 from labelwheel.training.spec import JobResult, JobSpec, LabelledExample, Part, Recipe, Serving
@@ -59,17 +59,16 @@ class Run:
         unlabelled: Sequence[Example] = (),
         probe: Probe = latency.measure,
     ) -> None:
-        self.spec = spec
+        self.spec, self.progress = spec, progress
         self.embed, self.probe = embed, probe
         self.unlabelled, self.rows = unlabelled, rows
-        self.progress = progress
         self.kind = kind_of(spec.question)
         self.begin = time.monotonic()
         self.deadline = self.begin + spec.max_minutes * 60.0
         self.device = spec.device or default_device()
         self.notes: list[str] = []
-        self.curve: list[CurvePoint] = []
-        self.served = Served()
+        self.heads, self.served = followed.NOBODY, Served()
+        self.curve: Sequence[CurvePoint] = []
         self.taught: Taught | None = None
         self.texts: UnlabelledTexts | None = None
         self.champion: Model | None = None
@@ -94,8 +93,8 @@ class Run:
             self._note_unlearnable(problem)
         proposal = self._propose(problem)
         with self.progress.phase("Measuring", 95):
-            answer, heads = answerer(proposal, self.base), self._followed()
-            measured = measure(spec, self.kind, self.rows, proposal, answer, self.champion, heads)
+            answer = answerer(proposal, self.base)
+            measured = measure(spec, self.kind, self.rows, proposal, answer, self.champion, self.heads.answers)
             if measured.by_head:
                 self.notes.append(_BY_HEAD)
         with self.progress.phase("Making the artefact", 97):
@@ -176,14 +175,13 @@ class Run:
         self.notes.append(f"the champion was not compared to: {why}")
         return None
 
-    def _followed(self) -> dict[str, Prediction]:
-        """What a head on the champion says that has learnt from the same labels."""
-        names = self.spec.recipe is Recipe.NAMES or self.kind.free
+    def _followed(self) -> followed.Followed:
+        """What heads on the champion say that have learnt from the same labels."""
         # no head follows labels on what is not ours
-        if not self.spec.followed or names or self.champion is None or self.champion.foreign is not None:
-            return {}
+        if not self.spec.followed or self.kind.free or self.champion is None or self.champion.foreign is not None:
+            return followed.NOBODY
         loose = self.texts.examples if self.texts else ()
-        return followed.answers(self.champion, self.spec.question, self.rows, loose)
+        return followed.follow(self.champion, self.spec.question, self.rows, loose, self.spec.hide_below)
 
     def _propose(self, problem: Problem) -> Proposal:
         if self.spec.recipe is Recipe.NAMES:
@@ -193,7 +191,8 @@ class Run:
         proposal = Selection(given).propose(Cost.MINUTES if self.spec.fine_tuning else Cost.SECONDS)
         logger.info("Proposed: %s, because %s", proposal.strategy.name, proposal.reason)
         with self.progress.phase("Drawing the learning curve", 85):
-            self.curve = learning_curve(self.spec, self.rows, given, proposal, self.embed)
+            self.heads = self._followed()
+            self.curve = self.heads.curve or learning_curve(self.spec, self.rows, given, proposal, self.embed)
         return proposal
 
     def _materials(self, problem: Problem) -> Materials:
@@ -251,6 +250,7 @@ class Run:
             reason=proposal.reason,
             training_curve=proposal.curve,
             learning_curve=self.curve,
+            curve_of=CurveOf.HEADS if self.heads.curve else CurveOf.REGRESSION,
             calibration=proposal.calibration,
             settings=settings,
             libraries=checkpoint.libraries(),

@@ -1,9 +1,9 @@
-"""forecast: how many labels a score still takes, from what its rounds scored so far."""
+"""forecast: how many labels a score still takes, from what its rounds say of the labels so far."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -28,7 +28,11 @@ def forecast(
     client = targets.service()
     found = targets.project(client.status(), project)
     asked = targets.questions(found, question)
-    said = {each["name"]: foresee([Point.of(**row) for row in each["scores"]], target, more) for each in asked}
+
+    def said_of(learnt: dict[str, Any]) -> Forecast:
+        return foresee([Point.of(**row) for row in learnt["scores"]], target, more, labels=learnt["labels"])
+
+    said = {each["name"]: said_of(each["learnt"]) for each in asked}
     if as_json:
         typer.echo(json.dumps({name: one.model_dump() for name, one in said.items()}, indent=1, ensure_ascii=False))
         return

@@ -13,6 +13,7 @@ from labelwheel.training.checkpoints import checkpoint
 from labelwheel.training.checkpoints.checkpoint import Manifest
 from labelwheel.training.errors import InvalidCheckpoint
 from labelwheel.training.evaluation.comparison import compare
+from labelwheel.training.evaluation.findings import CurveOf, CurvePoint
 from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.spec import JobResult, Recipe
@@ -23,7 +24,10 @@ CHEAPER = 0.02
 
 
 class Judgement(NamedTuple):
-    """The gate's word; `details` go into the decision log. Scores are None where nothing could be measured."""
+    """The gate's word; `details` go into the decision log. Scores are None where nothing could be measured.
+
+    `learning_curve` is that of heads on what is served afterwards; None where none was drawn.
+    """
 
     promote: bool
     reason: str
@@ -35,6 +39,7 @@ class Judgement(NamedTuple):
     details: dict[str, Any]
     digest: str | None = None  # of the manifest
     look: int | None = None
+    learning_curve: list[dict[str, Any]] | None = None
 
 
 def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int = 1, grown: bool = False) -> Judgement:
@@ -85,9 +90,12 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
     reason = " ".join([reason, *(f"{said}." for said in _unused(result.report))])
     details |= _asked(manifest)
     details["report"] = {key: result.report[key] for key in _REPORTED if key in result.report}
+    # heads would stand on an encoder that has learnt from these labels, which a curve of before says nothing of
+    untold = found.passes and manifest.recipe not in UNTRAINED
     return Judgement(
-        found.passes, reason, manifest, result.metric, score, low, high, details, written.digest, found.look
-    )
+        found.passes, reason, manifest, result.metric, score, low, high, details, written.digest, found.look,
+        None if untold else _learning_curve(result.report),
+    )  # fmt: skip
 
 
 _PAID = ("language_model", "language_place", "money_per_request", "requests_per_suggestion")
@@ -106,6 +114,13 @@ def _asked(manifest: Manifest) -> dict[str, Any]:
 def _unused(report: dict[str, Any]) -> list[str]:
     """What was named and did not take part, as nobody would look for it in the report."""
     return [said.removesuffix(".")[:_SAID] for said in named_models.among(report.get("notes") or ())]
+
+
+def _learning_curve(report: dict[str, Any]) -> list[dict[str, Any]] | None:
+    if report.get("learning_curve_of") != CurveOf.HEADS:
+        return None
+    points = [CurvePoint.model_validate(each) for each in report["learning_curve"]]
+    return [point.model_dump() for point in points]
 
 
 def _measured(report: dict[str, Any]) -> tuple[float | None, float | None, float | None]:

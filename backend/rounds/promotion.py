@@ -123,7 +123,7 @@ def _open(tx: Session, found: Round) -> tuple[Round, QuestionRow]:
 
 
 def _note(found: Round, judgement: Judgement) -> None:
-    found.look = judgement.look
+    found.look, found.learning_curve = judgement.look, judgement.learning_curve
     found.score, found.low, found.high = judgement.score, judgement.low, judgement.high
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -43,16 +42,15 @@ def body() -> type[BaseModel]:
 def learning(session: Session, settings: Settings, project: Project, question: QuestionRow) -> dict[str, Any]:
     """What the page of a question's learning shows; `learning_body` says what is in it."""
     checkpoints = champion_groups.checkpoints(session, question)[:ROUNDS]
-    measured = outlook.scores(session, question, checkpoints)
+    known = outlook.learnt(session, question, outlook.scores(session, question, checkpoints))
     told = anchoring.read(session, project, lambda: order_gain.by_lot(session, project, settings.order, settings.blind))
-    foreseen = outlook.outlook(measured, settings.target)
+    foreseen = outlook.outlook(known, settings.target)
     return {
         "question": question.name,
         "rounds": _rounds(session, question, checkpoints),
         "outlook": foreseen,
-        "curve": _curve(
-            tuple((row["labels"], row["score"], row["low"], row["high"]) for row in measured), _end(foreseen)
-        ),
+        "curve": outlook.curve(known, _places(_end(foreseen))),
+        "fewer_labels": [] if known.labels is None else known.scores,
         "acceptance": acceptance.by_version(session, project.id).get(question.name, [])[-VERSIONS:],
         "seconds": told["seconds"],
         "mix": _mix(session, question),
@@ -95,13 +93,8 @@ def _end(foreseen: dict[str, Any]) -> int:
     return int(max(labels + foreseen["more"], min(1.1 * needed, 3 * labels)))
 
 
-@lru_cache(maxsize=256)
-def _curve(measured: tuple[tuple[int, float, float, float], ...], end: int) -> list[dict[str, Any]]:
-    # it needs NumPy, which a process that only answers people's commands does not have at its start
-    from labelwheel.training.evaluation.forecast import Point, curve
-
-    places = sorted({round(end * place / (_PLACES - 1)) for place in range(_PLACES)})
-    return [each.model_dump(mode="json") for each in curve([Point.of(*row) for row in measured], places)]
+def _places(end: int) -> list[int]:
+    return sorted({round(end * place / (_PLACES - 1)) for place in range(_PLACES)})
 
 
 def _mix(session: Session, question: QuestionRow) -> dict[str, Any]:

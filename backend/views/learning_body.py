@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from labelwheel.backend.views.question_body import Accepted, Outlook
+from labelwheel.backend.views.question_body import Accepted, Outlook, RoundScore
 from labelwheel.backend.views.shares_body import Body, Saved
 
 
@@ -61,6 +61,10 @@ class Learning(Body):
     rounds: list[ScoredRound] = Field(description="the oldest first")
     outlook: Outlook
     curve: list[FittedScore] = Field(description="empty where nothing can be said")
+    fewer_labels: list[RoundScore] = Field(
+        description="by which the curve goes: what the newest round says of heads that know some of its labels, on all "
+        "others; empty where it goes by the rounds' own scores"
+    )
     acceptance: list[Accepted]
     seconds: Saved | None = Field(description="of all questions together; null below thirty of each")
     mix: Mix

@@ -94,12 +94,21 @@ class CurvePoint(Body):
 
 
 class RoundScore(Body):
-    """What a round's challenger scored after so many labels, promoted or not, with its 95 % interval."""
+    """What was scored after so many labels, with its 95 % interval."""
 
     labels: int
     score: float
     low: float
     high: float
+
+
+class Learnt(Body):
+    """Scores by which the next labels are foretold: where the newest round has drawn a curve, of heads that know some
+    of its labels, on all others; else of the rounds, one after the other.
+    """
+
+    scores: list[RoundScore] = Field(description="the fewest labels first")
+    labels: int | None = Field(description="of that round; null where the scores are those of rounds")
 
 
 class LabelsNeeded(Body):
@@ -163,7 +172,8 @@ class QuestionStatus(Body):
     next_round: NextRound
     round: ActiveRound | None
     curve: list[CurvePoint] = Field(description="the oldest first")
-    scores: list[RoundScore] = Field(description="the fewest labels first")
+    scores: list[RoundScore] = Field(description="of each round's challenger, promoted or not")
+    learnt: Learnt
     outlook: Outlook
     inspection: Inspection | None
     hidden: Hidden

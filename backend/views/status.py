@@ -172,6 +172,7 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
     verdict = judge(gather(session, row, settings), settings)
     champions = champion_groups.checkpoints(session, row)
     scores = outlook.scores(session, row, champions)
+    known = outlook.learnt(session, row, scores)
     return {
         "id": row.id,
         "name": row.name,
@@ -196,7 +197,8 @@ def _question(session: Session, settings: Settings, row: QuestionRow, accepted: 
             for each in reversed(champions)
         ],
         "scores": scores,
-        "outlook": outlook.outlook(scores, settings.target),
+        "learnt": known._asdict(),
+        "outlook": outlook.outlook(known, settings.target),
         "inspection": inspected.of_champion(session, champion),
         "hidden": hidden.of_champion(session, settings, row, champion),
         "acceptance": accepted,

@@ -127,8 +127,9 @@ def write(
     pairs: Sequence[Pair] = (),
     notes: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
+    report: Mapping[str, Any] | None = None,
 ) -> None:
-    """A checkpoint as a job leaves it; `pairs` stand for what the losses would make."""
+    """A checkpoint as a job leaves it; `pairs` stand for what the losses would make, `report` says more."""
     manifest = Manifest(
         version=spec.version, question=spec.question, base_model="base", encoder_digest="e",
         recipe=recipe or spec.recipe, max_length=spec.max_length, label_set="l", label_count=1, seed=spec.seed,
@@ -145,6 +146,7 @@ def write(
             "headline": {"value": 1 - loss, "low": 0.9 - loss, "high": 1.0},
             "hidden": {"below": 0.5, "suggestions": count, "hidden": 7},
             "notes": [*notes],
+            **(report or {}),
         },
     )
     with exchange.at_hand(spec) as near:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from labelwheel.training.evaluation.findings import CurvePoint, Epoch
+from labelwheel.training.evaluation.forecast import Point, forecast
 
 Fit = Literal["sound", "overfitting", "underfitting", "unknown"]
 
@@ -45,27 +46,12 @@ def training_verdict(curve: Sequence[Epoch]) -> dict[str, Any]:
     return {"verdict": verdict, "reason": reason, "best_epoch": points[best].epoch, "rise": float(rise)}
 
 
-def learning_outlook(points: Sequence[CurvePoint], more: int = 100) -> dict[str, Any]:
-    """What `more` labels would bring about if the curve goes on as it did, with the caution that the points deserve.
-
-    A line through score against log2(labels), weighted by the intervals' widths: within the range of one doubling
-    that is as good as a power law and needs two points only (Figueroa et al. 2012 discuss how far that carries).
-    """
-    ordered = sorted(points, key=lambda point: point.labels)
-    if len({point.labels for point in ordered}) < 2:
-        return {"gain": None, "summary": "The learning curve needs at least two rounds."}
-    recent = ordered[-5:]
-    labels = np.log2([point.labels for point in recent])
-    widths = np.maximum([point.high - point.low for point in recent], 0.01)
-    slope, _ = np.polyfit(labels, [point.score for point in recent], 1, w=1 / widths)
-    last = recent[-1]
-    gain = float(slope * np.log2((last.labels + more) / last.labels))
-    gain = max(min(gain, 1 - last.score), 0.0)
-    if gain < 0.005:
-        summary = f"Another {more} labels would hardly change the score ({gain:+.3f} if the curve goes on)."
-    else:
-        summary = f"Another {more} labels would bring about {gain:+.3f} if the curve goes on."
-    first = recent[0]
-    if first.high >= last.low or len(recent) < 3:
-        summary += " Take it with care: the intervals of the points overlap, or they are few."
-    return {"gain": gain, "per_doubling": float(slope), "summary": summary}
+def learning_outlook(points: Sequence[CurvePoint], labels: int | None = None, more: int = 100) -> dict[str, Any]:
+    """What `more` labels would bring after so many (None: after the last point), as `forecast` has it."""
+    known = [Point.of(point.labels, point.score, point.low, point.high) for point in points]
+    found = forecast(known, 1.0, more, labels=labels)
+    if found.gain is None:
+        return {"gain": None, "summary": f"Nothing can be said of more labels yet: {found.reason}."}
+    gain, low, high = found.gain
+    summary = f"The next {more} labels bring about {gain:+.3f}, if the curve goes on ({low:+.3f} to {high:+.3f})."
+    return {"gain": gain, "summary": summary}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from labelwheel.training.kinds.base import QuestionKind, Score
@@ -29,8 +30,17 @@ class Epoch(Frozen):
     score: float | None = None
 
 
+class CurveOf(StrEnum):
+    """What a learning curve is of: heads that follow the labels (`training.heads.learning_curve`), or a regression on
+    the frozen encoder that is measured on what is held out.
+    """
+
+    HEADS = "heads"
+    REGRESSION = "regression"
+
+
 class CurvePoint(Frozen):
-    """One point of the learning curve: the held-out headline after so many training labels, with its interval."""
+    """One point of the learning curve: the headline after so many labels, with its interval of 95 %."""
 
     labels: int
     score: float
@@ -64,6 +74,7 @@ class Findings:
     reason: str = ""  # one sentence: why that one
     training_curve: Sequence[Epoch] = ()
     learning_curve: Sequence[CurvePoint] = ()
+    curve_of: CurveOf = CurveOf.REGRESSION
     calibration: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)

@@ -97,17 +97,19 @@ class _Curves(NamedTuple):
     needed: np.ndarray
 
 
-def forecast(points: Sequence[Point], target: float, more: int = 100, seed: int = 0) -> Forecast:
-    """What is to be expected of a project with these scores."""
+def forecast(
+    points: Sequence[Point], target: float, more: int = 100, seed: int = 0, labels: int | None = None
+) -> Forecast:
+    """What is to be expected of a project with these scores and so many labels (None: those of the last score)."""
     ordered = sorted(points)
-    last = ordered[-1].labels if ordered else 0
+    last = labels if labels is not None else ordered[-1].labels if ordered else 0
     found = Forecast(target=target, labels=last, more=more)
-    if not _enough(ordered):
+    if not _enough(ordered, last):
         reason = f"{LEAST_POINTS} scores after rounds and {LEAST_LABELS} labels are needed before anything can be said"
         return found.model_copy(update={"reason": reason})
-    curves, weights = _drawn(_Asked(ordered, 1 - target, [last + more]), seed)
+    curves, weights = _drawn(_Asked(ordered, 1 - target, [last, last + more]), seed)
     low, median, high = (_whole(value) for value in _quantiles(curves.needed, weights))
-    gains = _quantiles(curves.errors[:, -1] - curves.asked[:, 0], weights)
+    gains = _quantiles(curves.asked[:, 0] - curves.asked[:, 1], weights)
     return found.model_copy(
         update={
             "needed": Labels(median=median, low=low, high=high),
@@ -118,10 +120,10 @@ def forecast(points: Sequence[Point], target: float, more: int = 100, seed: int 
     )
 
 
-def curve(points: Sequence[Point], places: Sequence[int], seed: int = 0) -> list[Fitted]:
+def curve(points: Sequence[Point], places: Sequence[int], seed: int = 0, labels: int | None = None) -> list[Fitted]:
     """The median of the curves by which `forecast` goes, after so many labels each; empty where nothing can be said."""
     ordered = sorted(points)
-    if not _enough(ordered):
+    if not ordered or not _enough(ordered, ordered[-1].labels if labels is None else labels):
         return []
     curves, weights = _drawn(_Asked(ordered, 0.0, places), seed)
     found = []
@@ -131,9 +133,9 @@ def curve(points: Sequence[Point], places: Sequence[int], seed: int = 0) -> list
     return found
 
 
-def _enough(ordered: Sequence[Point]) -> bool:
+def _enough(ordered: Sequence[Point], labels: int) -> bool:
     learnt = {point.labels for point in ordered if point.labels > 0}
-    return len(learnt) >= LEAST_POINTS and ordered[-1].labels >= LEAST_LABELS
+    return len(learnt) >= LEAST_POINTS and labels >= LEAST_LABELS
 
 
 def _drawn(asked: _Asked, seed: int) -> tuple[_Curves, np.ndarray]:

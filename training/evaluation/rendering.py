@@ -16,6 +16,10 @@ _MOST_CLASSES = 40
 _MOST_CONFUSIONS = 15
 _SIDES = (("Lost beyond chance", "lost"), ("Won beyond chance", "won"))
 _MIB = 1 << 20
+_CURVE_OF = {
+    "heads": "Heads that follow the labels, each fitted to some of them and measured on all others.",
+    "regression": "The regression on the encoder as it was before any label, measured on what is held out.",
+}
 
 
 def render(report: Mapping[str, Any]) -> str:
@@ -171,8 +175,9 @@ def _curves(report: Mapping[str, Any]) -> str:
             [f"{point['labels']:,}", _number(point["score"]), f"{_number(point['low'])} to {_number(point['high'])}"]
             for point in report["learning_curve"]
         ]
+        whose = _CURVE_OF[report.get("learning_curve_of", "regression")]
         parts.append(
-            f"## Learning curve\n\n{report['learning_outlook']['summary']}\n\n"
+            f"## Learning curve\n\n{whose} {report['learning_outlook']['summary']}\n\n"
             + _table(("labels", "score", "interval"), rows)
         )
     return "\n\n".join(parts)

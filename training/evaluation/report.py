@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelwheel.training.evaluation import calibration, curves, forgetting, intervals, leakage, metrics, slices
-from labelwheel.training.evaluation.findings import Findings
+from labelwheel.training.evaluation.findings import CurveOf, Findings
 from labelwheel.training.evaluation.rendering import render
 from labelwheel.training.kinds import kind_of
 
@@ -75,7 +75,10 @@ def build(findings: Findings) -> dict[str, Any]:
         "training_curve": [point.model_dump() for point in findings.training_curve],
         "training_verdict": curves.training_verdict(findings.training_curve),
         "learning_curve": [point.model_dump() for point in findings.learning_curve],
-        "learning_outlook": curves.learning_outlook(findings.learning_curve),
+        "learning_curve_of": findings.curve_of.value,
+        "learning_outlook": curves.learning_outlook(
+            findings.learning_curve, len(findings.rows) if findings.curve_of is CurveOf.HEADS else None
+        ),
         "artefact": dict(findings.artefact),
         "leakage": leaks,
         "labels": _labels(findings),

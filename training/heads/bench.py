@@ -12,14 +12,15 @@ from labelwheel.training.heads.blend import Blend, Counts
 from labelwheel.training.heads.guesses import Guesses, guess
 from labelwheel.training.heads.linear import LinearHead
 from labelwheel.training.heads.places import Places
-from labelwheel.training.heads.seen import Seen, Unlabelled
+from labelwheel.training.heads.seen import Seen, Unlabelled, numbered
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.standing import Standing
 from labelwheel.training.heads.ticks import Ticks
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.kinds.objectives import Softmax, class_weights
-from labelwheel.training.questions import Question
+from labelwheel.training.questions import Prediction, Question
+from labelwheel.training.strategies.label_names import settled
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.regression import BIAS, Head, fit
 
@@ -68,6 +69,11 @@ class Bench:
         self._places = places or Places(self.kind, self.labels, standing, space)
         self._pool = pool
 
+    def part(self, indices: Sequence[int]) -> Bench:
+        """The same with some of the examples alone; what the names say of all texts is known."""
+        seen = [self.seen[index] for index in indices]
+        return Bench(self.question, self.standing, self.space, seen, self.unlabelled, seed=self.seed, pool=self.pool)
+
     @cached_property
     def problem(self) -> Problem:
         """The labelled examples as strategies know them; no text is read, so that rows have no tokens."""
@@ -97,6 +103,13 @@ class Bench:
     def prior(self) -> np.ndarray:
         """What is known of each encoding before, standardised."""
         return (self._placed[1] - self.problem.centre) / self.problem.scale
+
+    @property
+    def named(self) -> list[Prediction]:
+        """What is known of the examples before says of each by itself."""
+        examples, names = [one.row.example for one in self.seen], dict(enumerate(self.labels))
+        values = list((self.prior * self.problem.scale + self.problem.centre).astype(np.float32))
+        return self.kind.decode(self.question, examples, numbered(self.seen), values, names, settled(self.kind))
 
     @property
     def apart(self) -> bool:

@@ -139,6 +139,11 @@ def expected_work(question: Question, example: Example) -> int:
     return max(1, len(question.text(example)) // 5) * (2 * len(question.values) + 1 + _BESIDE)
 
 
+def folds(count: int) -> int:
+    """In how many parts so many examples are told out of fold."""
+    return _FOLDS if count <= _FEW else _FOLDS_OF_MANY
+
+
 def _material(
     question: Question,
     places: Sequence[int],
@@ -175,7 +180,7 @@ def _folds(count: int, groups: Sequence[str] | None, seed: int) -> np.ndarray:
     """A fold for each example."""
     names = list(groups) if groups else [str(number) for number in range(count)]
     order = np.random.default_rng(seed).permutation(sorted(set(names))).tolist()
-    parts = min(_FOLDS if count <= _FEW else _FOLDS_OF_MANY, len(order))
+    parts = min(folds(count), len(order))
     fold = {name: number % max(parts, 1) for number, name in enumerate(order)}
     return np.array([fold[name] for name in names], dtype=int)
 

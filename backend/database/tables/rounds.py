@@ -61,7 +61,8 @@ class Round(Ordered, Base):
 
     `owner` is that of the worker's lease when it claimed the round. `look` numbers the challengers of a champion that
     share the gate's level; 0 is an early one, None one that was not compared. `score` with its interval is the
-    challenger's, promoted or not. `held_until` is when the seconds of `hold` are over.
+    challenger's, promoted or not. `learning_curve` has scores after fewer labels, where heads that follow the labels
+    stand on what is served when it ends. `held_until` is when the seconds of `hold` are over.
     """
 
     __tablename__ = "rounds"
@@ -78,6 +79,7 @@ class Round(Ordered, Base):
     score: Mapped[float | None]
     low: Mapped[float | None]
     high: Mapped[float | None]
+    learning_curve: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     progress_token: Mapped[str | None]  # its hash
     progress: Mapped[float] = mapped_column(default=0.0)
     seconds_left: Mapped[float | None]

@@ -21,6 +21,7 @@ COLOURS = (
 )  # fmt: skip
 STATES = (("promoted", "@good", "circle"), ("rejected", "@warn", "x"))
 """Told apart by colour and by shape."""
+FEWER = "heads on some of the labels"
 
 
 def add(frame: Frame) -> None:
@@ -54,29 +55,37 @@ def _scores(found: dict[str, Any]) -> dict[str, Any]:
     if curve:
         traces += charts.band("band", labels, [each["low"] for each in curve], [each["high"] for each in curve])
         traces.append(charts.line("expected", labels, [each["score"] for each in curve]))
+    if found["fewer_labels"]:
+        traces.append(_dots(FEWER, found["fewer_labels"], "@accent", "diamond", [FEWER] * len(found["fewer_labels"])))
     end = max([1, *labels, *(each["labels"] for each in found["rounds"])])
     traces.append(charts.line(f"target {target:g}", [0, end], [target, target], "@dim", line={"dash": "dash"}))
     for state, colour, symbol in STATES:
         rows = [each for each in found["rounds"] if each["state"] == state]
-        ends = {
-            name: [each["score"] if each[name] is None else each[name] for each in rows] for name in ("low", "high")
-        }
-        marker = {"color": colour, "size": 10, "symbol": symbol}
-        hover = [
-            f"{each['version']}: {wording.score(each)}, {wording.counted(each['labels'], 'label')}" for each in rows
-        ]
-        x, y = [each["labels"] for each in rows], [each["score"] for each in rows]
         if rows:
-            traces.append(charts.points(state, x, y, colour, **ends, hover=hover, marker=marker))
+            traces.append(_dots(state, rows, colour, symbol, [each["version"] for each in rows]))
     rows = [
         [each["labels"], f"{each['score']:.3f}", _span(each), each["state"], each["version"], each["at"]]
         for each in found["rounds"]
     ]
+    rows += [[each["labels"], f"{each['score']:.3f}", _span(each), FEWER, "", ""] for each in found["fewer_labels"]]
     return {
         "figure": charts.figure(traces, "labels", "score"),
         "columns": ["labels", "score", "95 % interval", "round", "version", "ended"],
         "rows": rows,
     }
+
+
+def _dots(name: str, rows: list[dict[str, Any]], colour: str, symbol: str, titles: list[str]) -> charts.Trace:
+    """Scores with their intervals, and what is said of each."""
+    ends = {end: [each["score"] if each[end] is None else each[end] for each in rows] for end in ("low", "high")}
+    hover = [
+        f"{title}: {wording.score(each)}, {wording.counted(each['labels'], 'label')}"
+        for title, each in zip(titles, rows, strict=True)
+    ]
+    x, y = [each["labels"] for each in rows], [each["score"] for each in rows]
+    return charts.points(
+        name, x, y, colour, **ends, hover=hover, marker={"color": colour, "size": 10, "symbol": symbol}
+    )
 
 
 def _span(row: dict[str, Any]) -> str | None:

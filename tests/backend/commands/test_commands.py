@@ -506,6 +506,21 @@ def test_a_forecast_is_made_from_the_champions_scores(stage, run):
     assert "mood" in out
     assert "tone" in out
     assert run("forecast", "--target", 1.5)[0] != 0
+    with stage.database.transaction() as tx:
+        curve = [
+            {"labels": labels, "score": score, "low": score - 0.03, "high": score + 0.03}
+            for labels, score in [(50, 0.6), (100, 0.7), (200, 0.78), (360, 0.84)]
+        ]
+        tx.add(
+            Round(
+                project_id=stage.project, question_id=home, trigger="labels", recipe="auto", state="rejected",
+                version="drawn", label_count=400, learning_curve=curve,
+            )
+        )  # fmt: skip
+    code, out, _ = run("forecast", "--target", 0.9, "--json", "--question", "mood")
+    drawn = json.loads(out)["mood"]
+    assert drawn["labels"] == 400
+    assert drawn["needed"] != said["needed"]
 
 
 def test_label_errors_are_listed_with_who_answered_and_what_the_model_says(stage, run):

@@ -114,3 +114,27 @@ def test_a_slice_that_is_none_is_said_at_start() -> None:
         load(slices="mobile")
     with pytest.raises(InvalidSettings, match=r"LABELWHEEL_SLICES: .*there is no length 'short'"):
         load(slices="length=short")
+
+
+CURVE = [{"labels": labels, "score": 0.5 + labels / 1000, "low": 0.4, "high": 0.9} for labels in (16, 32, 64)]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "loss", "whose", "kept"),
+    [
+        ("frozen", 0.1, "heads", True),
+        ("frozen", 0.5, "heads", True),
+        ("finetuned", 0.5, "heads", True),
+        ("finetuned", 0.1, "heads", False),  # heads stand on another encoder from now on
+        ("frozen", 0.1, "regression", False),
+        ("frozen", 0.1, None, False),
+    ],
+)
+def test_a_learning_curve_is_kept_that_is_of_heads_on_what_is_served(
+    tmp_path: Path, recipe: str, loss: float, whose: str | None, kept: bool
+) -> None:
+    report = {"learning_curve": CURVE} | ({"learning_curve_of": whose} if whose else {})
+    write(job(tmp_path, Kind.CHOICE, Recipe.AUTO, champion="u"), loss, 0.4, recipe, report=report)
+    found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings())
+    assert found.promote is (loss < 0.4)
+    assert found.learning_curve == (CURVE if kept else None)

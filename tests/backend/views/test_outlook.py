@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from labelwheel.backend.database.tables import CheckpointRow, QuestionRow, Round, RoundState
+from labelwheel.backend.database.tables import CheckpointRow, Project, QuestionRow, Round, RoundState
 from labelwheel.backend.views import outlook
+from labelwheel.backend.views.learning import learning
 from labelwheel.backend.views.status import status
 from tests.backend.fake_jobs import BAD, GOOD
 from tests.backend.world import World
@@ -64,4 +65,53 @@ def test_checkpoints_speak_for_rounds_that_kept_no_score(world: World) -> None:
     assert later == [*POINTS[:-1], (320, 0.86)]
     assert told["outlook"]["target"] == world.settings.target == 0.9
     assert told["outlook"]["needed"]["median"] > 320
-    assert outlook.outlook(told["scores"], 0.8)["reached"]
+    assert told["learnt"] == {"scores": told["scores"], "labels": None}
+    assert outlook.outlook(outlook.Learnt(**told["learnt"]), 0.8)["reached"]
+
+
+def ended(world: World, curve: list[dict] | None, state: RoundState = RoundState.REJECTED) -> None:
+    """One more round, with what it has drawn."""
+    with world.database.transaction() as tx:
+        question = tx.query(QuestionRow).filter_by(name="topic").one()
+        count = tx.query(Round).count()
+        tx.add(
+            Round(
+                project_id=question.project_id, question_id=question.id, trigger="labels", recipe="auto",
+                state=state, version=f"n{count}", label_count=200 + count, learning_curve=curve,
+            )
+        )  # fmt: skip
+
+
+def test_the_newest_learning_curve_says_how_it_goes_on(world: World) -> None:
+    world.connect()
+    world.settle()
+    curves = [
+        [
+            {"labels": labels, "score": score + more, "low": score - 0.03, "high": score + 0.05}
+            for labels, score in POINTS
+        ]
+        for more in (0.0, 0.01)
+    ]
+    ended(world, curves[0], RoundState.PROMOTED)
+    ended(world, curves[1])
+    ended(world, None, RoundState.FAILED)
+    told = read(world)
+    rounds = [found for found in world.rounds if found.learning_curve]
+    assert told["learnt"] == {"scores": curves[1], "labels": rounds[-1].label_count}
+    assert told["outlook"]["labels"] == rounds[-1].label_count
+    assert told["outlook"]["needed"]["median"] > 320
+    with world.database.session() as session:
+        question = session.query(QuestionRow).filter_by(name="topic").one()
+        page = learning(session, world.settings, session.get_one(Project, question.project_id), question)
+    assert page["fewer_labels"] == curves[1]
+    assert page["outlook"] == told["outlook"]
+    assert page["curve"]
+
+
+def test_a_round_without_a_curve_says_that_the_one_before_is_of_something_else(world: World) -> None:
+    world.connect()
+    world.settle()
+    ended(world, [{"labels": 50, "score": 0.5, "low": 0.4, "high": 0.6}] * 3, RoundState.PROMOTED)
+    ended(world, None, RoundState.PROMOTED)
+    told = read(world)
+    assert told["learnt"] == {"scores": told["scores"], "labels": None}

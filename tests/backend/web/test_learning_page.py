@@ -87,3 +87,13 @@ def test_promoted_and_rejected_differ_in_colour_and_shape(client: FlaskClient) -
 def test_what_is_not_asked_is_not_found(client: FlaskClient) -> None:
     for path in (f"{PATH}?question=other", "/projects/99/learning"):
         assert client.get(path, headers={"Authorization": f"Bearer {ADMIN}"}).status_code == 404
+
+
+def test_scores_with_fewer_labels_stand_beside_the_rounds(client: FlaskClient) -> None:
+    app = client.application
+    with app.extensions[EXTENSION].database.transaction() as tx:
+        found = tx.query(Round).filter_by(version="r9").one()
+        found.learning_curve = [{"labels": 12, "score": 0.375, "low": 0.25, "high": 0.5}]
+    text = " ".join(re.sub(r"<[^>]*>", " ", read(client, READER)).split())
+    assert "12 0.375 0.250–0.500 heads on some of the labels" in text
+    assert "diamond" in read(client, READER)

@@ -100,3 +100,18 @@ def test_the_curve_goes_near_the_points_and_on_as_forecast_says() -> None:
     assert gain is not None
     assert found[-1].score - found[-2].score == pytest.approx(gain[0], abs=0.01)
     assert curve_of(measured[:2], [100]) == []
+
+
+def test_labels_since_the_last_score_are_not_counted_as_still_to_come() -> None:
+    known = points(counts=(16, 32, 64, 128))
+    late, early = forecast(known, 0.86, labels=256), forecast(known, 0.86)
+    assert late.needed == early.needed
+    assert (late.labels, early.labels) == (256, 128)
+    assert late.gain is not None
+    assert early.gain is not None
+    assert late.gain[0] < early.gain[0]
+    few = points(counts=(8, 16, 45))
+    assert forecast(few, 0.9).needed is None
+    assert forecast(few, 0.9, labels=50).needed is not None
+    assert not curve_of(few, [100])
+    assert curve_of(few, [100], labels=50)

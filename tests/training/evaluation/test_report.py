@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labelwheel.training.evaluation import report
-from labelwheel.training.evaluation.findings import CurvePoint, Epoch, Findings, Trial
+from labelwheel.training.evaluation.findings import CurveOf, CurvePoint, Epoch, Findings, Trial
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.kinds.spans import Spans
 from labelwheel.training.questions import Example, Kind, Option, Prediction, Question
@@ -89,6 +89,7 @@ def test_the_report_has_its_numbers_and_survives_json():
     assert found["labels"]["by_class"]["held_out"] == {"ORG": 10, "a|b <x>": 10}
     assert found["training_verdict"]["verdict"] == "underfitting"
     assert found["learning_outlook"]["gain"] > 0
+    assert found["learning_curve_of"] == "regression"
     assert found["leakage"]["clean"]
     assert found["calibration"]["expected_error"] == pytest.approx(0.15)
     assert found["settings"] == {"learning_rate": 0.5, "layers": [1, 2]}
@@ -147,7 +148,7 @@ def test_until_then_it_is_that_of_all_and_says_so(monkeypatch):
         "| **tuned** | 0.750 | 31 s | 4 epochs |",
         "tuned beats frozen by 0.14.",
         "## Training curve: underfitting",
-        "Another 100 labels would bring about +0.0",
+        "The next 100 labels bring about +0.0",
         "No text, group or near-duplicate is on both sides of the split.",
         "| label set | `abc123` |",
         "| peak memory | 700 MiB |",
@@ -191,3 +192,13 @@ def test_what_json_cannot_say_becomes_nothing():
         "b": "train",
         "c": str(Score),
     }
+
+
+@pytest.mark.parametrize(
+    ("whose", "said"), [(CurveOf.HEADS, "Heads that follow"), (CurveOf.REGRESSION, "The regression")]
+)
+def test_it_says_what_the_learning_curve_is_of(whose: CurveOf, said: str) -> None:
+    found = report.build(findings(curve_of=whose))
+    assert f"## Learning curve\n\n{said}" in report.render(found)
+    del found["learning_curve_of"]  # as earlier versions wrote it
+    assert "## Learning curve\n\nThe regression" in report.render(found)

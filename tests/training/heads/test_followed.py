@@ -44,7 +44,7 @@ def test_of_no_example_it_says_what_that_one_taught(names: str) -> None:
     truth = {labelled[place].example.key: labelled[place].answer for place in wrong}
     for place in wrong:
         labelled[place] = labelled[place].model_copy(update={"answer": MISLEADING[str(labelled[place].answer)]})
-    said = followed.answers(Model.load(names, "cpu"), choice(), labelled)
+    said = followed.follow(Model.load(names, "cpu"), choice(), labelled).answers
     assert set(said) == {row.example.key for row in labelled}
     assert {key: said[key].answer for key in truth} == truth
     right = [said[row.example.key].answer == row.answer for row in labelled]
@@ -56,7 +56,7 @@ def test_what_is_held_out_teaches_it_as_it_teaches_those_that_people_are_served(
     labelled = [row for row in rows(2) if row.answer != "food"] + [
         row.model_copy(update={"answer": MISLEADING[str(row.answer)]}) for row in apart
     ]
-    said = followed.answers(Model.load(names, "cpu"), choice(), labelled)
+    said = followed.follow(Model.load(names, "cpu"), choice(), labelled).answers
     assert np.mean([said[row.example.key].answer == MISLEADING["food"] for row in apart]) > 0.8
 
 
@@ -64,14 +64,14 @@ def test_no_text_is_read_that_nobody_learns_from_or_is_compared_on(names: str, m
     monkeypatch.setattr(followed, "MOST", 6)
     monkeypatch.setattr(bench, "MOST", 6)
     labelled = [*rows(1, Part.HELD_OUT)[:4], *rows(2)]
-    said = followed.answers(Model.load(names, "cpu"), choice(), labelled)
+    said = followed.follow(Model.load(names, "cpu"), choice(), labelled).answers
     assert set(said) == {row.example.key for row in (*labelled[:4], *labelled[-6:])}
 
 
 def test_what_is_set_apart_teaches_nobody(names: str) -> None:
     labelled, apart = rows(2), rows(1, Part.APART)
     champion = Model.load(names, "cpu")
-    assert followed.answers(champion, choice(), [*labelled, *apart]) == followed.answers(champion, choice(), labelled)
+    assert followed.follow(champion, choice(), [*labelled, *apart]) == followed.follow(champion, choice(), labelled)
 
 
 def test_it_is_taught_by_guesses_on_other_texts(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,8 +81,8 @@ def test_it_is_taught_by_guesses_on_other_texts(names: str, monkeypatch: pytest.
     benches = list[Any]()
     kept = followed.measure
     monkeypatch.setattr(followed, "measure", lambda made, *limits: benches.append(made) or kept(made, *limits))
-    assert set(followed.answers(champion, choice(), labelled, loose)) == {row.example.key for row in labelled}
-    followed.answers(champion, choice(), labelled)
+    assert set(followed.follow(champion, choice(), labelled, loose).answers) == {row.example.key for row in labelled}
+    followed.follow(champion, choice(), labelled)
     taught, alone = benches
     assert len(taught.unlabelled.rows) == 30
     assert taught.can_guess
@@ -94,7 +94,7 @@ def test_names_that_mislead_are_learnt_over(names: str) -> None:
     labelled = [row.model_copy(update={"answer": MISLEADING[str(row.answer)]}) for row in rows(6)]
     champion = Model.load(names, "cpu")
     alone = champion.predict(question, [row.example for row in labelled])
-    said = followed.answers(champion, question, labelled)
+    said = followed.follow(champion, question, labelled).answers
     assert np.mean([one.answer == row.answer for one, row in zip(alone, labelled, strict=True)]) < 0.2
     assert np.mean([said[row.example.key].answer == row.answer for row in labelled]) > 0.8
 
@@ -121,7 +121,7 @@ def test_a_head_stands_on_a_champion_of_every_kind(
     ]
     base = str(tiny_bert(tmp_path / "base"))
     champion = Model.load(made(tmp_path, labelled, question, base_model=base), "cpu")
-    said = followed.answers(champion, question, labelled)
+    said = followed.follow(champion, question, labelled).answers
     assert set(said) == {row.example.key for row in labelled}
     for row in labelled:
         assert question.check(said[row.example.key].answer, row.example) == said[row.example.key].answer
@@ -129,8 +129,8 @@ def test_a_head_stands_on_a_champion_of_every_kind(
 
 def test_nothing_is_said_where_a_model_keeps_its_layers_to_itself(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "behind", lambda module: None)
-    assert followed.answers(Model.load(names, "cpu"), choice(), rows(1)) == {}
-    assert followed.answers(Model.load(names, "cpu"), choice(), rows(1, Part.HELD_OUT)) == {}
+    assert followed.follow(Model.load(names, "cpu"), choice(), rows(1)) == followed.NOBODY
+    assert followed.follow(Model.load(names, "cpu"), choice(), rows(1, Part.HELD_OUT)) == followed.NOBODY
 
 
 @pytest.mark.parametrize("better", [True, False])
@@ -167,6 +167,8 @@ def test_a_job_compares_with_heads_where_they_follow(tmp_path: Path, names: str)
         result = JobResult.model_validate_json((Path(output) / "result.json").read_bytes())
         assert (result.followed, result.by_head) == (follows, follows)
         losses[follows] = [pair.champion_loss for pair in result.pairs]
+        assert result.report["learning_curve_of"] == ("heads" if follows else "regression")
+        assert bool(result.report["learning_curve"])
         assert any("head on it" in str(note) for note in result.report["notes"]) is follows  # type: ignore[attr-defined]
     assert np.mean(losses[False]) > 0.8  # type: ignore[arg-type]
     assert np.mean(losses[True]) < 0.2  # type: ignore[arg-type]
