@@ -1,8 +1,9 @@
 """What heads like those that people are served are worth after fewer labels, told by the labels that there are.
 
 Each head learns from a part of the labels and is measured on all others, so that every point is as sure as all labels
-make it. A round's score is measured on a fifth of them, or on fifty: by such scores, forecasts of how many labels a
-score takes are half as far off again, and their intervals too narrow (`benchmarks.forecasts`).
+make it. A round's score is measured on a fifth of them, or on fifty: forecasts by such scores, of how many labels it
+takes to .9 of what can be had, are off by .77 in the median, by these curves by .51, and fewer have the truth in their
+intervals (`benchmarks.forecasts`).
 """
 
 from __future__ import annotations
