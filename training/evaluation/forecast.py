@@ -105,7 +105,7 @@ def forecast(
     last = labels if labels is not None else ordered[-1].labels if ordered else 0
     found = Forecast(target=target, labels=last, more=more)
     if not _enough(ordered, last):
-        reason = f"{LEAST_POINTS} scores after rounds and {LEAST_LABELS} labels are needed before anything can be said"
+        reason = f"it takes {LEAST_LABELS} labels, and scores at {LEAST_POINTS} numbers of them, before anything can be said"
         return found.model_copy(update={"reason": reason})
     curves, weights = _drawn(_Asked(ordered, 1 - target, [last, last + more]), seed)
     low, median, high = (_whole(value) for value in _quantiles(curves.needed, weights))
