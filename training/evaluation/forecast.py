@@ -105,7 +105,9 @@ def forecast(
     last = labels if labels is not None else ordered[-1].labels if ordered else 0
     found = Forecast(target=target, labels=last, more=more)
     if not _enough(ordered, last):
-        reason = f"it takes {LEAST_LABELS} labels, and scores at {LEAST_POINTS} numbers of them, before anything can be said"
+        reason = (
+            f"it takes {LEAST_LABELS} labels, and scores at {LEAST_POINTS} numbers of them, before anything can be said"
+        )
         return found.model_copy(update={"reason": reason})
     curves, weights = _drawn(_Asked(ordered, 1 - target, [last, last + more]), seed)
     low, median, high = (_whole(value) for value in _quantiles(curves.needed, weights))
@@ -115,7 +117,7 @@ def forecast(
             "needed": Labels(median=median, low=low, high=high),
             "reached": median is not None and median <= last,
             "gain": tuple(round(float(gains[place]), 4) for place in (1, 0, 2)),
-            "reason": _advice(target, last, median, high, more, gains),
+            "reason": _advice(target, last, (low, median, high), more, gains),
         }
     )
 
@@ -230,15 +232,21 @@ def _whole(labels: float) -> int | None:
     return None if labels > MOST else round(labels)
 
 
-def _advice(target: float, labels: int, median: int | None, high: int | None, more: int, gains: Sequence[float]) -> str:
+def _advice(
+    target: float, labels: int, needed: tuple[int | None, int | None, int | None], more: int, gains: Sequence[float]
+) -> str:
     """What to do, in words."""
+    low, median, high = needed
     bring = f"the next {more} labels bring {gains[1]:+.3f} ({gains[0]:+.3f} to {gains[2]:+.3f})"
     if median is None:
         return f"{target:g} is out of reach for these labels and this base model, as far as the curve knows: {bring}"
     if median <= labels:
         sure = "" if high is not None and high <= labels else ", though it is not sure"
         return f"{target:g} is reached{sure}: label on only where more is worth it; {bring}"
-    return f"about {_about(median - labels):,} labels more than the {labels:,} of the last round: {bring}"
+    least = "none" if low is None or low <= labels else f"{_about(low - labels):,}"
+    most = "out of reach" if high is None else f"{_about(high - labels):,}"
+    wide = f"({least} to {most}, in four cases of five)"
+    return f"about {_about(median - labels):,} labels more than the {labels:,} of the last round {wide}: {bring}"
 
 
 def _about(labels: int) -> int:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from labelwheel.training.evaluation.forecast import MOST, Point, forecast
+from labelwheel.training.evaluation.forecast import MOST, Point, _advice, forecast
 from labelwheel.training.evaluation.forecast import curve as curve_of
 
 COUNTS = (16, 32, 64, 128, 256)
@@ -49,6 +49,13 @@ def test_an_estimate_is_told_with_two_digits(target: float) -> None:
     assert len(told[1].replace(",", "").rstrip("0")) <= 2
     assert found.needed is not None
     assert int(told[1].replace(",", "")) == pytest.approx(found.needed.median - COUNTS[-1], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("needed", "said"), [((300, 800, 2000), "(200 to 1,900, "), ((90, 800, None), "(none to out of reach, ")]
+)
+def test_how_sure_it_is_is_said_beside_the_number(needed: tuple[int, int, int | None], said: str) -> None:
+    assert said in _advice(0.9, 100, needed, 100, (0.0, 0.1, 0.2))
 
 
 def test_a_curve_that_has_come_to_rest_does_not_get_there() -> None:
