@@ -21,7 +21,8 @@ from labelwheel.training.span_edges import LETTER, bare
 Range = tuple[int, int]
 
 _JOINERS = "[\u00ad\u200b\u200c\u200d]"
-_WORD = regex.compile(rf"(?V1){LETTER}+(?:{_JOINERS}+{LETTER}+)*|\p{{N}}+\p{{M}}*|\X")
+_LETTERS = rf"{LETTER}[{LETTER}\p{{M}}]*"  # a mark of whatever script belongs to the letter before it
+_WORD = regex.compile(rf"(?V1){_LETTERS}(?:{_JOINERS}+{_LETTERS})*|\p{{N}}+\p{{M}}*|\X")
 
 
 def words(text: str) -> list[Range]:
