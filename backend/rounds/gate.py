@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from labelwheel.backend.settings import Settings
 from labelwheel.training import named_models
@@ -101,6 +101,7 @@ def judge(folder: Path, version: str, recipe: str, settings: Settings, look: int
 _PAID = ("language_model", "language_place", "money_per_request", "requests_per_suggestion")
 _SAID = 400
 """So many characters of why a model that is named was not used."""
+_POINTS = TypeAdapter(list[CurvePoint])
 _REPORTED = ("chosen", "reason", "started_from", "scored_on", "hidden")
 
 
@@ -119,8 +120,10 @@ def _unused(report: dict[str, Any]) -> list[str]:
 def _learning_curve(report: dict[str, Any]) -> list[dict[str, Any]] | None:
     if report.get("learning_curve_of") != CurveOf.HEADS:
         return None
-    points = [CurvePoint.model_validate(each) for each in report["learning_curve"]]
-    return [point.model_dump() for point in points]
+    try:
+        return [each.model_dump() for each in _POINTS.validate_python(report.get("learning_curve"))]
+    except ValidationError:
+        return None  # a forecast less is no reason against a challenger
 
 
 def _measured(report: dict[str, Any]) -> tuple[float | None, float | None, float | None]:

@@ -4,6 +4,8 @@ Each head learns from a part of the labels and is measured on all others, so tha
 make it. A round's score is measured on a fifth of them, or on fifty: forecasts by such scores, of how many labels it
 takes to .9 of what can be had, are off by .77 in the median, by these curves by .51, and fewer have the truth in their
 intervals (`benchmarks.forecasts`).
+
+With two to seven classes and 128 or 256 labels a curve takes 4 to 7 seconds of CPU, with 77 and 150 classes 9 to 22.
 """
 
 from __future__ import annotations

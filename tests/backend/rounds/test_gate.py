@@ -138,3 +138,12 @@ def test_a_learning_curve_is_kept_that_is_of_heads_on_what_is_served(
     found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings())
     assert found.promote is (loss < 0.4)
     assert found.learning_curve == (CURVE if kept else None)
+
+
+@pytest.mark.parametrize("curve", [None, "none", [{"labels": 16}], [*CURVE, 3]])
+def test_a_learning_curve_that_cannot_be_read_keeps_no_challenger_away(tmp_path: Path, curve: object) -> None:
+    report = {"learning_curve": curve, "learning_curve_of": "heads"}
+    write(job(tmp_path, Kind.CHOICE, Recipe.AUTO, champion="u"), 0.1, 0.4, "frozen", report=report)
+    found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings())
+    assert found.promote
+    assert found.learning_curve is None

@@ -111,6 +111,16 @@ def test_heads_on_names_get_better_with_labels_that_names_do_not_tell(names: Mod
     assert points[-1].score > 0.9
 
 
+def test_several_labels_have_one_where_names_are_beaten(tmp_path: Path) -> None:
+    options = tuple(Option(value=word) for word in WORDS)
+    question = Question(name="q", kind=Kind.CHOICES, inputs=("text",), options=options)
+    other = dict(zip(WORDS, (["music"], ["food", "weather"], ["weather"]), strict=True))
+    labelled = [row.model_copy(update={"answer": other[str(row.answer)]}) for row in rows(8)]
+    points = curve(Model.load(made(tmp_path, [], question, recipe="names"), "cpu"), question, labelled)
+    assert [point.labels for point in points] == [12, 24, 48, 86]
+    assert points[-1].score > 0.9
+
+
 def test_labels_that_names_tell_have_none(names: Model) -> None:
     labelled = rows(8)
     said = names.predict(choice(), [row.example for row in labelled])
