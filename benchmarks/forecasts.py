@@ -24,10 +24,8 @@ from benchmarks.labels.lanes import bench, fast
 from benchmarks.labels.summary import rounds
 from benchmarks.rounds import HELD_OUT, stage_of
 from labelwheel.training.evaluation.forecast import Point, forecast
-from labelwheel.training.heads import learning_curve
-from labelwheel.training.heads.fitting import measure, unseen
-from labelwheel.training.heads.followed import PARTS, SECONDS
-from labelwheel.training.questions import Prediction
+from labelwheel.training.heads import followed
+from labelwheel.training.heads.fitting import measure
 from labelwheel.training.sufficiency import ENOUGH_GROUPS
 
 SETS = ("trec6", "snips", "sst2", "vader_tweets", "banking77", "clinc150", "goemotions")
@@ -66,15 +64,7 @@ def scored_rounds(curve: Mapping[int, float], until: int, chance: np.random.Gene
 def drawn(field: Field, labelled: Sequence[int], seed: int) -> list[Point]:
     """The learning curve that a round would draw, empty where it would draw none."""
     made = bench(field, labelled, seed)
-    fitted = measure(made, SECONDS, PARTS)
-
-    def answer(learn: list[int], others: list[int]) -> list[Prediction]:
-        head = measure(made.part(learn), SECONDS / learning_curve.DRAWS)
-        return unseen(head, made, [made.seen[place] for place in others])
-
-    rows = [one.row for one in made.seen]
-    known = learning_curve.Known(field.stage.question, rows, fitted.out_of_fold, PARTS, before=made.named)
-    points = learning_curve.drawn(known, answer, SECONDS)
+    points = followed.curve(made, measure(made, followed.SECONDS, followed.PARTS))
     return [Point.of(point.labels, point.score, point.low, point.high) for point in points]
 
 

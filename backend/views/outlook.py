@@ -51,12 +51,12 @@ def learnt(session: Session, question: QuestionRow, measured: Scores) -> Learnt:
     Each point of the former is measured on all labels but those that it knows; a round is measured on a fifth of them,
     or on fifty.
     """
-    query = select(Round).where(
+    query = select(Round.learning_curve, Round.label_count).where(
         Round.question_id == (question.home_id or question.id),
         Round.recipe == Recipe.AUTO,
         Round.state.in_((RoundState.PROMOTED, RoundState.REJECTED)),
     )
-    newest = session.scalars(query.order_by(Round.id.desc()).limit(1)).first()
+    newest = session.execute(query.order_by(Round.id.desc()).limit(1)).first()
     if newest is None or newest.learning_curve is None:
         return Learnt(measured, None)
     return Learnt(newest.learning_curve, newest.label_count)

@@ -19,7 +19,7 @@ from labelwheel.training import encoders, layers
 from labelwheel.training.evaluation.findings import CurvePoint
 from labelwheel.training.heads import learning_curve, span_fit
 from labelwheel.training.heads.bench import MOST, Bench, labels_of
-from labelwheel.training.heads.fitting import measure, unseen
+from labelwheel.training.heads.fitting import Fitted, measure, unseen
 from labelwheel.training.heads.seen import Seen, Unlabelled
 from labelwheel.training.heads.space import Space
 from labelwheel.training.heads.span_head import SpanHead
@@ -114,14 +114,19 @@ def _texts(
     answers = {one.row.example.key: answer for one, answer in told}
     if standing.names is None:  # what is known before is the champion's word, which it has from these labels
         return Followed(answers)
+    return Followed(answers, curve(bench, fitted, hide_below))
+
+
+def curve(bench: Bench, fitted: Fitted, hide_below: float = 0.0) -> list[CurvePoint]:
+    """Of heads of whole texts on the label names; `fitted` was measured in `PARTS`."""
 
     def answer(learn: list[int], others: list[int]) -> list[Prediction]:
         head = measure(bench.part(learn), SECONDS / learning_curve.DRAWS)
         return unseen(head, bench, [bench.seen[place] for place in others])
 
     learnt = [one.row for one in bench.seen]
-    known = learning_curve.Known(question, learnt, fitted.out_of_fold, PARTS, hide_below, bench.named)
-    return Followed(answers, learning_curve.drawn(known, answer, SECONDS))
+    known = learning_curve.Known(bench.question, learnt, fitted.out_of_fold, PARTS, hide_below, bench.named)
+    return learning_curve.drawn(known, answer, SECONDS)
 
 
 def _spans(champion: Model, question: Question, rows: Sequence[LabelledExample], hide_below: float) -> Followed:
