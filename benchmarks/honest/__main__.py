@@ -10,7 +10,7 @@ from benchmarks.honest import gate, loop, replay, scores
 
 PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "gate": lambda asked: gate.run(asked.runs, asked.rounds, asked.seed),
-    "loop": lambda asked: loop.run(asked.data, asked.loops, asked.seeds),
+    "loop": lambda asked: loop.run(asked.data, asked.loops, asked.seeds, asked.counts, asked.seed),
     "scores": lambda asked: scores.run(asked.data, asked.sets, asked.labels, asked.seeds),
     "replay": lambda asked: replay.run(asked.data, asked.recorded, asked.seed, asked.policies),
 }
@@ -21,7 +21,8 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all if none is named")
     parser.add_argument("--runs", type=int, default=400, help="gate: of each simulated project")
     parser.add_argument("--rounds", type=int, default=1000, help="gate: in each of them")
-    parser.add_argument("--seed", type=int, default=0, help="gate, replay")
+    parser.add_argument("--seed", type=int, default=0, help="gate, replay; loop: of the first draw")
+    parser.add_argument("--counts", type=int, nargs="+", default=loop.COUNTS, help="loop: of labels")
     parser.add_argument("--data", help="loop, scores, replay: the folder with the sets; or set LABELWHEEL_DATA")
     parser.add_argument("--loops", nargs="+", default=loop.SETS, help="loop: which sets")
     parser.add_argument("--sets", nargs="+", default=scores.SETS, help="scores: which sets")
