@@ -19,7 +19,7 @@ from labelwheel.training.spec import JobSpec, LabelledExample, Pair, Part
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.selection import Proposal
-from labelwheel.training.sufficiency import ENOUGH_GROUPS
+from labelwheel.training.sufficiency import filling
 
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 _LEAST_CURVE = 20
@@ -31,7 +31,8 @@ Answerer = Callable[[Sequence[Example]], list[Prediction]]
 @dataclass(frozen=True)
 class Measurement:
     """What both models made of each measured example; `champion_scores` are None where there is no champion, unless
-    the challenger has to beat no suggestion at all: then they are what that costs.
+    the challenger has to beat no suggestion at all: then they are what that costs. The gate's `pairs` begin with these
+    examples, and go on with all others that neither has learnt from.
 
     `followed` tells that there is a fast head on it, and `by_head` that they are that head's. `suggested` are the
     challenger's predictions before what it is less sure of is hidden.
@@ -57,16 +58,20 @@ def measure(
     champion: Model | None,
     followed: Mapping[str, Prediction] = NOTHING,
 ) -> Measurement:
-    """The held-out part; where that is small it is filled up with fresh examples that were out of fold.
+    """The held-out part, for the report filled up with fresh examples that were out of fold where it is small, and for
+    the gate with all of them.
+
+    The report tells what is served, which has learnt from a third more labels than what answers out of fold. The gate
+    asks only what is better, and what is held out alone tells that too late: decision 21.
 
     The champion counts as what people could see in its place, if that is better: `followed` is what a head on it says,
     by the keys of examples. `answer` hides nothing: what is hidden is not measured.
     """
     held_out = [row for row in rows if row.part is Part.HELD_OUT]
     suggested = answer([row.example for row in held_out])
-    different = len({row.group for row in held_out})
-    filled, guesses = _filling(proposal, champion, ENOUGH_GROUPS - different, spec.seed)
+    filled, guesses = _filling(proposal, champion, spec.seed)
     measured, suggested = held_out + filled, suggested + guesses
+    reported = len(held_out) + min(len(filled), filling(row.group for row in held_out))
     predictions = [kind.shown(one, spec.hide_below) for one in suggested]
     scores = _scores(spec, kind, measured, predictions)
     theirs: list[Score | None] = [None] * len(measured)
@@ -106,7 +111,10 @@ def measure(
             strict=True,
         )
     ]
-    return Measurement(measured, predictions, scores, theirs, pairs, bool(filled), bool(followed), by_head, suggested)
+    return Measurement(
+        measured[:reported], predictions[:reported], scores[:reported], theirs[:reported], pairs,
+        reported > len(held_out), bool(followed), by_head, suggested[:reported],
+    )  # fmt: skip
 
 
 def learning_curve(
@@ -146,19 +154,13 @@ def learning_curve(
     return points
 
 
-def _filling(
-    proposal: Proposal, champion: Model | None, count: int, seed: int
-) -> tuple[list[LabelledExample], list[Prediction]]:
-    outcome = proposal.outcome
+def _filling(proposal: Proposal, champion: Model | None, seed: int) -> tuple[list[LabelledExample], list[Prediction]]:
+    """All that was out of fold for both models, in an order by chance."""
+    rows, said = proposal.outcome.problem.rows, proposal.unseen
     learnt_nothing = champion is None or champion.manifest.label_count == 0
-    known = [
-        (outcome.problem.rows[index], prediction)
-        for index, prediction in zip(outcome.indices, outcome.whole, strict=True)
-        if learnt_nothing or outcome.problem.rows[index].fresh
-    ] if count > 0 and outcome.indices else []  # fmt: skip
-    order = np.random.default_rng(seed).permutation(len(known))[: max(count, 0)]
-    chosen = [known[index] for index in sorted(order)]
-    return [row for row, _ in chosen], [prediction for _, prediction in chosen]
+    known = [index for index in sorted(said) if learnt_nothing or rows[index].fresh]
+    chosen = [known[place] for place in np.random.default_rng(seed).permutation(len(known))]
+    return [rows[index] for index in chosen], [said[index] for index in chosen]
 
 
 def _constant(

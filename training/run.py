@@ -264,7 +264,7 @@ class Run:
             version=spec.version,
             metric=self.kind.metric,
             pairs=measured.pairs,
-            cross_validated=measured.cross_validated,
+            cross_validated=any(not pair.held_out for pair in measured.pairs),
             followed=measured.followed, by_head=measured.by_head, unrivalled=self.champion is None and self.kind.free,
             saves=saves(self.champion.manifest if self.champion else None, proposal.foreign),
             report=report,

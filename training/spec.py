@@ -168,11 +168,11 @@ class Pair(Frozen):
 class JobResult(Frozen):
     """What a job hands over, as `result.json` in its output folder beside checkpoint, manifest and report.
 
-    `pairs` come from the held-out part; where that is too small they are filled up with fresh training examples, the
-    challenger's side by cross-validation (`cross_validated` tells). `followed` tells that a fast head on the
-    champion was measured too, `by_head` that it was better and the champion's side is its, `unrivalled` that there is
-    no champion and its side is what no suggestion costs. `saves` says what the champion costs for each suggestion where
-    the challenger costs nothing.
+    `pairs` are of the held-out part, and of all training examples that the champion has not learnt from, the
+    challenger's side of those by cross-validation (`cross_validated` tells that there are some). `followed` tells that
+    a fast head on the champion was measured too, `by_head` that it was better and the champion's side is its,
+    `unrivalled` that there is no champion and its side is what no suggestion costs. `saves` says what the champion
+    costs for each suggestion where the challenger costs nothing.
     """
 
     version: str

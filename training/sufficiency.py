@@ -11,7 +11,7 @@ from labelwheel.training.questions import Answer, Example, Question
 from labelwheel.training.spec import LabelledExample, Part
 
 ENOUGH_GROUPS = 50
-"""So many independent examples that are held out need no filling up by cross-validation."""
+"""So many independent examples that are held out need no filling up by cross-validation, for a report."""
 
 DECIDING_GROUPS = 10
 """So many independent examples decide; a project that has few different texts has to decide by half of them."""
@@ -38,6 +38,11 @@ class Sufficiency:
     held_out: int
     deciding: int
     problem: str | None = None
+
+
+def filling(groups: Iterable[str]) -> int:
+    """How many examples that were out of fold fill up those that are held out, by the groups of these."""
+    return max(0, ENOUGH_GROUPS - len(set(groups)))
 
 
 def readable(question: Question, example: Example) -> bool:
@@ -84,14 +89,11 @@ def weigh(question: Question, counted: Sequence[Counted], learnt: bool, differen
     train = [each for each in there if each.part is Part.TRAIN]
     held_out = [each for each in there if each.part is Part.HELD_OUT]
     groups = {each.group for each in held_out}
-    if len(groups) < ENOUGH_GROUPS:
-        alone = len({each.group for each in train}) == 1
-        fresh = [str(number) if alone else each.group for number, each in enumerate(train) if each.fresh or not learnt]
-        light = len(train) <= kind_of(question).light
-        filling = len(set(fresh)) if light else len(set(fresh)) // _PARTS
-    else:
-        filling = 0
-    deciding = len(groups) + filling
+    alone = len({each.group for each in train}) == 1
+    fresh = [str(number) if alone else each.group for number, each in enumerate(train) if each.fresh or not learnt]
+    light = len(train) <= kind_of(question).light
+    folded = len(set(fresh)) if light else len(set(fresh)) // _PARTS
+    deciding = len(groups) + folded
     problem = lacking(question, counted)
     needed = DECIDING_GROUPS if different is None else max(1, min(DECIDING_GROUPS, (different + 1) // 2))
     if problem is None and deciding < needed:

@@ -67,7 +67,8 @@ def test_spans_need_a_span_among_what_trains() -> None:
         (examples(16, fresh=OLD), True, None, 0, False),  # nothing that it has not learnt from
         (examples(16, fresh=OLD) + examples(10, HELD, OLD), True, None, 10, True),
         (examples(12, fresh=OLD) + examples(4) + examples(4, HELD, OLD), True, None, 8, False),
-        (examples(60, HELD) + examples(30), True, None, 60, True),
+        (examples(60, HELD) + examples(30), True, None, 90, True),
+        (examples(60, HELD) + examples(30, fresh=OLD), True, None, 60, True),
         (examples(50, group="one"), False, None, 50, True),  # one text: each copy measures the others
         (examples(50, group="one") + examples(50, HELD, group="two"), False, 2, 51, True),
         # a project of few different texts decides by half of them

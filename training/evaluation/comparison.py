@@ -7,7 +7,9 @@ nothing however many rounds there are; what is a little better waits for the lab
 .1, a challenger that is better by .05 and answers a tenth of the texts otherwise is promoted on .94 times as many
 texts as a single test at .05 needs, at its champion's first look, and 1.4 times as many at the second
 (`benchmarks.honest`). On few examples, of labels that have grown, more is allowed. A `margin` lets pass what is not
-worse by more than that, again and again: a way down, and 0.
+worse by more than that, again and again: a way down, and 0. What answers out of fold knows a third less than what would
+be served, and seems worse by about as much as a margin: where there is one, no more of that is looked at than fills up
+what is held out to fifty.
 
 Below ten groups no test can tell: no round starts on so few (`sufficiency`) unless the project has not many more
 different texts, and then whatever does better on them is the better bet. The reason says that it knows nothing about
@@ -34,13 +36,13 @@ import numpy as np
 
 from labelwheel.training.evaluation import left_behind
 from labelwheel.training.evaluation.left_behind import SliceChange
-from labelwheel.training.evaluation.looks import FEW_GROUPS, LEVEL, UNSPENT, allowed
+from labelwheel.training.evaluation.looks import FEW_GROUPS, LEVEL, UNLEARNT_LEVEL, UNSPENT, allowed
 from labelwheel.training.evaluation.paired import ClassChange, Paired
 from labelwheel.training.evaluation.randomisation import least, p_value
 from labelwheel.training.kinds.base import Score
 from labelwheel.training.questions import Frozen
 from labelwheel.training.spec import NamedSlice, Pair
-from labelwheel.training.sufficiency import DECIDING_GROUPS
+from labelwheel.training.sufficiency import DECIDING_GROUPS, filling
 
 _NAMED = 3
 
@@ -95,13 +97,14 @@ def compare(
 
     `look` is the how-manieth challenger of this champion it is, from 1; all share the `level`. Where the labels have
     `grown` and examples are few, it is an early one instead; an `unlearnt` one, whose encoder is as it was before any
-    label where heads follow the labels, has none then unless there is a margin. `by_head` has the reason say that a
-    fast head answered for the champion, `unrivalled` that there is none and what the pairs have in its place is no
-    suggestion. None of the `slices` may be left behind.
+    label where heads follow the labels, has none then and spends none later, unless there is a margin. `by_head` has
+    the reason say that a fast head answered for the champion, `unrivalled` that there is none and what the pairs have
+    in its place is no suggestion. None of the `slices` may be left behind.
     """
     known = [pair for pair in pairs if pair.champion_loss is not None]
     if not known:
         return _alone(pairs)
+    known = _hardly_folded(known) if margin > 0 else known
     paired = Paired.of(
         [pair.group for pair in known],
         [Score(pair.champion_loss or 0.0, pair.champion) for pair in known],
@@ -117,8 +120,9 @@ def compare(
     groups = len(paired.sums)
     few = groups < FEW_GROUPS
     unheard = few and unlearnt and margin <= 0 and groups >= DECIDING_GROUPS
-    look = UNSPENT if few and grown and not unlearnt else look
-    most = 0.0 if unheard else allowed(level, look)
+    aside = grown and unlearnt and not few and margin <= 0
+    look = UNSPENT if aside or (few and grown and not unlearnt) else look
+    most = 0.0 if unheard else min(level, UNLEARNT_LEVEL) if aside else allowed(level, look)
     errors = groups if margin > 0 else paired.errors
     spent = UNSPENT if least(errors) > most else look
     recall = _recall(paired.totals, paired.half) if few and _is_single(known) else 0.0
@@ -132,7 +136,10 @@ def compare(
     elif unheard and difference > 0:
         verdict, reason = "no_better", _UNHEARD
     else:
-        verdict, reason = _verdict(difference, high, margin, chance, most, look)
+        when = (
+            f"at look {look}" if look != UNSPENT else "where no encoder has learnt" if aside else "where labels are few"
+        )
+        verdict, reason = _verdict(difference, high, margin, chance, most, when)
     if verdict in PASSING and recall < -margin - 1e-12:
         verdict, reason = "no_better", _skewed(recall)
     scores = 1 - np.array([[p.champion_loss or 0.0, p.challenger_loss] for p in known]).mean(0)
@@ -168,9 +175,8 @@ _UNHEARD = (
 
 
 def _verdict(
-    difference: float, high: float, margin: float, chance: float, most: float, look: int
+    difference: float, high: float, margin: float, chance: float, most: float, when: str
 ) -> tuple[Verdict, str]:
-    when = "where labels are few" if look == UNSPENT else f"at look {look}"
     told = f"chance alone brings as much in {_percent(chance)} of cases, {_percent(most)} are allowed {when}"
     if chance <= most:
         if margin > 0 and difference <= 0:
@@ -181,6 +187,11 @@ def _verdict(
     if difference > 0:
         return "no_better", f"it does better, but what is served keeps its place until that is sure ({told})"
     return "worse", "it is worse" if high < 0 else "it does worse"
+
+
+def _hardly_folded(pairs: Sequence[Pair]) -> list[Pair]:
+    held_out, folded = [p for p in pairs if p.held_out], [p for p in pairs if not p.held_out]
+    return held_out + folded[: filling(pair.group for pair in held_out)]
 
 
 def _skewed(recall: float) -> str:

@@ -11,7 +11,9 @@ of what people were served. They pass at a level of their own and spend nothing.
 the last look had, a project has a dozen of them in its life. Where fast heads follow the labels on the champion, a
 challenger whose encoder has learnt nothing knows no more than they do, and would have them begin anew: on so few
 examples it gets no look at all. In 40 whole loops without fine-tuning none of 200 such passed, and what they spent was
-lacking where encoders had learnt: what is better by .05 takes 253 texts at the first look, and 573 at the sixth.
+lacking where encoders had learnt: what is better by .05 takes 253 texts at the first look, and 573 at the sixth. On
+more examples it spends nothing either, of labels that have grown, but has to be all the surer: it still passes where
+heads are much worse than they should be.
 
 Nor is a look spent where nothing could have passed it, as the champion errs on too few of the examples for a challenger
 without an error to be sure. The champion alone says so, and nothing of the challenger: the bound holds.
@@ -30,6 +32,9 @@ UNSPENT = 0
 EARLY_LEVEL = 0.2
 FEW_GROUPS = 50
 """Looks at fewer independent examples are early, where the labels have grown."""
+
+UNLEARNT_LEVEL = 0.001
+"""Of a look at a challenger whose encoder has learnt nothing, where heads follow the labels that have grown."""
 
 GROWN = 1.2
 """So many times the labels of the look before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -91,16 +91,24 @@ class Choice:
     reason: str
 
 
-def choose(outcomes: Sequence[Outcome], fresh_only: frozenset[str] = frozenset(), least: int = 12) -> Choice:
+def choose(
+    outcomes: Sequence[Outcome],
+    fresh_only: frozenset[str] = frozenset(),
+    least: int = 12,
+    among: Set[int] | None = None,
+) -> Choice:
     """The best of some strategies, given from the cheapest to the dearest.
 
     A dearer one has to be better by more than one standard error of the paired difference, in what people see (the
     loss of the answers), or at least as good there and more than one in the log loss. Those named in `fresh_only` are
-    compared on examples that are newer than the champion, as they start from what it has learnt.
+    compared on examples that are newer than the champion, as they start from what it has learnt. `among` says which
+    examples count at all.
     """
     best, reasons = outcomes[0], list[str]()
     for other in outcomes[1:]:
         shared = sorted(set(best.indices) & set(other.indices))
+        if among is not None:
+            shared = [index for index in shared if index in among]
         if {best.name, other.name} & fresh_only:
             shared = [index for index in shared if best.problem.rows[index].fresh]
         if len(shared) < least:

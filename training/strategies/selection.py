@@ -14,7 +14,8 @@ from labelwheel.training.entry_points import line
 from labelwheel.training.errors import InvalidJob, OutOfMemory, TooFewLabels
 from labelwheel.training.evaluation.findings import Epoch, Trial
 from labelwheel.training.heads.base import FastHead
-from labelwheel.training.strategies import allowance, registry
+from labelwheel.training.questions import Prediction
+from labelwheel.training.strategies import allowance, cross_fitting, registry
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.outcome import Choice, Outcome, choose
@@ -30,7 +31,8 @@ _EXPECTED = (TimeoutError, OutOfMemory)
 
 @dataclass
 class Proposal:
-    """The challenger: a model on its labels, and how it was chosen. `outcome` has its out-of-fold predictions.
+    """The challenger: a model on its labels, and how it was chosen. `outcome` has its strategy's out-of-fold
+    predictions, `unseen` those of such a choice (`cross_fitting`), by example number.
 
     A `head` answers in the place of the module's last layer, if there is one. `calibrated` is what makes the module's
     scores true, where that is not what does so for those out of fold. A `foreign` model answers wherever it does.
@@ -46,6 +48,7 @@ class Proposal:
     head: FastHead | None = None
     calibrated: Mapping[str, float] | None = None
     foreign: Written | None = None
+    unseen: Mapping[int, Prediction] = field(default_factory=dict)
 
     @property
     def calibration(self) -> dict[str, float]:
@@ -87,7 +90,7 @@ class Selection:
                 reason = "it needs no labels"
                 return Proposal(
                     finished.module, type(strategy), outcome, reason, settings=finished.settings,
-                    foreign=finished.foreign,
+                    foreign=finished.foreign, unseen=cross_fitting.answers(self.given.layout, [outcome]),
                 )  # fmt: skip
         raise TooFewLabels(
             f"{self.given.problem.question.name!r} cannot be answered without labels; label some examples"
@@ -104,9 +107,12 @@ class Selection:
         winner = next(each for each, outcome in tried if outcome is choice.outcome)
         strategy, outcome, reason, finished = self._finish(winner, choice.outcome, choice.reason, tried[0])
         curve = next((each for each in (outcome.curve, *(other.curve for _, other in tried)) if each), ())
+        # where the best could not be finished nothing was chosen
+        chosen = self._in_order(tried) if strategy is winner else [outcome]
+        unseen = cross_fitting.answers(self.given.layout, chosen, _continued(tried))
         return Proposal(
             finished.module, type(strategy), outcome, reason, self.trials, curve, finished.settings, finished.head,
-            finished.calibration, finished.foreign,
+            finished.calibration, finished.foreign, unseen,
         )  # fmt: skip
 
     def weigh(self, dearest: Cost) -> tuple[list[tuple[Strategy, Outcome]], Choice]:
@@ -121,10 +127,13 @@ class Selection:
         tried += self._try_all(Cost.MONEY)  # last: it has to beat all that costs nothing to ask
         if not tried:
             raise InvalidJob("; ".join(["nothing could be learnt in the time and memory there is", *self.given.notes]))
+        return tried, choose(self._in_order(tried), _continued(tried))
+
+    def _in_order(self, tried: Sequence[tuple[Strategy, Outcome]]) -> list[Outcome]:
+        """The one first that all others have to beat."""
         tuned = self.given.tuned
         order = sorted(tried, key=lambda pair: tuned is None or pair[0].name != tuned.strategy)
-        continued = frozenset(each.name for each, _ in tried if each.continues)
-        return tried, choose([outcome for _, outcome in order], continued)
+        return [outcome for _, outcome in order]
 
     def measure(self, name: str) -> tuple[Strategy, Outcome] | None:
         """One strategy alone, in the time that a round would give it; None where it does not apply, or was given up."""
@@ -214,6 +223,10 @@ class Selection:
             reason = f"{winner.name} won, but {_told(error)}"
             self.given.notes.append(reason)
             return *cheapest, reason, cheapest[0].finish()
+
+
+def _continued(tried: Sequence[tuple[Strategy, Outcome]]) -> frozenset[str]:
+    return frozenset(each.name for each, _ in tried if each.continues)
 
 
 def _is_its_own(strategy: Strategy, error: Exception) -> bool:

@@ -81,10 +81,11 @@ def test_a_level_is_shared_by_all_looks(tmp_path: Path, level: float, look: int,
 
 
 @pytest.mark.parametrize(
-    ("recipe", "followed", "early"), [("frozen", True, False), ("frozen", False, True), ("finetuned", True, True)]
+    ("recipe", "followed", "early", "spent"),
+    [("frozen", True, False, 0), ("frozen", False, True, 2), ("finetuned", True, True, 2)],
 )
-def test_where_heads_follow_an_encoder_that_has_learnt_nothing_has_no_look_on_few_examples(
-    tmp_path: Path, recipe: str, followed: bool, early: bool
+def test_where_heads_follow_an_encoder_that_has_learnt_nothing_spends_no_look_and_has_none_on_few_examples(
+    tmp_path: Path, recipe: str, followed: bool, early: bool, spent: int
 ) -> None:
     write(job(tmp_path, Kind.CHOICE, Recipe.AUTO, champion="u"), 0.2, 0.3, recipe, followed, count=40)
     found = gate.judge(tmp_path / "v", "v", Recipe.AUTO, Settings(), look=2, grown=True)
@@ -92,7 +93,7 @@ def test_where_heads_follow_an_encoder_that_has_learnt_nothing_has_no_look_on_fe
     more = tmp_path / "more"
     write(job(more, Kind.CHOICE, Recipe.AUTO, champion="u"), 0.1, 0.4, recipe, followed, count=200)
     found = gate.judge(more / "v", "v", Recipe.AUTO, Settings(), look=2, grown=True)
-    assert (found.look, found.promote) == (2, True), found.reason
+    assert (found.look, found.promote) == (spent, True), found.reason
 
 
 def test_a_challenger_that_is_better_overall_and_leaves_a_named_slice_behind_is_refused(tmp_path: Path) -> None:

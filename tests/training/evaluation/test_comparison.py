@@ -99,6 +99,18 @@ def test_no_look_is_spent_where_a_challenger_without_an_error_could_not_pass(won
     assert found.allowed == allowed(LEVEL, look)
 
 
+def test_what_may_be_a_little_worse_is_not_held_to_what_answers_out_of_fold():
+    held = pairs((28, "a", "a", "a"), (2, "a", "b", "a"))
+    folded = [
+        pair.model_copy(update={"held_out": False, "key": f"f{n}", "group": f"f{n}"})
+        for n, pair in enumerate(pairs((200, "a", "a", "a"), (10, "a", "a", "b")))
+    ]
+    assert not compare(held + folded).passes
+    found = compare(held + folded, margin=0.05)
+    assert (found.verdict, found.examples) == ("better", 50)
+    assert "30 held out, 20 by cross-validation" in found.reason
+
+
 def test_with_a_margin_every_example_can_show_that_nothing_is_worse():
     assert compare(pairs((60, "a", "a", "a"), (1, "a", "a", "b")), margin=0.01).look == 1
     assert compare(pairs((60, "a", "a", "a"), (1, "a", "a", "b"))).look == UNSPENT
@@ -114,8 +126,18 @@ def test_what_has_learnt_nothing_is_not_looked_at_on_few_examples_beside_heads_t
     within = compare(rows, grown=True, unlearnt=True, margin=0.01)
     assert (within.passes, within.look) == (True, 1)
     assert compare(rows[-9:], grown=True, unlearnt=True).passes, "of so few any that does better is the better bet"
-    more = compare(pairs((30, "a", "a", "a"), (20, "a", "b", "a")), grown=True, unlearnt=True)
-    assert (more.passes, more.look) == (True, 1)
+
+
+@pytest.mark.parametrize(("lost", "passes"), [(0, True), (3, False)])
+def test_on_many_examples_what_has_learnt_nothing_spends_nothing_and_has_to_be_very_sure(lost: int, passes: bool):
+    rows = pairs((30, "a", "a", "a"), (15, "a", "b", "a"), (lost, "a", "a", "b"), (10, "a", "b", "b"))
+    assert compare(rows).passes
+    found = compare(rows, grown=True, unlearnt=True, look=4)
+    assert (found.passes, found.look, found.allowed) == (passes, UNSPENT, 0.001)
+    assert "0.1 % are allowed where no encoder has learnt" in found.reason
+    asked_often = compare(rows, unlearnt=True, look=4)
+    assert (asked_often.look, asked_often.allowed) == (4, allowed(LEVEL, 4))
+    assert compare(rows, grown=True, unlearnt=True, margin=0.01).look == 1
 
 
 def test_of_fifty_examples_a_look_is_not_early_any_more():

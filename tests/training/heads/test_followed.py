@@ -147,7 +147,7 @@ def test_a_challenger_has_to_beat_the_better_of_champion_and_head(better: bool) 
         return SimpleNamespace(predict=predict, manifest=SimpleNamespace(label_count=0))
 
     champion, head = (wrong, right) if better else (right, wrong)
-    proposal: Any = SimpleNamespace(outcome=SimpleNamespace(indices=(), predictions=(), problem=None))
+    proposal: Any = SimpleNamespace(outcome=SimpleNamespace(problem=SimpleNamespace(rows=())), unseen={})
     spec = JobSpec(version="v", question=question, data="", output="")
     answer = [Prediction(answer="food", score=1.0)] * len(held)
     found = measure(spec, kind_of(question), held, proposal, lambda _: answer, told(champion), head)
