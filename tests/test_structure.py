@@ -150,7 +150,7 @@ def test_the_import_rule_catches_what_it_should(path: str, module: str, allowed:
 # What may be known of strategies by those who choose among them, and measure what was chosen.
 OF_STRATEGIES = {
     f"training.strategies.{name}"
-    for name in ("allowance", "base", "materials", "outcome", "problem", "registry", "selection")
+    for name in ("allowance", "base", "cross_fitting", "materials", "outcome", "problem", "registry", "selection")
 }
 
 
