@@ -106,9 +106,8 @@ def choose(
     """
     best, reasons = outcomes[0], list[str]()
     for other in outcomes[1:]:
-        shared = sorted(set(best.indices) & set(other.indices))
-        if among is not None:
-            shared = [index for index in shared if index in among]
+        both = set(best.indices) & set(other.indices)
+        shared = sorted(both if among is None else both & among)
         if {best.name, other.name} & fresh_only:
             shared = [index for index in shared if best.problem.rows[index].fresh]
         if len(shared) < least:
