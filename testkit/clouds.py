@@ -15,6 +15,8 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Self
 
+from fsspec import get_filesystem_class
+
 from testkit.server import REPOSITORY, Process, Server, clean_environment, end, listens
 
 STAND_INS = REPOSITORY / ".venv-stand-ins"
@@ -23,7 +25,10 @@ _AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1S
 
 
 class Cloud(Server):
-    """One of them; `environment` has what its driver reads to find it and to be let in."""
+    """One of them; `environment` has what its driver reads to find it and to be let in.
+
+    fsspec's drivers in this process forget the one before, which listened elsewhere.
+    """
 
     scheme: str
     _process: Process | None = None
@@ -36,9 +41,11 @@ class Cloud(Server):
         assert (STAND_INS / program).exists(), f"no {program} in {STAND_INS}: run `make .venv-stand-ins/installed`"
         self._process = self._spawn([str(STAND_INS / program), *arguments], clean_environment() | self.settings)
         self._up(self.name, self._process, lambda: listens(self.port), _STARTS_WITHIN)
+        get_filesystem_class(self.scheme).clear_instance_cache()
         return self
 
     def stop(self) -> None:
+        get_filesystem_class(self.scheme).clear_instance_cache()
         if self._process is not None:
             end(self._process, signal.SIGTERM)
 

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import psutil
-from fsspec import get_filesystem_class
 
 from testkit import postgresql
 from testkit.clouds import Moto
@@ -87,9 +86,6 @@ class Fleet:
         before = {name: os.environ.get(name) for name in cloud.environment}
         os.environ.update(cloud.environment)
         stack.callback(_restore, before)
-        # what this process has for s3:// may go on to a stand-in that has ended
-        get_filesystem_class(cloud.scheme).clear_instance_cache()
-        stack.callback(get_filesystem_class(cloud.scheme).clear_instance_cache)
         database = stack.enter_context(postgresql.running()).create("fleet")
         token, port = secrets.token_urlsafe(24), free_port()
         common = {
