@@ -18,7 +18,7 @@ from scipy import stats
 
 from benchmarks.common import machine, save
 from benchmarks.honest.rules import Rule, alone, levels, naive, sign_test, spending
-from labelwheel.training.evaluation.looks import FEW_GROUPS, LEVEL, UNSPENT, allowed
+from labelwheel.training.evaluation.looks import DISCARDED, FEW_GROUPS, LEVEL, UNSPENT, allowed
 
 FIXED, GAIN, POWER = 0.05, 0.05, 0.8
 TRUTH, DIFFER, FALL = 0.8, 0.1, 0.02
@@ -81,9 +81,10 @@ def challenge(
         right = right + np.where(passes, won - lost, 0)
         truth = np.clip(truth + np.where(passes, (1 - truth) * mends - truth * spoils, 0), 0.01, 0.99)
         promotions += passes
-        # nothing is spent where a challenger without an error could not pass
+        # nothing is spent where a challenger without an error could not pass, nor where this one does no better
         could = sign_test(wrong, np.zeros(runs, dtype=int)) <= levels(LEVEL, int(looks.max()))[looks]
-        looks = np.where(passes, 1, looks + (~early & could))
+        better = sign_test(won, lost) <= DISCARDED
+        looks = np.where(passes, 1, looks + (~early & could & better))
         if grows:
             new = min(_MOST_NEW, int(np.ceil(held[0] * _GROWTH)))
             right, held = right + chance.binomial(new, truth), held + new

@@ -4,7 +4,7 @@ What is served keeps its place until a challenger has beaten it. The paired diff
 held against chance by a randomisation test (`randomisation`; where answers are right or wrong it is the exact sign
 test), at what this look may spend of one level that all looks at the champion share (`looks`). So chance promotes
 nothing however many rounds there are; what is a little better waits for the labels that show it. Where the level is
-.1, a challenger that is better by .05 and answers a tenth of the texts otherwise is promoted on .94 times as many
+.2, a challenger that is better by .05 and answers a tenth of the texts otherwise is promoted on 1.05 times as many
 texts as a single test at .05 needs, at its champion's first look, and 1.4 times as many at the second
 (`benchmarks.honest`). On few examples, of labels that have grown, more is allowed. A `margin` lets pass what is not
 worse by more than that, again and again: a way down, and 0. What answers out of fold knows a third less than what would
@@ -36,7 +36,7 @@ import numpy as np
 
 from labelwheel.training.evaluation import left_behind
 from labelwheel.training.evaluation.left_behind import SliceChange
-from labelwheel.training.evaluation.looks import FEW_GROUPS, LEVEL, UNLEARNT_LEVEL, UNSPENT, allowed
+from labelwheel.training.evaluation.looks import DISCARDED, FEW_GROUPS, LEVEL, UNLEARNT_LEVEL, UNSPENT, allowed
 from labelwheel.training.evaluation.paired import ClassChange, Paired
 from labelwheel.training.evaluation.randomisation import least, p_value
 from labelwheel.training.kinds.base import Score
@@ -124,7 +124,7 @@ def compare(
     look = UNSPENT if aside or (few and grown and not unlearnt) else look
     most = 0.0 if unheard else min(level, UNLEARNT_LEVEL) if aside else allowed(level, look)
     errors = groups if margin > 0 else paired.errors
-    spent = UNSPENT if least(errors) > most else look
+    spent = UNSPENT if least(errors) > most or chance > DISCARDED else look
     recall = _recall(paired.totals, paired.half) if few and _is_single(known) else 0.0
     verdict: Verdict
     if collapsed:
