@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import statistics
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -359,3 +361,11 @@ def test_nobody_imports_by_a_name_that_is_not_installed() -> None:
         if re.match(rf"\s*(from|import) ({'|'.join(ROOMS)})\b", line)
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("module", ["cli", "app", "worker.main"])
+def test_no_command_waits_for_what_it_does_not_need(module: str):
+    heavy = ("torch", "transformers", "sklearn", "scipy.stats", "scipy.integrate", "optuna", "datasets")
+    code = f"import sys, labelwheel.backend.{module}\nprint([name for name in {heavy} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from scipy import stats
-
+from labelwheel.training.evaluation import intervals
 from labelwheel.training.evaluation.perturbations import ALL, SMALL
 from labelwheel.training.evaluation.rewriting import Change, Rewriting, differs, told
 from labelwheel.training.inspection.subject import Subject
@@ -63,13 +62,13 @@ def search(subject: Subject, rewriting: Rewriting) -> dict[str, Any]:
             elif answered:
                 left.append(_weakest(one, answered))
         hunted = left
-    low, high = stats.binomtest(len(flipped), len(chosen)).proportion_ci(0.95, method="wilson")
+    low, high = intervals.wilson(len(flipped), len(chosen), 0.95)
     return {
         "examples": len(chosen),
         "flipped": len(flipped),
         "share": len(flipped) / len(chosen),
-        "low": float(low),
-        "high": float(high),
+        "low": low,
+        "high": high,
         "queries": queries,
         "budget": QUERIES,
         "worst": [told(subject, change, answer) for change, answer in flipped[:_SHOWN]],

@@ -14,9 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from labelwheel.training.evaluation import counterfactuals, family_wise, many_looks, slices
+from labelwheel.training.evaluation import counterfactuals, family_wise, intervals, many_looks, slices
 from labelwheel.training.evaluation.markdown import cell, change, number, table
 from labelwheel.training.evaluation.paired import Paired
 from labelwheel.training.evaluation.perturbations import Perturbation
@@ -142,15 +141,15 @@ def _swap(rewriting: Rewriting, name: str, perturbation: Perturbation) -> dict[s
         for place, (each, one) in enumerate(zip(changes, after, strict=True))
         if differs(subject, each.before, one.answer, each.row.example)
     ]
-    edges = stats.binomtest(len(flips), len(changes)).proportion_ci(0.9, method="wilson")
+    least, most = intervals.wilson(len(flips), len(changes), 0.9)
     low, high = paired.interval
     chance = min(p_value(paired.gains, subject.seed), p_value(-paired.gains, subject.seed))
     return {
         "swap": name,
         "examples": len(changes),
         "changed": len(flips) / len(changes),
-        "changed_low": float(edges.low),
-        "changed_high": float(edges.high),
+        "changed_low": least,
+        "changed_high": most,
         "difference": paired.difference,
         "low": low,
         "high": high,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from labelwheel.training.kinds.base import QuestionKind, Score
 from labelwheel.training.questions import Frozen
@@ -57,18 +57,25 @@ def bca(
     value = float(statistic(sums.sum(0, keepdims=True))[0])
     values = resampled(sums, statistic, seed=seed, resamples=resamples)
     if count < 2 or np.ptp(values) < 1e-12:
-        proportion = stats.binomtest(round(min(max(value, 0.0), 1.0) * count), count)
-        edges = proportion.proportion_ci(level, method="wilson")
-        return Interval(value=value, low=min(edges.low, value), high=max(edges.high, value), level=level, groups=count)
+        low, high = wilson(round(min(max(value, 0.0), 1.0) * count), count, level)
+        return Interval(value=value, low=min(low, value), high=max(high, value), level=level, groups=count)
     without = statistic(sums.sum(0) - sums)
     slopes = without.mean() - without
     spread = float((slopes**2).sum()) ** 1.5
     acceleration = float((slopes**3).sum()) / (6 * spread) if spread else 0.0
     below = (np.mean(values < value) + np.mean(values <= value)) / 2
-    bias = stats.norm.ppf(np.clip(below, 1 / resamples, 1 - 1 / resamples))
-    edges = bias + stats.norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.quantile(values, stats.norm.cdf(bias + edges / (1 - acceleration * edges)))
+    bias = special.ndtri(np.clip(below, 1 / resamples, 1 - 1 / resamples))
+    edges = bias + special.ndtri([(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(values, special.ndtr(bias + edges / (1 - acceleration * edges)))
     return Interval(value=value, low=float(low), high=float(high), level=level, groups=count)
+
+
+def wilson(hits: int, count: int, level: float) -> tuple[float, float]:
+    """The score interval (Wilson 1927) of a share of so many."""
+    from scipy import stats  # takes longer to load than all of labelwheel, and each command loads this file
+
+    edges = stats.binomtest(hits, count).proportion_ci(level, method="wilson")
+    return float(edges.low), float(edges.high)
 
 
 def tails(count: int, level: float) -> tuple[float, float]:
@@ -79,7 +86,7 @@ def tails(count: int, level: float) -> tuple[float, float]:
     """
     if count < 2:
         return 0.0, 1.0
-    low = stats.norm.cdf(np.sqrt(count / (count - 1)) * stats.t.ppf((1 - level) / 2, count - 1))
+    low = special.ndtr(np.sqrt(count / (count - 1)) * special.stdtrit(count - 1, (1 - level) / 2))
     return float(low), float(1 - low)
 
 
@@ -122,8 +129,7 @@ def by_class(
                 continue
             if len(several) < 2 or np.ptp(several) < 1e-12 or seen[place] < 2:
                 count = max(1, min(round(float(units[place, column])), int(seen[place])))
-                edges = stats.binomtest(round(value * count), count).proportion_ci(level, method="wilson")
-                low, high = edges.low, edges.high
+                low, high = wilson(round(value * count), count, level)
             else:
                 low, high = np.quantile(several, tails(int(seen[place]), level))
             found[label][name] = min(float(low), value), max(float(high), value)

@@ -27,15 +27,14 @@ without an error to be sure. The champion alone says so, and nothing of the chal
 
 from __future__ import annotations
 
-from scipy.special import zeta
-
 LEVEL = 0.2
 """Of chance in all looks at one champion. The first may take .044, about what a single test at .05 would."""
 
 DISCARDED = 0.5
 """What chance alone brings more often than so is no look."""
 
-_FADING = 1.6
+_FADING, _TOTAL = 1.6, 2.28577
+"""The exponent, and the sum of 1 / k ** 1.6 over all k."""
 
 UNSPENT = 0
 """The number of a look that spends nothing, as early ones do; those that share the level are counted from 1."""
@@ -55,7 +54,7 @@ def allowed(level: float, look: int) -> float:
     """How likely chance may bring what the look with this number sees, for it to promote."""
     if look == UNSPENT:
         return max(EARLY_LEVEL, level)
-    return float(level * DISCARDED / zeta(_FADING) / look**_FADING)
+    return level * DISCARDED / _TOTAL / look**_FADING
 
 
 def has_grown(labels: int, before: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 DRAWS = 9_999
 _EXACT = 13
@@ -22,7 +22,7 @@ def p_value(gains: np.ndarray, seed: int) -> float:
         return 1.0
     sizes = np.abs(gains)
     if np.ptp(sizes) < 1e-9:
-        return float(stats.binom.sf(int((gains > 0).sum()) - 1, count, 0.5))
+        return float(special.bdtrc(int((gains > 0).sum()) - 1, count, 0.5))
     observed = gains.sum() - 1e-9 * sizes.sum()
     if count <= _EXACT:
         signs = 1.0 - 2.0 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)

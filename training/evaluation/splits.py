@@ -12,11 +12,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
-from datasketch import MinHash
 
 from labelwheel.training.spec import Part
 
@@ -38,8 +37,12 @@ def _same(value: int) -> int:
     return value
 
 
-# The scheme and the seed are part of every stored sketch: changing one moves texts across the split.
-_BLANK = MinHash(_PERMUTATIONS, seed=1, scheme="affine32", hashfunc=_same)
+@cache
+def _blank() -> Any:
+    from datasketch import MinHash  # brings SciPy's integrals, for which no command and no web process should wait
+
+    # The scheme and the seed are part of every stored sketch: changing one moves texts across the split.
+    return MinHash(_PERMUTATIONS, seed=1, scheme="affine32", hashfunc=_same)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def signature(text: str) -> Signature:
     shingles = {plain[start : start + _SHINGLE] for start in range(max(1, len(plain) - _SHINGLE + 1))}
     sha1 = hashlib.sha1  # datasketch's own hash, but all shingles at once
     hashes = b"".join([sha1(each.encode("utf-8", "surrogatepass")).digest()[:4] for each in shingles])
-    sketch = _BLANK.copy()
+    sketch = _blank().copy()
     sketch.update_batch(np.frombuffer(hashes, "<u4").tolist())
     values = np.asarray(sketch.hashvalues).astype("<u4").tobytes()
     return Signature(_digest(plain), values)
