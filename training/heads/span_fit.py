@@ -13,15 +13,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax
 
 from labelwheel.training.heads import projection
 from labelwheel.training.heads.chain_fit import Weights
 from labelwheel.training.heads.projection import Projection
-from labelwheel.training.heads.span_answers import Manner, answered
+from labelwheel.training.heads.span_answers import Manner
 from labelwheel.training.heads.span_head import SpanHead
 from labelwheel.training.heads.span_material import SpanMaterial
-from labelwheel.training.heads.span_sureness import learn
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Answer, Example, Prediction, Question
 
@@ -80,13 +78,31 @@ def fit(
         weights = material.learnt(material.folds != fold, _ITERATIONS)
         logs[material.words(material.folds == fold)] = material.said(material.folds == fold, weights)
     weights = material.learnt(np.ones(len(places), dtype=bool), _ITERATIONS)
-    manner = material.manner(logs)
-    told = answered(question, material.examples, material.texts, logs, material.tags, manner)
-    sureness = learn(question, material.examples, [answers[place] for place in places], told)
-    manner = manner._replace(sureness=sureness)
-    told = answered(question, material.examples, material.texts, logs, material.tags, manner)
-    sure = material.texts.parted(log_softmax(logs / manner.temperature, axis=1))
-    return Fitted(_head(material, weights, found, manner), places, told, sure)
+    told = material.told(logs)
+    return Fitted(_head(material, weights, found, told.manner), places, told.answers, told.logs)
+
+
+def settled(
+    question: Question,
+    examples: Sequence[Example],
+    answers: Sequence[Answer],
+    features: Sequence[np.ndarray],
+    encodings: Sequence[Encoding],
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+    pull: float = 1.0,
+) -> tuple[SpanHead, list[int]]:
+    """A head, and the examples that it has learnt from, on features that have learnt the same labels before.
+
+    Nothing can be told out of fold then: how sure and how shy it is has to be learnt elsewhere.
+    """
+    places = affordable(question, examples, seed)
+    rows, kept = _of(places, encodings, features)
+    found = projection.learn(np.concatenate(kept), seed)
+    values, width = [found(said) for said in kept], found.components.shape[1]
+    material = _material(question, places, examples, answers, rows, values, width, groups, seed, pull)
+    weights = material.learnt(np.ones(len(places), dtype=bool), _ITERATIONS)
+    return _head(material, weights, found, Manner(material.habits())), places
 
 
 def follow(

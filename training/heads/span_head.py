@@ -53,6 +53,10 @@ class SpanHead:
     ) -> list[Prediction]:
         """One prediction per example, in order; labels that the question no longer has are never predicted."""
         texts = WordTexts.of(question, examples)
+        return answered(question, examples, texts, self.logs(texts, encodings, values), self.tags, self.manner)
+
+    def logs(self, texts: WordTexts, encodings: Sequence[Encoding], values: Sequence[np.ndarray]) -> np.ndarray:
+        """The log probability of each tag for each word, (words of all texts, tags), as sure as the chain is."""
         said = texts.pooled(encodings, values, self.projection.components.shape[1])
         before = (self.gazetteer.attributes(words) for words in texts.folded)
         known = [
@@ -60,8 +64,7 @@ class SpanHead:
             for word, more in zip(text, add, strict=True)
         ]  # fmt: skip
         scores = self.weights.scores(matrix(self.rows, known), with_neighbours(said, texts.lengths))
-        logs = log_marginals(texts.lengths, scores, self.weights.moves)
-        return answered(question, examples, texts, logs, self.tags, self.manner)
+        return log_marginals(texts.lengths, scores, self.weights.moves)
 
     def dump(self) -> bytes:
         """As safetensors; names, what was marked before and habits are JSON in its metadata."""

@@ -8,17 +8,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from labelwheel.training.heads import chain_fit, gazetteer, word_shapes
+from labelwheel.training.heads import chain_fit, gazetteer, span_manner, word_shapes
 from labelwheel.training.heads.chain import log_marginals
 from labelwheel.training.heads.chain_fit import Weights
 from labelwheel.training.heads.projection import with_neighbours
-from labelwheel.training.heads.span_answers import OUTSIDE, Manner, best_lean
+from labelwheel.training.heads.span_answers import OUTSIDE
 from labelwheel.training.heads.span_head import SpanHead
+from labelwheel.training.heads.span_manner import Told
 from labelwheel.training.heads.word_texts import WordTexts, matrix
 from labelwheel.training.heads.words import Range
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
-from labelwheel.training.kinds.scaling import TEMPERATURE
 from labelwheel.training.questions import Answer, Example, Question
 
 
@@ -44,11 +44,9 @@ class SpanMaterial:
         self._pull = pull
         self.folds, self.texts = folds, WordTexts.of(question, examples)
         self._lengths = np.asarray(self.texts.lengths, dtype=int)
-        names = self._kind.config(question)["id2label"]
-        rows = self._kind.targets(question, examples, answers, self.texts.encodings(), names)
-        said = [names[number] for row in rows for number in row.tolist()]
-        used = set(said) - {OUTSIDE}
-        self.tags = (OUTSIDE, *(name for name in names.values() if name in used))
+        said = span_manner.marked(question, examples, answers, self.texts)
+        used, names = set(said) - {OUTSIDE}, self._kind.config(question)["id2label"].values()
+        self.tags = (OUTSIDE, *(name for name in names if name in used))
         place = {tag: number for number, tag in enumerate(self.tags)}
         self.wanted = np.array([place[tag] for tag in said], dtype=int)
         marked = [
@@ -102,13 +100,9 @@ class SpanMaterial:
         """How people draw edges here."""
         return self._kind.habits(self._question, self.examples, self._answers)
 
-    def manner(self, logs: np.ndarray) -> Manner:
-        """How to answer from log probabilities that are out of fold."""
-        habits = self.habits()
-        if len(self.tags) < 2 or not len(logs):
-            return Manner(habits)
-        temperature = self._kind.calibrate(logs, self.wanted, 1.0)[TEMPERATURE]
-        return Manner(habits, temperature, best_lean(logs / temperature, self.wanted, self.texts.lengths, self.tags))
+    def told(self, logs: np.ndarray) -> Told:
+        """How to answer, from log probabilities that are out of fold, and what is answered so."""
+        return span_manner.learn(self._question, self.examples, self._answers, self.texts, self.wanted, logs, self.tags)
 
     def _described(self, books: Sequence[gazetteer.Gazetteer]) -> list[list[str]]:
         """The attributes of all words; what was marked before, each text reads in a book of its own."""

@@ -55,6 +55,7 @@ class FineTuned:
     by_score: bool = False  # the best epoch is the one with the best score, whatever its log loss
     progress: Callable[[float], None] = lambda share: None
     lessons: Ask = lambda learn, measure, say: []
+    heard: Callable[[Any, Sequence[int], Sequence[int]], None] = lambda model, learn, measure: None
     sharded: bool = False  # it takes more memory than one process has
     can_checkpoint: bool = field(default=False, init=False)  # known from the first model on
     weighed: crew.Weighed = field(default=crew.Weighed(False, 0.0), init=False)  # known once a step was timed
@@ -141,6 +142,7 @@ class FineTuned:
                 return batches.forward(model, texts, self.pad_token_id)
 
             lessons += self.lessons(learn, measure, say)
+            self.heard(model, learn, measure)
             if not history.complete and history.best == 0:
                 raise TimeoutError("not one epoch fitted into the time")
         # each fold stops by itself; where one stopped early its best stands for what came after

@@ -12,6 +12,7 @@ from labelwheel.training import encoders
 from labelwheel.training.model import pad_token
 from labelwheel.training.strategies import finetuning_plan, footprint
 from labelwheel.training.strategies.base import Cost, Finished, Strategy
+from labelwheel.training.strategies.chain_on_top import ChainOnTop
 from labelwheel.training.strategies.finetuning import FineTuned, copier
 from labelwheel.training.strategies.finetuning_loop import Settings
 from labelwheel.training.strategies.frozen_head import Frozen
@@ -40,12 +41,15 @@ class FineTuning(Strategy):
     recipe = FINETUNED
     cost = Cost.MINUTES
     knobs: ClassVar[tuple[Knob, ...]] = (RATE, EPOCHS, HEAD_RATE, BATCH, PULL)
+    topped: ClassVar[bool] = True
+    """Whether spans may have a chain on top, which reads a copy of each part's model."""
 
     def __init__(self, given: Materials) -> None:
         super().__init__(given)
         self._tuned: FineTuned | None = None
         self._module: Any = None
         self._epochs = 0
+        self._top: ChainOnTop | None = None
 
     @abstractmethod
     def start(self) -> FineTuned:
@@ -60,8 +64,12 @@ class FineTuning(Strategy):
         left = given.budget.seconds * PLANNED_SHARE
         plan = finetuning_plan.plan(given.layout, tuned.settings, step, left, fresh=self.continues)
         tuned.settings = plan.settings
+        top = ChainOnTop(given) if self.topped and given.fits_whole and ChainOnTop.applies(given) else None
+        if top is not None:
+            tuned.heard = top.heard
         outcome, self._module, self._epochs = tuned.run(plan.parts, plan.keep)
-        return outcome
+        self._top = top
+        return outcome if top is None else top.better(outcome)
 
     def finish(self) -> Finished:
         """Trained on all labels, unless the model that was measured has learnt from nearly all of them."""
@@ -73,7 +81,9 @@ class FineTuning(Strategy):
             weight, bias = encoders.read_head(module)
             encoders.write_head(module, weight * problem.scale, bias * problem.scale + problem.centre)
         used = vars(replace(tuned.settings, epochs=self._epochs))
-        return Finished(module, {name: value for name, value in used.items() if value is not None})
+        settings = {name: value for name, value in used.items() if value is not None}
+        head, more = (self._top and self._top.head(module)) or (None, {})
+        return Finished(module, settings | more, head)
 
     def schedule(self) -> Settings:
         """How the whole encoder is trained where there is time enough."""

@@ -33,6 +33,7 @@ class LowRank(FromBase):
     """Fine-tuning of adapters (LoRA) and the head; the checkpoint has them merged, and is as plain as any."""
 
     name = "fine-tuned with LoRA from the base model"
+    topped = False
 
     def applies(self) -> bool:
         """Where the base model is large, or there is not the memory to train the whole of it."""
