@@ -40,13 +40,17 @@ def learn(
     wanted: np.ndarray,
     logs: np.ndarray,
     tags: Sequence[str],
+    shy: bool = True,
 ) -> Told:
-    """From log probabilities (words of all texts, tags) that are out of fold; `wanted` (words,) are numbers of tags."""
+    """From log probabilities (words of all texts, tags) that are out of fold; `wanted` (words,) are numbers of tags.
+
+    What is not `shy` has no lean: what stands on an encoder that has learnt the labels is not.
+    """
     kind = kind_of(question)
     manner = Manner(kind.habits(question, examples, answers))
     if len(tags) > 1 and len(logs):
         temperature = kind.calibrate(logs, wanted, 1.0)[TEMPERATURE]
-        lean = best_lean(logs / temperature, wanted, texts.lengths, tags)
+        lean = best_lean(logs / temperature, wanted, texts.lengths, tags) if shy else 0.0
         manner = manner._replace(temperature=temperature, lean=lean)
     told = answered(question, examples, texts, logs, tags, manner)
     manner = manner._replace(sureness=span_sureness.learn(question, examples, answers, told))

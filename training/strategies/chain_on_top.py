@@ -1,8 +1,24 @@
 """A chain on top of a fine-tuned encoder: a CRF on words in the place of a layer that labels each token by itself.
 
 It is the head of `chain`, on what the tuned encoder's layers say. The encoder has learnt the labels that the chain
-learns from, so that it is surer of them than of others: how sure and how shy the chain is to be, the parts say that
-neither has learnt from. It costs seconds beside minutes, and answers unless the layer alone is better beyond chance.
+learns from, so that it is surer of them than of others: how sure the chain is to be, the parts say that neither has
+learnt from. It costs seconds beside minutes. Strict F1 on 700 other texts with MiniLM, one draw a line:
+
+| set, texts | chain on the frozen encoder | fine-tuned, its layer alone | chain on top |
+| --- | --- | --- | --- |
+| snips, 50 | .573 | .486 | .601 |
+| snips, 150 | .711 | .648 | .737 |
+| btc, 150 | .582 | .545 | .616 |
+| btc, 150 | .601 | .599 | .635 |
+| btc, 400 | .658 | .639 | .669 |
+| ncbi_disease, 150 | .622 | .616 | .633 |
+| ncbi_disease, 400 | .683 | .712 | .743 |
+
+It has no lean, by which a chain on a frozen encoder is kept from being shy: in two of these draws the parts asked for
+one, which cost .011 and .002.
+
+The chain answers unless the layer alone is better by `PLAIN` standard errors. Its epochs were chosen on the very texts
+that both are measured on, which are few: in one of these draws it seemed better there, and was not.
 """
 
 from __future__ import annotations
@@ -24,7 +40,9 @@ from labelwheel.training.heads.word_texts import WordTexts
 from labelwheel.training.kinds.base import Encoding, Row
 from labelwheel.training.model import pad_token
 from labelwheel.training.strategies.materials import Materials
-from labelwheel.training.strategies.outcome import Outcome, choose
+from labelwheel.training.strategies.outcome import Outcome
+
+PLAIN = 2.0
 
 
 class ChainOnTop:
@@ -60,7 +78,7 @@ class ChainOnTop:
         marked = span_manner.marked(problem.question, examples, answers, texts)
         wanted = np.array([self._tags.index(tag) for tag in marked], dtype=int)
         logs = np.concatenate([self._said[place] for place in places])
-        told = span_manner.learn(problem.question, examples, answers, texts, wanted, logs, self._tags)
+        told = span_manner.learn(problem.question, examples, answers, texts, wanted, logs, self._tags, shy=False)
         own = {place: number for number, place in enumerate(places)}
         kept = problem.encoded(places)
         rows = [replace(problem.encodings[one], example=own[problem.encodings[one].example]) for one in kept]
@@ -69,7 +87,7 @@ class ChainOnTop:
             plain, indices=places, logits=dict(zip(kept, logits, strict=True)), settled=problem.habits,
             answers=told.answers, detail=f"{plain.detail}, a chain on top",
         )  # fmt: skip
-        if choose([chained, plain]).outcome is plain:
+        if _is_better(plain, chained):
             return replace(plain, detail=f"{plain.detail} ({_score(chained)} with a chain on top)")
         self._manner = told.manner
         return replace(chained, detail=f"{chained.detail} ({_score(plain)} without)")
@@ -106,6 +124,13 @@ class ChainOnTop:
         layered = layers.behind(encoders.without_head(copy.deepcopy(model)))
         read = batches.forward(layered, rows, pad_token(self._given.tokenizer))
         return rows, [row.astype(np.float16) for row in read]  # as they come out of serving
+
+
+def _is_better(plain: Outcome, chained: Outcome) -> bool:
+    """Beyond chance, in what people see."""
+    both = sorted(set(plain.indices) & set(chained.indices))
+    gains = np.array([chained.scores[place].loss - plain.scores[place].loss for place in both])
+    return len(gains) > 1 and float(gains.mean()) > PLAIN * float(gains.std(ddof=1)) / np.sqrt(len(gains))
 
 
 def _score(outcome: Outcome) -> str:
