@@ -42,6 +42,11 @@ class LabelledExample(Frozen):
     blind: bool = False
     slices: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def unlearnt(self) -> bool:
+        """Whether a champion cannot have learnt the label: it is newer, or held out for life."""
+        return self.fresh or self.part is Part.HELD_OUT
+
 
 class NamedSlice(Frozen):
     """A part of the examples that people name: those with this value of a column, or of what every text has."""

@@ -11,7 +11,7 @@ from labelwheel.backend.revisions.light_gate import Verdict
 from labelwheel.training.heads.bench import Bench
 from labelwheel.training.heads.fitting import Fitted, measure
 from labelwheel.training.heads.seen import numbered
-from labelwheel.training.spec import LabelledExample, Part, Recipe
+from labelwheel.training.spec import Recipe
 
 SECONDS = 20.0
 
@@ -28,11 +28,6 @@ class Measured(Generic[F]):
     labels: int
 
 
-def unknown_to_champion(row: LabelledExample) -> bool:
-    """Whether a champion cannot have learnt a label: it is newer, or held out for life."""
-    return row.fresh or row.part is Part.HELD_OUT
-
-
 def take(bench: Bench, champion: Champion, served: bool, last: Fitted | None = None) -> Measured[Fitted]:
     """Measures on what neither the champion has learnt nor the head that answers: of all labels, out of fold.
 
@@ -42,7 +37,7 @@ def take(bench: Bench, champion: Champion, served: bool, last: Fitted | None = N
     if served and last is not None:
         fitted = fitted.after(last)
     told = zip(bench.seen, fitted.out_of_fold, strict=True)
-    compared = [(one, answer) for one, answer in told if unknown_to_champion(one.row)]
+    compared = [(one, answer) for one, answer in told if one.row.unlearnt]
     seen = [one for one, _ in compared]
     verdict = light_gate.judge(
         bench.question,

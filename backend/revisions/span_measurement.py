@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from labelwheel.backend.revisions import light_gate
 from labelwheel.backend.revisions.features import Champion
-from labelwheel.backend.revisions.measurement import Measured, unknown_to_champion
+from labelwheel.backend.revisions.measurement import Measured
 from labelwheel.backend.revisions.seen_tokens import Tokens
 from labelwheel.training.heads import span_fit
 from labelwheel.training.heads.span_fit import Fitted
+from labelwheel.training.heads.standing import UNTRAINED
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Question
 from labelwheel.training.spec import LabelledExample, Recipe
@@ -42,9 +43,10 @@ def take(
         [rows for one in seen for rows in one.said.features],
         rows_of(seen),
         groups=[one.row.group for one in seen],
+        unseen=None if champion.recipe in UNTRAINED else [one.row.unlearnt for one in seen],
     )
     told = zip(fitted.places, fitted.out_of_fold, strict=True)
-    compared = [(seen[place], answer) for place, answer in told if unknown_to_champion(seen[place].row)]
+    compared = [(seen[place], answer) for place, answer in told if seen[place].row.unlearnt]
     verdict = light_gate.judge(
         question,
         [one.row for one, _ in compared],

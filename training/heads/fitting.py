@@ -27,7 +27,6 @@ from labelwheel.training.questions import Prediction
 from labelwheel.training.strategies import calibration
 from labelwheel.training.strategies.folds import Fold, folds
 from labelwheel.training.strategies.label_names import settled
-from labelwheel.training.strategies.problem import Problem
 from labelwheel.training.strategies.regression import Head
 
 TELLING = 64
@@ -35,6 +34,11 @@ TELLING = 64
 demo's texts with 8 to 64 labels, random and skewed, 6 seeds: always is .036 better than never, .014 than asking."""
 
 FOLDS = 5
+
+ENOUGH = 20
+"""Of fewer labels that a champion has not learnt nothing is told. Heads on an encoder that was tuned by contrast for 80
+labels of SST-2, with 100 and 120: where all labels told how sure a head is, its scores were off by .068 and .057 on other
+texts (expected calibration error), and are so by .024 and .014. By 16 labels TREC's would be off by .14."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def measure(bench: Bench, seconds: float, parts: int = FOLDS) -> Fitted:
     if guessing:
         learnt, guesses = bench.guessed(learnt, everything, blend, seconds)
     measured = sorted({problem.encodings[place].example for place in logits})
-    found = calibration.fit(problem, measured, logits)
+    found = calibration.fit(problem, _telling(bench, measured), logits)
     if bench.ticked and THRESHOLD not in found:
         found |= settled(bench.kind)  # as of names alone: which option fits best, hardly how well
     said: list[Prediction] = [Prediction()] * len(bench.seen)
@@ -123,7 +127,7 @@ def out_of_fold(bench: Bench, seconds: float, parts: int) -> tuple[dict[int, np.
     if bench.can_guess and split:
         taught = [bench.guessed(one, learn, blend, each)[0] for one, (learn, _) in zip(learnt, split, strict=True)]
         ways.append(_all(bench, split, taught, blend))
-    guessing = len(ways) > 1 and (len(bench.seen) < TELLING or _lost(problem, ways[1]) < _lost(problem, ways[0]))
+    guessing = len(ways) > 1 and (len(bench.seen) < TELLING or _lost(bench, ways[1]) < _lost(bench, ways[0]))
     return ways[guessing], blend, guessing
 
 
@@ -153,11 +157,19 @@ def _all(bench: Bench, split: Sequence[Fold], learnt: Sequence[Head], blend: Ble
     return found
 
 
-def _lost(problem: Problem, logits: dict[int, np.ndarray]) -> float:
-    """The mean loss of what was measured."""
+def _telling(bench: Bench, measured: Sequence[int]) -> Sequence[int]:
+    """Those by which a head tells how good it is. A champion that was tuned is surer of the labels that it has learnt,
+    and so is what stands on it: there only the others do, unless they are too few."""
+    unlearnt = [place for place in measured if bench.seen[place].row.unlearnt]
+    return measured if bench.standing.names is not None or len(unlearnt) < ENOUGH else unlearnt
+
+
+def _lost(bench: Bench, logits: dict[int, np.ndarray]) -> float:
+    """The mean loss of what tells."""
     if not logits:
         return 0.0
-    measured = sorted({problem.encodings[place].example for place in logits})
+    problem = bench.problem
+    measured = _telling(bench, sorted({problem.encodings[place].example for place in logits}))
     values, targets, _ = problem.stack(measured, logits)
     return float(np.mean(problem.objective.losses(values, targets)))
 

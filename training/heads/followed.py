@@ -149,7 +149,10 @@ def _spans(champion: Model, question: Question, rows: Sequence[LabelledExample],
     def fit(places: Sequence[int]) -> span_fit.Fitted:
         own, (marked, said) = [there[place] for place in places], read(places)
         examples, answers = [row.example for row in own], [row.answer for row in own]
-        return span_fit.fit(question, examples, answers, said, marked, groups=[row.group for row in own])
+        unseen = None
+        if champion.manifest.recipe not in UNTRAINED:
+            unseen = [row.unlearnt for row in own]
+        return span_fit.fit(question, examples, answers, said, marked, groups=[row.group for row in own], unseen=unseen)
 
     def unread(head: SpanHead, places: Sequence[int]) -> list[Prediction]:
         marked, said = read(places)

@@ -59,12 +59,14 @@ def fit(
     seed: int = 0,
     most: float | None = None,
     pull: float = 1.0,
+    unseen: Sequence[bool] | None = None,
 ) -> Fitted:
     """A head from labelled examples; `features[i]`, (tokens, width), belongs to `encodings[i]`; the width may be 0.
 
     `unlabelled` are features of other texts, for what is usual here. Examples of one of `groups` are in one fold.
     `before` is a head on features of the same encoder: its components are taken over, which saves time. `most` is
-    what the work may be instead of `MOST_WORK`; weights are held back by `pull` times as much as is usual.
+    what the work may be instead of `MOST_WORK`; weights are held back by `pull` times as much as is usual. Where the
+    encoder has learnt labels itself, `unseen` says whose it has not: by these the head tells how sure it is.
     """
     places = affordable(question, examples, seed, most)
     rows, kept = _of(places, encodings, features)
@@ -78,7 +80,7 @@ def fit(
         weights = material.learnt(material.folds != fold, _ITERATIONS)
         logs[material.words(material.folds == fold)] = material.said(material.folds == fold, weights)
     weights = material.learnt(np.ones(len(places), dtype=bool), _ITERATIONS)
-    told = material.told(logs)
+    told = material.told(logs, None if unseen is None else np.array([unseen[place] for place in places]))
     return Fitted(_head(material, weights, found, told.manner), places, told.answers, told.logs)
 
 

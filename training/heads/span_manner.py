@@ -52,7 +52,19 @@ def learn(
         temperature = kind.calibrate(logs, wanted, 1.0)[TEMPERATURE]
         lean = best_lean(logs / temperature, wanted, texts.lengths, tags) if shy else 0.0
         manner = manner._replace(temperature=temperature, lean=lean)
-    told = answered(question, examples, texts, logs, tags, manner)
-    manner = manner._replace(sureness=span_sureness.learn(question, examples, answers, told))
-    told = answered(question, examples, texts, logs, tags, manner)
-    return Told(manner, told, texts.parted(log_softmax(logs / manner.temperature, axis=1)))
+    said = answered(question, examples, texts, logs, tags, manner)
+    manner = manner._replace(sureness=span_sureness.learn(question, examples, answers, said))
+    return told(question, examples, texts, logs, tags, manner)
+
+
+def told(
+    question: Question,
+    examples: Sequence[Example],
+    texts: WordTexts,
+    logs: np.ndarray,
+    tags: Sequence[str],
+    manner: Manner,
+) -> Told:
+    """What is answered in a manner."""
+    answers = answered(question, examples, texts, logs, tags, manner)
+    return Told(manner, answers, texts.parted(log_softmax(logs / manner.temperature, axis=1)))

@@ -21,6 +21,11 @@ from labelwheel.training.kinds import kind_of
 from labelwheel.training.kinds.base import Encoding
 from labelwheel.training.questions import Answer, Example, Question
 
+_TELLING = 20
+"""Of fewer examples nothing is told: all are asked then, whoever has learnt them. Scores of spans, of heads on encoders
+that were tuned for 120 of 150 texts of ncbi_disease, btc and snips, were off by .115, .206 and .094 on other texts as
+long as all told, and are so by .055, .050 and .039 where the other 30 do (expected calibration error)."""
+
 
 class SpanMaterial:
     """`folds` (examples,) says what is measured together; `values` are the numbers of tokens, `width` of each.
@@ -100,9 +105,25 @@ class SpanMaterial:
         """How people draw edges here."""
         return self._kind.habits(self._question, self.examples, self._answers)
 
-    def told(self, logs: np.ndarray) -> Told:
-        """How to answer, from log probabilities that are out of fold, and what is answered so."""
-        return span_manner.learn(self._question, self.examples, self._answers, self.texts, self.wanted, logs, self.tags)
+    def told(self, logs: np.ndarray, unseen: np.ndarray | None = None) -> Told:
+        """How to answer, from log probabilities that are out of fold, and what is answered so.
+
+        An encoder that has learnt labels itself is surer of them than of others: only the `unseen` examples tell then.
+        """
+        known = self._question, self.examples, self._answers, self.texts, self.wanted, logs, self.tags
+        if unseen is None:
+            return span_manner.learn(*known)
+        if int(unseen.sum()) < _TELLING:
+            return span_manner.learn(*known, shy=False)
+        inside, chosen = self.words(unseen), np.flatnonzero(unseen).tolist()
+        examples, answers = [self.examples[place] for place in chosen], [self._answers[place] for place in chosen]
+        texts = WordTexts([self.texts.texts[place] for place in chosen], [self.texts.ranges[place] for place in chosen])
+        part = span_manner.learn(
+            self._question, examples, answers, texts, self.wanted[inside], logs[inside], self.tags, shy=False
+        )
+        return span_manner.told(
+            self._question, self.examples, self.texts, logs, self.tags, part.manner._replace(habits=self.habits())
+        )
 
     def _described(self, books: Sequence[gazetteer.Gazetteer]) -> list[list[str]]:
         """The attributes of all words; what was marked before, each text reads in a book of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -86,6 +87,28 @@ def test_a_head_learns_what_its_champion_does_not_know() -> None:
     # what it says of itself out of fold is what it is worth
     honest = np.mean([one.answer == answers[place] for place, one in enumerate(found.out_of_fold)])
     assert abs(honest - right) < 0.12
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_labels_that_a_champion_has_learnt_do_not_tell_how_sure_a_head_is(told: bool) -> None:
+    """It is sure of eighty of a hundred labels, which it has learnt, and as sure of others, where it is often wrong."""
+    texts = Texts(500)
+    answers: list[object] = [OPTIONS[number] for number in texts.classes]
+    texts.features = np.random.default_rng(1).normal(size=texts.features.shape).astype(np.float16)
+    texts.logits *= 3
+    texts.logits[:80] = np.eye(3)[texts.classes[:80]] * 6
+    one = bench(texts, asked(), answers, 100)
+    one.seen = [
+        replace(each, row=each.row.model_copy(update={"fresh": not told or place >= 80}))
+        for place, each in enumerate(one.seen)
+    ]
+    head, rest = measure(one, 5.0).head, range(100, 500)
+    examples = [texts.row(place, None).example for place in rest]
+    values = head.values(list(texts.features[100:]), list(texts.logits[100:]))
+    found = head.decode(asked(), examples, [Encoding(number, ()) for number in range(400)], values)
+    right = np.mean([said.answer == answers[place] for place, said in zip(rest, found, strict=True)])
+    sure = np.mean([said.score for said in found])
+    assert bool(sure < right + 0.1) is told, (sure, right)
 
 
 def test_following_label_by_label_ends_where_a_new_fit_ends() -> None:

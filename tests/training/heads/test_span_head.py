@@ -150,6 +150,36 @@ def test_scores_are_true_of_what_was_not_learnt_from():
     assert span_head._manner(before) == found.head.manner._replace(sureness=Sureness())
 
 
+def test_on_an_encoder_that_has_learnt_labels_the_others_tell_how_sure_it_is():
+    """Marks follow no rule, and of two texts in three the features know them all the same, as they were learnt."""
+    rng, (examples, _) = np.random.default_rng(5), labelled(120)
+    chosen = [words(each.fields["text"])[int(rng.integers(len(words(each.fields["text"]))))] for each in examples]
+    answers = [[{"start": start, "end": end, "label": "NAME"}] for start, end in chosen]
+    learnt = np.arange(120) % 3 > 0
+    rows, features = tokens(examples)
+    for row, said, known, place in zip(rows, features, learnt, chosen, strict=True):
+        said[:, 0] = 0.0
+        if known:
+            said[:, 0] = [5.0 * (token == place) for token in row.offsets]
+    groups = [str(number) for number in range(120)]
+    heads = [
+        span_fit.fit(QUESTION, examples, answers, features, rows, groups=groups, unseen=unseen)
+        for unseen in (None, (~learnt).tolist())
+    ]
+    others, _ = labelled(40)
+    rows, features = tokens(others)
+    for said in features:
+        said[:, 0] = 0.0
+    sure = []
+    for fitted in heads:
+        said = fitted.head.decode(QUESTION, others, rows, fitted.head.values(features, []))
+        sure.append(float(np.mean([score for one in said for score in one.item_scores] or [0.0])))
+    assert heads[1].head.manner.temperature > 1.1 * heads[0].head.manner.temperature
+    assert heads[1].head.manner.lean == 0.0
+    assert sure[1] < sure[0]
+    assert len(heads[1].out_of_fold) == 120, "all are answered all the same"
+
+
 @pytest.mark.parametrize("spoil", ["cut", "text", "tensor", "tags", "rows", "none"])
 def test_strange_bytes_are_refused_in_a_plain_line(spoil):
     data = fitted(12).head.dump()
