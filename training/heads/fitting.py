@@ -37,8 +37,8 @@ FOLDS = 5
 
 ENOUGH = 20
 """Of fewer labels that a champion has not learnt nothing is told. Heads on an encoder that was tuned by contrast for 80
-labels of SST-2, with 100 and 120: where all labels told how sure a head is, its scores were off by .068 and .057 on other
-texts (expected calibration error), and are so by .024 and .014. By 16 labels TREC's would be off by .14."""
+labels of SST-2, with 100 and 120: where all labels told how sure a head is, its scores were off by .068 and .057 on
+other texts (expected calibration error), and are so by .024 and .014. By 16 labels TREC's would be off by .14."""
 
 
 @dataclass(frozen=True)
