@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.honest import gate, loop, replay, scores
+from benchmarks.honest import gate, loop, replay, scores, tuned
 
 PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "gate": lambda asked: gate.run(asked.runs, asked.rounds, asked.seed),
     "loop": lambda asked: loop.run(asked.data, asked.loops, asked.seeds, asked.counts, asked.seed),
     "scores": lambda asked: scores.run(asked.data, asked.sets, asked.labels, asked.seeds),
+    "tuned": lambda asked: tuned.run(asked.data, asked.tuned, asked.seeds),
     "replay": lambda asked: replay.run(asked.data, asked.recorded, asked.seed, asked.policies),
 }
 
@@ -23,11 +24,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1000, help="gate: in each of them")
     parser.add_argument("--seed", type=int, default=0, help="gate, replay; loop: of the first draw")
     parser.add_argument("--counts", type=int, nargs="+", default=loop.COUNTS, help="loop: of labels")
-    parser.add_argument("--data", help="loop, scores, replay: the folder with the sets; or set LABELWHEEL_DATA")
+    parser.add_argument("--data", help="loop, scores, tuned, replay: the folder with the sets; or set LABELWHEEL_DATA")
     parser.add_argument("--loops", nargs="+", default=loop.SETS, help="loop: which sets")
     parser.add_argument("--sets", nargs="+", default=scores.SETS, help="scores: which sets")
+    parser.add_argument("--tuned", nargs="+", default=tuned.SETS, help="tuned: which sets")
     parser.add_argument("--labels", type=int, nargs="+", default=scores.LABELS, help="scores: how many of each")
-    parser.add_argument("--seeds", type=int, default=scores.SEEDS, help="loop, scores: how many draws")
+    parser.add_argument("--seeds", type=int, default=scores.SEEDS, help="loop, scores, tuned: how many draws")
     parser.add_argument("--recorded", type=int, default=80, help="replay: how many labels")
     parser.add_argument("--policies", nargs="+", default=replay.POLICIES, help="replay: the first one is recorded")
     asked = parser.parse_args()

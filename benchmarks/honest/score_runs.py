@@ -34,6 +34,7 @@ from labelwheel.training.spec import JobSpec, Part
 from labelwheel.training.strategies.base import Cost
 from labelwheel.training.strategies.selection import Selection
 
+SPANS = frozenset({"wnut17", "btc", "ncbi_disease"})
 POOL, TEST, UNLABELLED, SPAN_TEST = 2000, 2000, 500, 1000
 SEED = 13
 
@@ -70,8 +71,8 @@ class Run(NamedTuple):
         return None if self.low is None or self.high is None else self.low <= self.score <= self.high
 
 
-def of_texts(data: str | None, name: str, counts: Sequence[int], seeds: Sequence[int]) -> Iterator[Run]:
-    """Each lane by itself, and both behind their gates as people are served; features are computed once."""
+def drawn_of(data: str | None, name: str) -> tuple[Field, list[int], list[int]]:
+    """Distinct texts of one file with what the encoder says of them: those to label, and those to measure on."""
     distinct = {" ".join(row["text"].lower().split()): row for row in texts.read(data, name, "train")}
     rows = [row for text, row in distinct.items() if text]
     drawn = [rows[place] for place in np.random.default_rng(0).permutation(len(rows))[: POOL + TEST]]
@@ -79,6 +80,12 @@ def of_texts(data: str | None, name: str, counts: Sequence[int], seeds: Sequence
     test = list(range(len(pool), len(drawn)))
     field = Field(stage(texts.question(rows), drawn), pool)
     field.embed()
+    return field, pool, test
+
+
+def of_texts(data: str | None, name: str, counts: Sequence[int], seeds: Sequence[int]) -> Iterator[Run]:
+    """Each lane by itself, and both behind their gates as people are served; features are computed once."""
+    field, pool, test = drawn_of(data, name)
     for seed in seeds:
         order = field.stage.draw(pool, max(counts), seed, skewed=False)
         sides = np.random.default_rng(seed).random(len(order)) < HELD_OUT

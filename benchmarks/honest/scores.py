@@ -20,9 +20,8 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from benchmarks.common import machine, save
-from benchmarks.honest.score_runs import Run, of_spans, of_texts
+from benchmarks.honest.score_runs import SPANS, Run, of_spans, of_texts
 
-SPANS = frozenset({"wnut17", "btc", "ncbi_disease"})
 SETS = (
     "trec6", "snips", "sst2", "vader_tweets", "goemotions", "banking77", "wnut17", "btc", "ncbi_disease",
 )  # fmt: skip
