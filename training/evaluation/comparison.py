@@ -124,7 +124,7 @@ def compare(
     look = UNSPENT if aside or (few and grown and not unlearnt) else look
     most = 0.0 if unheard else min(level, UNLEARNT_LEVEL) if aside else allowed(level, look)
     errors = groups if margin > 0 else paired.errors
-    spent = UNSPENT if least(errors) > most or chance > DISCARDED else look
+    spent = UNSPENT if least(errors) > most or chance > DISCARDED + 1e-12 else look
     recall = _recall(paired.totals, paired.half) if few and _is_single(known) else 0.0
     verdict: Verdict
     if collapsed:
