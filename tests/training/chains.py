@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labelwheel.training import job
 from labelwheel.training.questions import Example, Kind, Option, Question
 from labelwheel.training.spec import JobSpec, LabelledExample, Part
@@ -39,6 +41,18 @@ def labelled(count: int, part: Part = Part.TRAIN, cities: tuple[str, ...] = CITI
         example = Example(key=key, fields={"text": text})
         found.append(LabelledExample(example=example, answer=answer, part=part, group=key))
     return found
+
+
+def without_a_rule(count: int) -> list[LabelledExample]:
+    """The same texts, in each of which some word is marked by chance."""
+    chance, rows = np.random.default_rng(3), list[LabelledExample]()
+    for row in labelled(count):
+        words = row.example.fields["text"].split(" ")
+        at = int(chance.integers(len(words)))
+        start = len(" ".join(words[:at])) + (at > 0)
+        span = {"start": start, "end": start + len(words[at]), "label": str(chance.choice(["city", "sum"]))}
+        rows.append(row.model_copy(update={"answer": [span]}))
+    return rows
 
 
 def made(folder: Path, rows: list[LabelledExample], **fields: Any) -> Path:

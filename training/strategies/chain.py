@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,9 +62,7 @@ class Chain(Strategy):
         begin = time.monotonic()
         problem = self.given.problem
         places = span_fit.affordable(problem.question, problem.examples)
-        kept = problem.encoded(places)
-        own = {place: number for number, place in enumerate(places)}
-        rows = [replace(problem.encodings[one], example=own[problem.encodings[one].example]) for one in kept]
+        kept, rows = problem.encoded(places), problem.numbered(places)
         read = batches.forward(self._layered, rows, pad_token(self.given.tokenizer))
         self._layered = None
         examples = [problem.rows[place].example for place in places]

@@ -79,13 +79,10 @@ class ChainOnTop:
         wanted = np.array([self._tags.index(tag) for tag in marked], dtype=int)
         logs = np.concatenate([self._said[place] for place in places])
         told = span_manner.learn(problem.question, examples, answers, texts, wanted, logs, self._tags, shy=False)
-        own = {place: number for number, place in enumerate(places)}
-        kept = problem.encoded(places)
-        rows = [replace(problem.encodings[one], example=own[problem.encodings[one].example]) for one in kept]
-        logits = token_logs(rows, texts.ranges, told.logs, self._tags, problem.id2label)
+        logits = token_logs(problem.numbered(places), texts.ranges, told.logs, self._tags, problem.id2label)
         chained = replace(
-            plain, indices=places, logits=dict(zip(kept, logits, strict=True)), settled=problem.habits,
-            answers=told.answers, detail=f"{plain.detail}, a chain on top",
+            plain, indices=places, logits=dict(zip(problem.encoded(places), logits, strict=True)),
+            settled=problem.habits, answers=told.answers, detail=f"{plain.detail}, a chain on top",
         )  # fmt: skip
         if _is_better(plain, chained):
             return replace(plain, detail=f"{plain.detail} ({_score(chained)} with a chain on top)")
@@ -118,9 +115,7 @@ class ChainOnTop:
 
     def _read(self, model: Any, places: Sequence[int]) -> tuple[list[Encoding], list[np.ndarray]]:
         """The rows of some examples, numbered as these are, and what the layers say of their tokens."""
-        problem, own = self._given.problem, {place: number for number, place in enumerate(places)}
-        kept = problem.encoded(places)
-        rows = [replace(problem.encodings[one], example=own[problem.encodings[one].example]) for one in kept]
+        rows = self._given.problem.numbered(places)
         layered = layers.behind(encoders.without_head(copy.deepcopy(model)))
         read = batches.forward(layered, rows, pad_token(self._given.tokenizer))
         return rows, [row.astype(np.float16) for row in read]  # as they come out of serving

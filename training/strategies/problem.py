@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -94,6 +94,12 @@ class Problem:
     def encoded(self, indices: Sequence[int]) -> list[int]:
         """The numbers of the encodings of some examples, in order."""
         return [place for index in indices for place in self.places[index]]
+
+    def numbered(self, indices: Sequence[int]) -> list[Encoding]:
+        """The encodings of some examples, in order, each with its example's place among these for a number."""
+        own = {index: number for number, index in enumerate(indices)}
+        kept = (self.encodings[place] for place in self.encoded(indices))
+        return [replace(row, example=own[row.example]) for row in kept]
 
     def of(self, places: Iterable[int]) -> set[int]:
         """The examples that some encodings are of."""

@@ -20,7 +20,7 @@ from labelwheel.training.model import Model
 from labelwheel.training.spec import JobResult, LabelledExample, Part
 from labelwheel.training.strategies import chain
 from labelwheel.training.strategies.finetuning import FineTuned
-from tests.training.chains import CITIES, PLACES, UNSEEN, labelled, made, store
+from tests.training.chains import CITIES, PLACES, UNSEEN, labelled, made, store, without_a_rule
 
 
 def losses(model: Model, rows: list[LabelledExample]) -> dict[str, float]:
@@ -55,16 +55,8 @@ def test_it_answers_new_texts_as_it_was_measured() -> None:
 
 def test_its_scores_are_those_of_texts_that_it_has_not_learnt_from(tmp_path: Path) -> None:
     """Marks that follow no rule are learnt by heart, and nothing of that may be in what is told of them."""
-    chance = np.random.default_rng(3)
-    rows = []
-    for row in labelled(32):
-        words = row.example.fields["text"].split(" ")
-        at = int(chance.integers(len(words)))
-        start = len(" ".join(words[:at])) + (at > 0)
-        span = {"start": start, "end": start + len(words[at]), "label": str(chance.choice(["city", "sum"]))}
-        rows.append(row.model_copy(update={"answer": [span]}))
     (tmp_path / "job").mkdir()
-    folder = made(tmp_path / "job", rows, artefact=False)
+    folder = made(tmp_path / "job", without_a_rule(32), artefact=False)
     own = [trial["score"] for trial in checkpoint.read(folder).report["trials"] if trial["name"] == chain.Chain.name]
     assert own[0] < 0.4
 

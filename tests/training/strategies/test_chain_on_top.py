@@ -17,13 +17,13 @@ from labelwheel.training.heads.word_texts import WordTexts
 from labelwheel.training.kinds import kind_of
 from labelwheel.training.model import Model
 from labelwheel.training.questions import Prediction
-from labelwheel.training.spec import JobResult, LabelledExample, Part
+from labelwheel.training.spec import JobResult, Part
 from labelwheel.training.strategies.chain import Chain
 from labelwheel.training.strategies.chain_on_top import ChainOnTop
 from labelwheel.training.strategies.materials import Materials
 from labelwheel.training.strategies.outcome import Outcome
 from labelwheel.training.strategies.problem import Problem
-from tests.training.chains import PLACES, UNSEEN, labelled, made
+from tests.training.chains import PLACES, UNSEEN, labelled, made, without_a_rule
 from tests.training.models import tiny_bert
 
 
@@ -63,14 +63,7 @@ def test_what_was_fine_tuned_answers_by_a_chain_and_as_it_was_measured(tmp_path:
 
 def test_its_scores_are_those_of_texts_that_neither_has_learnt_from(tmp_path: Path) -> None:
     """Marks that follow no rule are learnt by heart, by the encoder and by the chain, and nothing of that is told."""
-    chance, rows = np.random.default_rng(3), list[LabelledExample]()
-    for row in labelled(32):
-        words = row.example.fields["text"].split(" ")
-        at = int(chance.integers(len(words)))
-        start = len(" ".join(words[:at])) + (at > 0)
-        span = {"start": start, "end": start + len(words[at]), "label": str(chance.choice(["city", "sum"]))}
-        rows.append(row.model_copy(update={"answer": [span]}))
-    found = checkpoint.read(made(folder(tmp_path), rows, artefact=False))
+    found = checkpoint.read(made(folder(tmp_path), without_a_rule(32), artefact=False))
     assert fine_tuned(found)["score"] < 0.4
 
 
